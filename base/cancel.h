@@ -1,0 +1,34 @@
+// Asking work on another thread to stop: one flag that work looks at, and one wake-up for the wait
+// it is in.
+#ifndef BASE_CANCEL_H
+#define BASE_CANCEL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct cancel {
+    pthread_mutex_t lock;
+    bool requested;
+    void (*wake)(void *arg); // what the work waits in now; NULL while it runs
+    void *wake_arg;
+};
+
+void cancel_init(struct cancel *cancel);
+void cancel_release(struct cancel *cancel);
+
+// Any thread; more than once is fine. Runs the wake-up, which must be quick and must not lock what
+// waits.
+void cancel_request(struct cancel *cancel);
+// NULL is never cancelled.
+bool cancel_requested(struct cancel *cancel);
+// ERROR_CANCELED when requested.
+int cancel_check(struct cancel *cancel, struct error *err) __attribute__((warn_unused_result));
+
+// Around a wait. cancel_unwatch returns only when no wake-up is running any more. NULL cancel is
+// fine.
+void cancel_watch(struct cancel *cancel, void (*wake)(void *arg), void *arg);
+void cancel_unwatch(struct cancel *cancel);
+
+#endif

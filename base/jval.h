@@ -1,0 +1,51 @@
+// Typed access to jansson values from outside: absent and of-another-type are told apart, nothing
+// crashes on a value of the wrong type. Borrowed pointers live as long as the value they came from.
+#ifndef BASE_JVAL_H
+#define BASE_JVAL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+
+void cleanup_json_pointer(json_t **value);
+#define cleanup_json __attribute__((cleanup(cleanup_json_pointer)))
+
+// Dotted path of object members ("status.artifact.digest"); NULL when any step is absent or no
+// object. Members whose names hold dots need json_object_get.
+const json_t *jval_get(const json_t *value, const char *path);
+// NULL, `fallback` or 0 when absent or of another type.
+const char *jval_string(const json_t *value, const char *path);
+const char *jval_string_or(const json_t *value, const char *path, const char *fallback);
+int64_t jval_int(const json_t *value, const char *path, int64_t fallback);
+bool jval_bool(const json_t *value, const char *path, bool fallback);
+// An object or array, else NULL.
+const json_t *jval_object(const json_t *value, const char *path);
+const json_t *jval_array(const json_t *value, const char *path);
+
+// Sets path, making the objects on the way; consumes new_value. The value must be an object.
+void jval_set(json_t *value, const char *path, json_t *new_value);
+void jval_set_string(json_t *value, const char *path, const char *text); // NULL removes
+void jval_set_int(json_t *value, const char *path, int64_t number);
+void jval_set_bool(json_t *value, const char *path, bool truth);
+void jval_remove(json_t *value, const char *path);
+
+// Parses exactly one JSON text: no duplicate names, nothing behind it, at most 2048 levels
+// (jansson's own bound). The result is owned (a new reference). ERROR_INVALID names `what`, line
+// and column.
+int jval_parse(const char *text, size_t size, const char *what, json_t **ret_value,
+               struct error *err) __attribute__((warn_unused_result));
+// As jval_parse, but the value must be an object.
+int jval_parse_object(const char *text, size_t size, const char *what, json_t **ret_value,
+                      struct error *err) __attribute__((warn_unused_result));
+
+// Compact with sorted names: equal values give equal bytes. Owned.
+char *jval_canonical(const json_t *value);
+// Compact, in insertion order. Owned.
+char *jval_compact(const json_t *value);
+// Indented by two, in insertion order, with a newline at its end. Owned.
+char *jval_pretty(const json_t *value);
+
+#endif

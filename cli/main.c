@@ -1,0 +1,7 @@
+#include <stdio.h>
+
+int main(void)
+{
+    puts("sealift " SEALIFT_VERSION);
+    return 0;
+}
