@@ -48,20 +48,28 @@ static int read_open_file(int fd, const char *path, size_t max_bytes, struct str
     }
 }
 
-int file_read_at(int dir_fd, const char *path, size_t max_bytes, char **ret_data, size_t *ret_size,
-                 struct error *err)
+int file_read_opened(int opened_fd, const char *name, size_t max_bytes, char **ret_data,
+                     size_t *ret_size, struct error *err)
 {
-    cleanup_fd int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int open_errno = errno;
+    cleanup_fd int fd = opened_fd;
     if (fd < 0)
-        return error_errno(err, errno, "open %s", path);
+        return error_errno(err, open_errno, "open %s", name);
     cleanup_strbuf struct strbuf content;
     strbuf_init(&content, max_bytes);
-    if (read_open_file(fd, path, max_bytes, &content, err) < 0)
+    if (read_open_file(fd, name, max_bytes, &content, err) < 0)
         return -1;
     if (ret_size != NULL)
         *ret_size = content.len;
     *ret_data = strbuf_steal(&content);
     return 0;
+}
+
+int file_read_at(int dir_fd, const char *path, size_t max_bytes, char **ret_data, size_t *ret_size,
+                 struct error *err)
+{
+    return file_read_opened(openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), path,
+                            max_bytes, ret_data, ret_size, err);
 }
 
 int file_read(const char *path, size_t max_bytes, char **ret_data, size_t *ret_size,

@@ -18,6 +18,9 @@ int file_read(const char *path, size_t max_bytes, char **ret_data, size_t *ret_s
               struct error *err) __attribute__((warn_unused_result));
 int file_read_at(int dir_fd, const char *path, size_t max_bytes, char **ret_data, size_t *ret_size,
                  struct error *err) __attribute__((warn_unused_result));
+// The same for what open() just answered: consumes the descriptor; below 0 it reports errno.
+int file_read_opened(int opened_fd, const char *name, size_t max_bytes, char **ret_data,
+                     size_t *ret_size, struct error *err) __attribute__((warn_unused_result));
 
 // Replaces path at once or not at all: temporary name that starts with a dot in the same folder,
 // fsync, rename, fsync of the folder.
