@@ -1,0 +1,103 @@
+// One repository, in a registry or in an OCI image layout on disk, behind one interface.
+//
+// All calls block; a handle is used by one thread at a time. Nothing is handed out before its size
+// and sha256 were compared with what was asked for. Errors name the registry, the repository and
+// the next step ("registry example.com refused to push acme/shop: DENIED …; check the registry
+// Secret"). Codes: NOT_FOUND, DENIED, UNVERIFIED (bytes that do not match their digest), LIMIT,
+// UNAVAILABLE, TIMEOUT, CANCELED, INVALID (the registry's answer makes no sense).
+#ifndef OCI_REPOSITORY_H
+#define OCI_REPOSITORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/http_client.h"
+#include "base/vec.h"
+#include "oci/manifest.h"
+#include "oci/reference.h"
+
+struct oci_cache;
+struct oci_token_cache;
+
+// How to reach a repository. Everything is borrowed for the life of the handle and may be absent.
+struct oci_access {
+    const char *docker_config; // JSON as in a Secret's .dockerconfigjson or ~/.docker/config.json
+    const char *username;      // wins over docker_config
+    const char *password;
+    struct http_tls tls;
+    bool insecure;                  // plain HTTP; assumed for localhost without tls.ca_pem
+    const char *proxy;              // as in struct http_request
+    enum http_reach reach;          // as in struct http_request; for token servers too
+    bool push;                      // ask for the right to push at once, not after a refusal
+    struct http_client *client;     // NULL: the handle makes its own
+    struct oci_token_cache *tokens; // shared between handles; NULL: the handle's own
+    struct oci_cache *cache; // what is read by digest is kept and looked for here; NULL: none
+    struct cancel *cancel;
+    int64_t deadline_mono_ms; // on clock_system()'s monotonic clock, over all calls; 0: 60 s per
+                              // request
+};
+
+struct oci_repository;
+// No request is sent yet. A layout is made by the first write; until then reads are NOT_FOUND. The
+// reference is copied; its tag and digest are ignored.
+int oci_repository_open(const struct oci_reference *reference, const struct oci_access *access,
+                        struct oci_repository **ret_repository, struct error *err)
+    __attribute__((warn_unused_result));
+void oci_repository_close(struct oci_repository *repository); // NULL is fine
+void cleanup_oci_repository_pointer(struct oci_repository **repository);
+#define cleanup_oci_repository __attribute__((cleanup(cleanup_oci_repository_pointer)))
+const struct oci_reference *oci_repository_reference(const struct oci_repository *repository);
+// The name that signatures carry: oci_reference_identity. Borrowed.
+const char *oci_repository_identity(const struct oci_repository *repository);
+
+// A tag or digest to the descriptor of its manifest (media type, digest, size; no annotations).
+int oci_resolve(struct oci_repository *repository, const char *tag_or_digest,
+                struct oci_descriptor *ret_descriptor, struct error *err)
+    __attribute__((warn_unused_result));
+// The bytes of a manifest, at most OCI_MAX_MANIFEST_BYTES. *ret_data is owned with a NUL behind it;
+// ret_manifest may be NULL.
+int oci_get_manifest(struct oci_repository *repository, const char *digest, char **ret_data,
+                     size_t *ret_size, struct oci_manifest *ret_manifest, struct error *err)
+    __attribute__((warn_unused_result));
+// A blob of exactly descriptor->size bytes, ERROR_LIMIT when that is above max_bytes.
+int oci_get_blob(struct oci_repository *repository, const struct oci_descriptor *descriptor,
+                 size_t max_bytes, char **ret_data, size_t *ret_size, struct error *err)
+    __attribute__((warn_unused_result));
+int oci_has_blob(struct oci_repository *repository, const char *digest, bool *ret_has,
+                 struct error *err) __attribute__((warn_unused_result));
+
+// Uploads unless it is there already. ret_descriptor may be NULL.
+int oci_put_blob(struct oci_repository *repository, const char *media_type, const void *data,
+                 size_t size, struct oci_descriptor *ret_descriptor, struct error *err)
+    __attribute__((warn_unused_result));
+// The bytes as they are, by digest when tag is NULL. Its blobs must be there. A manifest with a
+// subject is also listed where oci_referrers looks. ret_descriptor may be NULL.
+int oci_put_manifest(struct oci_repository *repository, const void *data, size_t size,
+                     const char *tag, struct oci_descriptor *ret_descriptor, struct error *err)
+    __attribute__((warn_unused_result));
+// Points a tag at a manifest that is there.
+int oci_tag(struct oci_repository *repository, const char *digest, const char *tag,
+            struct error *err) __attribute__((warn_unused_result));
+
+// Appends the manifests that name `digest` as their subject: the referrers API, else the fallback
+// tag; at most OCI_MAX_REFERRERS. None is no error. They are claims of the registry: read the
+// manifest and compare its subject; do not choose by artifact_type or annotations alone.
+int oci_referrers(struct oci_repository *repository, const char *digest,
+                  struct vec *ret_descriptors, struct error *err)
+    __attribute__((warn_unused_result));
+// Appends char *: all tags but oci_tag_is_derived, sorted; at most 10,000.
+int oci_list_tags(struct oci_repository *repository, struct vec *ret_tags, struct error *err)
+    __attribute__((warn_unused_result));
+// With its tags, and from the lists of its subject. NOT_FOUND when it is gone already; DENIED or
+// INVALID where the registry allows no deletion.
+int oci_delete_manifest(struct oci_repository *repository, const char *digest, struct error *err)
+    __attribute__((warn_unused_result));
+
+// Tokens by registry, credentials and scope, for several handles and threads.
+struct oci_token_cache *oci_token_cache_new(void);
+void oci_token_cache_free(struct oci_token_cache *cache); // NULL is fine
+
+#endif
