@@ -11,6 +11,18 @@ void cleanup_json_pointer(json_t **value)
     json_decref(*value);
 }
 
+json_t *jval_unconst(const json_t *value)
+{
+    json_t *same;
+    memcpy(&same, &value, sizeof same);
+    return same;
+}
+
+json_t *jval_ref(const json_t *value)
+{
+    return json_incref(jval_unconst(value));
+}
+
 const json_t *jval_get(const json_t *value, const char *path)
 {
     while (value != NULL && path != NULL && *path != '\0') {

@@ -13,6 +13,18 @@
 void cleanup_json_pointer(json_t **value);
 #define cleanup_json __attribute__((cleanup(cleanup_json_pointer)))
 
+// jansson's iteration and reference counting take no const, though neither changes the value. Only
+// for them: jval_foreach, or a new reference to a value that is shared and immutable (owned).
+json_t *jval_unconst(const json_t *value);
+json_t *jval_ref(const json_t *value);
+
+// Members of an object in insertion order; none when it is NULL or no object.
+#define jval_foreach(object, key, value)                                       \
+    for (void *jval_at = json_object_iter(jval_unconst(object));               \
+         jval_at != NULL && ((key) = json_object_iter_key(jval_at)) != NULL && \
+         ((value) = json_object_iter_value(jval_at)) != NULL;                  \
+         jval_at = json_object_iter_next(jval_unconst(object), jval_at))
+
 // Dotted path of object members ("status.artifact.digest"); NULL when any step is absent or no
 // object. Members whose names hold dots need json_object_get.
 const json_t *jval_get(const json_t *value, const char *path);
