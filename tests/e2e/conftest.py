@@ -1,0 +1,103 @@
+"""The parts as fixtures. A test that needs a part in another form makes it with `stack.enter_context(Part(...))`."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from parts.certificates import Authority
+from parts.cosign import Cosign
+from parts.crane import Crane
+from parts.git_http import GitHttpServer
+from parts.git_repo import GitRepo
+from parts.gitea import Gitea
+from parts.oci_registry import DockerRegistry, OciRegistry, ReferrersRegistry
+from parts.sshd import SshServer
+from parts.webhook import HookListener
+
+
+@pytest.fixture
+def stack() -> Iterator[contextlib.ExitStack]:
+    """Closes what the test enters into it, last first."""
+    with contextlib.ExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate authority that no machine trusts."""
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def git_server(tmp_path: Path) -> Iterator[GitHttpServer]:
+    """git over plain HTTP, open to everybody."""
+    with GitHttpServer(tmp_path / "git-http") as server:
+        yield server
+
+
+@pytest.fixture
+def repo(tmp_path: Path, git_server: GitHttpServer) -> GitRepo:
+    """A working tree whose origin is `config` on git_server; nothing is committed yet."""
+    return GitRepo(tmp_path / "repo", origin=git_server.create("config"))
+
+
+@pytest.fixture
+def ssh_server(tmp_path: Path) -> Iterator[SshServer]:
+    with SshServer(tmp_path / "sshd") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def docker_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
+    """Shared by all tests: write below `repository`. One that is to be stopped is the test's own."""
+    with DockerRegistry(tmp_path_factory.mktemp("docker-registry")) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def referrers_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReferrersRegistry]:
+    """Shared by all tests, as docker_registry."""
+    with ReferrersRegistry(tmp_path_factory.mktemp("referrers-registry")) as registry:
+        yield registry
+
+
+@pytest.fixture(params=["docker", "referrers"])
+def registry(request: pytest.FixtureRequest) -> OciRegistry:
+    """Runs the test on both."""
+    return request.getfixturevalue(f"{request.param}_registry")
+
+
+@pytest.fixture
+def repository(request: pytest.FixtureRequest) -> str:
+    """A repository path that no other test uses: `registry.oci(repository)`."""
+    name = re.sub("[^a-z0-9]+", "-", request.node.nodeid.rsplit("/", 1)[-1].lower()).strip("-")
+    return f"tests/{name}"
+
+
+@pytest.fixture
+def crane(tmp_path: Path) -> Crane:
+    return Crane(tmp_path / "crane")
+
+
+@pytest.fixture
+def cosign(tmp_path: Path) -> Cosign:
+    return Cosign(tmp_path / "cosign")
+
+
+@pytest.fixture(scope="session")
+def gitea() -> Iterator[Gitea]:
+    """A forge for all tests: name repositories after the test."""
+    with Gitea() as forge:
+        yield forge
+
+
+@pytest.fixture
+def listener() -> Iterator[HookListener]:
+    """Receives webhooks instead of sealift."""
+    with HookListener() as server:
+        yield server
