@@ -16,7 +16,9 @@ struct event_base;
 // advances it calls loop_post (or runs the loop) so that the loop looks again.
 int loop_new(const struct clock *clock, struct loop **ret_loop, struct error *err)
     __attribute__((warn_unused_result));
-void loop_free(struct loop *loop); // NULL is fine; posted calls that did not run are dropped
+// NULL is fine. Posted calls that did not run are dropped; timers and descriptor watches are freed
+// by their owners before.
+void loop_free(struct loop *loop);
 
 // Until loop_stop. The calling thread becomes the loop's thread.
 int loop_run(struct loop *loop, struct error *err) __attribute__((warn_unused_result));
@@ -26,6 +28,8 @@ void loop_stop(struct loop *loop); // any thread, also a signal's
 
 // Runs call(arg) on the loop, after everything posted before. Any thread.
 void loop_post(struct loop *loop, void (*call)(void *arg), void *arg);
+// Runs what was posted until now, without waiting for anything else; for owners that tear down.
+void loop_run_posted(struct loop *loop);
 bool loop_is_current(const struct loop *loop);
 const struct clock *loop_clock(const struct loop *loop);
 // For bufferevents and evconnlisteners; borrowed.

@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,22 @@ char *xasprintf(const char *format, ...)
     char *text = xvasprintf(format, args);
     va_end(args);
     return text;
+}
+
+void memory_settle(void)
+{
+    // One arena per worker would keep each worker's high-water mark; two are enough, because
+    // workers mostly wait for the network.
+    mallopt(M_ARENA_MAX, 2);
+    // Bodies and packs come from mmap and go back at once. Naming the threshold also stops glibc
+    // from raising it after the first large block.
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+}
+
+void memory_trim(void)
+{
+    malloc_trim(0);
 }
 
 void secret_free(char *text)

@@ -22,6 +22,12 @@ char *xasprintf(const char *format, ...)
 char *xvasprintf(const char *format, va_list args)
     __attribute__((format(printf, 1, 0), malloc, returns_nonnull));
 
+// Tunes the allocator for a process that works in bursts and then rests; called once at the start
+// of main, before threads.
+void memory_settle(void);
+// Gives free memory back to the system; takes milliseconds. Any thread.
+void memory_trim(void);
+
 // Overwrites a secret before it is freed. NULL is fine.
 void secret_free(char *text);
 

@@ -13,8 +13,8 @@ void metrics_free(struct metrics *metrics);
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 // Names a family once, at start: `labels` are comma-separated names ("result,kind") or "". Returns
-// a handle that lives as long as metrics. At most 10,000 series are kept per family; more are
-// dropped and counted.
+// a handle that lives as long as metrics; a histogram gets buckets of seconds. At most 10,000
+// series are kept per family; more are dropped and counted.
 struct metric;
 struct metric *metrics_add(struct metrics *metrics, enum metric_type type, const char *name,
                            const char *help, const char *labels);
@@ -31,6 +31,7 @@ void metric_observe(struct metric *metric, double value, ...)
 // Forgets one series (an object that is gone).
 void metric_remove(struct metric *metric, ...) __attribute__((sentinel));
 
+// Appends all families in the order they were added. -1 when out is too small.
 int metrics_render(struct metrics *metrics, struct strbuf *out);
 
 #endif
