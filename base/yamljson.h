@@ -1,11 +1,18 @@
-// YAML to JSON and back, on libyaml's events, as Kubernetes tools read it (YAML 1.1 as
-// sigs.k8s.io/yaml and kustomize resolve scalars). Bounded: depth 64, aliases cannot multiply the
-// document (the sum of expanded nodes is capped), no duplicate keys, no tags but the core ones, no
-// binary, no NUL.
+// YAML to JSON and back, on libyaml's events, as kustomize (go-yaml v3, then sigs.k8s.io/yaml)
+// reads and writes it. Bounded: depth 64, aliases cannot multiply the document (expanded nodes and
+// bytes are capped), no duplicate keys, no tags but the core ones, no NUL, nothing but UTF-8.
+//
+// Scalars: only true and false are booleans (yes, on, y are strings, and come out quoted); 0777 and
+// 0o777 are octal, 0x and 0b work, 1_000 is 1000; a date is its RFC 3339 string; .inf and .nan are
+// refused; !!binary becomes the text it holds. Numbers: 1.0 is the integer 1, as in JSON. An
+// integer from 2^63 to 2^64-1 is kept as a real where that is exact, and refused elsewhere (write
+// it in quotes); what is larger becomes a real, as in Go. Keys that are integers, reals or booleans
+// become their text. Merge keys (<<) are expanded; a document's own keys win.
 #ifndef BASE_YAMLJSON_H
 #define BASE_YAMLJSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -16,6 +23,9 @@ struct yamljson_limits {
     unsigned max_depth;   // 0 = 64
     size_t max_nodes;     // after aliases are expanded; 0 = 1,000,000
     size_t max_documents; // 0 = 20,000
+    // What kustomize does and kubectl does not: a key that is no string is refused, and an empty
+    // value inside {} or [] is "" instead of null.
+    bool kustomize;
 };
 
 struct yamljson_document {
@@ -37,14 +47,16 @@ int yamljson_parse_all(const char *text, size_t size, const char *name,
 int yamljson_parse(const char *text, size_t size, const char *name, json_t **ret_value,
                    struct error *err) __attribute__((warn_unused_result));
 
-// Block style as sigs.k8s.io/yaml writes it: sorted keys, two spaces, sequences not indented under
-// their key, strings quoted only where another reader would take them for something else. Same
-// value, same bytes.
+// Block style as kustomize writes it: sorted keys (digits as numbers: b9 before b10), two spaces,
+// sequences not indented under their key, lines folded at 80, strings quoted only where another
+// reader would take them for something else. Same value, same bytes. ERROR_LIMIT when `out` is
+// full; it then holds a part.
 int yamljson_write(const json_t *value, struct strbuf *out, struct error *err)
     __attribute__((warn_unused_result));
 
-// The line of a field given as a dotted path with [n] for sequence items, for messages about a
-// value that was parsed before; 0 when it cannot be told.
+// The line (from 1, in the whole text) of a field given as a dotted path with [n] for sequence
+// items ("spec.containers[0].image"; a name may hold dots itself), for messages about a value that
+// was parsed before. document_start is the document's `start`. 0 when it cannot be told.
 size_t yamljson_line_of(const char *text, size_t size, size_t document_start, const char *path);
 
 #endif

@@ -1,0 +1,42 @@
+// What the YAML reader and writer share: which plain scalar means what.
+#ifndef BASE_YAMLJSON_INTERNAL_H
+#define BASE_YAMLJSON_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+
+enum yamljson_kind {
+    YAMLJSON_STRING,
+    YAMLJSON_NULL,
+    YAMLJSON_BOOL,
+    YAMLJSON_INTEGER,
+    YAMLJSON_UNSIGNED, // above INT64_MAX
+    YAMLJSON_FLOAT,
+    YAMLJSON_NOT_FINITE,
+    YAMLJSON_TIMESTAMP,
+};
+
+struct yamljson_scalar {
+    enum yamljson_kind kind;
+    bool truth;
+    int64_t integer;
+    uint64_t unsigned_integer;
+    double real;
+    char timestamp[40]; // RFC 3339, as Go writes it
+};
+
+// Resolves an unquoted scalar as go-yaml v3 does: YAML 1.2 booleans, YAML 1.1 octals, underscores
+// in numbers, dates; no base 60.
+void yamljson_resolve(const char *text, size_t length, struct yamljson_scalar *ret);
+
+// Whether text must be quoted because some YAML 1.1 reader would take it for no string.
+bool yamljson_looks_typed(const char *text, size_t length);
+
+// The shortest text that reads as the same number, in Go's %g.
+void yamljson_add_real(struct strbuf *out, double real);
+
+#endif

@@ -1,0 +1,238 @@
+// JSON values to YAML text through libyaml's emitter, with the choices of style that go-yaml v2
+// makes (encode.go, sorter.go): the bytes are those of kustomize.
+#include <string.h>
+#include <yaml.h>
+
+#include "base/memory.h"
+#include "base/yamljson.h"
+#include "base/yamljson_internal.h"
+
+static bool is_digit(unsigned code)
+{
+    return code >= '0' && code <= '9';
+}
+
+// Every character outside ASCII counts as a letter, which differs from Go for a few symbols only.
+static bool is_letter(unsigned code)
+{
+    return code >= 0x80 || (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
+}
+
+static uint64_t take_digits(const unsigned char *text, size_t *at, uint64_t start)
+{
+    for (; is_digit(text[*at]); (*at)++)
+        start = start * 10 + (text[*at] - '0');
+    return start;
+}
+
+// keyList.Less of go-yaml: runs of digits compare as numbers, letters come after what is none.
+// UTF-8 keeps the order of code points, so bytes will do. It is no order in the mathematical sense
+// ("10" < "1a" < "2" < "10"), hence the stable sort below.
+static bool natural_less(const char *left, const char *right)
+{
+    const unsigned char *a = (const unsigned char *)left;
+    const unsigned char *b = (const unsigned char *)right;
+    size_t i = 0;
+    while (a[i] != '\0' && a[i] == b[i])
+        i++;
+    if (a[i] == '\0' || b[i] == '\0')
+        return a[i] == '\0' && b[i] != '\0';
+    bool a_letter = is_letter(a[i]);
+    bool b_letter = is_letter(b[i]);
+    if (a_letter && b_letter)
+        return a[i] < b[i];
+    if (a_letter || b_letter)
+        return b_letter;
+    uint64_t start = 0;
+    if (a[i] == '0' || b[i] == '0')
+        for (size_t j = i; j > 0 && is_digit(a[j - 1]); j--)
+            if (a[j - 1] != '0') {
+                start = 1;
+                break;
+            }
+    size_t a_end = i;
+    size_t b_end = i;
+    uint64_t a_number = take_digits(a, &a_end, start);
+    uint64_t b_number = take_digits(b, &b_end, start);
+    if (a_number != b_number)
+        return a_number < b_number;
+    return a_end != b_end ? a_end < b_end : a[i] < b[i];
+}
+
+static int compare_bytes(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// Merges the sorted runs [low, middle) and [middle, high) of `from` into `to`.
+static void merge_runs(const char *const *from, const char **to, size_t low, size_t middle,
+                       size_t high)
+{
+    size_t left = low;
+    size_t right = middle;
+    for (size_t i = low; i < high; i++) {
+        bool take_right = left >= middle || (right < high && natural_less(from[right], from[left]));
+        to[i] = take_right ? from[right++] : from[left++];
+    }
+}
+
+// Bytewise first, so that the same set of names always starts from the same sequence.
+static const char **sorted_names(const json_t *object, size_t *ret_n)
+{
+    size_t n = json_object_size(object);
+    const char **names = xcalloc(n + 1, sizeof *names);
+    cleanup_free const char **other = xcalloc(n + 1, sizeof *other);
+    size_t filled = 0;
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_object_foreach ((json_t *)(uintptr_t)object, name, value)
+        names[filled++] = name;
+    qsort(names, n, sizeof *names, compare_bytes);
+    for (size_t width = 1; width < n; width *= 2) {
+        for (size_t low = 0; low < n; low += 2 * width) {
+            size_t middle = low + width < n ? low + width : n;
+            size_t high = low + 2 * width < n ? low + 2 * width : n;
+            merge_runs(names, other, low, middle, high);
+        }
+        const char **swap = names;
+        names = other;
+        other = swap;
+    }
+    *ret_n = n;
+    return names;
+}
+
+// libyaml's emitter consumes the event, also when it fails.
+static bool emit(yaml_emitter_t *emitter, yaml_event_t *event)
+{
+    return yaml_emitter_emit(emitter, event) != 0;
+}
+
+static bool emit_scalar(yaml_emitter_t *emitter, const char *text, size_t length,
+                        yaml_scalar_style_t style)
+{
+    yaml_event_t event;
+    cleanup_free unsigned char *copy = xmemdup(text, length + 1);
+    return yaml_scalar_event_initialize(&event, NULL, NULL, copy, (int)length, 1, 1, style) != 0 &&
+           emit(emitter, &event);
+}
+
+static bool emit_string(yaml_emitter_t *emitter, const char *text, size_t length)
+{
+    yaml_scalar_style_t style = YAML_PLAIN_SCALAR_STYLE;
+    if (memchr(text, '\n', length) != NULL)
+        style = YAML_LITERAL_SCALAR_STYLE;
+    else if (yamljson_looks_typed(text, length))
+        style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    return emit_scalar(emitter, text, length, style);
+}
+
+static bool emit_value(yaml_emitter_t *emitter, const json_t *value);
+
+static bool emit_object(yaml_emitter_t *emitter, const json_t *object)
+{
+    yaml_event_t event;
+    if (yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE) == 0 ||
+        !emit(emitter, &event))
+        return false;
+    size_t n = 0;
+    cleanup_free const char **names = sorted_names(object, &n);
+    for (size_t i = 0; i < n; i++)
+        if (!emit_string(emitter, names[i], strlen(names[i])) ||
+            !emit_value(emitter, json_object_get(object, names[i])))
+            return false;
+    return yaml_mapping_end_event_initialize(&event) != 0 && emit(emitter, &event);
+}
+
+static bool emit_array(yaml_emitter_t *emitter, const json_t *array)
+{
+    yaml_event_t event;
+    if (yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE) ==
+            0 ||
+        !emit(emitter, &event))
+        return false;
+    for (size_t i = 0; i < json_array_size(array); i++)
+        if (!emit_value(emitter, json_array_get(array, i)))
+            return false;
+    return yaml_sequence_end_event_initialize(&event) != 0 && emit(emitter, &event);
+}
+
+static bool emit_number(yaml_emitter_t *emitter, const json_t *value)
+{
+    cleanup_strbuf struct strbuf text;
+    strbuf_init(&text, 64);
+    if (json_is_integer(value))
+        strbuf_addf(&text, "%lld", json_integer_value(value));
+    else
+        yamljson_add_real(&text, json_real_value(value));
+    return emit_scalar(emitter, text.data, text.len, YAML_PLAIN_SCALAR_STYLE);
+}
+
+static bool emit_value(yaml_emitter_t *emitter, const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return emit_object(emitter, value);
+    case JSON_ARRAY:
+        return emit_array(emitter, value);
+    case JSON_STRING:
+        return emit_string(emitter, json_string_value(value), json_string_length(value));
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return emit_number(emitter, value);
+    case JSON_TRUE:
+        return emit_scalar(emitter, "true", 4, YAML_PLAIN_SCALAR_STYLE);
+    case JSON_FALSE:
+        return emit_scalar(emitter, "false", 5, YAML_PLAIN_SCALAR_STYLE);
+    case JSON_NULL:
+        break;
+    }
+    return emit_scalar(emitter, "null", 4, YAML_PLAIN_SCALAR_STYLE);
+}
+
+static int append(void *arg, unsigned char *data, size_t size)
+{
+    return strbuf_add(arg, data, size) == 0;
+}
+
+static bool emit_stream(yaml_emitter_t *emitter, const json_t *value)
+{
+    yaml_event_t event;
+    return yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) != 0 &&
+           emit(emitter, &event) &&
+           yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1) != 0 &&
+           emit(emitter, &event) && emit_value(emitter, value) &&
+           yaml_document_end_event_initialize(&event, 1) != 0 && emit(emitter, &event) &&
+           yaml_stream_end_event_initialize(&event) != 0 && emit(emitter, &event) &&
+           yaml_emitter_flush(emitter) != 0;
+}
+
+// libyaml closes a stream that ends with kept blank lines by "..."; go-yaml v2 does not. No
+// content can look like that: it is indented or quoted.
+static void drop_stream_end(struct strbuf *out, size_t from)
+{
+    static const char mark[] = "\n...\n";
+    size_t length = sizeof mark - 1;
+    if (out->len - from >= length && memcmp(out->data + out->len - length, mark, length) == 0)
+        strbuf_truncate(out, out->len - length + 1);
+}
+
+int yamljson_write(const json_t *value, struct strbuf *out, struct error *err)
+{
+    yaml_emitter_t emitter;
+    size_t from = out->len;
+    if (yaml_emitter_initialize(&emitter) == 0)
+        return error_set(err, ERROR_INTERNAL, "no memory for a YAML emitter");
+    yaml_emitter_set_output(&emitter, append, out);
+    yaml_emitter_set_unicode(&emitter, 1);
+    bool written = emit_stream(&emitter, value);
+    cleanup_free char *problem = xstrdup_or_null(written ? NULL : emitter.problem);
+    yaml_emitter_delete(&emitter);
+    if (strbuf_check(out, "the YAML text", err) < 0)
+        return -1;
+    if (!written)
+        return error_set(err, ERROR_INVALID, "the value cannot be written as YAML: %s",
+                         problem != NULL ? problem : "no reason given");
+    drop_stream_end(out, from);
+    return 0;
+}
