@@ -190,8 +190,9 @@ static bool is_merge_key(const yaml_event_t *event)
         return false;
     const char *tag = (const char *)event->data.scalar.tag;
     return strcmp((const char *)event->data.scalar.value, "<<") == 0 &&
-           (tag == NULL ? event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE
-                        : strcmp(tag, "tag:yaml.org,2002:merge") == 0);
+           (tag == NULL || strcmp(tag, "!") == 0
+                ? event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE
+                : strcmp(tag, "tag:yaml.org,2002:merge") == 0);
 }
 
 static int merge_member(struct yamljson_reader *reader, struct mapping *mapping, yaml_mark_t mark,

@@ -127,6 +127,14 @@ static bool emit_string(yaml_emitter_t *emitter, const char *text, size_t length
     return emit_scalar(emitter, text, length, style);
 }
 
+// As a key "<<" would be read as a merge, which Go overlooks.
+static bool emit_key(yaml_emitter_t *emitter, const char *key)
+{
+    if (strcmp(key, "<<") == 0)
+        return emit_scalar(emitter, key, 2, YAML_DOUBLE_QUOTED_SCALAR_STYLE);
+    return emit_string(emitter, key, strlen(key));
+}
+
 static bool emit_value(yaml_emitter_t *emitter, const json_t *value);
 
 static bool emit_object(yaml_emitter_t *emitter, const json_t *object)
@@ -138,8 +146,7 @@ static bool emit_object(yaml_emitter_t *emitter, const json_t *object)
     size_t n = 0;
     cleanup_free const char **names = sorted_names(object, &n);
     for (size_t i = 0; i < n; i++)
-        if (!emit_string(emitter, names[i], strlen(names[i])) ||
-            !emit_value(emitter, json_object_get(object, names[i])))
+        if (!emit_key(emitter, names[i]) || !emit_value(emitter, json_object_get(object, names[i])))
             return false;
     return yaml_mapping_end_event_initialize(&event) != 0 && emit(emitter, &event);
 }

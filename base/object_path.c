@@ -1,0 +1,78 @@
+#include "base/object_path.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/encoding.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+enum {
+    MAX_SEGMENT = 200, // NAME_MAX is 255, and ".yaml" or a temporary suffix follows
+    HASH_BYTES = 4,
+    MAX_PATH = 4096,
+};
+
+static bool is_unsafe(const char *text, size_t i)
+{
+    unsigned char ch = (unsigned char)text[i];
+    return ch < 0x20 || ch == 0x7F || ch == '/' || ch == '\\' || ch == '%' || (ch == '.' && i == 0);
+}
+
+static void add_segment(struct strbuf *path, const char *text)
+{
+    cleanup_strbuf struct strbuf segment;
+    strbuf_init(&segment, 3 * strlen(text) + 1);
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        if (is_unsafe(text, i))
+            strbuf_addf(&segment, "%%%02X", (unsigned)(unsigned char)text[i]);
+        else
+            strbuf_addch(&segment, text[i]);
+    }
+    if (segment.len <= MAX_SEGMENT) {
+        strbuf_add(path, segment.data, segment.len);
+        return;
+    }
+    unsigned char hash[SHA256_SIZE];
+    sha256(text, strlen(text), hash);
+    cleanup_free char *hex = hex_encode(hash, HASH_BYTES);
+    size_t kept = MAX_SEGMENT - 1 - 2 * HASH_BYTES;
+    // Not in the middle of a character.
+    while (((unsigned char)segment.data[kept] & 0xC0) == 0x80)
+        kept--;
+    strbuf_add(path, segment.data, kept);
+    strbuf_addf(path, "-%s", hex);
+}
+
+char *object_path(const char *group, const char *kind, const char *ns, const char *name)
+{
+    struct strbuf path;
+    strbuf_init(&path, MAX_PATH);
+    if (ns == NULL || *ns == '\0')
+        strbuf_addstr(&path, "_");
+    else if (strcmp(ns, "_") == 0)
+        strbuf_addstr(&path, "%5F");
+    else
+        add_segment(&path, ns);
+    strbuf_addch(&path, '/');
+    bool core = group == NULL || *group == '\0';
+    cleanup_free char *type = core ? xstrdup(kind) : xasprintf("%s.%s", kind, group);
+    add_segment(&path, type);
+    strbuf_addch(&path, '/');
+    add_segment(&path, name);
+    strbuf_addstr(&path, ".yaml");
+    return strbuf_steal(&path);
+}
+
+bool object_path_needs_rendering(const char *path)
+{
+    static const char *const names[] = {"kustomization.yaml", "kustomization.yml", "Kustomization",
+                                        "Chart.yaml"};
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
