@@ -1,0 +1,17 @@
+// What key.c and key_private.c share.
+#ifndef OCI_SIGN_KEY_INTERNAL_H
+#define OCI_SIGN_KEY_INTERNAL_H
+
+#include "oci/sign/key.h"
+
+#include <openssl/evp.h>
+
+// Takes the public half out of pkey (any key, borrowed), checks that it is of a kind that is
+// trusted here and written in the one form. `what` names it in messages.
+int key_public_of(EVP_PKEY *pkey, const char *what, struct verify_key **ret_key, struct error *err)
+    __attribute__((warn_unused_result));
+
+// The algorithm's own hash; NULL for Ed25519.
+const EVP_MD *key_hash(enum key_algorithm algorithm);
+
+#endif
