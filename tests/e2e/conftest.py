@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
 from parts.certificates import Authority
 from parts.cosign import Cosign
 from parts.crane import Crane
+from parts.faulty_registry import FaultyRegistry
 from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
 from parts.gitea import Gitea
+from parts.objects import Config
 from parts.oci_registry import DockerRegistry, OciRegistry, ReferrersRegistry
+from parts.sealift import Daemon, Sealift
 from parts.sshd import SshServer
 from parts.webhook import HookListener
+
+# All servers are on loopback, whatever proxy the surroundings name.
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 
 
 @pytest.fixture
@@ -80,6 +87,13 @@ def repository(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def faulty_registry() -> Iterator[FaultyRegistry]:
+    """A registry that misbehaves when told to; without credentials."""
+    with FaultyRegistry() as server:
+        yield server
+
+
+@pytest.fixture
 def crane(tmp_path: Path) -> Crane:
     return Crane(tmp_path / "crane")
 
@@ -101,3 +115,25 @@ def listener() -> Iterator[HookListener]:
     """Receives webhooks instead of sealift."""
     with HookListener() as server:
         yield server
+
+
+@pytest.fixture
+def sealift(tmp_path: Path) -> Sealift:
+    """Runs the program: sealift("version").out."""
+    return Sealift(tmp_path / "home")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """The --config folder: config.bundle("shop", source={...})."""
+    return Config(tmp_path / "config")
+
+
+@pytest.fixture
+def serve(sealift: Sealift, config: Config, tmp_path: Path, stack: contextlib.ExitStack) -> Callable[..., Daemon]:
+    """serve(*flags, roles=...) starts a daemon on `config` and one state folder; it ends with the test."""
+
+    def start(*flags: Any, **options: Any) -> Daemon:
+        return stack.enter_context(Daemon(sealift, config.folder, tmp_path / "state", *flags, **options))
+
+    return start

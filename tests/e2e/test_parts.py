@@ -7,15 +7,19 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from parts.certificates import Authority
 from parts.cosign import Cosign
 from parts.crane import Crane
+from parts.faulty_registry import HTML, FaultyRegistry, RegistryFault
 from parts.git_http import GitFault, GitHttpServer
 from parts.git_repo import GitRepo
 from parts.gitea import Gitea
 from parts.net import http
+from parts.objects import Config
 from parts.oci_registry import DockerRegistry, OciRegistry, ReferrersRegistry
+from parts.sealift import Sealift
 from parts.sshd import SshServer
 from parts.token_server import TokenServer
 from parts.webhook import HookListener, push_payload, send_github
@@ -211,3 +215,89 @@ def test_signed_webhook(listener: HookListener) -> None:
     assert plain.signed_with(b"hush") and form.signed_with(b"hush")
     assert plain.headers["x-github-delivery"] == "d-1"
     assert form.headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["bundle", "sig-tag"])
+@pytest.mark.parametrize("has_referrers", [True, False])
+def test_faulty_registry_without_faults(crane: Crane, cosign: Cosign, has_referrers: bool, old: bool) -> None:
+    with FaultyRegistry(has_referrers=has_referrers) as registry:
+        registry.relative_location = True
+        digest = crane.push(registry.repository("shop:v1"), FILES)
+        assert crane.files(registry.repository("shop:v1"))["README"] == b"hello\n"
+        key = cosign.key()
+        cosign.sign(registry.repository(f"shop@{digest}"), key.private, old)
+        cosign.verify(registry.repository(f"shop@{digest}"), key.public, old)
+
+
+def test_faulty_registry_tokens_expire(crane: Crane, stack: contextlib.ExitStack) -> None:
+    registry = stack.enter_context(FaultyRegistry("ada", "secret", bearer=True, host="localhost"))
+    with pytest.raises(AssertionError, match="(?i)unauthorized"):
+        crane.push(registry.repository("shop:v1"), FILES)
+    crane.login(registry.host, "ada", "secret")
+    crane.push(registry.repository("shop:v1"), FILES)
+    registry.expire_tokens()
+    assert "README" in crane.files(registry.repository("shop:v1"))
+
+
+@pytest.mark.quick
+def test_faulty_registry_faults(faulty_registry: FaultyRegistry) -> None:
+    registry = faulty_registry
+    url = f"{registry.url}/v2/shop/manifests/prod"
+    manifest = b'{"schemaVersion": 2}'
+    assert http("PUT", url, manifest, {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}).status == 201
+
+    registry.fail(RegistryFault(status=429, headers={"Retry-After": "1"}, match="GET /v2/shop/manifests", times=1))
+    slow = http("GET", url)
+    assert slow.status == 429 and slow.headers["Retry-After"] == "1"
+    assert http("GET", url).body == manifest
+
+    registry.fail(RegistryFault(status=200, body=HTML, content_type="text/html", times=1))
+    assert http("GET", url).headers["Content-Type"] == "text/html"
+    registry.fail(RegistryFault(corrupt=True, times=1))
+    assert http("GET", url).body != manifest
+    registry.fail(RegistryFault(half=True, times=1))
+    with pytest.raises(Exception, match="IncompleteRead"):
+        http("GET", url)
+    registry.fail(RegistryFault(status=401, challenge='Bearer realm="http://evil.test/token"', times=1))
+    assert "evil.test" in http("GET", url).headers["WWW-Authenticate"]
+    registry.fail(RegistryFault(stall=True, times=1))
+    with pytest.raises(OSError):
+        http("GET", url, timeout=0.2)
+
+    other = b'{"schemaVersion": 2, "annotations": {}}'
+    assert http("PUT", url + "-next", other).status == 201
+    digests = [http("GET", tag).headers["Docker-Content-Digest"] for tag in (url, url + "-next")]
+    registry.flip["prod"] = digests
+    assert [http("GET", url).body for _ in range(3)] == [manifest, other, other]
+
+
+@pytest.mark.quick
+def test_faulty_registry_redirects_blobs(stack: contextlib.ExitStack) -> None:
+    first, second = stack.enter_context(FaultyRegistry()), stack.enter_context(FaultyRegistry())
+    first.redirect_blobs_to = second.url
+    digest = "sha256:" + "a" * 64
+    answer = http("GET", f"{first.url}/v2/shop/blobs/{digest}", headers={"Authorization": "Basic eA=="})
+    assert answer.status == 307
+    assert http("GET", answer.headers["Location"]).status == 404
+    assert "authorization" not in second.requests[0].headers
+
+
+@pytest.mark.quick
+def test_config_writes_objects(config: Config) -> None:
+    config.namespace = "acme"
+    config.secret("git", identity="KEY", tls__crt=b"CERT", known_hosts="host")
+    bundle = config.bundle("shop", path="./apps", artifact={"tags": ["prod"]})
+    policy = config.policy("all", require=[])
+    written = yaml.safe_load(bundle.read_text())
+    assert written["metadata"] == {"name": "shop", "namespace": "acme"}
+    assert written["spec"] == {"path": "./apps", "artifact": {"tags": ["prod"]}}
+    assert "namespace" not in yaml.safe_load(policy.read_text())["metadata"]
+    secret = yaml.safe_load((config.folder / "secret-acme-git.yaml").read_text())
+    assert secret["stringData"] == {"identity": "KEY", "tls.crt": "CERT", "known_hosts": "host"}
+    config.remove("Bundle", "shop")
+    assert not bundle.exists()
+
+
+@pytest.mark.quick
+def test_sealift_answers(sealift: Sealift) -> None:
+    assert sealift("version").out.startswith("sealift")
