@@ -21,9 +21,12 @@ from parts.objects import Config
 from parts.oci_registry import DockerRegistry, OciRegistry, ReferrersRegistry
 from parts.sealift import Daemon, Sealift
 from parts.sshd import SshServer
+from parts.valgrind import under_valgrind
 from parts.webhook import HookListener
 
-# All servers are on loopback, whatever proxy the surroundings name.
+# All servers are on loopback, whatever proxy the surroundings name; and no hook's or shell's git settings count.
+for name in [name for name in os.environ if name.startswith("GIT_")]:
+    del os.environ[name]
 os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 
 
@@ -121,6 +124,12 @@ def listener() -> Iterator[HookListener]:
 def sealift(tmp_path: Path) -> Sealift:
     """Runs the program: sealift("version").out."""
     return Sealift(tmp_path / "home")
+
+
+@pytest.fixture
+def sealift_in_valgrind(tmp_path: Path) -> Sealift:
+    """The same, with valgrind watching: for Daemon(sealift_in_valgrind, ..., ready_timeout=60) too."""
+    return under_valgrind(tmp_path / "home")
 
 
 @pytest.fixture

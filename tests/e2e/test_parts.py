@@ -301,3 +301,7 @@ def test_config_writes_objects(config: Config) -> None:
 @pytest.mark.quick
 def test_sealift_answers(sealift: Sealift) -> None:
     assert sealift("version").out.startswith("sealift")
+
+
+def test_valgrind_is_content(sealift_in_valgrind: Sealift) -> None:
+    assert sealift_in_valgrind("version").err == ""
