@@ -2,9 +2,10 @@
 // spelling or refuses it.
 #include "api/identity.h"
 
+#include "base/file.h"
+#include "base/git_identity.h"
 #include "base/jval.h"
 #include "base/memory.h"
-#include "base/strbuf.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -18,44 +19,6 @@ static int refuse(const char *what, const char *text, const char *why, struct er
     return error_set(err, ERROR_INVALID, "\"%.200s\" is no %s: %s", text, what, why);
 }
 
-static bool has_odd_bytes(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char ch = (unsigned char)*text;
-        if (ch <= ' ' || ch == 0x7f || ch == '?' || ch == '#' || ch == '\\')
-            return true;
-    }
-    return false;
-}
-
-static void add_lower(struct strbuf *out, const char *text, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        strbuf_addch(out, (char)tolower((unsigned char)text[i]));
-}
-
-static bool ends_with(const struct strbuf *buf, const char *suffix)
-{
-    size_t size = strlen(suffix);
-    return buf->len >= size && memcmp(buf->data + buf->len - size, suffix, size) == 0;
-}
-
-// Appends a path with single slashes, without trailing ones and without ".git".
-static void add_git_path(struct strbuf *out, const char *path)
-{
-    size_t start = out->len;
-    for (; *path != '\0'; path++) {
-        if (*path != '/' || !ends_with(out, "/"))
-            strbuf_addch(out, *path);
-    }
-    while (out->len > start + 1 && ends_with(out, "/"))
-        strbuf_truncate(out, out->len - 1);
-    if (out->len > start + 4 && ends_with(out, ".git"))
-        strbuf_truncate(out, out->len - 4);
-    while (out->len > start + 1 && ends_with(out, "/"))
-        strbuf_truncate(out, out->len - 1);
-}
-
 static bool is_host(const char *host, size_t size)
 {
     if (size == 0 || size > 255)
@@ -67,91 +30,9 @@ static bool is_host(const char *host, size_t size)
     return true;
 }
 
-struct scheme {
-    const char *name;
-    const char *default_port;
-};
-static const struct scheme git_schemes[] = {{"https", ":443"}, {"http", ":80"},    {"ssh", ":22"},
-                                            {"git", ":9418"},  {"git+ssh", ":22"}, {"file", NULL}};
-
-static const struct scheme *git_scheme(const char *text, size_t size)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(git_schemes); i++) {
-        if (strlen(git_schemes[i].name) == size &&
-            strncasecmp(git_schemes[i].name, text, size) == 0)
-            return &git_schemes[i];
-    }
-    return NULL;
-}
-
-// authority is [user[:password]@]host[:port], not NUL-terminated.
-static bool add_authority(struct strbuf *out, const char *authority, size_t size,
-                          const char *default_port)
-{
-    const char *at = memrchr(authority, '@', size);
-    if (at != NULL) {
-        size -= (size_t)(at + 1 - authority);
-        authority = at + 1;
-    }
-    if (!is_host(authority, size))
-        return false;
-    add_lower(out, authority, size);
-    if (default_port != NULL && ends_with(out, default_port))
-        strbuf_truncate(out, out->len - strlen(default_port));
-    return true;
-}
-
-static bool add_git_url(struct strbuf *out, const char *text)
-{
-    const char *mark = strstr(text, "://");
-    const char *slash = strchr(text, '/');
-    const char *colon = strchr(text, ':');
-    if (*text == '/') {
-        add_git_path(out, text);
-        return true;
-    }
-    if (mark != NULL) {
-        const struct scheme *scheme = git_scheme(text, (size_t)(mark - text));
-        if (scheme == NULL)
-            return false;
-        const char *authority = mark + 3;
-        size_t size = strcspn(authority, "/");
-        bool local = scheme->default_port == NULL;
-        if (local && size > 0 && strncmp(authority, "localhost", size) != 0)
-            return false;
-        if (!local && !add_authority(out, authority, size, scheme->default_port))
-            return false;
-        add_git_path(out, authority + size);
-        return true;
-    }
-    if (colon != NULL && (slash == NULL || colon < slash) && !isdigit((unsigned char)colon[1])) {
-        if (!add_authority(out, text, (size_t)(colon - text), NULL))
-            return false;
-        strbuf_addch(out, '/');
-        add_git_path(out, colon + 1);
-        return true;
-    }
-    // What identity_git itself returns.
-    if (slash == NULL || !add_authority(out, text, (size_t)(slash - text), NULL))
-        return false;
-    add_git_path(out, slash);
-    return true;
-}
-
 int identity_git(const char *url, char **ret_identity, struct error *err)
 {
-    static const char what[] = "git URL";
-    if (strlen(url) > IDENTITY_MAX)
-        return refuse(what, url, "it is longer than 2048 bytes", err);
-    if (has_odd_bytes(url))
-        return refuse(what, url, "it holds white space, a query or a control character", err);
-    cleanup_strbuf struct strbuf out;
-    strbuf_init(&out, 2 * IDENTITY_MAX);
-    const char *path;
-    if (!add_git_url(&out, url) || (path = strchr(out.data, '/')) == NULL || path[1] == '\0')
-        return refuse(what, url, "write it like https://git.example.com/acme/config.git", err);
-    *ret_identity = strbuf_steal(&out);
-    return 0;
+    return git_identity(url, ret_identity, err);
 }
 
 bool identity_git_equal(const char *a, const char *b)
@@ -168,18 +49,47 @@ const char *identity_git_ref(const char *ref)
     return strncmp(ref, heads, sizeof heads - 1) == 0 ? ref + sizeof heads - 1 : ref;
 }
 
+// Cuts "@digest" and then ":tag", which can only stand after the last slash.
+static char *without_tag(const char *text)
+{
+    char *name = xstrdup(text);
+    char *at = strchr(name, '@');
+    if (at != NULL)
+        *at = '\0';
+    char *slash = strrchr(name, '/');
+    char *colon = strchr(slash != NULL ? slash : name, ':');
+    if (colon != NULL)
+        *colon = '\0';
+    return name;
+}
+
+// The path with its links resolved as far as it exists.
+static char *real_path_of(const char *path)
+{
+    cleanup_free char *real = realpath(path, NULL);
+    if (real != NULL)
+        return STEAL(real);
+    const char *slash = strrchr(path, '/');
+    if (slash == path)
+        return xstrdup(path);
+    cleanup_free char *parent = xstrndup(path, (size_t)(slash - path));
+    cleanup_free char *real_parent = real_path_of(parent);
+    return path_join(real_parent, slash + 1);
+}
+
 static int layout_identity(const char *path, char **ret_identity, struct error *err)
 {
-    if (*path != '/')
+    // Two slashes would start a host.
+    if (*path != '/' || (path[1] == '/' && path[2] != '/'))
         return refuse("OCI layout", path, "write it like oci-layout:///var/lib/sealift/shop", err);
     while (path[0] == '/' && path[1] == '/')
         path++;
-    cleanup_free char *real = realpath(path, NULL);
-    cleanup_free char *plain = xstrdup(real != NULL ? real : path);
+    cleanup_free char *plain = without_tag(path);
     size_t size = strlen(plain);
     while (size > 1 && plain[size - 1] == '/')
         plain[--size] = '\0';
-    *ret_identity = xasprintf("oci-layout:%s", plain);
+    cleanup_free char *real = real_path_of(plain);
+    *ret_identity = xasprintf("oci-layout:%s", real);
     return 0;
 }
 
@@ -194,20 +104,6 @@ static bool is_repository_path(const char *path)
             return false;
     }
     return true;
-}
-
-// Cuts "@digest" and then ":tag", which can only stand after the last slash.
-static char *without_tag(const char *text)
-{
-    char *name = xstrdup(text);
-    char *at = strchr(name, '@');
-    if (at != NULL)
-        *at = '\0';
-    char *slash = strrchr(name, '/');
-    char *colon = strchr(slash != NULL ? slash : name, ':');
-    if (colon != NULL)
-        *colon = '\0';
-    return name;
 }
 
 static bool is_docker_hub(const char *host)

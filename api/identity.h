@@ -8,9 +8,7 @@
 
 #include "base/error.h"
 
-// "host[:port]/path" of a git URL (https, http, ssh, git, file) or of scp's form user@host:path:
-// without scheme, user, default port, trailing slashes and ".git"; the host in lower case, the path
-// as written. A file URL or absolute path is its path. *ret_identity is owned. ERROR_INVALID.
+// git_identity (base/git_identity.h), where it stands beside the others.
 int identity_git(const char *url, char **ret_identity, struct error *err)
     __attribute__((warn_unused_result));
 // Whether two spellings name one git repository; false when either is none.
@@ -21,7 +19,7 @@ const char *identity_git_ref(const char *ref);
 
 // "host[:port]/path" of an OCI repository, with or without oci://, tag and digest, in lower case;
 // docker.io and a name without host are "index.docker.io/…", with "library/" before a single
-// segment. "oci-layout:///dir" is "oci-layout:/dir" with the real path where it exists.
+// segment. "oci-layout:///dir" is "oci-layout:/dir", links resolved as far as it exists.
 // *ret_identity is owned. ERROR_INVALID.
 int identity_oci(const char *repository, char **ret_identity, struct error *err)
     __attribute__((warn_unused_result));

@@ -22,8 +22,8 @@ struct kind {
 
 // By kind ("Bundle"), any case, singular or plural, as people type it. NULL when there is none.
 const struct kind *kind_find(const char *name);
-// All kinds, ours first; *ret_count of them.
-const struct kind *kind_all(size_t *ret_count);
+// All kinds by index, ours first; NULL past the last.
+const struct kind *kind_at(size_t index);
 
 // Appends one sentence (char *) to ret_problems for each rule that the object breaks; returns how
 // many. A sentence names the object and the field and says what to write: 'Bundle shop/web:

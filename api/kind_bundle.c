@@ -1,0 +1,320 @@
+// Bundle: git -> signed artifact.
+#include "api/fields.h"
+
+#include "api/object.h"
+#include "base/jval.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+static const struct field fields[] = {
+    OBJECT_FIELDS,
+    SUSPEND_FIELD,
+    {.path = "spec.interval",
+     .type = FIELD_DURATION,
+     .fallback = "\"10m\"",
+     .min = 1000,
+     .doc = "How often to ask the git server even when no hook arrived; spread by 10 %.",
+     .example = "10m"},
+    {.path = "spec.timeout",
+     .type = FIELD_DURATION,
+     .fallback = "\"5m\"",
+     .min = 1000,
+     .max = 3600000,
+     .doc = "How long one run from fetch to push may take.",
+     .example = "5m"},
+
+    {.path = "spec.source",
+     .type = FIELD_OBJECT,
+     .required = true,
+     .doc = "Where the manifests come from.",
+     .example = "{git: {url: https://git.example.com/acme/config.git}}"},
+    {.path = "spec.source.git",
+     .type = FIELD_OBJECT,
+     .required = true,
+     .doc = "A git repository.",
+     .example = "{url: https://git.example.com/acme/config.git}"},
+    {.path = "spec.source.git.url",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 2048,
+     .secret = true,
+     .check = check_git_url,
+     .doc = "Address: `https`, `http`, `ssh` or `file`. Credentials belong into `secretRef`.",
+     .example = "https://git.example.com/acme/config.git"},
+    {.path = "spec.source.git.ref",
+     .type = FIELD_OBJECT,
+     .fallback = "{\"branch\": \"main\"}",
+     .doc = "What to follow: exactly one of its fields.",
+     .example = "{branch: main}"},
+    {.path = "spec.source.git.ref.branch",
+     .type = FIELD_STRING,
+     .max = 255,
+     .check = check_git_ref,
+     .doc = "The newest commit of a branch.",
+     .example = "main"},
+    {.path = "spec.source.git.ref.tag",
+     .type = FIELD_STRING,
+     .max = 255,
+     .check = check_git_ref,
+     .doc = "The commit that a tag points to.",
+     .example = "v1.2.3"},
+    {.path = "spec.source.git.ref.semver",
+     .type = FIELD_STRING,
+     .max = 255,
+     .check = check_semver_range,
+     .doc = "The highest tag that is a version in this range.",
+     .example = "\">=1.2 <2\""},
+    {.path = "spec.source.git.ref.commit",
+     .type = FIELD_STRING,
+     .check = check_commit,
+     .doc = "Exactly this commit.",
+     .example = "4f3c2b1a09e8d7c6b5a4f3e2d1c0b9a897867564"},
+    SECRET_REF_FIELDS("spec.source.git.secretRef", false,
+                      "Credentials: `username` and `password`, `bearerToken`, or `identity` and "
+                      "`known_hosts`; also `ca.crt`, `tls.crt`, `tls.key`."),
+    {.path = "spec.source.git.verify",
+     .type = FIELD_OBJECT,
+     .doc = "Keys that must have signed the commit.",
+     .pending = "commits are taken unverified; leave it out, and protect the branch at the forge",
+     .example = "{keys: [{name: committers, secretRef: {name: committers}}]}"},
+    {.path = "spec.source.git.history",
+     .type = FIELD_ENUM,
+     .choices = "FastForward|Any",
+     .fallback = "\"FastForward\"",
+     .doc = "`FastForward` refuses a force-push until the annotation `sealift.dev/accept-history` "
+            "names the commit; `Any` takes it.",
+     .example = "FastForward"},
+    {.path = "spec.source.git.status",
+     .type = FIELD_OBJECT,
+     .doc = "Write the result back to the forge as a commit status.",
+     .pending = "this version writes no commit status; leave it out, and see `sealift get bundle`",
+     .example = "{provider: gitea, secretRef: {name: forge}}"},
+
+    {.path = "spec.path",
+     .type = FIELD_STRING,
+     .fallback = "\"./\"",
+     .check = check_relative_path,
+     .doc = "The directory to render. A change outside of what it reads makes no new artifact.",
+     .example = "./apps/shop/prod"},
+    {.path = "spec.render",
+     .type = FIELD_OBJECT,
+     .fallback = "{}",
+     .doc = "How the directory becomes objects.",
+     .example = "{type: Plain}"},
+    {.path = "spec.render.type",
+     .type = FIELD_ENUM,
+     .choices = "Auto|Plain",
+     .pending_choices = "Kustomize|Helm",
+     .pending = "this version renders plain YAML only; commit the output of `kustomize build` or "
+                "`helm template`",
+     .fallback = "\"Auto\"",
+     .doc =
+         "`Plain` takes every YAML file below the path. `Auto` chooses the renderer by what lies "
+         "there, and refuses what it cannot render yet.",
+     .example = "Auto"},
+    {.path = "spec.render.helm",
+     .type = FIELD_OBJECT,
+     .doc = "Values for a Helm chart.",
+     .pending = "this version renders no charts; commit the output of `helm template`",
+     .example = "{releaseName: shop}"},
+    {.path = "spec.render.substitute",
+     .type = FIELD_OBJECT,
+     .doc = "Variables to put into the objects.",
+     .pending = "write the values into the files",
+     .example = "{vars: {REGION: eu}}"},
+
+    {.path = "spec.artifact",
+     .type = FIELD_OBJECT,
+     .required = true,
+     .doc = "Where the artifact goes.",
+     .example = "{repository: oci://registry.example.com/acme/shop, tags: [prod]}"},
+    {.path = "spec.artifact.repository",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 2048,
+     .secret = true,
+     .check = check_repository,
+     .doc = "A repository in a registry (`oci://`), or an OCI layout on disk (`oci-layout://`).",
+     .example = "oci://registry.example.com/acme/shop"},
+    {.path = "spec.artifact.identity",
+     .type = FIELD_STRING,
+     .max = 2048,
+     .check = check_registry_name,
+     .doc = "The registry name that signatures name for a layout on disk, so that a copy to that "
+            "registry still verifies.",
+     .example = "registry.example.com/acme/shop"},
+    {.path = "spec.artifact.tags",
+     .type = FIELD_LIST,
+     .required = true,
+     .min = 1,
+     .max = 16,
+     .unique = true,
+     .doc = "Moving tags; each is a channel of its own. The first is the one that a Sync with "
+            "`bundleRef` follows.",
+     .example = "[prod]"},
+    {.path = "spec.artifact.tags[]",
+     .type = FIELD_STRING,
+     .check = check_tag,
+     .doc = "A tag.",
+     .example = "prod"},
+    SECRET_REF_FIELDS("spec.artifact.secretRef", false,
+                      "Credentials of the registry: `username` and `password`, or "
+                      "`.dockerconfigjson`."),
+    SECRET_REF_FIELDS("spec.artifact.certSecretRef", false,
+                      "TLS for the registry: `ca.crt`, and `tls.crt` with `tls.key`."),
+    {.path = "spec.artifact.insecure",
+     .type = FIELD_BOOL,
+     .fallback = "false",
+     .doc = "Speak plain HTTP to the registry.",
+     .example = "true"},
+    {.path = "spec.artifact.renew",
+     .type = FIELD_DURATION,
+     .fallback = "\"168h\"",
+     .min = 1000,
+     .doc = "How often an unchanged artifact gets a fresh release statement.",
+     .example = "168h"},
+    {.path = "spec.artifact.allowSecrets",
+     .type = FIELD_BOOL,
+     .fallback = "false",
+     .doc = "Put Secrets with data into the artifact, where everybody who can pull reads them.",
+     .example = "false"},
+
+    {.path = "spec.sign",
+     .type = FIELD_OBJECT,
+     .required = true,
+     .doc = "Who seals the artifact.",
+     .example = "{secretRef: {name: packager-key}}"},
+    {.path = "spec.sign.secretRef",
+     .type = FIELD_OBJECT,
+     .required = true,
+     .doc = "The Secret with `cosign.key` and `cosign.password`; `sealift keygen` makes one.",
+     .example = "{name: packager-key}"},
+    {.path = "spec.sign.secretRef.name",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 253,
+     .check = check_name,
+     .doc = "Name of the Secret.",
+     .example = "packager-key"},
+
+    {.path = "spec.exportTo",
+     .type = FIELD_LIST,
+     .max = 256,
+     .unique = true,
+     .doc = "Other namespaces whose Syncs may follow this Bundle.",
+     .example = "[shop]"},
+    {.path = "spec.exportTo[]",
+     .type = FIELD_STRING,
+     .check = check_namespace,
+     .doc = "A namespace.",
+     .example = "shop"},
+    {.path = "spec.notify",
+     .type = FIELD_LIST,
+     .max = 16,
+     .doc = "Hooks with provider `sealift` to tell about a new artifact.",
+     .example = "[{url: https://prod.example.com/hook/…, secretRef: {name: prod-hook}}]"},
+    {.path = "spec.notify[]",
+     .type = FIELD_OBJECT,
+     .doc = "A hook.",
+     .example = "{url: https://prod.example.com/hook/…, secretRef: {name: prod-hook}}"},
+    {.path = "spec.notify[].url",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 2048,
+     .secret = true,
+     .check = check_http_url,
+     .doc = "Its address.",
+     .example = "https://prod.example.com/hook/…"},
+    {.path = "spec.notify[].secretRef",
+     .type = FIELD_OBJECT,
+     .required = true,
+     .doc = "The Secret that holds its `token`.",
+     .example = "{name: prod-hook}"},
+    {.path = "spec.notify[].secretRef.name",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 253,
+     .check = check_name,
+     .doc = "Name of the Secret.",
+     .example = "prod-hook"},
+};
+
+static bool ref_is_not_one(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    return count_members(value, "branch", "tag", "semver", "commit", NULL) != 1;
+}
+
+static bool identity_without_layout(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    return json_object_get(value, "identity") != NULL &&
+           strncmp(jval_string_or(value, "repository", ""), "oci-layout:", 11) != 0;
+}
+
+static bool plain_http_to_layout(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    return jval_bool(value, "insecure", false) &&
+           strncmp(jval_string_or(value, "repository", ""), "oci-layout:", 11) == 0;
+}
+
+static const struct field_rule rules[] = {
+    {"spec.source.git.ref", ref_is_not_one,
+     "exactly one of branch, tag, semver and commit must be given"},
+    {"spec.artifact", identity_without_layout,
+     "identity is for oci-layout:// repositories only; leave it out"},
+    {"spec.artifact", plain_http_to_layout,
+     "insecure is for registries; leave it out for an OCI layout"},
+};
+
+static const struct field status_fields[] = {
+    STATUS_FIELDS,
+    {.path = "status.source.revision",
+     .type = FIELD_STRING,
+     .doc = "The newest commit seen, as `<branch>@sha1:<commit>`."},
+    {.path = "status.artifact.repository", .type = FIELD_STRING, .doc = "Where the artifact is."},
+    {.path = "status.artifact.digest",
+     .type = FIELD_STRING,
+     .doc = "Digest of the artifact's manifest."},
+    {.path = "status.artifact.revision",
+     .type = FIELD_STRING,
+     .doc = "The commit it was rendered from."},
+    {.path = "status.artifact.tags", .type = FIELD_LIST, .doc = "The tags that point to it."},
+    {.path = "status.artifact.size", .type = FIELD_INT, .doc = "Bytes of its layer, compressed."},
+    {.path = "status.artifact.sequence",
+     .type = FIELD_INT,
+     .doc = "Sequence of its newest release statement."},
+    {.path = "status.history", .type = FIELD_LIST, .doc = "The last artifacts, newest first."},
+};
+
+const struct kind_table kind_bundle = {
+    .kind = {"Bundle", "bundles", API_VERSION, true, true},
+    .doc = "A Bundle follows a git repository and keeps one signed OCI artifact of what it says.",
+    .example = "apiVersion: sealift.dev/v1alpha1\n"
+               "kind: Bundle\n"
+               "metadata:\n"
+               "  name: shop\n"
+               "  namespace: shop\n"
+               "spec:\n"
+               "  source:\n"
+               "    git:\n"
+               "      url: https://git.example.com/acme/config.git\n"
+               "      ref:\n"
+               "        branch: main\n"
+               "  path: ./apps/shop/prod\n"
+               "  artifact:\n"
+               "    repository: oci://registry.example.com/acme/shop\n"
+               "    tags:\n"
+               "    - prod\n"
+               "  sign:\n"
+               "    secretRef:\n"
+               "      name: packager-key\n",
+    .fields = fields,
+    .n_fields = ARRAY_LENGTH(fields),
+    .rules = rules,
+    .n_rules = ARRAY_LENGTH(rules),
+    .status_fields = status_fields,
+    .n_status_fields = ARRAY_LENGTH(status_fields),
+};

@@ -1,0 +1,242 @@
+// TrustPolicy: what must be proven before anything is touched.
+#include "api/fields.h"
+
+#include "api/object.h"
+#include "base/jval.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+static const struct field fields[] = {
+    OBJECT_FIELDS,
+    {.path = "spec.match",
+     .type = FIELD_OBJECT,
+     .fallback = "{}",
+     .doc = "Which Syncs it governs; empty: all.",
+     .example = "{namespaces: {matchLabels: {env: prod}}}"},
+    {.path = "spec.match.namespaces",
+     .type = FIELD_OBJECT,
+     .doc = "By labels of the Sync's namespace or of any that it may write to; absent or empty "
+            "selects all.",
+     .example = "{matchLabels: {env: prod}}"},
+    SELECTOR_FIELDS("spec.match.namespaces"),
+    {.path = "spec.match.repositories",
+     .type = FIELD_LIST,
+     .max = 256,
+     .unique = true,
+     .doc = "Repositories that a governed Sync may use: `*` within a segment, `**` across; absent "
+            "or empty: all.",
+     .example = "[registry.example.com/acme/*]"},
+    {.path = "spec.match.repositories[]",
+     .type = FIELD_STRING,
+     .max = 1024,
+     .check = check_repository_pattern,
+     .doc = "A pattern.",
+     .example = "registry.example.com/acme/*"},
+
+    {.path = "spec.require",
+     .type = FIELD_LIST,
+     .required = true,
+     .min = 1,
+     .max = 16,
+     .unique = true,
+     .doc = "Every entry must be met; a signer counts for one entry only.",
+     .example = "[{name: packager, attests: true, keys: [...]}]"},
+    {.path = "spec.require[]",
+     .type = FIELD_OBJECT,
+     .doc = "An entry.",
+     .example = "{name: packager, attests: true, keys: [...]}"},
+    {.path = "spec.require[].name",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 253,
+     .check = check_name,
+     .doc = "How messages call it.",
+     .example = "packager"},
+    {.path = "spec.require[].attests",
+     .type = FIELD_BOOL,
+     .fallback = "false",
+     .doc = "Its release statements decide channel, age and source. At most one entry.",
+     .example = "true"},
+    {.path = "spec.require[].threshold",
+     .type = FIELD_INT,
+     .fallback = "1",
+     .min = 1,
+     .max = 64,
+     .doc = "How many of its signers must have signed.",
+     .example = "2"},
+    {.path = "spec.require[].anyRepository",
+     .type = FIELD_BOOL,
+     .fallback = "false",
+     .doc = "Count signatures that name no repository although no entry attests.",
+     .example = "true"},
+    {.path = "spec.require[].keys",
+     .type = FIELD_LIST,
+     .required = true,
+     .min = 1,
+     .max = 64,
+     .unique = true,
+     .doc = "Its signers. A `secretRef` is in the controller's namespace.",
+     .example = "[{name: packager, secretRef: {name: packager-pub}}]"},
+    {.path = "spec.require[].keys[]",
+     .type = FIELD_OBJECT,
+     .doc = "A key.",
+     .example = "{name: packager, secretRef: {name: packager-pub}}"},
+    KEY_FIELDS("spec.require[].keys[]"),
+    {.path = "spec.require[].keyless",
+     .type = FIELD_LIST,
+     .doc = "Signers by identity (Fulcio certificates).",
+     .pending = "this version verifies keys only; list the signers' public keys in keys",
+     .example = "[{issuer: https://accounts.example.com, subject: ci@example.com}]"},
+    {.path = "spec.require[].notation",
+     .type = FIELD_OBJECT,
+     .doc = "Signers by Notation certificates.",
+     .pending = "this version verifies cosign signatures only; list the signers' public keys in "
+                "keys",
+     .example = "{}"},
+
+    {.path = "spec.source",
+     .type = FIELD_OBJECT,
+     .doc = "What the attested statements must say of the artifact's source.",
+     .example = "{repository: https://git.example.com/acme/config.git, refs: [main]}"},
+    {.path = "spec.source.repository",
+     .type = FIELD_STRING,
+     .max = 2048,
+     .secret = true,
+     .check = check_git_identity,
+     .doc = "The git repository.",
+     .example = "https://git.example.com/acme/config.git"},
+    {.path = "spec.source.refs",
+     .type = FIELD_LIST,
+     .max = 64,
+     .unique = true,
+     .doc = "Branches, or tags as `refs/tags/…`; `*` and `**` match.",
+     .example = "[main]"},
+    {.path = "spec.source.refs[]",
+     .type = FIELD_STRING,
+     .max = 255,
+     .check = check_ref_pattern,
+     .doc = "A ref.",
+     .example = "main"},
+    {.path = "spec.source.paths",
+     .type = FIELD_LIST,
+     .max = 64,
+     .unique = true,
+     .doc = "Paths of the repository; `*` and `**` match.",
+     .example = "[apps/shop/prod]"},
+    {.path = "spec.source.paths[]",
+     .type = FIELD_STRING,
+     .check = check_path_pattern,
+     .doc = "A path.",
+     .example = "apps/shop/prod"},
+    {.path = "spec.source.channels",
+     .type = FIELD_LIST,
+     .max = 64,
+     .unique = true,
+     .doc =
+         "Channels that may enter, so that staging cannot be put on prod by writing another tag.",
+     .example = "[prod]"},
+    {.path = "spec.source.channels[]",
+     .type = FIELD_STRING,
+     .check = check_tag,
+     .doc = "A channel.",
+     .example = "prod"},
+
+    {.path = "spec.freshness",
+     .type = FIELD_OBJECT,
+     .doc = "How old a release may be.",
+     .example = "{maxAge: 720h}"},
+    {.path = "spec.freshness.maxAge",
+     .type = FIELD_DURATION,
+     .min = 1000,
+     .doc = "The oldest release statement that is adopted. Longer than the Bundle's "
+            "`artifact.renew`.",
+     .example = "720h"},
+    {.path = "spec.freshness.rollback",
+     .type = FIELD_ENUM,
+     .choices = "Deny",
+     .pending_choices = "Allow",
+     .pending = "an older release is always refused; release the older commit again, which gives "
+                "it a new sequence",
+     .fallback = "\"Deny\"",
+     .doc = "An older release than the newest one adopted is refused.",
+     .example = "Deny"},
+};
+
+static int count_attesting(const json_t *spec)
+{
+    int count = 0;
+    size_t i;
+    json_t *entry;
+    json_array_foreach (json_object_get(spec, "require"), i, entry)
+        count += jval_bool(entry, "attests", false);
+    return count;
+}
+
+static bool several_attest(const json_t *value, const json_t *spec)
+{
+    (void)value;
+    return count_attesting(spec) > 1;
+}
+
+static bool nobody_attests(const json_t *value, const json_t *spec)
+{
+    (void)value;
+    return count_attesting(spec) == 0;
+}
+
+static bool threshold_out_of_reach(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    return jval_int(value, "threshold", 1) >
+           (int64_t)json_array_size(json_object_get(value, "keys"));
+}
+
+static const struct field_rule rules[] = {
+    {"spec", several_attest, "at most one entry of require may have attests: true"},
+    {"spec.source", nobody_attests,
+     "it is judged on statements of an entry with attests: true; set that on one entry of require"},
+    {"spec.freshness", nobody_attests,
+     "it is judged on statements of an entry with attests: true; set that on one entry of require"},
+    {"spec.require[]", threshold_out_of_reach,
+     "threshold is higher than the number of keys, so it can never be met"},
+    KEY_RULES("spec.require[].keys[]"),
+};
+
+static const struct field status_fields[] = {STATUS_FIELDS};
+
+const struct kind_table kind_trust_policy = {
+    .kind = {"TrustPolicy", "trustpolicies", API_VERSION, false, true},
+    .doc = "A TrustPolicy says who must have signed what a Sync applies. It is cluster-scoped, so "
+           "that tenants can neither weaken nor leave it.",
+    .example = "apiVersion: sealift.dev/v1alpha1\n"
+               "kind: TrustPolicy\n"
+               "metadata:\n"
+               "  name: prod\n"
+               "spec:\n"
+               "  match:\n"
+               "    namespaces:\n"
+               "      matchLabels:\n"
+               "        env: prod\n"
+               "    repositories:\n"
+               "    - registry.example.com/acme/*\n"
+               "  require:\n"
+               "  - name: packager\n"
+               "    attests: true\n"
+               "    keys:\n"
+               "    - name: packager\n"
+               "      secretRef:\n"
+               "        name: packager-pub\n"
+               "  source:\n"
+               "    repository: https://git.example.com/acme/config.git\n"
+               "    channels:\n"
+               "    - prod\n"
+               "  freshness:\n"
+               "    maxAge: 720h\n",
+    .fields = fields,
+    .n_fields = ARRAY_LENGTH(fields),
+    .rules = rules,
+    .n_rules = ARRAY_LENGTH(rules),
+    .status_fields = status_fields,
+    .n_status_fields = ARRAY_LENGTH(status_fields),
+};
