@@ -58,5 +58,9 @@ int yamljson_write(const json_t *value, struct strbuf *out, struct error *err)
 // items ("spec.containers[0].image"; a name may hold dots itself), for messages about a value that
 // was parsed before. document_start is the document's `start`. 0 when it cannot be told.
 size_t yamljson_line_of(const char *text, size_t size, size_t document_start, const char *path);
+// The lines of all items of the sequence at path, in one pass: pushes size_t. Pushes nothing when
+// there is no sequence.
+void yamljson_lines_of_items(const char *text, size_t size, size_t document_start, const char *path,
+                             struct vec *lines);
 
 #endif

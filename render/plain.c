@@ -1,0 +1,327 @@
+// Walks the folder, reads each manifest, takes Lists apart, and gives every object its identity,
+// its place and its canonical bytes.
+#include "render/plain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/object_path.h"
+#include "base/yamljson.h"
+#include "render/object.h"
+
+enum {
+    MAX_FILES = 20000, // what an artifact may hold
+    MAX_OBJECTS = 20000,
+    MAX_FOLDERS_DEEP = 32,
+    MAX_LISTS_DEEP = 4,
+    MAX_FILE_BYTES = 4 << 20,
+    MAX_TOTAL_BYTES = 128 << 20, // of all files read, and of all objects written
+};
+
+struct plain {
+    struct tree *tree;
+    const struct render_options *options;
+    struct vec *objects;
+    json_t *places; // artifact path -> place in objects
+    size_t files;
+    size_t read_bytes;
+    size_t written_bytes;
+};
+
+// A manifest being taken apart.
+struct manifest {
+    const char *file;
+    const char *text;
+    size_t size;
+    size_t start;       // of the document
+    size_t line;        // of the object's List item or document
+    const char *prefix; // the path of the List item in the document ("items[3]."), or ""
+};
+
+int plain_refuse_unrendered(const char *file, struct error *err)
+{
+    const char *slash = strrchr(file, '/');
+    const char *name = slash != NULL ? slash + 1 : file;
+    return error_set(err, ERROR_INVALID,
+                     "%s: this is a %s; this version renders plain YAML only: point spec.path at "
+                     "rendered manifests (%s)",
+                     file, strcmp(name, "Chart.yaml") == 0 ? "Helm chart" : "Kustomize tree",
+                     strcmp(name, "Chart.yaml") == 0 ? "the output of helm template"
+                                                     : "the output of kustomize build");
+}
+
+static int fail_at_line(const struct manifest *manifest, const char *field, struct error *err)
+{
+    cleanup_free char *path = xasprintf("%s%s", manifest->prefix, field != NULL ? field : "");
+    size_t line =
+        field != NULL ? yamljson_line_of(manifest->text, manifest->size, manifest->start, path) : 0;
+    return error_wrap(err, "%s:%zu", manifest->file, line > 0 ? line : manifest->line);
+}
+
+static int refuse_secret(const struct manifest *manifest, const char *what, const char *hint,
+                         struct error *err)
+{
+    return error_set(err, ERROR_DENIED,
+                     "%s:%zu: %s; a signed artifact is no place for secrets: commit an "
+                     "ExternalSecret (External Secrets) or a SealedSecret (Sealed Secrets) "
+                     "instead%s",
+                     manifest->file, manifest->line, what, hint);
+}
+
+static int check_secret(const struct plain *plain, const struct manifest *manifest,
+                        const struct object_identity *identity, const json_t *value,
+                        struct error *err)
+{
+    if (json_object_get(value, "sops") != NULL)
+        return refuse_secret(manifest, "a file encrypted by SOPS, which nothing here decrypts", "",
+                             err);
+    if (plain->options->allow_secrets || !object_is_secret_with_data(identity, value))
+        return 0;
+    cleanup_free char *described = object_identity_describe(identity);
+    cleanup_free char *what = xasprintf("%s carries its values", described);
+    return refuse_secret(manifest, what, ", or allow it with spec.artifact.allowSecrets", err);
+}
+
+static int check_unique(struct plain *plain, const struct manifest *manifest,
+                        const struct object_identity *identity, const char *path, struct error *err)
+{
+    const json_t *place = json_object_get(plain->places, path);
+    if (place == NULL) {
+        json_object_set_new_nocheck(plain->places, path,
+                                    json_integer((json_int_t)plain->objects->len));
+        return 0;
+    }
+    const struct render_object *first = vec_at(plain->objects, (size_t)json_integer_value(place));
+    cleanup_free char *described = object_identity_describe(identity);
+    return error_set(err, ERROR_INVALID,
+                     "%s:%zu: %s is already defined at %s:%zu; keep one of the two", manifest->file,
+                     manifest->line, described, first->source, first->line);
+}
+
+static int write_object(struct plain *plain, const json_t *value, struct render_object *object,
+                        struct error *err)
+{
+    cleanup_strbuf struct strbuf yaml;
+    strbuf_init(&yaml, MAX_TOTAL_BYTES - plain->written_bytes);
+    if (yamljson_write(value, &yaml, err) < 0)
+        return -1;
+    plain->written_bytes += yaml.len;
+    object->yaml_size = yaml.len;
+    object->yaml = strbuf_steal(&yaml);
+    return 0;
+}
+
+static int add_object(struct plain *plain, const struct manifest *manifest, json_t *value,
+                      struct error *err)
+{
+    cleanup_object_identity struct object_identity identity = {0};
+    const char *field = NULL;
+    if (json_is_object(value) && json_object_get(value, "kind") == NULL &&
+        object_path_needs_rendering(manifest->file))
+        return plain_refuse_unrendered(manifest->file, err);
+    if (object_identity_read(value, &identity, &field, err) < 0) {
+        // A Kustomization has no name, and an encrypted file may hide anything.
+        if (strncmp(jval_string_or(value, "apiVersion", ""), "kustomize.config.k8s.io/", 24) == 0)
+            return plain_refuse_unrendered(manifest->file, err);
+        if (json_object_get(value, "sops") != NULL)
+            return check_secret(plain, manifest, &identity, value, err);
+        return fail_at_line(manifest, field, err);
+    }
+    if (check_secret(plain, manifest, &identity, value, err) < 0)
+        return -1;
+    cleanup_free char *path =
+        object_path(identity.group, identity.kind, identity.ns, identity.name);
+    if (check_unique(plain, manifest, &identity, path, err) < 0)
+        return -1;
+    if (plain->objects->len >= MAX_OBJECTS)
+        return error_set(err, ERROR_LIMIT, "%s:%zu: more than %d objects; split the path in two",
+                         manifest->file, manifest->line, MAX_OBJECTS);
+    struct render_object *object = vec_push(plain->objects);
+    *object = (struct render_object){
+        .path = STEAL(path),
+        .api_version = STEAL(identity.api_version),
+        .group = STEAL(identity.group),
+        .kind = STEAL(identity.kind),
+        .ns = STEAL(identity.ns),
+        .name = STEAL(identity.name),
+        .value = json_incref(value),
+        .source = xstrdup(manifest->file),
+        .line = manifest->line,
+    };
+    if (write_object(plain, value, object, err) < 0)
+        return error_wrap(err, "%s:%zu", manifest->file, manifest->line);
+    return 0;
+}
+
+// List of v1 and the lists that API servers print (ConfigMapList): their items are the objects.
+static const json_t *list_items(const json_t *value)
+{
+    const char *kind = jval_string_or(value, "kind", "");
+    size_t length = strlen(kind);
+    if (length < 4 || strcmp(kind + length - 4, "List") != 0)
+        return NULL;
+    return jval_array(value, "items");
+}
+
+// The items of a typed list need not repeat what the list says of them.
+static void inherit_type(const json_t *list, json_t *item)
+{
+    const char *kind = jval_string_or(list, "kind", "");
+    if (!json_is_object(item) || strcmp(kind, "List") == 0)
+        return;
+    if (json_object_get(item, "kind") == NULL)
+        json_object_set_new(item, "kind", json_stringn(kind, strlen(kind) - 4));
+    if (json_object_get(item, "apiVersion") == NULL)
+        json_object_set(item, "apiVersion", json_object_get(list, "apiVersion"));
+}
+
+static int add_value(struct plain *plain, const struct manifest *manifest, json_t *value,
+                     unsigned depth, struct error *err)
+{
+    const json_t *items = list_items(value);
+    if (items == NULL)
+        return add_object(plain, manifest, value, err);
+    if (depth >= MAX_LISTS_DEEP)
+        return error_set(err, ERROR_LIMIT, "%s:%zu: more than %d Lists in one another",
+                         manifest->file, manifest->line, MAX_LISTS_DEEP);
+    // Lists in Lists are rare: their items are said to stand where the inner List begins.
+    cleanup_vec struct vec lines = VEC_OF(size_t, NULL);
+    if (depth == 0)
+        yamljson_lines_of_items(manifest->text, manifest->size, manifest->start, "items", &lines);
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        cleanup_free char *prefix = xasprintf("%sitems[%zu].", manifest->prefix, i);
+        struct manifest item = *manifest;
+        item.prefix = prefix;
+        if (i < lines.len)
+            item.line = *(size_t *)vec_at(&lines, i);
+        json_t *object = json_array_get(items, i);
+        inherit_type(value, object);
+        if (add_value(plain, &item, object, depth + 1, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool ends_with(const char *text, const char *suffix)
+{
+    size_t length = strlen(text);
+    size_t suffix_length = strlen(suffix);
+    return length > suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
+}
+
+static bool is_manifest_name(const char *name)
+{
+    return ends_with(name, ".yaml") || ends_with(name, ".yml") || ends_with(name, ".json");
+}
+
+static int parse_json(struct manifest *manifest, struct vec *documents, struct error *err)
+{
+    cleanup_json json_t *value = NULL;
+    size_t bom = manifest->size >= 3 && memcmp(manifest->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    if (jval_parse(manifest->text + bom, manifest->size - bom, manifest->file, &value, err) < 0)
+        return -1;
+    struct yamljson_document *document = vec_push(documents);
+    document->value = STEAL(value);
+    document->line = 1;
+    document->start = bom;
+    return 0;
+}
+
+static int read_manifest(struct plain *plain, const char *file, struct error *err)
+{
+    cleanup_free char *text = NULL;
+    size_t size = 0;
+    if (++plain->files > MAX_FILES)
+        return error_set(err, ERROR_LIMIT, "%s: more than %d manifests; split the path in two",
+                         file, MAX_FILES);
+    if (tree_read(plain->tree, file, MAX_FILE_BYTES, &text, &size, err) < 0)
+        return -1;
+    plain->read_bytes += size;
+    if (plain->read_bytes > MAX_TOTAL_BYTES)
+        return error_set(err, ERROR_LIMIT,
+                         "%s: more than %d MiB of manifests; split the path in two", file,
+                         MAX_TOTAL_BYTES >> 20);
+    struct manifest manifest = {.file = file, .text = text, .size = size, .prefix = ""};
+    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
+    int parsed = ends_with(file, ".json")
+                     ? parse_json(&manifest, &documents, err)
+                     : yamljson_parse_all(text, size, file, NULL, &documents, err);
+    if (parsed < 0)
+        return -1;
+    vec_foreach (struct yamljson_document, document, &documents) {
+        manifest.start = document->start;
+        manifest.line = document->line;
+        if (!json_is_null(document->value) &&
+            add_value(plain, &manifest, document->value, 0, err) < 0)
+            return -1;
+        // The objects hold what they need; the rest of a large file goes at once.
+        json_decref(STEAL(document->value));
+    }
+    return 0;
+}
+
+static int walk(struct plain *plain, const char *folder, unsigned depth, struct error *err);
+
+static int walk_entry(struct plain *plain, const char *folder, const struct tree_entry *entry,
+                      unsigned depth, struct error *err)
+{
+    if (entry->name[0] == '.')
+        return 0;
+    cleanup_free char *path = tree_join(folder, entry->name);
+    enum tree_kind kind = entry->kind;
+    if (kind == TREE_SYMLINK) {
+        struct error failure = {0};
+        if (tree_lookup(plain->tree, path, &kind, NULL, &failure) < 0) {
+            // One that leads nowhere and looks like no manifest hides nothing.
+            bool harmless = failure.code == ERROR_NOT_FOUND && !is_manifest_name(entry->name);
+            if (harmless || err == NULL)
+                error_release(&failure);
+            return harmless ? 0 : err == NULL ? -1 : error_move(err, &failure);
+        }
+    }
+    if (kind == TREE_DIRECTORY)
+        return walk(plain, path, depth + 1, err);
+    if (!is_manifest_name(entry->name))
+        return 0;
+    return read_manifest(plain, path, err);
+}
+
+static int walk(struct plain *plain, const char *folder, unsigned depth, struct error *err)
+{
+    cleanup_vec struct vec entries = TREE_ENTRIES;
+    if (depth > MAX_FOLDERS_DEEP)
+        return error_set(err, ERROR_LIMIT,
+                         "%s: more than %d folders in one another (is a symbolic link leading in a "
+                         "circle?)",
+                         folder, MAX_FOLDERS_DEEP);
+    if (tree_list(plain->tree, folder, &entries, err) < 0)
+        return -1;
+    vec_foreach (struct tree_entry, entry, &entries) {
+        if (walk_entry(plain, folder, entry, depth, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(((const struct render_object *)a)->path, ((const struct render_object *)b)->path);
+}
+
+int plain_render(struct tree *tree, const char *path, const struct render_options *options,
+                 struct vec *objects, struct error *err)
+{
+    enum tree_kind kind;
+    if (tree_lookup(tree, path, &kind, NULL, err) < 0)
+        return -1;
+    cleanup_json json_t *places = json_object();
+    struct plain plain = {.tree = tree, .options = options, .objects = objects, .places = places};
+    int done =
+        kind == TREE_DIRECTORY ? walk(&plain, path, 0, err) : read_manifest(&plain, path, err);
+    if (done < 0)
+        return -1;
+    vec_sort(objects, compare_paths);
+    return 0;
+}

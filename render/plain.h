@@ -1,0 +1,15 @@
+// Plain manifests: every .yaml, .yml and .json file below a path, recursively, in sorted order;
+// names that start with a dot are skipped, Lists are taken apart, empty documents skipped.
+#ifndef RENDER_PLAIN_H
+#define RENDER_PLAIN_H
+
+#include "render/render.h"
+
+// Pushes struct render_object, sorted by path. Errors as render_tree.
+int plain_render(struct tree *tree, const char *path, const struct render_options *options,
+                 struct vec *objects, struct error *err) __attribute__((warn_unused_result));
+
+// The sentence for a kustomization.yaml or Chart.yaml. Always -1.
+int plain_refuse_unrendered(const char *file, struct error *err);
+
+#endif

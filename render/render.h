@@ -1,0 +1,56 @@
+// From a read-only file tree to the objects that an artifact holds. A pure function: the same tree
+// gives the same bytes, and nothing but the tree is read.
+#ifndef RENDER_RENDER_H
+#define RENDER_RENDER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "render/tree.h"
+
+enum render_type {
+    RENDER_AUTO,  // by the files at the path; refused where their renderer is not built
+    RENDER_PLAIN, // every .yaml, .yml and .json file below the path, as kubectl apply -R reads them
+};
+
+struct render_options {
+    enum render_type type;
+    bool allow_secrets; // Secrets with data or stringData are refused otherwise
+};
+
+struct render_object {
+    char *path; // in the artifact: base/object_path.h
+    char *api_version;
+    char *group; // "" for the core group
+    char *kind;
+    char *ns; // NULL when the object names none
+    char *name;
+    json_t *value;
+    char *yaml; // canonical: yamljson_write of value
+    size_t yaml_size;
+    char *source; // the file it came from, a path in the tree
+    size_t line;  // where it starts there, from 1
+};
+void render_object_release(void *object);
+#define RENDER_OBJECTS VEC_OF(struct render_object, render_object_release)
+
+struct render_result {
+    struct vec objects; // struct render_object, sorted by path, no path twice
+    struct vec inputs;  // char *, sorted: what was looked at, as tree_record states it
+};
+void render_result_release(struct render_result *result); // may be called twice, and on zeros
+#define cleanup_render_result __attribute__((cleanup(render_result_release)))
+
+// `path` is a folder (or one file) of the tree. No object at all is a result too. Errors name file,
+// line and object: "apps/web.yaml:12: Deployment without metadata.name; give it one".
+// ERROR_INVALID, ERROR_NOT_FOUND (no such path), ERROR_DENIED (a link out of the tree, a Secret
+// with data, a SOPS file), ERROR_LIMIT (20,000 files or objects, 4 MiB each, 128 MiB in all, 32
+// folders deep).
+int render_tree(struct tree *tree, const char *path, const struct render_options *options,
+                struct render_result *ret_result, struct error *err)
+    __attribute__((warn_unused_result));
+
+#endif
