@@ -2,7 +2,9 @@
 //
 // It refuses what proxies and servers read in two ways (RFC 9112): obs-fold, bare LF, absolute-form
 // targets, several or signed Content-Length, Transfer-Encoding. Deadlines are total, not idle. A
-// body is read only after on_head has agreed, so an unknown path costs no memory.
+// body is read only after on_head has agreed, so an unknown path costs no memory. With a
+// certificate only TLS 1.2 and 1.3 are spoken, never plaintext. All calls come and go on the loop's
+// thread; SIGPIPE must be ignored.
 #ifndef BASE_HTTP_SERVER_H
 #define BASE_HTTP_SERVER_H
 
@@ -26,20 +28,21 @@ struct http_server_options {
     size_t max_body_bytes;       // 0 = 4 MiB
     size_t max_inflight_bytes;   // bodies of all connections together; 0 = 64 MiB; above: 503 with
                                  // Retry-After
-    unsigned max_connections;    // 0 = 512
-    unsigned max_per_address;    // 0 = 64
+    unsigned max_connections;    // 0 = 512; at the limit the longest idle one makes room
+    unsigned max_per_address;    // 0 = 64; of IPv6 per /64
     int64_t header_deadline_ms;  // 0 = 10 s
     int64_t request_deadline_ms; // 0 = 30 s
     int64_t idle_ms;             // keep-alive; 0 = 60 s
 };
 
 struct http_server_events {
-    // Method, path and headers are known. 0 reads the body; a status refuses and closes.
+    // Method, path and headers are known. 0 reads the body; a status refuses and closes. It may
+    // also answer by itself, in its own words; then the status does not matter.
     int (*on_head)(void *arg, struct http_exchange *exchange);
     // The body is complete. Must lead to http_exchange_answer, now or later.
     void (*on_request)(void *arg, struct http_exchange *exchange);
-    // The peer went away before the answer; the exchange must not be touched after this returns.
-    // May be NULL.
+    // The request deadline passed before the answer (the peer gets 503), or the server is freed;
+    // the exchange must not be touched after this returns. May be NULL.
     void (*on_abandoned)(void *arg, struct http_exchange *exchange);
 };
 
@@ -50,6 +53,7 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 int http_server_port(const struct http_server *server);
 // No new connections; those open finish their request or their deadline.
 void http_server_drain(struct http_server *server);
+// NULL is fine; not from within the server's own events.
 void http_server_free(struct http_server *server);
 
 // Borrowed until the answer.
