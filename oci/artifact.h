@@ -44,7 +44,7 @@ struct oci_limits {
     size_t max_unpacked;   // bytes of the tar, 128 MiB
     size_t max_file;       // 16 MiB
     size_t max_files;      // folders included, 20,000
-    unsigned max_ratio;    // unpacked : compressed above 1 MiB unpacked, 200
+    unsigned max_ratio;    // unpacked : compressed above 1 MiB unpacked, 500
 };
 extern const struct oci_limits oci_default_limits; // 64 MiB compressed
 
@@ -59,7 +59,7 @@ struct oci_artifact_info {
     const char *source;
     const char *revision; // "<branch>@sha1:<commit>"
     const char *path;
-    const json_t *annotations; // more, object of strings, or NULL
+    json_t *annotations; // more, object of strings, or NULL
     enum oci_format format;
 };
 

@@ -29,6 +29,7 @@ int oci_reference_parse(const char *text, struct oci_reference *ret_reference, s
     __attribute__((warn_unused_result));
 void oci_reference_release(struct oci_reference *reference); // may be called twice
 #define cleanup_oci_reference __attribute__((cleanup(oci_reference_release)))
+struct oci_reference oci_reference_copy(const struct oci_reference *reference); // owned
 
 // The repository as signatures, policies and floors name it: "host[:port]/path", or "oci-layout:"
 // and the real path (links resolved as far as it exists). Without tag and digest. Owned.

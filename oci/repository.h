@@ -24,6 +24,7 @@ struct oci_token_cache;
 
 // How to reach a repository. Everything is borrowed for the life of the handle and may be absent.
 struct oci_access {
+    const char *identity;      // a registry name that signatures carry in place of a layout's path
     const char *docker_config; // JSON as in a Secret's .dockerconfigjson or ~/.docker/config.json
     const char *username;      // wins over docker_config
     const char *password;

@@ -1,0 +1,40 @@
+// The index.json of a layout: reading, editing, and the lock around an edit.
+#ifndef OCI_LAYOUT_INTERNAL_H
+#define OCI_LAYOUT_INTERNAL_H
+
+#include <jansson.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "oci/manifest.h"
+
+// Annotations of entries. The second is ours: it spares opening every manifest to find the
+// referrers of one; an entry without it is opened.
+#define LAYOUT_REF_NAME "org.opencontainers.image.ref.name"
+#define LAYOUT_SUBJECT "dev.sealift.subject"
+
+// *ret_index is a new reference to an object with an array `manifests`. ERROR_NOT_FOUND when dir
+// holds no layout.
+int layout_index_read(const char *dir, json_t **ret_index, struct error *err)
+    __attribute__((warn_unused_result));
+// Makes oci-layout and blobs/sha256 where they are missing.
+int layout_make(const char *dir, struct error *err) __attribute__((warn_unused_result));
+// By rename, after an fsync. Only under the lock.
+int layout_index_write(const char *dir, const json_t *index, struct error *err)
+    __attribute__((warn_unused_result));
+// An exclusive flock on the folder itself; closing *ret_fd lets go. ERROR_UNAVAILABLE when somebody
+// holds it for too long.
+int layout_lock(const char *dir, struct cancel *cancel, int *ret_fd, struct error *err)
+    __attribute__((warn_unused_result));
+
+// Borrowed; NULL when absent.
+const char *layout_entry_digest(const json_t *entry);
+const char *layout_entry_annotation(const json_t *entry, const char *key);
+// Lists the manifest, under tag if that is not NULL; whatever had the tag loses it. `subject` is
+// the digest of its subject, or NULL.
+void layout_index_put(json_t *index, const struct oci_descriptor *descriptor, const char *tag,
+                      const char *artifact_type, const char *subject);
+// Removes all entries of the digest.
+void layout_index_remove(json_t *index, const char *digest);
+
+#endif

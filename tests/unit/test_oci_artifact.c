@@ -1,0 +1,334 @@
+#include "oci/artifact.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "oci/gzip.h"
+#include "oci/tar.h"
+#include "oci/tar_header.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add_file(struct vec *files, const char *path, const char *text)
+{
+    struct oci_file *file = vec_push(files);
+    *file = (struct oci_file){.path = xstrdup(path), .data = xstrdup(text), .size = strlen(text)};
+}
+
+static const struct oci_artifact_info info = {
+    .created_ms = 1700000000000,
+    .source = "https://git.example.com/acme/config",
+    .revision = "main@sha1:0123456789012345678901234567890123456789",
+    .path = "apps/shop/prod",
+};
+
+static char *long_path(void)
+{
+    return xasprintf("_/v1.ConfigMap/%0120d/%0120d.yaml", 1, 2);
+}
+
+static void test_oci_artifact_same_in_same_out(void **state)
+{
+    (void)state;
+    cleanup_free char *long_name = long_path();
+    cleanup_vec struct vec forward = OCI_FILES, backward = OCI_FILES;
+    const char *paths[] = {"_/a/x.yaml", "a-b/y.yaml", "a/z.yaml", long_name, "a/\xc3\xa9.yaml"};
+    for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+        add_file(&forward, paths[i], paths[i]);
+        add_file(&backward, paths[ARRAY_LENGTH(paths) - 1 - i], paths[ARRAY_LENGTH(paths) - 1 - i]);
+    }
+    cleanup_oci_artifact struct oci_artifact one = {0}, two = {0};
+    cleanup_error struct error err = {0};
+    assert_int_equal(oci_pack(&forward, &info, &one, &err), 0);
+    assert_int_equal(oci_pack(&backward, &info, &two, &err), 0);
+    assert_string_equal(one.manifest, two.manifest);
+    // The tar is promised for all builds; this is its digest for good.
+    assert_string_equal(one.diff_id.text,
+                        "sha256:cacc1db0b8c07cfc4f7aa047e2e4922609a9f67193a60aec918431437d5d5c40");
+
+    cleanup_oci_manifest struct oci_manifest manifest = {0};
+    assert_int_equal(oci_manifest_parse(one.manifest, strlen(one.manifest), NULL, &manifest, &err),
+                     0);
+    assert_string_equal(oci_manifest_annotation(&manifest, OCI_ANNOTATION_CREATED),
+                        "2023-11-14T22:13:20Z");
+    assert_int_equal(oci_artifact_unpacked_size(&manifest, NULL), one.unpacked_size);
+
+    cleanup_vec struct vec files = OCI_FILES;
+    if (oci_unpack(one.layer, (size_t)one.layer_descriptor.size, &one.layer_descriptor,
+                   one.diff_id.text, NULL, &files, &err) < 0)
+        fail_msg("%s", error_message(&err));
+    assert_int_equal(files.len, ARRAY_LENGTH(paths));
+    vec_foreach (const struct oci_file, file, &files) {
+        assert_int_equal(file->size, strlen(file->path));
+        assert_string_equal(file->data, file->path);
+    }
+}
+
+static void test_oci_artifact_pack_refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *one, *two, *sentence;
+    } cases[] = {
+        {"a", "a", "twice"},        {"a", "a/b", "below it"}, {"/a", "b", "absolute"},
+        {"a/../b", "b", "segment"}, {"a//b", "b", "empty"},   {"a\\b", "b", "backslash"},
+        {"a\nb", "b", "control"},   {"\xff", "b", "UTF-8"},   {"", "b", "empty"},
+        {"./a", "b", "segment"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_vec struct vec files = OCI_FILES;
+        add_file(&files, cases[i].one, "x");
+        add_file(&files, cases[i].two, "y");
+        cleanup_oci_artifact struct oci_artifact artifact = {0};
+        cleanup_error struct error err = {0};
+        if (oci_pack(&files, &info, &artifact, &err) == 0)
+            fail_msg("case %zu was accepted", i);
+        if (strstr(error_message(&err), cases[i].sentence) == NULL)
+            fail_msg("case %zu says: %s", i, error_message(&err));
+    }
+}
+
+// One entry by hand, for what our writer never writes.
+static void put_entry(struct strbuf *tar, const char *name, char type, const void *data,
+                      size_t size)
+{
+    struct tar_header header = {.type = type, .magic = "ustar", .version = {'0', '0'}};
+    memcpy(header.name, name, strnlen(name, sizeof header.name));
+    snprintf(header.mode, sizeof header.mode, "0000644");
+    snprintf(header.size, sizeof header.size, "%011zo", size);
+    memset(header.checksum, ' ', sizeof header.checksum);
+    unsigned sum = 0;
+    for (size_t i = 0; i < sizeof header; i++)
+        sum += ((const unsigned char *)&header)[i];
+    snprintf(header.checksum, sizeof header.checksum, "%06o", sum);
+    strbuf_add(tar, &header, sizeof header);
+    strbuf_add(tar, data, size);
+    while (tar->len % TAR_BLOCK != 0)
+        strbuf_addch(tar, '\0');
+}
+
+static int unpack_tar(const struct strbuf *tar, const struct oci_limits *limits, struct vec *files,
+                      struct error *err)
+{
+    cleanup_strbuf struct strbuf layer;
+    strbuf_init(&layer, 64 << 20);
+    cleanup_gzip_writer struct gzip_writer *gzip = gzip_writer_new(&layer);
+    assert_int_equal(gzip_writer_add(gzip, tar->data, tar->len, err), 0);
+    assert_int_equal(gzip_writer_end(gzip, err), 0);
+    cleanup_oci_descriptor struct oci_descriptor descriptor =
+        oci_descriptor_of(OCI_MEDIA_FLUX_CONTENT, layer.data, layer.len);
+    return oci_unpack(layer.data, layer.len, &descriptor, NULL, limits, files, err);
+}
+
+static void put_end(struct strbuf *tar)
+{
+    for (int i = 0; i < 2 * TAR_BLOCK; i++)
+        strbuf_addch(tar, '\0');
+}
+
+static void test_oci_artifact_unpack_refuses(void **state)
+{
+    (void)state;
+    static const char pax_size[] = "10 size=9\n";
+    static const char pax_path[] = "14 path=../x\n\n";
+    static const char pax_good[] = "12 path=b/c\n";
+    static const struct {
+        const char *name, *data, *second, *sentence;
+        char type, second_type;
+    } cases[] = {
+        {.name = "a", .type = '2', .sentence = "a symbolic link"},
+        {.name = "a", .type = '1', .sentence = "a hard link"},
+        {.name = "a", .type = '3', .sentence = "a device"},
+        {.name = "a", .type = '4', .sentence = "a device"},
+        {.name = "a", .type = '6', .sentence = "a pipe"},
+        {.name = "a", .type = 'S', .sentence = "a sparse file"},
+        {.name = "a", .type = 'Z', .sentence = "unknown type"},
+        {.name = "../a", .type = '0', .sentence = "\"..\""},
+        {.name = "a/../b", .type = '0', .sentence = "\"..\""},
+        {.name = "/a", .type = '0', .sentence = "absolute"},
+        {.name = "a\\b", .type = '0', .sentence = "backslash"},
+        {.name = "\xc0\xaf", .type = '0', .sentence = "UTF-8"},
+        {.name = "a/", .type = '0', .sentence = "empty segment"},
+        {.name = "", .type = '0', .sentence = "empty segment"},
+        {.name = "a", .type = '5', .data = "x", .sentence = "has content"},
+        {.name = "a", .type = '0', .second = "a", .second_type = '0', .sentence = "twice"},
+        {.name = "a", .type = '0', .second = "./a", .second_type = '0', .sentence = "twice"},
+        {.name = "a/", .type = '5', .second = "a", .second_type = '0', .sentence = "twice"},
+        {.name = "a", .type = '0', .second = "a/b", .second_type = '0', .sentence = "below it"},
+        {.name = "p",
+         .type = 'x',
+         .data = pax_size,
+         .second = "a",
+         .second_type = '0',
+         .sentence = "sets \"size\""},
+        {.name = "p",
+         .type = 'x',
+         .data = pax_path,
+         .second = "a",
+         .second_type = '0',
+         .sentence = "control"},
+        {.name = "p",
+         .type = 'x',
+         .data = "13 path=../x\n",
+         .second = "a",
+         .second_type = '0',
+         .sentence = "\"..\""},
+        {.name = "p",
+         .type = 'x',
+         .data = "18 linkpath=/etc/x\n",
+         .second = "a",
+         .second_type = '0',
+         .sentence = "malformed"},
+        {.name = "p",
+         .type = 'x',
+         .data = "19 linkpath=/etc/x\n",
+         .second = "a",
+         .second_type = '0',
+         .sentence = "sets \"linkpath\""},
+        {.name = "p",
+         .type = 'x',
+         .data = "22 GNU.sparse.major=1\n",
+         .second = "a",
+         .second_type = '0',
+         .sentence = "GNU.sparse"},
+        {.name = "p",
+         .type = 'g',
+         .data = pax_good,
+         .second = "a",
+         .second_type = '0',
+         .sentence = "global"},
+        {.name = "p", .type = 'x', .data = pax_good, .sentence = "has no entry"},
+        {.name = "p",
+         .type = 'x',
+         .data = pax_good,
+         .second = "p",
+         .second_type = 'x',
+         .sentence = "has no entry"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_strbuf struct strbuf tar;
+        strbuf_init(&tar, 1 << 20);
+        const char *data = cases[i].data != NULL ? cases[i].data : "";
+        put_entry(&tar, cases[i].name, cases[i].type, data, strlen(data));
+        if (cases[i].second != NULL)
+            put_entry(&tar, cases[i].second, cases[i].second_type, "", 0);
+        put_end(&tar);
+        cleanup_vec struct vec files = OCI_FILES;
+        cleanup_error struct error err = {0};
+        if (unpack_tar(&tar, NULL, &files, &err) == 0)
+            fail_msg("case %zu (%s) was accepted", i, cases[i].sentence);
+        if (strstr(error_message(&err), cases[i].sentence) == NULL)
+            fail_msg("case %zu should say \"%s\", says: %s", i, cases[i].sentence,
+                     error_message(&err));
+        assert_int_equal(files.len, 0);
+    }
+}
+
+static void test_oci_artifact_unpack_accepts_other_writers(void **state)
+{
+    (void)state;
+    cleanup_strbuf struct strbuf tar;
+    strbuf_init(&tar, 1 << 20);
+    cleanup_free char *long_name = long_path();
+    put_entry(&tar, "pax_global_header", 'g', "16 comment=0123\n", 16);
+    put_entry(&tar, "./", '5', "", 0);
+    put_entry(&tar, ".", '5', "", 0);
+    put_entry(&tar, "dir", '5', "", 0);
+    put_entry(&tar, "./dir/a", '0', "one", 3);
+    put_entry(&tar, "p", 'x', "12 path=b/c\n21 mtime=1700000.123\n", 33);
+    put_entry(&tar, "short", '\0', "two", 3);
+    put_entry(&tar, "././@LongLink", 'L', long_name, strlen(long_name) + 1);
+    put_entry(&tar, "cut", '0', "", 0);
+    put_end(&tar);
+    put_end(&tar);
+    cleanup_vec struct vec files = OCI_FILES;
+    cleanup_error struct error err = {0};
+    if (unpack_tar(&tar, NULL, &files, &err) < 0)
+        fail_msg("%s", error_message(&err));
+    assert_int_equal(files.len, 3);
+    assert_string_equal(((struct oci_file *)vec_at(&files, 0))->path, "dir/a");
+    assert_string_equal(((struct oci_file *)vec_at(&files, 1))->path, "b/c");
+    assert_string_equal(((struct oci_file *)vec_at(&files, 1))->data, "two");
+    assert_string_equal(((struct oci_file *)vec_at(&files, 2))->path, long_name);
+}
+
+static void test_oci_artifact_unpack_keeps_limits(void **state)
+{
+    (void)state;
+    cleanup_strbuf struct strbuf tar;
+    strbuf_init(&tar, 64 << 20);
+    cleanup_free char *zeros = xcalloc(1, 8 << 20);
+    put_entry(&tar, "a", '0', zeros, 8 << 20);
+    put_entry(&tar, "b", '0', "", 0);
+    put_end(&tar);
+    static const struct {
+        struct oci_limits limits;
+        const char *sentence;
+    } cases[] = {
+        {{.max_compressed = 100}, "the limit is 100"},
+        {{.max_unpacked = 4 << 20, .max_ratio = 2000}, "more than 4194304 bytes"},
+        {{.max_file = 1 << 20}, "file \"a\""},
+        {{.max_files = 1, .max_ratio = 2000}, "more than 1 entries"},
+        {{0}, "more than 500 times"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_vec struct vec files = OCI_FILES;
+        cleanup_error struct error err = {0};
+        assert_int_equal(unpack_tar(&tar, &cases[i].limits, &files, &err), -1);
+        if (strstr(error_message(&err), cases[i].sentence) == NULL)
+            fail_msg("case %zu says: %s", i, error_message(&err));
+        assert_int_equal(err.code, ERROR_LIMIT);
+    }
+}
+
+static void test_oci_artifact_unpack_checks_bytes(void **state)
+{
+    (void)state;
+    cleanup_vec struct vec files = OCI_FILES, unpacked = OCI_FILES;
+    add_file(&files, "a", "b");
+    cleanup_oci_artifact struct oci_artifact artifact = {0};
+    cleanup_error struct error err = {0};
+    assert_int_equal(oci_pack(&files, &info, &artifact, &err), 0);
+    size_t size = (size_t)artifact.layer_descriptor.size;
+    cleanup_oci_descriptor struct oci_descriptor other = oci_descriptor_of("a/b", "x", 1);
+    assert_int_equal(oci_unpack(artifact.layer, size, &other, NULL, NULL, &unpacked, &err), -1);
+    assert_int_equal(err.code, ERROR_UNVERIFIED);
+    assert_int_equal(oci_unpack(artifact.layer, size, &artifact.layer_descriptor, other.digest.text,
+                                NULL, &unpacked, &err),
+                     -1);
+    assert_int_equal(err.code, ERROR_UNVERIFIED);
+    // Data behind the member, and half a member.
+    cleanup_free char *longer = xmalloc(size + 1);
+    memcpy(longer, artifact.layer, size);
+    longer[size] = 'x';
+    for (size_t cut = 0; cut <= size + 1; cut++) {
+        if (cut == size)
+            continue;
+        cleanup_oci_descriptor struct oci_descriptor right = oci_descriptor_of("a/b", longer, cut);
+        assert_int_equal(oci_unpack(longer, cut, &right, NULL, NULL, &unpacked, &err), -1);
+        assert_int_equal(err.code, ERROR_INVALID);
+    }
+    assert_int_equal(unpacked.len, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_oci_artifact_same_in_same_out),
+        cmocka_unit_test(test_oci_artifact_pack_refuses),
+        cmocka_unit_test(test_oci_artifact_unpack_refuses),
+        cmocka_unit_test(test_oci_artifact_unpack_accepts_other_writers),
+        cmocka_unit_test(test_oci_artifact_unpack_keeps_limits),
+        cmocka_unit_test(test_oci_artifact_unpack_checks_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
