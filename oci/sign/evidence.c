@@ -1,0 +1,42 @@
+#include "oci/sign/evidence.h"
+
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+const char *evidence_form_name(enum evidence_form form)
+{
+    return form == EVIDENCE_SIMPLE ? ".sig" : "bundle";
+}
+
+void evidence_release(void *evidence)
+{
+    struct evidence *item = evidence;
+    free(item->repository);
+    statement_release(&item->statement);
+}
+
+void evidence_set_init(struct evidence_set *set)
+{
+    *set = (struct evidence_set){
+        .items = VEC_OF(struct evidence, evidence_release),
+        .notes = VEC_OF(char *, vec_release_string),
+    };
+}
+
+void evidence_set_release(struct evidence_set *set)
+{
+    vec_free(&set->items);
+    vec_free(&set->notes);
+}
+
+void evidence_note(struct evidence_set *set, const char *format, ...)
+{
+    if (set->notes.len >= EVIDENCE_MAX_NOTES)
+        return;
+    va_list args;
+    va_start(args, format);
+    *(char **)vec_push(&set->notes) = xvasprintf(format, args);
+    va_end(args);
+}

@@ -1,0 +1,44 @@
+// What was found about an artifact and verified with a listed key: the input of a policy.
+#ifndef OCI_SIGN_EVIDENCE_H
+#define OCI_SIGN_EVIDENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/digest.h"
+#include "base/vec.h"
+#include "oci/sign/statement.h"
+
+enum evidence_form {
+    EVIDENCE_SIMPLE, // a layer under the tag "sha256-<hex>.sig"
+    EVIDENCE_BUNDLE, // a Sigstore bundle that is a referrer
+};
+// ".sig" or "bundle"; static.
+const char *evidence_form_name(enum evidence_form form);
+
+struct evidence {
+    enum evidence_form form;
+    struct digest signer;       // fingerprint of the key that verified it
+    enum statement_kind kind;   // STATEMENT_SIGN for EVIDENCE_SIMPLE
+    char *repository;           // identity the signature names; NULL when it names none; owned
+    struct statement statement; // with EVIDENCE_BUNDLE; else zero
+    struct digest manifest;     // where it was found
+};
+void evidence_release(void *evidence);
+
+struct evidence_set {
+    struct vec items; // struct evidence
+    struct vec notes; // char *: what was looked at and why it does not count, for people
+    size_t looked_at; // layers and referrers
+    bool cut;         // there was more than the limits allow
+};
+void evidence_set_init(struct evidence_set *set);
+void evidence_set_release(struct evidence_set *set); // may be called twice
+#define cleanup_evidence_set __attribute__((cleanup(evidence_set_release)))
+
+// A sentence for people; kept up to EVIDENCE_MAX_NOTES, then counted only.
+enum { EVIDENCE_MAX_NOTES = 32 };
+void evidence_note(struct evidence_set *set, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,229 @@
+#include "oci/sign/policy.h"
+
+#include "base/memory.h"
+#include "oci/sign/key.h"
+#include "oci/sign/policy_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void release_key(void *element)
+{
+    struct trust_key *key = element;
+    free(key->name);
+    verify_key_unref(key->key);
+}
+
+static void release_entry(void *element)
+{
+    struct trust_entry *entry = element;
+    free(entry->name);
+    vec_free(&entry->keys);
+}
+
+void trust_policy_init(struct trust_policy *policy, const char *name)
+{
+    *policy = (struct trust_policy){
+        .name = xstrdup(name),
+        .entries = VEC_OF(struct trust_entry, release_entry),
+        .refs = VEC_OF(char *, vec_release_string),
+        .paths = VEC_OF(char *, vec_release_string),
+        .channels = VEC_OF(char *, vec_release_string),
+    };
+}
+
+void trust_policy_release(void *element)
+{
+    struct trust_policy *policy = element;
+    free(STEAL(policy->name));
+    free(STEAL(policy->source_repository));
+    vec_free(&policy->entries);
+    vec_free(&policy->refs);
+    vec_free(&policy->paths);
+    vec_free(&policy->channels);
+}
+
+struct trust_entry *trust_policy_add_entry(struct trust_policy *policy, const char *name,
+                                           unsigned threshold)
+{
+    struct trust_entry *entry = vec_push(&policy->entries);
+    entry->name = xstrdup(name);
+    entry->threshold = threshold;
+    entry->keys = VEC_OF(struct trust_key, release_key);
+    return entry;
+}
+
+int trust_entry_add_key(struct trust_entry *entry, const char *name, const char *pem, size_t size,
+                        int64_t not_before_ms, int64_t not_after_ms, struct error *err)
+{
+    cleanup_free char *what = xasprintf("key %s of entry %s", name, entry->name);
+    struct verify_key *key = NULL;
+    if (verify_key_load(pem, size, what, &key, err) < 0)
+        return -1;
+    struct trust_key *added = vec_push(&entry->keys);
+    added->name = xstrdup(name);
+    added->key = key;
+    added->not_before_ms = not_before_ms;
+    added->not_after_ms = not_after_ms;
+    return 0;
+}
+
+static size_t distinct_keys(const struct trust_entry *entry)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < entry->keys.len; i++) {
+        const struct trust_key *key = vec_at(&entry->keys, i);
+        size_t first = 0;
+        while (strcmp(verify_key_fingerprint(((struct trust_key *)vec_at(&entry->keys, first))->key)
+                          ->text,
+                      verify_key_fingerprint(key->key)->text) != 0)
+            first++;
+        count += first == i;
+    }
+    return count;
+}
+
+static int check_entry(const struct trust_entry *entry, struct error *err)
+{
+    if (entry->keys.len == 0)
+        return error_set(err, ERROR_INVALID, "entry %s lists no keys", entry->name);
+    if (entry->keys.len > TRUST_MAX_KEYS)
+        return error_set(err, ERROR_INVALID, "entry %s lists %zu keys; at most %d are read",
+                         entry->name, entry->keys.len, TRUST_MAX_KEYS);
+    if (entry->threshold == 0)
+        return error_set(err, ERROR_INVALID, "entry %s has threshold 0; write 1 or more",
+                         entry->name);
+    if (entry->threshold > distinct_keys(entry))
+        return error_set(err, ERROR_INVALID,
+                         "entry %s asks for %u signers and lists %zu distinct keys", entry->name,
+                         entry->threshold, distinct_keys(entry));
+    return 0;
+}
+
+int trust_policy_check(const struct trust_policy *policy, struct error *err)
+{
+    if (policy->entries.len == 0)
+        return error_set(err, ERROR_INVALID, "it requires nothing; add an entry with keys");
+    if (policy->entries.len > TRUST_MAX_ENTRIES)
+        return error_set(err, ERROR_INVALID, "it has %zu entries; at most %d are read",
+                         policy->entries.len, TRUST_MAX_ENTRIES);
+    size_t attesting = 0;
+    vec_foreach (struct trust_entry, entry, &policy->entries) {
+        if (check_entry(entry, err) < 0)
+            return -1;
+        attesting += entry->attests;
+    }
+    if (attesting > 1)
+        return error_set(err, ERROR_INVALID, "more than one entry attests; whose word counts?");
+    bool judged = policy->source_repository != NULL || policy->refs.len > 0 ||
+                  policy->paths.len > 0 || policy->channels.len > 0 || policy->max_age_ms > 0;
+    if (judged && attesting == 0)
+        return error_set(err, ERROR_INVALID,
+                         "source and freshness are judged on statements; set attests: true on the "
+                         "entry whose statements count");
+    return 0;
+}
+
+const struct trust_key *trial_key(const struct trial *trial, const struct trust_entry *entry,
+                                  const struct digest *signer)
+{
+    int64_t now = trial->subject->now_ms;
+    vec_foreach (struct trust_key, key, &entry->keys) {
+        bool valid = (key->not_before_ms == 0 || now >= key->not_before_ms) &&
+                     (key->not_after_ms == 0 || now <= key->not_after_ms);
+        if (valid && strcmp(verify_key_fingerprint(key->key)->text, signer->text) == 0)
+            return key;
+    }
+    return NULL;
+}
+
+static void judge_windows_again(struct trial *trial, const struct trust_entry *entry)
+{
+    vec_foreach (struct trust_key, key, &entry->keys) {
+        if (key->not_before_ms > 0)
+            trial_judge_again(trial, key->not_before_ms);
+        if (key->not_after_ms > 0)
+            trial_judge_again(trial, key->not_after_ms + 1);
+    }
+}
+
+static void judge_policy(struct trial *trial)
+{
+    cleanup_error struct error err = {0};
+    if (trust_policy_check(trial->policy, &err) < 0) {
+        trial_report(trial, TRUST_POLICY_INVALID, xstrdup("a policy that can be judged"),
+                     xstrdup(error_message(&err)), xstrdup("a policy that can be met"),
+                     xasprintf("correct %s; until then it refuses everything it governs",
+                               trial->policy->name));
+        return;
+    }
+    vec_foreach (struct trust_entry, entry, &trial->policy->entries) {
+        if (entry->attests)
+            trial->attesting = entry;
+        judge_windows_again(trial, entry);
+    }
+    trial_judge_signers(trial);
+    if (trial->attesting != NULL)
+        trial_judge_attestations(trial);
+}
+
+static void conclude(struct trust_verdict *verdict)
+{
+    const struct trust_finding *first = NULL;
+    bool only_stale = true;
+    vec_foreach (struct trust_finding, finding, &verdict->findings) {
+        if (finding->met)
+            continue;
+        if (first == NULL || finding->reason < first->reason)
+            first = finding;
+        only_stale = only_stale && finding->reason == TRUST_STALE;
+    }
+    verdict->met = first == NULL;
+    verdict->stale_only = first != NULL && only_stale;
+    verdict->reason = first == NULL ? TRUST_MET : first->reason;
+    if (first != NULL)
+        verdict->message =
+            xasprintf("%s: %s: found %s; missing %s; %s", first->policy, first->requirement,
+                      first->found, first->missing, first->action);
+    else
+        verdict->message = xasprintf("all %zu requirements are met", verdict->findings.len);
+    // What one policy adopted is nothing that the whole vouches for.
+    if (!verdict->met && !verdict->stale_only)
+        vec_clear(&verdict->verified_by);
+}
+
+void trust_evaluate(const struct trust_policy *policies, size_t count,
+                    const struct trust_subject *subject, const struct evidence_set *evidence,
+                    struct trust_verdict *ret_verdict)
+{
+    *ret_verdict = trust_verdict_empty();
+    ret_verdict->rollback_allowed = count > 0;
+    struct trial trial = {.subject = subject, .evidence = evidence, .verdict = ret_verdict};
+    if (count == 0) {
+        static const struct trust_policy none = {.name = NULL};
+        trial.policy = &none;
+        trial_report(&trial, TRUST_UNGOVERNED, xstrdup("a policy or spec.verify with keys"),
+                     xstrdup("neither"), xstrdup("keys to trust"),
+                     xstrdup("write a TrustPolicy, or name keys in spec.verify"));
+    }
+    for (size_t i = 0; i < count; i++) {
+        trial.policy = &policies[i];
+        trial.attesting = NULL;
+        ret_verdict->rollback_allowed =
+            ret_verdict->rollback_allowed && policies[i].rollback_allowed;
+        judge_policy(&trial);
+    }
+    conclude(ret_verdict);
+}
+
+enum trust_floor_result trust_floor_check(const struct trust_floor *floor,
+                                          const char *adopted_digest, int64_t sequence,
+                                          const char *digest)
+{
+    if (sequence > floor->sequence)
+        return TRUST_FLOOR_RAISE;
+    if (strcmp(floor->digest.text, digest) == 0 ||
+        (adopted_digest != NULL && strcmp(adopted_digest, digest) == 0))
+        return TRUST_FLOOR_KEEP;
+    return TRUST_FLOOR_REFUSE;
+}

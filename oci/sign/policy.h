@@ -1,0 +1,149 @@
+// Trust policies: what must be shown about an artifact before a byte of it is used. A plain struct,
+// so that the rooms above fill it from wherever policies are kept. Pure functions; the time is
+// given.
+//
+// Every policy must be met, and of a policy every entry: `threshold` distinct signers (fingerprints
+// of keys, so a key listed twice is one) signed the digest, and a signer counts for one entry only.
+// A signature that names another repository does not count; one that names none counts where some
+// entry attests or the entry says any_repository.
+//
+// At most one entry attests: of the statements that its keys signed, the release with the highest
+// sequence for the channel decides about channel, freshness and floor, and the provenance about the
+// source. An attestation is never a signature.
+#ifndef OCI_SIGN_POLICY_H
+#define OCI_SIGN_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/vec.h"
+#include "oci/sign/evidence.h"
+
+struct verify_key;
+
+enum {
+    TRUST_MAX_KEYS = 64,    // of one entry
+    TRUST_MAX_ENTRIES = 16, // of one policy
+    TRUST_AGE_SKEW_MS = 5 * 60 * 1000,
+    TRUST_CLOCK_SKEW_MS = 24 * 60 * 60 * 1000,
+};
+
+struct trust_key {
+    char *name; // owned
+    struct verify_key *key;
+    int64_t not_before_ms; // 0 = none; judged at the time of evaluation, because a keyed signature
+    int64_t not_after_ms;  // proves no time of its own
+};
+
+struct trust_entry {
+    char *name; // owned
+    bool attests;
+    bool any_repository;
+    unsigned threshold;
+    struct vec keys; // struct trust_key
+};
+
+struct trust_policy {
+    char *name;         // as messages name it: "TrustPolicy prod", "spec.verify"; owned
+    struct vec entries; // struct trust_entry
+    // What an attesting entry's statements are held to; empty = not judged.
+    char *source_repository; // canonical, see git_identity
+    struct vec refs;         // char *: "main" is refs/heads/main; "refs/tags/v1.*"; `*` and `**`
+    struct vec paths;        // char *: a folder, and all below it
+    struct vec channels;     // char *; `*` and `**`
+    int64_t max_age_ms;      // 0 = none
+    bool rollback_allowed;
+};
+void trust_policy_init(struct trust_policy *policy, const char *name);
+void trust_policy_release(void *policy); // may be called twice
+#define cleanup_trust_policy __attribute__((cleanup(trust_policy_release)))
+// Borrowed until the next entry. threshold 0 is refused when the policy is evaluated.
+struct trust_entry *trust_policy_add_entry(struct trust_policy *policy, const char *name,
+                                           unsigned threshold);
+// Parses PEM "PUBLIC KEY". `what` of the message is "key NAME of entry ENTRY". ERROR_INVALID.
+int trust_entry_add_key(struct trust_entry *entry, const char *name, const char *pem, size_t size,
+                        int64_t not_before_ms, int64_t not_after_ms, struct error *err)
+    __attribute__((warn_unused_result));
+// Whether a policy can be judged at all: entries with keys, thresholds that can be reached, source
+// and freshness only where an entry attests. ERROR_INVALID.
+int trust_policy_check(const struct trust_policy *policy, struct error *err)
+    __attribute__((warn_unused_result));
+
+// All borrowed.
+struct trust_subject {
+    const char *repository; // identity that signatures are to name
+    const char *digest;
+    const char *channel; // NULL: unknown
+    const char *version; // for a semver Sync: the statement must name it. NULL otherwise
+    int64_t now_ms;      // wall clock
+};
+
+enum trust_reason {
+    TRUST_MET = 0,
+    TRUST_UNGOVERNED,          // no policy at all
+    TRUST_POLICY_INVALID,      // trust_policy_check says no
+    TRUST_UNVERIFIED,          // signatures are missing
+    TRUST_CHANNEL_REQUIRED,    // an entry attests and no channel is known
+    TRUST_CHANNEL_NOT_ALLOWED, // source.channels does not list it
+    TRUST_NOT_ATTESTED,        // no release statement for the channel
+    TRUST_SOURCE_NOT_ALLOWED,
+    TRUST_CLOCK_SKEW, // the statement is more than a day ahead of this clock
+    TRUST_STALE,
+    TRUST_ROLLBACK_REFUSED, // of trust_floor_check
+};
+// As in conditions and events: "Unverified", "NotAttested", …; static.
+const char *trust_reason_name(enum trust_reason reason);
+
+// One row of the explanation.
+struct trust_finding {
+    char *policy;
+    char *requirement; // "2 signatures of approvers (alice, bob, carol)"
+    bool met;
+    enum trust_reason reason; // TRUST_MET when met
+    char *found;              // "alice"
+    char *missing;            // "1 more of bob, carol"; "" when met
+    char *action;             // what to do; "" when met
+};
+
+struct trust_verdict {
+    bool met;
+    bool stale_only; // everything but age is met: what runs goes on, nothing new is adopted
+    enum trust_reason reason;
+    char *message;          // for status: which requirement, what was found, what to do
+    struct vec verified_by; // char *: "packager: ci-2026", the signers that counted
+    struct vec findings;    // struct trust_finding
+    bool attested;          // some policy has an attesting entry, and its statement was found
+    int64_t sequence;       // the lowest that such policies adopted
+    int64_t issued_at_ms;   // of that statement
+    bool rollback_allowed;  // by every policy: no floor is held
+    int64_t judge_again_ms; // when time alone may change the verdict (age, key windows); 0 = never
+};
+void trust_verdict_release(struct trust_verdict *verdict); // may be called twice
+#define cleanup_trust_verdict __attribute__((cleanup(trust_verdict_release)))
+
+// Judges; never fails. *ret_verdict is owned.
+void trust_evaluate(const struct trust_policy *policies, size_t count,
+                    const struct trust_subject *subject, const struct evidence_set *evidence,
+                    struct trust_verdict *ret_verdict);
+// The findings and notes as text for a terminal, one paragraph per requirement. Owned.
+char *trust_explain(const struct trust_verdict *verdict, const struct evidence_set *evidence);
+
+// The highest sequence that was adopted, and its digest. sequence 0: none yet.
+struct trust_floor {
+    int64_t sequence;
+    struct digest digest;
+};
+enum trust_floor_result {
+    TRUST_FLOOR_RAISE,  // above the floor: store {sequence, digest} before the first apply
+    TRUST_FLOOR_KEEP,   // the floor's own digest, or the one that this Sync adopted last
+    TRUST_FLOOR_REFUSE, // TRUST_ROLLBACK_REFUSED; also another digest under the floor's sequence
+};
+// adopted_digest: what this Sync adopted last; NULL when there is none.
+enum trust_floor_result trust_floor_check(const struct trust_floor *floor,
+                                          const char *adopted_digest, int64_t sequence,
+                                          const char *digest);
+
+#endif

@@ -1,0 +1,37 @@
+// What the files that judge a policy share.
+#ifndef OCI_SIGN_POLICY_INTERNAL_H
+#define OCI_SIGN_POLICY_INTERNAL_H
+
+#include "oci/sign/policy.h"
+
+// The judgement of one policy. All but the verdict is borrowed.
+struct trial {
+    const struct trust_policy *policy;
+    const struct trust_subject *subject;
+    const struct evidence_set *evidence;
+    const struct trust_entry *attesting; // NULL: none
+    struct trust_verdict *verdict;
+};
+
+// The listed key with this fingerprint that is valid now; NULL when there is none.
+const struct trust_key *trial_key(const struct trial *trial, const struct trust_entry *entry,
+                                  const struct digest *signer);
+
+// Adds a finding; the texts are consumed. missing NULL means that it is met.
+void trial_report(struct trial *trial, enum trust_reason reason, char *requirement, char *found,
+                  char *missing, char *action);
+// Time alone may change the verdict then.
+void trial_judge_again(struct trial *trial, int64_t wall_ms);
+
+// Signatures of all entries (policy_signers.c).
+void trial_judge_signers(struct trial *trial);
+// Channel, age and source of the attesting entry (policy_attest.c).
+void trial_judge_attestations(struct trial *trial);
+
+// A verdict without findings.
+struct trust_verdict trust_verdict_empty(void);
+
+// "a, b, c" of char *, or `none` when empty. Owned.
+char *trial_join(const struct vec *names, const char *none);
+
+#endif

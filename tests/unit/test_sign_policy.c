@@ -1,0 +1,614 @@
+#include "oci/sign/policy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "oci/sign/key.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DIGEST "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+#define OTHER "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define REPOSITORY "registry.example.com/acme/shop"
+#define ELSEWHERE "registry.example.com/acme/blog"
+#define NOW INT64_C(1795255200000)
+#define HOUR INT64_C(3600000)
+
+enum { KEYS = 5 };
+
+// Five keys, one policy, one pile of evidence.
+struct scene {
+    struct sign_key *keys[KEYS];
+    char *pems[KEYS];
+    struct trust_policy policy;
+    struct evidence_set evidence;
+    struct trust_subject subject;
+    struct trust_verdict verdict;
+};
+
+static int make_keys(void **state)
+{
+    struct scene *scene = xcalloc(1, sizeof *scene);
+    for (int i = 0; i < KEYS; i++) {
+        if (sign_key_generate(&scene->keys[i], NULL) < 0)
+            return -1;
+        scene->pems[i] = verify_key_pem(sign_key_public(scene->keys[i]));
+    }
+    *state = scene;
+    return 0;
+}
+
+static int free_keys(void **state)
+{
+    struct scene *scene = *state;
+    for (int i = 0; i < KEYS; i++) {
+        sign_key_free(scene->keys[i]);
+        free(scene->pems[i]);
+    }
+    free(scene);
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    struct scene *scene = *state;
+    trust_policy_init(&scene->policy, "TrustPolicy prod");
+    evidence_set_init(&scene->evidence);
+    scene->verdict = (struct trust_verdict){0};
+    scene->subject = (struct trust_subject){
+        .repository = REPOSITORY, .digest = DIGEST, .channel = "prod", .now_ms = NOW};
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct scene *scene = *state;
+    trust_policy_release(&scene->policy);
+    evidence_set_release(&scene->evidence);
+    trust_verdict_release(&scene->verdict);
+    return 0;
+}
+
+static void add_key(struct scene *scene, struct trust_entry *entry, const char *name, int key)
+{
+    cleanup_error struct error err = {0};
+    if (trust_entry_add_key(entry, name, scene->pems[key], strlen(scene->pems[key]), 0, 0, &err) <
+        0)
+        fail_msg("%s", error_message(&err));
+}
+
+// Keys are named k0 to k4.
+static struct trust_entry *add_entry(struct scene *scene, const char *name, unsigned threshold,
+                                     const char *keys)
+{
+    struct trust_entry *entry = trust_policy_add_entry(&scene->policy, name, threshold);
+    for (; *keys != '\0'; keys++) {
+        cleanup_free char *key = xasprintf("k%c", *keys);
+        add_key(scene, entry, key, *keys - '0');
+    }
+    return entry;
+}
+
+static struct evidence *add_evidence(struct scene *scene, int key)
+{
+    struct evidence *item = vec_push(&scene->evidence.items);
+    item->form = EVIDENCE_BUNDLE;
+    item->signer = *verify_key_fingerprint(sign_key_public(scene->keys[key]));
+    return item;
+}
+
+static void add_signature(struct scene *scene, int key, const char *repository)
+{
+    struct evidence *item = add_evidence(scene, key);
+    item->kind = STATEMENT_SIGN;
+    item->repository = xstrdup_or_null(repository);
+}
+
+static void add_release(struct scene *scene, int key, const char *channel, int64_t sequence)
+{
+    struct evidence *item = add_evidence(scene, key);
+    item->kind = STATEMENT_RELEASE;
+    item->statement.kind = STATEMENT_RELEASE;
+    item->statement.release = (struct release){.repository = REPOSITORY,
+                                               .channel = channel,
+                                               .sequence = sequence,
+                                               .issued_at_ms = NOW - HOUR};
+}
+
+static void add_provenance(struct scene *scene, int key, const char *repository, const char *ref,
+                           const char *path)
+{
+    struct evidence *item = add_evidence(scene, key);
+    item->kind = STATEMENT_PROVENANCE;
+    item->statement.kind = STATEMENT_PROVENANCE;
+    item->statement.provenance =
+        (struct provenance){.repository = repository, .ref = ref, .commit = "abc", .path = path};
+}
+
+static struct release *last_release(struct scene *scene)
+{
+    struct evidence *item = vec_at(&scene->evidence.items, scene->evidence.items.len - 1);
+    return &item->statement.release;
+}
+
+static const struct trust_verdict *judge(struct scene *scene)
+{
+    trust_verdict_release(&scene->verdict);
+    trust_evaluate(&scene->policy, 1, &scene->subject, &scene->evidence, &scene->verdict);
+    return &scene->verdict;
+}
+
+static void assert_met(struct scene *scene)
+{
+    const struct trust_verdict *verdict = judge(scene);
+    if (!verdict->met)
+        fail_msg("%s", verdict->message);
+    assert_int_equal(verdict->reason, TRUST_MET);
+}
+
+static void assert_unmet(struct scene *scene, enum trust_reason reason, const char *says)
+{
+    const struct trust_verdict *verdict = judge(scene);
+    assert_false(verdict->met);
+    if (verdict->reason != reason || strstr(verdict->message, says) == NULL)
+        fail_msg("%s, not %s: \"%s\" shall say \"%s\"", trust_reason_name(verdict->reason),
+                 trust_reason_name(reason), verdict->message, says);
+}
+
+static void test_policy_needs_a_signature(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0");
+    assert_unmet(scene, TRUST_UNVERIFIED,
+                 "TrustPolicy prod: 1 signature of packager (k0): found no signature by a key of "
+                 "this entry; missing 1 more of k0; sign " DIGEST);
+    add_signature(scene, 1, REPOSITORY);
+    assert_unmet(scene, TRUST_UNVERIFIED, "missing 1 more of k0");
+    add_signature(scene, 0, REPOSITORY);
+    assert_met(scene);
+    assert_int_equal(scene->verdict.verified_by.len, 1);
+    assert_string_equal(*(char **)vec_at(&scene->verdict.verified_by, 0), "packager: k0");
+    assert_false(scene->verdict.attested);
+}
+
+static void test_policy_no_policy_is_a_refusal(void **state)
+{
+    struct scene *scene = *state;
+    add_signature(scene, 0, REPOSITORY);
+    trust_evaluate(NULL, 0, &scene->subject, &scene->evidence, &scene->verdict);
+    assert_false(scene->verdict.met);
+    assert_int_equal(scene->verdict.reason, TRUST_UNGOVERNED);
+    assert_false(scene->verdict.rollback_allowed);
+}
+
+static void test_policy_every_policy_must_be_met(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_policy policies[2];
+    trust_policy_init(&policies[0], "one");
+    trust_policy_init(&policies[1], "two");
+    add_key(scene, trust_policy_add_entry(&policies[0], "a", 1), "k0", 0);
+    add_key(scene, trust_policy_add_entry(&policies[1], "b", 1), "k1", 1);
+    add_signature(scene, 0, REPOSITORY);
+    trust_evaluate(policies, 2, &scene->subject, &scene->evidence, &scene->verdict);
+    assert_false(scene->verdict.met);
+    assert_int_equal(scene->verdict.verified_by.len, 0);
+    assert_non_null(strstr(scene->verdict.message, "two: 1 signature of b"));
+    add_signature(scene, 1, REPOSITORY);
+    trust_verdict_release(&scene->verdict);
+    trust_evaluate(policies, 2, &scene->subject, &scene->evidence, &scene->verdict);
+    assert_true(scene->verdict.met);
+    trust_policy_release(&policies[0]);
+    trust_policy_release(&policies[1]);
+}
+
+static void test_policy_threshold_counts_distinct_keys(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = add_entry(scene, "approvers", 2, "01");
+    add_key(scene, entry, "k0-again", 0);
+    add_signature(scene, 0, REPOSITORY);
+    add_signature(scene, 0, REPOSITORY);
+    assert_unmet(scene, TRUST_UNVERIFIED, "found k0; missing 1 more of k1");
+    add_signature(scene, 1, REPOSITORY);
+    assert_met(scene);
+}
+
+static void test_policy_a_key_under_two_names_cannot_reach_a_threshold(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = add_entry(scene, "approvers", 2, "0");
+    add_key(scene, entry, "other-name", 0);
+    add_signature(scene, 0, REPOSITORY);
+    assert_unmet(scene, TRUST_POLICY_INVALID,
+                 "entry approvers asks for 2 signers and lists 1 distinct keys");
+}
+
+static void test_policy_a_signer_counts_for_one_entry(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "01");
+    add_entry(scene, "approvers", 1, "0");
+    add_signature(scene, 0, REPOSITORY);
+    assert_unmet(scene, TRUST_UNVERIFIED, "counts for another entry");
+    // k0 gives up its seat with the packagers for the only one that it can have.
+    add_signature(scene, 1, REPOSITORY);
+    assert_met(scene);
+    assert_string_equal(*(char **)vec_at(&scene->verdict.verified_by, 0), "packager: k1");
+    assert_string_equal(*(char **)vec_at(&scene->verdict.verified_by, 1), "approvers: k0");
+}
+
+static void test_policy_finds_the_one_assignment_there_is(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "a", 2, "01234");
+    add_entry(scene, "b", 1, "01");
+    add_entry(scene, "c", 1, "12");
+    add_entry(scene, "d", 1, "0");
+    for (int i = 0; i < KEYS; i++)
+        add_signature(scene, i, REPOSITORY);
+    assert_met(scene);
+    assert_int_equal(scene->verdict.verified_by.len, 5);
+}
+
+static void test_policy_wants_its_repository_named(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0");
+    add_signature(scene, 0, ELSEWHERE);
+    assert_unmet(scene, TRUST_UNVERIFIED, "k0 (for the repository " ELSEWHERE ")");
+    vec_clear(&scene->evidence.items);
+    add_signature(scene, 0, NULL);
+    assert_unmet(scene, TRUST_UNVERIFIED, "k0 (the signature names no repository)");
+    ((struct trust_entry *)vec_at(&scene->policy.entries, 0))->any_repository = true;
+    assert_met(scene);
+    vec_clear(&scene->evidence.items);
+    add_signature(scene, 0, ELSEWHERE);
+    assert_met(scene);
+}
+
+static void test_policy_a_nameless_signature_counts_beside_an_attestation(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0")->attests = true;
+    add_entry(scene, "approvers", 1, "1");
+    add_signature(scene, 0, NULL);
+    add_signature(scene, 1, NULL);
+    add_release(scene, 0, "prod", 10);
+    assert_met(scene);
+    vec_clear(&scene->evidence.items);
+    add_signature(scene, 0, NULL);
+    add_signature(scene, 1, ELSEWHERE);
+    add_release(scene, 0, "prod", 10);
+    assert_unmet(scene, TRUST_UNVERIFIED, "for the repository " ELSEWHERE);
+}
+
+static void test_policy_an_attestation_is_no_signature(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0")->attests = true;
+    add_release(scene, 0, "prod", 10);
+    add_provenance(scene, 0, "https://git.example.com/a/b", "refs/heads/main", "x");
+    struct evidence *other = add_evidence(scene, 0);
+    other->kind = STATEMENT_OTHER;
+    assert_unmet(scene, TRUST_UNVERIFIED, "no signature by a key of this entry");
+}
+
+static void test_policy_key_windows(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = add_entry(scene, "packager", 1, "0");
+    struct trust_key *key = vec_at(&entry->keys, 0);
+    add_signature(scene, 0, REPOSITORY);
+    key->not_before_ms = NOW + 1;
+    assert_unmet(scene, TRUST_UNVERIFIED, "k0 (the key is not valid now)");
+    assert_true(scene->verdict.judge_again_ms == NOW + 1);
+    key->not_before_ms = NOW;
+    key->not_after_ms = NOW;
+    assert_met(scene);
+    assert_true(scene->verdict.judge_again_ms == NOW + 1);
+    key->not_after_ms = NOW - 1;
+    assert_unmet(scene, TRUST_UNVERIFIED, "k0 (the key is not valid now)");
+    // During rotation the same key may stand there twice, with two windows.
+    add_key(scene, entry, "k0-renewed", 0);
+    assert_met(scene);
+    assert_string_equal(*(char **)vec_at(&scene->verdict.verified_by, 0), "packager: k0-renewed");
+}
+
+static void test_policy_refuses_what_cannot_be_judged(void **state)
+{
+    struct scene *scene = *state;
+    add_signature(scene, 0, REPOSITORY);
+    assert_unmet(scene, TRUST_POLICY_INVALID, "it requires nothing");
+    struct trust_entry *entry = trust_policy_add_entry(&scene->policy, "packager", 1);
+    assert_unmet(scene, TRUST_POLICY_INVALID, "entry packager lists no keys");
+    add_key(scene, entry, "k0", 0);
+    entry->threshold = 0;
+    assert_unmet(scene, TRUST_POLICY_INVALID, "threshold 0");
+    entry->threshold = 1;
+    scene->policy.max_age_ms = HOUR;
+    assert_unmet(scene, TRUST_POLICY_INVALID, "set attests: true");
+    scene->policy.max_age_ms = 0;
+    vec_push_string(&scene->policy.channels, "prod");
+    assert_unmet(scene, TRUST_POLICY_INVALID, "set attests: true");
+    entry->attests = true;
+    entry = add_entry(scene, "more", 1, "1");
+    entry->attests = true;
+    assert_unmet(scene, TRUST_POLICY_INVALID, "more than one entry attests");
+}
+
+static void test_policy_attested_needs_a_release_of_the_channel(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0")->attests = true;
+    add_signature(scene, 0, REPOSITORY);
+    assert_unmet(scene, TRUST_NOT_ATTESTED, "found no release statement");
+    add_release(scene, 0, "staging", 10);
+    assert_unmet(scene, TRUST_NOT_ATTESTED,
+                 "found a release to staging; missing a release "
+                 "statement for channel prod");
+    add_release(scene, 1, "prod", 10);
+    assert_unmet(scene, TRUST_NOT_ATTESTED, "signed by a key that packager does not list now");
+    add_release(scene, 0, "prod", 10);
+    last_release(scene)->repository = ELSEWHERE;
+    assert_unmet(scene, TRUST_NOT_ATTESTED, "prod of " ELSEWHERE);
+    add_release(scene, 0, "prod", 10);
+    assert_met(scene);
+    assert_true(scene->verdict.attested);
+    assert_true(scene->verdict.sequence == 10);
+}
+
+static void test_policy_the_highest_sequence_counts(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0")->attests = true;
+    scene->policy.max_age_ms = 24 * HOUR;
+    add_signature(scene, 0, REPOSITORY);
+    add_release(scene, 0, "prod", 12);
+    last_release(scene)->issued_at_ms = NOW - 48 * HOUR;
+    add_release(scene, 0, "prod", 11);
+    add_release(scene, 0, "staging", 13);
+    add_release(scene, 1, "prod", 14);
+    assert_unmet(scene, TRUST_STALE, "missing a newer release statement");
+    assert_true(scene->verdict.stale_only);
+    assert_true(scene->verdict.sequence == 12);
+    assert_int_equal(scene->verdict.verified_by.len, 1);
+    add_release(scene, 0, "prod", 15);
+    assert_met(scene);
+    assert_true(scene->verdict.sequence == 15);
+    assert_true(scene->verdict.issued_at_ms == NOW - HOUR);
+}
+
+static void test_policy_the_lowest_sequence_of_two_policies_is_adopted(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_policy policies[2];
+    for (int i = 0; i < 2; i++) {
+        trust_policy_init(&policies[i], i == 0 ? "one" : "two");
+        struct trust_entry *entry = trust_policy_add_entry(&policies[i], "packager", 1);
+        entry->attests = true;
+        add_key(scene, entry, "k", i);
+        add_signature(scene, i, REPOSITORY);
+        add_release(scene, i, "prod", i == 0 ? 20 : 10);
+    }
+    policies[0].rollback_allowed = true;
+    trust_evaluate(policies, 2, &scene->subject, &scene->evidence, &scene->verdict);
+    assert_true(scene->verdict.met);
+    assert_true(scene->verdict.sequence == 10);
+    assert_false(scene->verdict.rollback_allowed);
+    trust_policy_release(&policies[0]);
+    trust_policy_release(&policies[1]);
+}
+
+static void test_policy_channels_are_listed_and_required(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0")->attests = true;
+    vec_push_string(&scene->policy.channels, "prod*");
+    add_signature(scene, 0, REPOSITORY);
+    add_release(scene, 0, "prod", 10);
+    add_release(scene, 0, "staging", 10);
+    assert_met(scene);
+    scene->subject.channel = "staging";
+    assert_unmet(scene, TRUST_CHANNEL_NOT_ALLOWED, "a channel out of prod*: found staging");
+    scene->subject.channel = NULL;
+    assert_unmet(scene, TRUST_CHANNEL_REQUIRED, "set spec.artifact.channel");
+}
+
+static void test_policy_versions_are_named_by_the_statement(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0")->attests = true;
+    add_signature(scene, 0, REPOSITORY);
+    scene->subject.channel = NULL;
+    scene->subject.version = "1.4.0";
+    add_release(scene, 0, "stable", 10);
+    assert_unmet(scene, TRUST_NOT_ATTESTED, "stable as version (none)");
+    last_release(scene)->version = "1.3.0";
+    assert_unmet(scene, TRUST_NOT_ATTESTED, "stable as version 1.3.0");
+    last_release(scene)->version = "1.4.0";
+    assert_met(scene);
+    vec_push_string(&scene->policy.channels, "prod");
+    assert_unmet(scene, TRUST_CHANNEL_NOT_ALLOWED, "found stable");
+    scene->subject.channel = "prod";
+    assert_unmet(scene, TRUST_NOT_ATTESTED, "missing a release statement for version 1.4.0");
+}
+
+static void test_policy_source_binds(void **state)
+{
+    struct scene *scene = *state;
+    static const char git[] = "ssh://git@git.example.com/acme/config.git";
+    add_entry(scene, "packager", 1, "0")->attests = true;
+    add_entry(scene, "approvers", 1, "1");
+    scene->policy.source_repository = xstrdup("git.example.com/acme/config");
+    vec_push_string(&scene->policy.refs, "main");
+    vec_push_string(&scene->policy.refs, "refs/tags/v*");
+    vec_push_string(&scene->policy.paths, "./apps/shop/");
+    add_signature(scene, 0, REPOSITORY);
+    add_signature(scene, 1, REPOSITORY);
+    add_release(scene, 0, "prod", 10);
+    assert_unmet(scene, TRUST_SOURCE_NOT_ALLOWED, "no provenance by packager");
+    static const struct {
+        int key;
+        const char *repository;
+        const char *ref;
+        const char *path;
+        bool allowed;
+    } cases[] = {
+        {0, git, "refs/heads/main", "apps/shop", true},
+        {0, git, "refs/heads/main", "./apps/shop/prod", true},
+        {0, git, "refs/tags/v1.2", "apps/shop", true},
+        {0, "https://git.example.com:443/acme/config", "refs/heads/main", "apps/shop", true},
+        {1, git, "refs/heads/main", "apps/shop", false},
+        {0, "https://git.example.com/acme/other", "refs/heads/main", "apps/shop", false},
+        {0, "nonsense", "refs/heads/main", "apps/shop", false},
+        {0, git, "refs/heads/feature", "apps/shop", false},
+        {0, git, "refs/tags/main", "apps/shop", false},
+        {0, git, "refs/tags/w1", "apps/shop", false},
+        {0, git, "refs/heads/main", "apps", false},
+        {0, git, "refs/heads/main", "", false},
+        {0, git, "refs/heads/main", "apps/shopping", false},
+        {0, git, "refs/heads/main", "apps/shop/../blog", false},
+        {0, git, "refs/heads/main", "apps/shop/..", false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        add_provenance(scene, cases[i].key, cases[i].repository, cases[i].ref, cases[i].path);
+        bool met = judge(scene)->met;
+        if (met != cases[i].allowed)
+            fail_msg("case %zu: %s", i, scene->verdict.message);
+        if (!met)
+            assert_int_equal(scene->verdict.reason, TRUST_SOURCE_NOT_ALLOWED);
+        vec_remove(&scene->evidence.items, scene->evidence.items.len - 1);
+    }
+    // One provenance of an allowed source is enough beside others.
+    add_provenance(scene, 0, git, "refs/heads/feature", "apps/shop");
+    add_provenance(scene, 0, git, "refs/heads/main", "apps/shop");
+    assert_met(scene);
+}
+
+static void test_policy_age_has_five_minutes_of_skew(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0")->attests = true;
+    scene->policy.max_age_ms = HOUR;
+    add_signature(scene, 0, REPOSITORY);
+    add_release(scene, 0, "prod", 10);
+    int64_t issued = last_release(scene)->issued_at_ms;
+    scene->subject.now_ms = issued + HOUR + TRUST_AGE_SKEW_MS;
+    assert_met(scene);
+    assert_true(scene->verdict.judge_again_ms == scene->subject.now_ms + 1);
+    scene->subject.now_ms++;
+    assert_unmet(scene, TRUST_STALE, "a release that is fresh until");
+    assert_true(scene->verdict.stale_only);
+    // notAfter may end it earlier, and holds without maxAge.
+    scene->policy.max_age_ms = 0;
+    assert_met(scene);
+    last_release(scene)->not_after_ms = issued + HOUR;
+    assert_unmet(scene, TRUST_STALE, "let the packager renew it");
+    vec_remove(&scene->evidence.items, 0);
+    assert_unmet(scene, TRUST_UNVERIFIED, "no signature");
+    assert_false(scene->verdict.stale_only);
+}
+
+static void test_policy_statements_from_tomorrow_are_clock_skew(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0")->attests = true;
+    add_signature(scene, 0, REPOSITORY);
+    add_release(scene, 0, "prod", NOW + TRUST_CLOCK_SKEW_MS);
+    assert_met(scene);
+    last_release(scene)->sequence++;
+    assert_unmet(scene, TRUST_CLOCK_SKEW, "correct the clock");
+    last_release(scene)->sequence = 10;
+    last_release(scene)->issued_at_ms = NOW + TRUST_CLOCK_SKEW_MS + 1;
+    assert_unmet(scene, TRUST_CLOCK_SKEW, "correct the clock");
+}
+
+static void test_policy_explains_itself(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0")->attests = true;
+    add_signature(scene, 0, REPOSITORY);
+    for (int i = 0; i < EVIDENCE_MAX_NOTES + 10; i++)
+        evidence_note(&scene->evidence, "bundle %d: by a key that no policy lists", i);
+    assert_int_equal(scene->evidence.notes.len, EVIDENCE_MAX_NOTES);
+    scene->evidence.cut = true;
+    scene->evidence.looked_at = 1000;
+    judge(scene);
+    cleanup_free char *text = trust_explain(&scene->verdict, &scene->evidence);
+    static const char *const parts[] = {
+        "met    TrustPolicy prod: 1 signature of packager (k0)\n       found:   k0\n",
+        "UNMET  TrustPolicy prod: a release to channel prod, stated by packager\n",
+        "missing: a release statement for channel prod (NotAttested)\n",
+        "looked at and not counted:\n       bundle 0: by a key that no policy lists\n",
+        "only the first 1000 were looked at\n",
+        "NotAttested: TrustPolicy prod: a release to channel prod",
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
+        if (strstr(text, parts[i]) == NULL)
+            fail_msg("\"%s\" is not in:\n%s", parts[i], text);
+}
+
+static void test_policy_keys_that_do_not_parse_are_named(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = trust_policy_add_entry(&scene->policy, "packager", 1);
+    cleanup_error struct error err = {0};
+    assert_int_equal(trust_entry_add_key(entry, "ci", "x", 1, 0, 0, &err), -1);
+    assert_non_null(strstr(err.message, "key ci of entry packager is no PEM key"));
+    assert_int_equal(entry->keys.len, 0);
+}
+
+static void test_policy_floor(void **state)
+{
+    (void)state;
+    const struct trust_floor none = {0};
+    const struct trust_floor floor = {.sequence = 10, .digest = {.text = DIGEST}};
+    assert_int_equal(trust_floor_check(&none, NULL, 1, DIGEST), TRUST_FLOOR_RAISE);
+    assert_int_equal(trust_floor_check(&floor, NULL, 11, OTHER), TRUST_FLOOR_RAISE);
+    assert_int_equal(trust_floor_check(&floor, NULL, 11, DIGEST), TRUST_FLOOR_RAISE);
+    assert_int_equal(trust_floor_check(&floor, NULL, 10, DIGEST), TRUST_FLOOR_KEEP);
+    assert_int_equal(trust_floor_check(&floor, NULL, 9, DIGEST), TRUST_FLOOR_KEEP);
+    assert_int_equal(trust_floor_check(&floor, NULL, 10, OTHER), TRUST_FLOOR_REFUSE);
+    assert_int_equal(trust_floor_check(&floor, NULL, 9, OTHER), TRUST_FLOOR_REFUSE);
+    assert_int_equal(trust_floor_check(&floor, OTHER, 9, OTHER), TRUST_FLOOR_KEEP);
+    assert_int_equal(trust_floor_check(&floor, DIGEST, 9, OTHER), TRUST_FLOOR_REFUSE);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_policy_needs_a_signature),
+        TEST(test_policy_no_policy_is_a_refusal),
+        TEST(test_policy_every_policy_must_be_met),
+        TEST(test_policy_threshold_counts_distinct_keys),
+        TEST(test_policy_a_key_under_two_names_cannot_reach_a_threshold),
+        TEST(test_policy_a_signer_counts_for_one_entry),
+        TEST(test_policy_finds_the_one_assignment_there_is),
+        TEST(test_policy_wants_its_repository_named),
+        TEST(test_policy_a_nameless_signature_counts_beside_an_attestation),
+        TEST(test_policy_an_attestation_is_no_signature),
+        TEST(test_policy_key_windows),
+        TEST(test_policy_refuses_what_cannot_be_judged),
+        TEST(test_policy_attested_needs_a_release_of_the_channel),
+        TEST(test_policy_the_highest_sequence_counts),
+        TEST(test_policy_the_lowest_sequence_of_two_policies_is_adopted),
+        TEST(test_policy_channels_are_listed_and_required),
+        TEST(test_policy_versions_are_named_by_the_statement),
+        TEST(test_policy_source_binds),
+        TEST(test_policy_age_has_five_minutes_of_skew),
+        TEST(test_policy_statements_from_tomorrow_are_clock_skew),
+        TEST(test_policy_explains_itself),
+        TEST(test_policy_keys_that_do_not_parse_are_named),
+        cmocka_unit_test(test_policy_floor),
+    };
+    return cmocka_run_group_tests(tests, make_keys, free_keys);
+}
