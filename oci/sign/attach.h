@@ -1,0 +1,39 @@
+// Signs an artifact: writes both signature forms of cosign and the attestations beside it.
+#ifndef OCI_SIGN_ATTACH_H
+#define OCI_SIGN_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "oci/manifest.h"
+#include "oci/sign/statement.h"
+
+struct oci_repository;
+struct sign_key;
+
+// All borrowed. What signatures name is oci_repository_identity.
+struct sign_request {
+    const struct provenance *provenance; // NULL: none is attached
+    const struct release *releases;      // one per channel; their repository may be NULL, and is
+    size_t n_releases;                   // then the identity
+    int64_t now_ms;                      // wall clock, for the referrers' "created"
+    bool fresh; // the artifact was pushed a moment ago: nothing is looked for before writing
+};
+
+// Writes what is missing: a layer under "sha256-<hex>.sig", and as referrers a bundle of cosign's
+// sign/v1, one of SLSA provenance and one per release. What this key signed already in the same
+// words is not signed again (provenance: the same source and renderer; a release: the same channel
+// and sequence). `artifact` must be in the repository.
+int sign_artifact(struct oci_repository *repository, const struct oci_descriptor *artifact,
+                  const struct sign_key *key, const struct sign_request *request, struct error *err)
+    __attribute__((warn_unused_result));
+
+// Attaches newer release statements to an unchanged artifact and then deletes this key's older ones
+// of the same channels. Where the registry deletes nothing they stay, which does no harm.
+int release_renew(struct oci_repository *repository, const struct oci_descriptor *artifact,
+                  const struct sign_key *key, const struct release *releases, size_t n_releases,
+                  int64_t now_ms, struct error *err) __attribute__((warn_unused_result));
+
+#endif

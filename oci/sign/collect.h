@@ -1,0 +1,51 @@
+// Finds what was signed and stated about an artifact, in both forms that cosign writes: layers
+// under the tag "sha256-<hex>.sig" and Sigstore bundles that are referrers. Only what verifies with
+// one of the keys given, and is about this very digest, becomes evidence; the rest becomes notes.
+//
+// Limits: OCI_MAX_REFERRERS layers and as many referrers are looked at, whoever signed them;
+// EVIDENCE_MAX_KEPT signatures and other attestations by listed keys are kept. Release statements
+// do not use up that limit: the highest sequence per signer, repository, channel and version is
+// kept, of at most EVIDENCE_MAX_RELEASES such kinds.
+#ifndef OCI_SIGN_COLLECT_H
+#define OCI_SIGN_COLLECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "oci/sign/evidence.h"
+
+struct oci_repository;
+struct trust_policy;
+struct verify_key;
+
+enum { EVIDENCE_MAX_KEPT = 64, EVIDENCE_MAX_RELEASES = 64 };
+
+// A set of distinct keys, borrowed: vec of const struct verify_key *.
+#define KEY_LIST VEC_OF(const struct verify_key *, NULL)
+// Adds key unless one with its fingerprint is there.
+void key_list_add(struct vec *keys, const struct verify_key *key);
+// All keys of the policies, whatever their windows.
+void key_list_add_policy(struct vec *keys, const struct trust_policy *policy);
+
+// `digest` is the artifact's manifest or index. Appends to `set`. That nothing is there is no
+// error, and one malformed or vanished signature is a note; a registry that cannot be asked is an
+// error (UNAVAILABLE, TIMEOUT, DENIED, CANCELED), since "no signature" would be a guess.
+int evidence_collect(struct oci_repository *repository, const char *digest, const struct vec *keys,
+                     struct evidence_set *set, struct error *err)
+    __attribute__((warn_unused_result));
+
+// As evidence_collect, but hands each verified piece to `keep`, which owns it from then on
+// (evidence_release), before any limit on what is kept. false ends the walk.
+typedef bool evidence_keep(struct evidence *item, void *arg);
+int evidence_walk(struct oci_repository *repository, const char *digest, const struct vec *keys,
+                  struct evidence_set *notes, evidence_keep *keep, void *arg, struct error *err)
+    __attribute__((warn_unused_result));
+
+// The release with the highest sequence for this repository and channel among the evidence; NULL
+// when there is none. Borrowed from set.
+const struct release *evidence_newest_release(const struct evidence_set *set,
+                                              const char *repository, const char *channel);
+
+#endif

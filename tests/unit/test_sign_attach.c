@@ -1,0 +1,513 @@
+// Signing and finding signatures, on a layout on disk.
+#include "oci/sign/attach.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/encoding.h"
+#include "base/file.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "oci/manifest.h"
+#include "oci/repository.h"
+#include "oci/sign/attach_internal.h"
+#include "oci/sign/collect.h"
+#include "oci/sign/key.h"
+#include "oci/sign/policy.h"
+#include "oci/sign/sigstore_bundle.h"
+#include "oci/sign/simple_signing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IDENTITY "registry.example.com/acme/shop"
+#define NOW INT64_C(1795255200000)
+
+struct fixture {
+    char *dir;
+    struct oci_repository *repository;
+    struct oci_descriptor artifact;
+    struct oci_descriptor other; // a second artifact in the same place
+    struct sign_key *key;
+    struct sign_key *stranger;
+    struct evidence_set evidence;
+};
+
+static void push_artifact(struct oci_repository *repository, const char *tag,
+                          struct oci_descriptor *ret_descriptor)
+{
+    struct oci_manifest manifest = {.layers = OCI_DESCRIPTORS};
+    assert_int_equal(
+        oci_put_blob(repository, OCI_MEDIA_EMPTY, OCI_EMPTY_JSON, 2, &manifest.config, NULL), 0);
+    struct oci_descriptor layer = {0};
+    assert_int_equal(
+        oci_put_blob(repository, "application/octet-stream", tag, strlen(tag), &layer, NULL), 0);
+    *(struct oci_descriptor *)vec_push(&manifest.layers) = layer;
+    manifest.artifact_type = xstrdup("application/vnd.dev.sealift.bundle.v1");
+    size_t size = 0;
+    cleanup_free char *data = oci_manifest_build(&manifest, &size);
+    assert_int_equal(oci_put_manifest(repository, data, size, tag, ret_descriptor, NULL), 0);
+    oci_manifest_release(&manifest);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = xcalloc(1, sizeof *fixture);
+    assert_int_equal(file_make_temp_dir("sign", &fixture->dir, NULL), 0);
+    cleanup_free char *text = xasprintf("oci-layout://%s/shop", fixture->dir);
+    cleanup_oci_reference struct oci_reference reference = {0};
+    const struct oci_access access = {.identity = IDENTITY};
+    assert_int_equal(oci_reference_parse(text, &reference, NULL), 0);
+    assert_int_equal(oci_repository_open(&reference, &access, &fixture->repository, NULL), 0);
+    push_artifact(fixture->repository, "prod", &fixture->artifact);
+    push_artifact(fixture->repository, "staging", &fixture->other);
+    assert_int_equal(sign_key_generate(&fixture->key, NULL), 0);
+    assert_int_equal(sign_key_generate(&fixture->stranger, NULL), 0);
+    evidence_set_init(&fixture->evidence);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    oci_repository_close(fixture->repository);
+    assert_int_equal(file_remove_tree(fixture->dir, NULL), 0);
+    oci_descriptor_release(&fixture->artifact);
+    oci_descriptor_release(&fixture->other);
+    sign_key_free(fixture->key);
+    sign_key_free(fixture->stranger);
+    evidence_set_release(&fixture->evidence);
+    free(fixture->dir);
+    free(fixture);
+    return 0;
+}
+
+static const struct provenance provenance = {.repository = "https://git.example.com/acme/config",
+                                             .ref = "refs/heads/main",
+                                             .commit = "abc",
+                                             .path = "apps/shop",
+                                             .renderer = "plain"};
+
+static struct release release_of(const char *channel, int64_t sequence)
+{
+    return (struct release){.channel = channel, .sequence = sequence, .issued_at_ms = NOW};
+}
+
+static void sign(struct fixture *fixture, const struct sign_key *key,
+                 const struct release *releases, size_t n_releases)
+{
+    const struct sign_request request = {
+        .provenance = &provenance, .releases = releases, .n_releases = n_releases, .now_ms = NOW};
+    cleanup_error struct error err = {0};
+    if (sign_artifact(fixture->repository, &fixture->artifact, key, &request, &err) < 0)
+        fail_msg("%s", error_message(&err));
+}
+
+static struct evidence_set *collect(struct fixture *fixture)
+{
+    cleanup_vec struct vec keys = KEY_LIST;
+    key_list_add(&keys, sign_key_public(fixture->key));
+    evidence_set_release(&fixture->evidence);
+    evidence_set_init(&fixture->evidence);
+    cleanup_error struct error err = {0};
+    if (evidence_collect(fixture->repository, fixture->artifact.digest.text, &keys,
+                         &fixture->evidence, &err) < 0)
+        fail_msg("%s", error_message(&err));
+    return &fixture->evidence;
+}
+
+static size_t count(const struct evidence_set *set, enum evidence_form form,
+                    enum statement_kind kind)
+{
+    size_t found = 0;
+    vec_foreach (struct evidence, item, &set->items)
+        found += item->form == form && item->kind == kind;
+    return found;
+}
+
+static void assert_note(const struct evidence_set *set, const char *says)
+{
+    for (size_t i = 0; i < set->notes.len; i++)
+        if (strstr(*(char **)vec_at(&set->notes, i), says) != NULL)
+            return;
+    for (size_t i = 0; i < set->notes.len; i++)
+        print_message("note: %s\n", *(char **)vec_at(&set->notes, i));
+    fail_msg("no note says \"%s\"", says);
+}
+
+// Attaches `data` as a bundle to subject, whatever it is.
+static void attach_bytes(struct fixture *fixture, const struct oci_descriptor *subject,
+                         const char *data, size_t size)
+{
+    struct oci_manifest manifest = {.layers = OCI_DESCRIPTORS};
+    struct oci_descriptor layer = {0};
+    assert_int_equal(oci_put_blob(fixture->repository, OCI_MEDIA_EMPTY, OCI_EMPTY_JSON, 2,
+                                  &manifest.config, NULL),
+                     0);
+    assert_int_equal(
+        oci_put_blob(fixture->repository, SIGSTORE_BUNDLE_TYPE, data, size, &layer, NULL), 0);
+    *(struct oci_descriptor *)vec_push(&manifest.layers) = layer;
+    manifest.artifact_type = xstrdup(SIGSTORE_BUNDLE_TYPE);
+    manifest.subject = xcalloc(1, sizeof *manifest.subject);
+    *manifest.subject = oci_descriptor_copy(subject);
+    size_t manifest_size = 0;
+    cleanup_free char *text = oci_manifest_build(&manifest, &manifest_size);
+    assert_int_equal(oci_put_manifest(fixture->repository, text, manifest_size, NULL, NULL, NULL),
+                     0);
+    oci_manifest_release(&manifest);
+}
+
+static void attach_bundle(struct fixture *fixture, const struct sign_key *key,
+                          const struct oci_descriptor *subject, const char *statement,
+                          const char *hint)
+{
+    cleanup_dsse_envelope struct dsse_envelope envelope = {0};
+    assert_int_equal(dsse_sign(key, DSSE_IN_TOTO, statement, strlen(statement), &envelope, NULL),
+                     0);
+    size_t size = 0;
+    cleanup_free char *bundle = sigstore_bundle_build(
+        &envelope, hint != NULL ? hint : verify_key_hint(sign_key_public(key)), &size);
+    attach_bytes(fixture, subject, bundle, size);
+}
+
+static void test_attach_writes_both_forms_and_both_attestations(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct release releases[] = {release_of("prod", 10), release_of("canary", 11)};
+    sign(fixture, fixture->key, releases, 2);
+    const struct evidence_set *set = collect(fixture);
+    assert_int_equal(count(set, EVIDENCE_SIMPLE, STATEMENT_SIGN), 1);
+    assert_int_equal(count(set, EVIDENCE_BUNDLE, STATEMENT_SIGN), 1);
+    assert_int_equal(count(set, EVIDENCE_BUNDLE, STATEMENT_PROVENANCE), 1);
+    assert_int_equal(count(set, EVIDENCE_BUNDLE, STATEMENT_RELEASE), 2);
+    assert_int_equal(set->items.len, 5);
+    assert_int_equal(set->notes.len, 0);
+    vec_foreach (struct evidence, item, &set->items) {
+        assert_string_equal(item->repository, IDENTITY);
+        assert_string_equal(item->signer.text,
+                            verify_key_fingerprint(sign_key_public(fixture->key))->text);
+    }
+    const struct release *release = evidence_newest_release(set, IDENTITY, "canary");
+    assert_non_null(release);
+    assert_true(release->sequence == 11);
+    assert_null(evidence_newest_release(set, IDENTITY, "staging"));
+}
+
+static void test_attach_signs_nothing_twice(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct release first = release_of("prod", 10);
+    const struct release second = release_of("prod", 11);
+    sign(fixture, fixture->key, &first, 1);
+    sign(fixture, fixture->key, &first, 1);
+    cleanup_vec struct vec referrers = OCI_DESCRIPTORS;
+    assert_int_equal(
+        oci_referrers(fixture->repository, fixture->artifact.digest.text, &referrers, NULL), 0);
+    assert_int_equal(referrers.len, 3);
+    sign(fixture, fixture->key, &second, 1);
+    vec_clear(&referrers);
+    assert_int_equal(
+        oci_referrers(fixture->repository, fixture->artifact.digest.text, &referrers, NULL), 0);
+    assert_int_equal(referrers.len, 4);
+    // Only the highest sequence is kept of a channel.
+    const struct evidence_set *set = collect(fixture);
+    assert_int_equal(count(set, EVIDENCE_BUNDLE, STATEMENT_RELEASE), 1);
+    assert_int_equal(count(set, EVIDENCE_SIMPLE, STATEMENT_SIGN), 1);
+    assert_true(evidence_newest_release(set, IDENTITY, "prod")->sequence == 11);
+}
+
+static void test_attach_a_second_signer_keeps_the_first(void **state)
+{
+    struct fixture *fixture = *state;
+    sign(fixture, fixture->key, NULL, 0);
+    sign(fixture, fixture->stranger, NULL, 0);
+    const struct evidence_set *set = collect(fixture);
+    assert_int_equal(set->items.len, 3);
+    assert_note(set, ".sig layer 2: signed by none of the listed keys");
+    cleanup_free char *says =
+        xasprintf("by key %s, which is not listed",
+                  verify_key_fingerprint(sign_key_public(fixture->stranger))->text);
+    assert_note(set, says);
+}
+
+static void test_attach_renewing_deletes_the_older_statement(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct release releases[] = {release_of("prod", 10), release_of("canary", 10)};
+    const struct release renewed = release_of("prod", 20);
+    sign(fixture, fixture->key, releases, 2);
+    cleanup_error struct error err = {0};
+    if (release_renew(fixture->repository, &fixture->artifact, fixture->key, &renewed, 1, NOW,
+                      &err) < 0)
+        fail_msg("%s", error_message(&err));
+    cleanup_vec struct vec referrers = OCI_DESCRIPTORS;
+    assert_int_equal(
+        oci_referrers(fixture->repository, fixture->artifact.digest.text, &referrers, NULL), 0);
+    assert_int_equal(referrers.len, 4); // sign/v1, provenance, canary, prod
+    const struct evidence_set *set = collect(fixture);
+    assert_true(evidence_newest_release(set, IDENTITY, "prod")->sequence == 20);
+    assert_true(evidence_newest_release(set, IDENTITY, "canary")->sequence == 10);
+}
+
+static void test_collect_finds_nothing_on_an_unsigned_artifact(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct evidence_set *set = collect(fixture);
+    assert_int_equal(set->items.len, 0);
+    assert_int_equal(set->notes.len, 0);
+    assert_int_equal(set->looked_at, 0);
+}
+
+static void test_collect_refuses_transplanted_signatures(void **state)
+{
+    struct fixture *fixture = *state;
+    // Good signatures of the other artifact, moved to this one.
+    const struct sign_request request = {.provenance = &provenance, .now_ms = NOW};
+    assert_int_equal(
+        sign_artifact(fixture->repository, &fixture->other, fixture->key, &request, NULL), 0);
+    cleanup_free char *from = oci_derived_tag(fixture->other.digest.text, ".sig");
+    cleanup_free char *to = oci_derived_tag(fixture->artifact.digest.text, ".sig");
+    cleanup_oci_descriptor struct oci_descriptor sig = {0};
+    assert_int_equal(oci_resolve(fixture->repository, from, &sig, NULL), 0);
+    assert_int_equal(oci_tag(fixture->repository, sig.digest.text, to, NULL), 0);
+    cleanup_free char *statement = statement_build_sign(IDENTITY, fixture->other.digest.text);
+    attach_bundle(fixture, fixture->key, &fixture->artifact, statement, NULL);
+    const struct evidence_set *set = collect(fixture);
+    assert_int_equal(set->items.len, 0);
+    cleanup_free char *simple = xasprintf("for another artifact, %s", fixture->other.digest.text);
+    cleanup_free char *bundle = xasprintf(
+        "it is about %s, not about %s", fixture->other.digest.text, fixture->artifact.digest.text);
+    assert_note(set, simple);
+    assert_note(set, bundle);
+}
+
+static void test_collect_an_attestation_is_not_a_signature(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *statement =
+        statement_build_provenance(IDENTITY, fixture->artifact.digest.text, &provenance);
+    attach_bundle(fixture, fixture->key, &fixture->artifact, statement, NULL);
+    cleanup_free char *foreign = xasprintf(
+        "{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"digest\":{\"sha256\":"
+        "\"%s\"}}],\"predicateType\":\"https://sigstore.dev/cosign/sign/v2\",\"predicate\":{}}",
+        digest_hex(fixture->artifact.digest.text));
+    attach_bundle(fixture, fixture->key, &fixture->artifact, foreign, NULL);
+    const struct evidence_set *set = collect(fixture);
+    assert_int_equal(set->items.len, 2);
+    assert_int_equal(count(set, EVIDENCE_BUNDLE, STATEMENT_SIGN), 0);
+    assert_int_equal(count(set, EVIDENCE_BUNDLE, STATEMENT_OTHER), 1);
+}
+
+static void test_collect_a_hint_is_no_proof(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *statement = statement_build_sign(NULL, fixture->artifact.digest.text);
+    // The stranger names the listed key.
+    attach_bundle(fixture, fixture->stranger, &fixture->artifact, statement,
+                  verify_key_hint(sign_key_public(fixture->key)));
+    const struct evidence_set *set = collect(fixture);
+    assert_int_equal(set->items.len, 0);
+    assert_note(set, "no valid ECDSA P-256 signature by key");
+    // A hint that is no fingerprint says nothing either way.
+    attach_bundle(fixture, fixture->key, &fixture->artifact, statement, "release key 2026");
+    set = collect(fixture);
+    assert_int_equal(set->items.len, 1);
+    assert_null(((struct evidence *)vec_at(&set->items, 0))->repository);
+    attach_bundle(fixture, fixture->stranger, &fixture->artifact, statement, "");
+    set = collect(fixture);
+    assert_int_equal(set->items.len, 1);
+    assert_note(set, "signed by none of the listed keys");
+}
+
+static void test_collect_notes_what_is_malformed_and_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char keyless[] =
+        "{\"mediaType\":\"" SIGSTORE_BUNDLE_TYPE "\",\"verificationMaterial\":{\"certificate\":"
+        "{\"rawBytes\":\"AA==\"}},\"dsseEnvelope\":{\"payload\":\"AA==\",\"payloadType\":\"t\","
+        "\"signatures\":[{\"sig\":\"AA==\"}]}}";
+    static const char message[] =
+        "{\"mediaType\":\"" SIGSTORE_BUNDLE_TYPE "\",\"verificationMaterial\":{\"publicKey\":{}},"
+        "\"messageSignature\":{}}";
+    static const char other_payload[] =
+        "{\"mediaType\":\"" SIGSTORE_BUNDLE_TYPE "\",\"verificationMaterial\":{\"publicKey\":{}},"
+        "\"dsseEnvelope\":{\"payload\":\"AA==\",\"payloadType\":\"text/plain\","
+        "\"signatures\":[{\"sig\":\"AA==\"}]}}";
+    attach_bytes(fixture, &fixture->artifact, "{", 1);
+    attach_bytes(fixture, &fixture->artifact, keyless, strlen(keyless));
+    attach_bytes(fixture, &fixture->artifact, message, strlen(message));
+    attach_bytes(fixture, &fixture->artifact, other_payload, strlen(other_payload));
+    size_t size = SIGSTORE_BUNDLE_MAX_BYTES + 1;
+    cleanup_free char *large = xcalloc(1, size);
+    attach_bytes(fixture, &fixture->artifact, large, size);
+    sign(fixture, fixture->key, NULL, 0);
+    const struct evidence_set *set = collect(fixture);
+    assert_int_equal(set->items.len, 3);
+    assert_int_equal(set->notes.len, 5);
+    assert_note(set, "the bundle: line 1");
+    assert_note(set, "it is keyless");
+    assert_note(set, "it signs bytes, not a statement");
+    assert_note(set, "its payload is a text/plain");
+}
+
+static void test_collect_keeps_a_bounded_number(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *statement = statement_build_sign(NULL, fixture->artifact.digest.text);
+    for (int i = 0; i < EVIDENCE_MAX_KEPT + 5; i++) {
+        cleanup_free char *hint = xasprintf("signature %d", i);
+        attach_bundle(fixture, fixture->stranger, &fixture->artifact, statement, hint);
+        attach_bundle(fixture, fixture->key, &fixture->artifact, statement, hint);
+    }
+    const struct release release = release_of("prod", 10);
+    const struct sign_request request = {.releases = &release, .n_releases = 1, .fresh = true};
+    assert_int_equal(
+        sign_artifact(fixture->repository, &fixture->artifact, fixture->key, &request, NULL), 0);
+    const struct evidence_set *set = collect(fixture);
+    assert_true(set->cut);
+    assert_int_equal(set->items.len, EVIDENCE_MAX_KEPT + 1);
+    assert_non_null(evidence_newest_release(set, IDENTITY, "prod"));
+    assert_int_equal(set->notes.len, EVIDENCE_MAX_NOTES);
+}
+
+static void test_collect_looks_at_the_signature_tag_strictly(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *tag = oci_derived_tag(fixture->artifact.digest.text, ".sig");
+    assert_int_equal(oci_tag(fixture->repository, fixture->other.digest.text, tag, NULL), 0);
+    const struct evidence_set *set = collect(fixture);
+    assert_int_equal(set->items.len, 0);
+    assert_note(set, ".sig layer 1: a layer of type application/octet-stream");
+    const struct sign_request request = {.now_ms = NOW};
+    cleanup_error struct error err = {0};
+    assert_int_equal(
+        sign_artifact(fixture->repository, &fixture->artifact, fixture->key, &request, &err), -1);
+    assert_int_equal(err.code, ERROR_CONFLICT);
+    assert_non_null(strstr(err.message, "not only signatures; remove that tag"));
+}
+
+// A .sig layer with this payload, signed by the key, or with this annotation.
+static void attach_payload(struct fixture *fixture, const char *payload, const char *annotation)
+{
+    struct oci_manifest manifest = {.layers = OCI_DESCRIPTORS};
+    struct oci_descriptor layer = {0};
+    cleanup_free unsigned char *signature = NULL;
+    size_t size = 0;
+    assert_int_equal(sign_key_sign(fixture->key, payload, strlen(payload), &signature, &size, NULL),
+                     0);
+    cleanup_free char *text = base64_encode(signature, size);
+    assert_int_equal(oci_put_blob(fixture->repository, OCI_MEDIA_EMPTY, OCI_EMPTY_JSON, 2,
+                                  &manifest.config, NULL),
+                     0);
+    assert_int_equal(oci_put_blob(fixture->repository, SIMPLE_SIGNING_MEDIA, payload,
+                                  strlen(payload), &layer, NULL),
+                     0);
+    if (annotation == NULL || *annotation != '-')
+        layer.annotations =
+            json_pack("{s:s}", SIMPLE_SIGNING_ANNOTATION, annotation != NULL ? annotation : text);
+    *(struct oci_descriptor *)vec_push(&manifest.layers) = layer;
+    size_t manifest_size = 0;
+    cleanup_free char *data = oci_manifest_build(&manifest, &manifest_size);
+    cleanup_free char *tag = oci_derived_tag(fixture->artifact.digest.text, ".sig");
+    assert_int_equal(oci_put_manifest(fixture->repository, data, manifest_size, tag, NULL, NULL),
+                     0);
+    oci_manifest_release(&manifest);
+}
+
+static void test_collect_checks_simple_payloads_in_full(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *good = simple_signing_build(IDENTITY, fixture->artifact.digest.text);
+    cleanup_free char *tagged =
+        simple_signing_build(IDENTITY ":prod", fixture->artifact.digest.text);
+    cleanup_free char *elsewhere =
+        simple_signing_build("registry.example.com/acme/blog", fixture->artifact.digest.text);
+    cleanup_free char *typed = xstrdup(good);
+    memcpy(strstr(typed, "cosign container"), "atomic", 6);
+    const struct {
+        const char *payload;
+        const char *annotation;
+        const char *repository; // NULL: not counted
+        const char *note;
+    } cases[] = {
+        {good, NULL, IDENTITY, NULL},
+        {tagged, NULL, IDENTITY, NULL},
+        {elsewhere, NULL, "registry.example.com/acme/blog", NULL},
+        {typed, NULL, NULL, "not \"cosign container image signature\""},
+        {"{}", NULL, NULL, "critical is missing"},
+        {good, "", NULL, "a layer without the annotation"},
+        {good, "-", NULL, "a layer without the annotation"},
+        {good, "AAA", NULL, "base64"},
+        {good, "AAAA", NULL, "signed by none"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        attach_payload(fixture, cases[i].payload, cases[i].annotation);
+        const struct evidence_set *set = collect(fixture);
+        if (cases[i].repository == NULL) {
+            assert_int_equal(set->items.len, 0);
+            assert_note(set, cases[i].note);
+            continue;
+        }
+        assert_int_equal(set->items.len, 1);
+        assert_string_equal(((struct evidence *)vec_at(&set->items, 0))->repository,
+                            cases[i].repository);
+    }
+}
+
+static void test_collect_and_policy_tell_one_story(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct release release = release_of("prod", 10);
+    cleanup_trust_policy struct trust_policy policy = {0};
+    cleanup_trust_verdict struct trust_verdict verdict = {0};
+    cleanup_vec struct vec keys = KEY_LIST;
+    cleanup_evidence_set struct evidence_set set = {0};
+    cleanup_free char *pem = verify_key_pem(sign_key_public(fixture->key));
+    trust_policy_init(&policy, "spec.verify");
+    struct trust_entry *entry = trust_policy_add_entry(&policy, "verify", 1);
+    entry->attests = true;
+    assert_int_equal(trust_entry_add_key(entry, "ci", pem, strlen(pem), 0, 0, NULL), 0);
+    key_list_add_policy(&keys, &policy);
+    key_list_add_policy(&keys, &policy);
+    assert_int_equal(keys.len, 1);
+    sign(fixture, fixture->key, &release, 1);
+    evidence_set_init(&set);
+    assert_int_equal(
+        evidence_collect(fixture->repository, fixture->artifact.digest.text, &keys, &set, NULL), 0);
+    const struct trust_subject subject = {.repository = IDENTITY,
+                                          .digest = fixture->artifact.digest.text,
+                                          .channel = "prod",
+                                          .now_ms = NOW};
+    trust_evaluate(&policy, 1, &subject, &set, &verdict);
+    if (!verdict.met)
+        fail_msg("%s", verdict.message);
+    assert_true(verdict.sequence == 10);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_attach_writes_both_forms_and_both_attestations),
+        TEST(test_attach_signs_nothing_twice),
+        TEST(test_attach_a_second_signer_keeps_the_first),
+        TEST(test_attach_renewing_deletes_the_older_statement),
+        TEST(test_collect_finds_nothing_on_an_unsigned_artifact),
+        TEST(test_collect_refuses_transplanted_signatures),
+        TEST(test_collect_an_attestation_is_not_a_signature),
+        TEST(test_collect_a_hint_is_no_proof),
+        TEST(test_collect_notes_what_is_malformed_and_goes_on),
+        TEST(test_collect_keeps_a_bounded_number),
+        TEST(test_collect_looks_at_the_signature_tag_strictly),
+        TEST(test_collect_checks_simple_payloads_in_full),
+        TEST(test_collect_and_policy_tell_one_story),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
