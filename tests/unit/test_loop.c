@@ -213,6 +213,7 @@ static void test_loop_system_clock_fires_timers(void **state)
     assert_true(clock_mono_ms(clock_system()) - before >= 20);
     loop_timer_free(timer);
     loop_free(loop);
+    strbuf_release(&story);
 }
 
 static struct loop *nested_loop;

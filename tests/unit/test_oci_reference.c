@@ -68,7 +68,7 @@ static void test_oci_reference_refuses(void **state)
         "oci://registry.example.com/acme/shop:",
         "oci://registry.example.com/acme/shop:.x",
         "oci://registry.example.com/acme/shop@sha256:12",
-        "oci://registry.example.com/acme/shop@sha512:" HEX64,
+        ("oci://registry.example.com/acme/shop@sha512:" HEX64),
         "oci://registry.example.com/acme/shop?x=y",
         "oci://registry.example.com:0/acme",
         "oci://registry.example.com:70000/acme",
