@@ -165,6 +165,9 @@ static int parse_layout(const char *text, char *rest, struct oci_reference *refe
     }
     if (path.len == 0)
         return error_set(err, ERROR_INVALID, "%s: the layout needs a folder of its own", text);
+    // "a:b/" would otherwise be written as "a:b", which reads as a tag.
+    if (strchr(strrchr(path.data, '/'), ':') != NULL)
+        return error_set(err, ERROR_INVALID, "%s: the name of the folder holds a colon", text);
     reference->layout_path = strbuf_steal(&path);
     return 0;
 }

@@ -80,6 +80,7 @@ static void test_oci_reference_refuses(void **state)
         "oci-layout:///",
         "oci-layout:///a/../b",
         "oci-layout:///a:b c",
+        "oci-layout:///a:b/",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         cleanup_oci_reference struct oci_reference reference = {0};
