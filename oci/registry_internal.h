@@ -1,0 +1,101 @@
+// The parts of the registry client.
+//
+//     registry.c            requests, resolving, reading, tags, deletion
+//     registry_upload.c     blobs and manifests up
+//     registry_referrers.c  the referrers API and its fallback tag
+//     registry_auth.c       401 -> challenge -> token -> the request again
+//     registry_error.c      an answer that is no success, as one sentence
+#ifndef OCI_REGISTRY_INTERNAL_H
+#define OCI_REGISTRY_INTERNAL_H
+
+#include "base/http_client.h"
+#include "base/url.h"
+#include "oci/credentials.h"
+#include "oci/repository_internal.h"
+
+struct registry {
+    struct oci_repository repository; // first: the interface's view of it
+    char *base_url;                   // "https://registry.example.com"
+    struct url base;
+    struct oci_credentials credentials;
+    struct http_client *client;
+    struct http_client *own_client; // NULL when the caller gave one
+    struct oci_token_cache *tokens;
+    struct oci_token_cache *own_tokens;
+};
+
+static inline struct registry *registry_of(struct oci_repository *repository)
+{
+    return (struct registry *)repository;
+}
+
+// "https://host/v2/<name>/" and the rest. Owned.
+char *registry_url(const struct registry *registry, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+// A request to the registry with everything but method and URL filled in; read requests are
+// retried.
+struct http_request registry_request(const struct registry *registry, const char *method,
+                                     const char *url);
+// Sends with the right authorization, asking for it where that is missing. Redirects and other
+// origins never see it. 0 for any answer.
+enum registry_right { REGISTRY_PULL, REGISTRY_PUSH, REGISTRY_DELETE };
+int registry_send(struct registry *registry, struct http_request *request,
+                  enum registry_right right, struct http_response *ret_response, struct error *err)
+    __attribute__((warn_unused_result));
+// GETs base_url-relative pages of at most max_bytes and follows Link rel="next" on the same origin.
+// Each page goes to take_page, which returns 1 to go on, 0 when it has enough, -1 on error.
+int registry_pages(struct registry *registry, const char *url, size_t max_bytes,
+                   int (*take_page)(void *arg, const struct http_response *response,
+                                    struct error *err),
+                   void *arg, struct error *err) __attribute__((warn_unused_result));
+
+// Always -1. verb and object complete "registry H refused to <verb> <object>".
+int registry_status_error(const struct registry *registry, const struct http_response *response,
+                          const char *verb, const char *object, struct error *err);
+// "acme/shop:prod", "acme/shop@sha256:…" or, for NULL, "acme/shop". Owned.
+char *registry_object(const struct registry *registry, const char *tag_or_digest);
+static inline bool registry_is_success(const struct http_response *response)
+{
+    return response->status >= 200 && response->status < 300;
+}
+
+// Answers the challenges of a 401: *ret_authorization is owned. ERROR_DENIED when nothing that was
+// asked for can be given.
+int registry_authorize(struct registry *registry, const struct http_response *response,
+                       enum registry_right right, char **ret_authorization, struct error *err)
+    __attribute__((warn_unused_result));
+// What to send at once. Owned; NULL when nothing is known yet.
+char *registry_known_authorization(struct registry *registry, enum registry_right right);
+// Forgets it after the registry no longer accepts it.
+void registry_forget_authorization(struct registry *registry, enum registry_right right);
+
+int registry_put_blob(struct oci_repository *repository, const struct oci_descriptor *descriptor,
+                      const void *data, struct error *err);
+int registry_put_manifest(struct oci_repository *repository, const struct oci_manifest *manifest,
+                          const struct oci_descriptor *descriptor, const void *data,
+                          const char *tag, struct error *err);
+int registry_referrers(struct oci_repository *repository, const char *digest,
+                       struct vec *descriptors, struct error *err);
+// PUT of a manifest's bytes, nothing else. response headers tell about OCI-Subject. if_match may be
+// NULL.
+int registry_send_manifest(struct registry *registry, const char *media_type, const void *data,
+                           size_t size, const char *tag_or_digest, const char *if_match,
+                           struct http_response *ret_response, struct error *err)
+    __attribute__((warn_unused_result));
+// GET of a manifest by tag or digest; any answer. Appends nothing, verifies nothing.
+int registry_fetch_manifest(struct registry *registry, const char *tag_or_digest,
+                            struct http_response *ret_response, struct error *err)
+    __attribute__((warn_unused_result));
+// Keeps the fallback tag of the subject in step: adds the manifest, or removes it where `add` is
+// NULL.
+int registry_edit_fallback(struct registry *registry, const char *subject, const char *digest,
+                           const struct oci_descriptor *add, struct error *err)
+    __attribute__((warn_unused_result));
+
+// Owned; NULL when absent.
+char *token_cache_get(struct oci_token_cache *cache, const char *key);
+void token_cache_put(struct oci_token_cache *cache, const char *key, const char *authorization,
+                     int64_t lifetime_ms); // 0 = for good
+void token_cache_drop(struct oci_token_cache *cache, const char *key);
+
+#endif
