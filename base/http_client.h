@@ -44,6 +44,11 @@ enum http_reach {
     HTTP_REACH_PUBLIC,    // and no private ranges either
 };
 
+struct sockaddr;
+// What kind of address is refused ("a loopback address"), or NULL when it may be reached. For
+// connections that are not HTTP's. Static text.
+const char *http_reach_refusal(enum http_reach reach, const struct sockaddr *address);
+
 struct http_request {
     const char *method;        // "GET"
     const char *url;           // http or https; its user:password is refused

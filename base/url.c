@@ -258,28 +258,40 @@ static int hex_value(char digit)
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-int url_form_decode(const char *text, size_t size, char **ret_text, size_t *ret_size,
-                    struct error *err)
+static int decode(const char *text, size_t size, char plus, const char *what, char **ret_text,
+                  size_t *ret_size, struct error *err)
 {
     cleanup_free char *decoded = xmalloc(size + 1);
     size_t length = 0;
     for (size_t i = 0; i < size; i++) {
-        char byte = text[i] == '+' ? ' ' : text[i];
+        char byte = text[i] == '+' ? plus : text[i];
         if (byte == '%') {
             int high = size - i > 2 ? hex_value(text[i + 1]) : -1;
             int low = high >= 0 ? hex_value(text[i + 2]) : -1;
             if (low < 0)
                 return error_set(err, ERROR_INVALID,
-                                 "byte %zu of the form data: %% needs two hexadecimal digits", i);
+                                 "byte %zu of %s: %% needs two hexadecimal digits", i, what);
             byte = (char)(high << 4 | low);
             i += 2;
         }
         if (byte == '\0')
-            return error_set(err, ERROR_INVALID, "the form data holds a NUL byte");
+            return error_set(err, ERROR_INVALID, "%s holds a NUL byte", what);
         decoded[length++] = byte;
     }
     decoded[length] = '\0';
     *ret_text = STEAL(decoded);
     *ret_size = length;
     return 0;
+}
+
+int url_unescape(const char *text, char **ret_text, struct error *err)
+{
+    size_t size = 0;
+    return decode(text, strlen(text), '+', "the path", ret_text, &size, err);
+}
+
+int url_form_decode(const char *text, size_t size, char **ret_text, size_t *ret_size,
+                    struct error *err)
+{
+    return decode(text, size, ' ', "the form data", ret_text, ret_size, err);
 }

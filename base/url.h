@@ -33,6 +33,9 @@ int url_resolve(const char *base, const char *reference, char **ret_url, struct 
     __attribute__((warn_unused_result));
 // Percent-encodes everything but unreserved characters. Owned.
 char *url_escape(const char *text);
+// The other way, for a path: '+' stays. Owned. ERROR_INVALID on a bad escape or a NUL.
+int url_unescape(const char *text, char **ret_text, struct error *err)
+    __attribute__((warn_unused_result));
 // application/x-www-form-urlencoded; owned and NUL-terminated. ERROR_INVALID on a bad escape or a
 // NUL.
 int url_form_decode(const char *text, size_t size, char **ret_text, size_t *ret_size,
