@@ -47,11 +47,14 @@ static int find_signer(const struct collection *collection, const struct sigstor
     }
     for (size_t i = 0; i < collection->keys->len; i++) {
         const struct verify_key *key = *(const struct verify_key **)vec_at(collection->keys, i);
-        if (dsse_verify(&bundle->dsse, key, NULL) == 0) {
+        if (dsse_verify(&bundle->dsse, key, err) == 0) {
             *ret_key = key;
             return 0;
         }
     }
+    // Of one key it can be said what is wrong.
+    if (collection->keys->len == 1)
+        return -1;
     return error_set(err, ERROR_UNVERIFIED, "signed by none of the listed keys");
 }
 

@@ -52,11 +52,14 @@ static int find_signer(struct collection *collection, const struct payload *payl
         return -1;
     for (size_t i = 0; i < collection->keys->len; i++) {
         const struct verify_key *key = *(const struct verify_key **)vec_at(collection->keys, i);
-        if (verify_key_check(key, payload->data, payload->size, signature, size, NULL) == 0) {
+        if (verify_key_check(key, payload->data, payload->size, signature, size, err) == 0) {
             *ret_key = key;
             return 0;
         }
     }
+    // Of one key it can be said what is wrong.
+    if (collection->keys->len == 1)
+        return -1;
     return error_set(err, ERROR_UNVERIFIED, "signed by none of the listed keys");
 }
 

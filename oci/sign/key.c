@@ -50,7 +50,8 @@ const char *key_algorithm_name(enum key_algorithm algorithm)
     return algorithms[algorithm].name;
 }
 
-const EVP_MD *key_hash(enum key_algorithm algorithm)
+// The algorithm's own hash; NULL for Ed25519.
+static const EVP_MD *own_hash(enum key_algorithm algorithm)
 {
     switch (algorithm) {
     case KEY_ECDSA_P384:
@@ -271,9 +272,10 @@ static bool check_with(const struct verify_key *key, const EVP_MD *hash, const v
 int verify_key_check(const struct verify_key *key, const void *data, size_t size,
                      const void *signature, size_t signature_size, struct error *err)
 {
-    if (check_with(key, key_hash(key->algorithm), data, size, signature, signature_size))
+    if (check_with(key, own_hash(key->algorithm), data, size, signature, signature_size))
         return 0;
-    // Cosign up to 2.5 signed with SHA-256 whatever the curve, and its verify still does.
+    // Cosign up to 2.5 signed with SHA-256 whatever the curve; its verify and Flux still expect
+    // that.
     bool wide = key->algorithm == KEY_ECDSA_P384 || key->algorithm == KEY_ECDSA_P521;
     if (wide && check_with(key, EVP_sha256(), data, size, signature, signature_size))
         return 0;

@@ -1,7 +1,8 @@
-// Keys that sign and keys that verify. The algorithm follows from the key (sigstore's algorithm
-// registry): ECDSA P-256 with SHA-256, P-384 with SHA-384, P-521 with SHA-512, RSA 2048 to 4096
-// with PKCS#1 v1.5 and SHA-256, Ed25519 pure. P-384 and P-521 signatures over SHA-256, which
-// cosign up to 2.5 makes, verify too. Ed25519ph does not (OpenSSL 3.0 has none).
+// Keys that sign and keys that verify: ECDSA P-256, P-384 and P-521, RSA 2048 to 4096 with PKCS#1
+// v1.5, Ed25519. Signed with SHA-256 (Ed25519: pure), because that is what cosign's `verify --key`
+// and Flux expect of every key. Verified with the hash of sigstore's algorithm registry (P-384 with
+// SHA-384, P-521 with SHA-512), which newer cosign signs with, or SHA-256. Ed25519ph, which
+// cosign 3 makes of Ed25519 keys, is not read (OpenSSL 3.0 has none).
 //
 // A signer is identified by the fingerprint of its key, SHA-256 over the DER of its
 // SubjectPublicKeyInfo: the same key under two names or in two files is one signer. That holds

@@ -11,7 +11,4 @@
 int key_public_of(EVP_PKEY *pkey, const char *what, struct verify_key **ret_key, struct error *err)
     __attribute__((warn_unused_result));
 
-// The algorithm's own hash; NULL for Ed25519.
-const EVP_MD *key_hash(enum key_algorithm algorithm);
-
 #endif

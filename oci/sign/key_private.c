@@ -154,7 +154,9 @@ int sign_key_write(const struct sign_key *key, const char *password, char **ret_
 int sign_key_sign(const struct sign_key *key, const void *data, size_t size,
                   unsigned char **ret_signature, size_t *ret_size, struct error *err)
 {
-    const EVP_MD *hash = key_hash(verify_key_algorithm(key->public_half));
+    // SHA-256 for every curve: cosign's verify and Flux know no other for keys.
+    const EVP_MD *hash =
+        verify_key_algorithm(key->public_half) == KEY_ED25519 ? NULL : EVP_sha256();
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     if (context == NULL)
         abort();

@@ -186,7 +186,7 @@ static void conclude(struct trust_verdict *verdict)
             xasprintf("%s: %s: found %s; missing %s; %s", first->policy, first->requirement,
                       first->found, first->missing, first->action);
     else
-        verdict->message = xasprintf("all %zu requirements are met", verdict->findings.len);
+        verdict->message = xstrdup("all requirements are met");
     // What one policy adopted is nothing that the whole vouches for.
     if (!verdict->met && !verdict->stale_only)
         vec_clear(&verdict->verified_by);

@@ -229,7 +229,7 @@ static void test_attach_a_second_signer_keeps_the_first(void **state)
     sign(fixture, fixture->stranger, NULL, 0);
     const struct evidence_set *set = collect(fixture);
     assert_int_equal(set->items.len, 3);
-    assert_note(set, ".sig layer 2: signed by none of the listed keys");
+    assert_note(set, ".sig layer 2: no valid ECDSA P-256 signature by key");
     cleanup_free char *says =
         xasprintf("by key %s, which is not listed",
                   verify_key_fingerprint(sign_key_public(fixture->stranger))->text);
@@ -322,7 +322,7 @@ static void test_collect_a_hint_is_no_proof(void **state)
     attach_bundle(fixture, fixture->stranger, &fixture->artifact, statement, "");
     set = collect(fixture);
     assert_int_equal(set->items.len, 1);
-    assert_note(set, "signed by none of the listed keys");
+    assert_note(set, "no valid ECDSA P-256 signature by key");
 }
 
 static void test_collect_notes_what_is_malformed_and_goes_on(void **state)
@@ -444,7 +444,7 @@ static void test_collect_checks_simple_payloads_in_full(void **state)
         {good, "", NULL, "a layer without the annotation"},
         {good, "-", NULL, "a layer without the annotation"},
         {good, "AAA", NULL, "base64"},
-        {good, "AAAA", NULL, "signed by none"},
+        {good, "AAAA", NULL, "no valid ECDSA P-256 signature"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         attach_payload(fixture, cases[i].payload, cases[i].annotation);
