@@ -1,6 +1,7 @@
 #include "oci/sign/policy.h"
 
 #include "base/memory.h"
+#include "base/semver.h"
 #include "oci/sign/key.h"
 #include "oci/sign/policy_internal.h"
 
@@ -216,14 +217,31 @@ void trust_evaluate(const struct trust_policy *policies, size_t count,
     conclude(ret_verdict);
 }
 
+// order: how what is offered compares with the floor.
+static enum trust_floor_result check_order(int order, const char *floor_digest,
+                                           const char *adopted_digest, const char *digest)
+{
+    if (order > 0)
+        return TRUST_FLOOR_RAISE;
+    if (strcmp(floor_digest, digest) == 0 ||
+        (adopted_digest != NULL && strcmp(adopted_digest, digest) == 0))
+        return TRUST_FLOOR_KEEP;
+    return TRUST_FLOOR_REFUSE;
+}
+
 enum trust_floor_result trust_floor_check(const struct trust_floor *floor,
                                           const char *adopted_digest, int64_t sequence,
                                           const char *digest)
 {
-    if (sequence > floor->sequence)
+    return check_order(sequence > floor->sequence, floor->digest.text, adopted_digest, digest);
+}
+
+enum trust_floor_result trust_floor_check_version(const struct semver *floor,
+                                                  const char *floor_digest,
+                                                  const char *adopted_digest,
+                                                  const struct semver *version, const char *digest)
+{
+    if (floor == NULL)
         return TRUST_FLOOR_RAISE;
-    if (strcmp(floor->digest.text, digest) == 0 ||
-        (adopted_digest != NULL && strcmp(adopted_digest, digest) == 0))
-        return TRUST_FLOOR_KEEP;
-    return TRUST_FLOOR_REFUSE;
+    return check_order(semver_compare(version, floor), floor_digest, adopted_digest, digest);
 }

@@ -22,6 +22,7 @@
 #include "base/vec.h"
 #include "oci/sign/evidence.h"
 
+struct semver;
 struct verify_key;
 
 enum {
@@ -77,7 +78,8 @@ struct trust_subject {
     const char *repository; // identity that signatures are to name
     const char *digest;
     const char *channel; // NULL: unknown
-    const char *version; // for a semver Sync: the statement must name it. NULL otherwise
+    const char *version; // of a Sync that follows a range: the statement must name it, written as
+                         // semver_format does; NULL otherwise
     int64_t now_ms;      // wall clock
 };
 
@@ -145,5 +147,10 @@ enum trust_floor_result {
 enum trust_floor_result trust_floor_check(const struct trust_floor *floor,
                                           const char *adopted_digest, int64_t sequence,
                                           const char *digest);
+// The same in SemVer order, for a Sync that follows a range of versions. floor NULL: none yet.
+enum trust_floor_result trust_floor_check_version(const struct semver *floor,
+                                                  const char *floor_digest,
+                                                  const char *adopted_digest,
+                                                  const struct semver *version, const char *digest);
 
 #endif

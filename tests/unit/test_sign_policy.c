@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "base/semver.h"
 #include "oci/sign/key.h"
 
 #include <stdlib.h>
@@ -581,6 +582,30 @@ static void test_policy_floor(void **state)
     assert_int_equal(trust_floor_check(&floor, DIGEST, 9, OTHER), TRUST_FLOOR_REFUSE);
 }
 
+static enum trust_floor_result check_version(const char *floor_text, const char *adopted,
+                                             const char *text, const char *digest)
+{
+    cleanup_semver struct semver floor = {0};
+    cleanup_semver struct semver version = {0};
+    assert_int_equal(semver_parse(floor_text, &floor, NULL), 0);
+    assert_int_equal(semver_parse(text, &version, NULL), 0);
+    return trust_floor_check_version(&floor, DIGEST, adopted, &version, digest);
+}
+
+static void test_policy_floor_in_semver_order(void **state)
+{
+    (void)state;
+    assert_int_equal(check_version("1.9.0", NULL, "1.10.0", OTHER), TRUST_FLOOR_RAISE);
+    assert_int_equal(check_version("1.9.0", NULL, "1.9.0", DIGEST), TRUST_FLOOR_KEEP);
+    assert_int_equal(check_version("1.9.0", NULL, "1.9.0", OTHER), TRUST_FLOOR_REFUSE);
+    assert_int_equal(check_version("1.9.0", NULL, "1.9.0-rc.1", OTHER), TRUST_FLOOR_REFUSE);
+    assert_int_equal(check_version("1.9.0", OTHER, "1.8.0", OTHER), TRUST_FLOOR_KEEP);
+    cleanup_semver struct semver version = {0};
+    assert_int_equal(semver_parse("0.0.1", &version, NULL), 0);
+    assert_int_equal(trust_floor_check_version(NULL, NULL, NULL, &version, OTHER),
+                     TRUST_FLOOR_RAISE);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -609,6 +634,7 @@ int main(void)
         TEST(test_policy_explains_itself),
         TEST(test_policy_keys_that_do_not_parse_are_named),
         cmocka_unit_test(test_policy_floor),
+        cmocka_unit_test(test_policy_floor_in_semver_order),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);
 }
