@@ -52,6 +52,12 @@ static void end_of_headers(struct http_transfer *transfer)
         transfer->on_head(transfer);
 }
 
+void http_abandon(struct http_transfer *transfer)
+{
+    if (transfer->easy != NULL)
+        curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
 // "HTTP/1.1 200 OK"; curl writes the same for HTTP/2.
 static int status_of(const char *line, size_t length)
 {
@@ -89,6 +95,7 @@ size_t http_receive_header(char *data, size_t size, size_t count, void *userdata
         error_set(&transfer->error, ERROR_LIMIT,
                   "the headers of %s:%d are larger than the limit of %d bytes", transfer->hop.host,
                   transfer->hop.port, HEADERS_MAX_BYTES);
+        http_abandon(transfer);
         return 0;
     }
     if (length >= 5 && strncasecmp(data, "HTTP/", 5) == 0) { // also after a 1xx
@@ -148,8 +155,10 @@ size_t http_receive_body(char *data, size_t size, size_t count, void *userdata)
         result = too_large(transfer);
     else
         result = deliver(transfer, data, length);
-    // Anything but length stops curl; length + 1 is safe also where length is 0.
-    return result == 0 ? length : length + 1;
+    if (result == 0)
+        return length;
+    http_abandon(transfer);
+    return length + 1; // anything but length stops curl; safe also where length is 0
 }
 
 size_t http_send_body(char *data, size_t size, size_t count, void *userdata)

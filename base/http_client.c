@@ -113,7 +113,7 @@ static void check_and_start(struct run *run)
         if (transfer == NULL)
             continue;
         if (http_transfer_check(transfer) < 0) {
-            http_transfer_stop(transfer, multi);
+            http_transfer_abort(transfer, multi);
             if (http_transfer_after_check(transfer) == HTTP_STEP_DONE)
                 finish(run, &run->slots[i]);
         } else if (transfer->easy == NULL &&
@@ -166,7 +166,7 @@ static void fail_all(struct run *run, CURLMcode code)
         struct http_transfer *transfer = run->slots[i].transfer;
         if (transfer == NULL)
             continue;
-        http_transfer_stop(transfer, run->client->multi);
+        http_transfer_abort(transfer, run->client->multi);
         error_set(&transfer->error, ERROR_INTERNAL, "the HTTP client failed: %s",
                   curl_multi_strerror(code));
         finish(run, &run->slots[i]);

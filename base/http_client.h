@@ -64,15 +64,19 @@ struct http_request {
     void *read_arg;
 
     const struct http_tls *tls;
-    const char *proxy; // URL, may hold credentials; NULL = from the environment; "" = none
-    enum http_reach reach;
+    const char *proxy;     // URL, may hold credentials; NULL = from the environment; "" = none
+    enum http_reach reach; // a proxy's address is judged as well
 
     int64_t deadline_ms;        // over all, from the call; 0 = 60 s (a stream: none)
     int64_t connect_timeout_ms; // 0 = 10 s
     int64_t idle_timeout_ms;    // no byte for so long ends it; 0 = 30 s (a stream: none)
-    size_t max_body_bytes;      // 0 = 4 MiB; above is ERROR_LIMIT
-    unsigned max_redirects;     // 0 = none; only GET and HEAD are followed, never https to http
-    unsigned max_retries; // on connect failures, 408, 429, 500, 502, 503, 504; honours Retry-After
+    size_t max_body_bytes;      // 0 = 4 MiB (a stream: none); above is ERROR_LIMIT
+    unsigned max_redirects; // 0 = none: the caller gets the 3xx; only GET and HEAD are followed,
+                            // never https to http
+    // On connect failures, broken answers, 408, 429, 500, 502, 503, 504; waits as Retry-After says,
+    // or returns at once when that is past the deadline. POST and PATCH: only where the request did
+    // not leave, 429 and 503.
+    unsigned max_retries;
     // Body of 2xx goes here in pieces instead of response.body. -1 aborts with the error it set.
     int (*on_data)(void *arg, const void *data, size_t size, struct error *err);
     void *on_data_arg;
@@ -93,6 +97,8 @@ void http_response_release(struct http_response *response);
 #define cleanup_http_response __attribute__((cleanup(http_response_release)))
 
 struct http_client;
+// Trusts the system's CA certificates, or those in the file that SSL_CERT_FILE or CURL_CA_BUNDLE
+// names now. Keeps at most 16 idle connections.
 struct http_client *http_client_new(void);
 void http_client_free(struct http_client *client); // closes its connections
 void cleanup_http_client_pointer(struct http_client **client);
@@ -140,12 +146,15 @@ struct http_stream_events {
     // Exactly once, unless cancelled: error is NULL when the server ended the body.
     void (*on_end)(void *arg, const struct error *error);
 };
-// Copies what it needs of request. No retries: the owner decides.
+// Copies what it needs of request (read_body's arg is borrowed until the end). No retries: the
+// owner decides. on_data gets the body of any status. No call comes before this returns. Ignored:
+// cancel, on_data, max_retries.
 int http_stream_open(struct http_streams *streams, const struct http_request *request,
                      const struct http_stream_events *events, void *arg,
                      struct http_stream **ret_stream, struct error *err)
     __attribute__((warn_unused_result));
-// Ends it without any further call; the stream is gone. Also from within its calls.
+// Ends it without any further call; the stream is gone. Also from within its calls. On a shared
+// HTTP/2 connection the server learns of it with the connection's next frame.
 void http_stream_cancel(struct http_stream *stream);
 
 #endif

@@ -62,8 +62,9 @@ int http_transfer_start(struct http_transfer *transfer, CURLM *multi)
     __attribute__((warn_unused_result));
 // After curl's DONE message. When DONE, error.code is ERROR_NONE where a response came.
 enum http_step http_transfer_complete(struct http_transfer *transfer, CURLM *multi, CURLcode code);
-// Takes it from curl, which closes the connection or resets the stream if it is in use.
+// Takes it from curl when curl is done with it; and in the middle of it.
 void http_transfer_stop(struct http_transfer *transfer, CURLM *multi);
+void http_transfer_abort(struct http_transfer *transfer, CURLM *multi);
 void http_transfer_release(struct http_transfer *transfer); // stopped before
 
 // -1 and transfer->error when a deadline passed or it was cancelled.
@@ -82,6 +83,9 @@ size_t http_receive_header(char *data, size_t size, size_t count, void *userdata
 size_t http_receive_body(char *data, size_t size, size_t count, void *userdata);
 size_t http_send_body(char *data, size_t size, size_t count, void *userdata);
 int http_seek_body(void *userdata, curl_off_t offset, int origin);
+// The answer is not wanted to its end. curl 7.88 resets an HTTP/2 stream only with the connection's
+// next frame, so a connection that nobody else uses is closed instead of kept.
+void http_abandon(struct http_transfer *transfer);
 bool http_will_redirect(const struct http_transfer *transfer);
 
 // Sets transfer->error to a sentence about what curl reports (http_error.c).

@@ -239,6 +239,12 @@ enum http_step http_transfer_complete(struct http_transfer *transfer, CURLM *mul
     return failed(transfer, transient);
 }
 
+void http_transfer_abort(struct http_transfer *transfer, CURLM *multi)
+{
+    http_abandon(transfer);
+    http_transfer_stop(transfer, multi);
+}
+
 int http_transfer_check(struct http_transfer *transfer)
 {
     const struct http_request *request = &transfer->request;

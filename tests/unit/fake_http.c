@@ -107,6 +107,10 @@ static int read_request(struct fake_connection *connection, struct strbuf *buf,
     while ((end = strstr(buf->data, "\r\n\r\n")) == NULL) {
         if (fill(connection, buf, buf->len + 1) < 0)
             return -1;
+        if (buf->data[0] == 0x16) { // a TLS handshake: what servers do on a plain port
+            fake_write(connection, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
+            return -1;
+        }
     }
     exchange->head = xstrndup(buf->data, (size_t)(end + 2 - buf->data));
     strbuf_consume(buf, (size_t)(end + 4 - buf->data));
@@ -169,6 +173,9 @@ static void *serve(void *arg)
     }
     // A close is seen by the client; the descriptor itself is freed by fake_http_stop.
     shutdown(connection->fd, SHUT_RDWR);
+    pthread_mutex_lock(&connection->server->lock);
+    connection->server->closed_count++;
+    pthread_mutex_unlock(&connection->server->lock);
     return NULL;
 }
 
@@ -320,6 +327,11 @@ static unsigned read_count(struct fake_http *server, const unsigned *count)
 unsigned fake_http_connections(struct fake_http *server)
 {
     return read_count(server, &server->connection_count);
+}
+
+unsigned fake_http_closed(struct fake_http *server)
+{
+    return read_count(server, &server->closed_count);
 }
 
 unsigned fake_http_requests(struct fake_http *server)

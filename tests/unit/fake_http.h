@@ -43,6 +43,7 @@ int fake_http_port(const struct fake_http *server);
 // scheme://127.0.0.1:port and path; owned.
 char *fake_http_url(const struct fake_http *server, const char *path);
 unsigned fake_http_connections(struct fake_http *server); // made so far
+unsigned fake_http_closed(struct fake_http *server);      // of these, ended by now
 unsigned fake_http_requests(struct fake_http *server);
 unsigned fake_http_resets(struct fake_http *server); // HTTP/2 streams that the client reset
 // Everything that was received as requests so far; owned.

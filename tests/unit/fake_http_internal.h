@@ -29,6 +29,7 @@ struct fake_http {
     pthread_mutex_t lock; // of what follows
     struct fake_connection *connections;
     unsigned connection_count;
+    unsigned closed_count;
     unsigned request_count;
     unsigned reset_count;
     struct strbuf received;
