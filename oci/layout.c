@@ -119,7 +119,7 @@ static int layout_put_blob(struct oci_repository *repository,
                            const struct oci_descriptor *descriptor, const void *data,
                            struct error *err)
 {
-    if (layout_make(dir_of(repository), err) < 0 ||
+    if (layout_make(dir_of(repository), repository->access.cancel, err) < 0 ||
         write_blob(repository, descriptor, data, err) < 0)
         return error_wrap(err, "push to layout %s", dir_of(repository));
     return 0;
@@ -167,7 +167,8 @@ static int layout_put_manifest(struct oci_repository *repository,
                                const char *tag, struct error *err)
 {
     cleanup_fd int lock = -1;
-    if (layout_make(dir_of(repository), err) < 0 || check_parts(repository, manifest, err) < 0 ||
+    if (layout_make(dir_of(repository), repository->access.cancel, err) < 0 ||
+        check_parts(repository, manifest, err) < 0 ||
         layout_lock(dir_of(repository), repository->access.cancel, &lock, err) < 0 ||
         put_locked(repository, manifest, descriptor, data, tag, err) < 0)
         return error_wrap(err, "push to layout %s", dir_of(repository));

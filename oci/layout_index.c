@@ -57,24 +57,6 @@ int layout_index_read(const char *dir, json_t **ret_index, struct error *err)
     return 0;
 }
 
-int layout_make(const char *dir, struct error *err)
-{
-    cleanup_free char *blobs = path_join(dir, "blobs/sha256");
-    if (file_make_dirs(blobs, err) < 0)
-        return -1;
-    cleanup_free char *path = path_join(dir, "oci-layout");
-    if (file_exists(path))
-        return check_version(dir, err);
-    cleanup_free char *index_path = path_join(dir, "index.json");
-    static const char empty[] =
-        "{\"schemaVersion\":2,\"mediaType\":\"" OCI_MEDIA_INDEX "\",\"manifests\":[]}";
-    // The version file comes last: a folder with it is a whole layout.
-    if (!file_exists(index_path) &&
-        file_write_atomic(index_path, empty, sizeof empty - 1, 0644, err) < 0)
-        return -1;
-    return file_write_atomic(path, layout_text, sizeof layout_text - 1, 0644, err);
-}
-
 int layout_index_write(const char *dir, const json_t *index, struct error *err)
 {
     cleanup_free char *text = jval_compact(index);
@@ -113,6 +95,35 @@ int layout_lock(const char *dir, struct cancel *cancel, int *ret_fd, struct erro
     *ret_fd = fd;
     fd = -1;
     return 0;
+}
+
+// The version file comes last: a folder with it is a whole layout.
+static int make_locked(const char *dir, const char *version_path, struct error *err)
+{
+    if (file_exists(version_path))
+        return 0;
+    cleanup_free char *index_path = path_join(dir, "index.json");
+    static const char empty[] =
+        "{\"schemaVersion\":2,\"mediaType\":\"" OCI_MEDIA_INDEX "\",\"manifests\":[]}";
+    if (!file_exists(index_path) &&
+        file_write_atomic(index_path, empty, sizeof empty - 1, 0644, err) < 0)
+        return -1;
+    return file_write_atomic(version_path, layout_text, sizeof layout_text - 1, 0644, err);
+}
+
+int layout_make(const char *dir, struct cancel *cancel, struct error *err)
+{
+    cleanup_free char *blobs = path_join(dir, "blobs/sha256");
+    if (file_make_dirs(blobs, err) < 0)
+        return -1;
+    cleanup_free char *version_path = path_join(dir, "oci-layout");
+    if (file_exists(version_path))
+        return check_version(dir, err);
+    // Two that push first at once: the slower one's empty index must not replace the other's.
+    cleanup_fd int lock = -1;
+    if (layout_lock(dir, cancel, &lock, err) < 0)
+        return -1;
+    return make_locked(dir, version_path, err);
 }
 
 const char *layout_entry_digest(const json_t *entry)

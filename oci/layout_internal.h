@@ -17,8 +17,10 @@
 // holds no layout.
 int layout_index_read(const char *dir, json_t **ret_index, struct error *err)
     __attribute__((warn_unused_result));
-// Makes oci-layout and blobs/sha256 where they are missing.
-int layout_make(const char *dir, struct error *err) __attribute__((warn_unused_result));
+// Makes oci-layout, index.json and blobs/sha256 where they are missing; not under the lock, which
+// it takes itself.
+int layout_make(const char *dir, struct cancel *cancel, struct error *err)
+    __attribute__((warn_unused_result));
 // By rename, after an fsync. Only under the lock.
 int layout_index_write(const char *dir, const json_t *index, struct error *err)
     __attribute__((warn_unused_result));

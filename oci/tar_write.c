@@ -14,6 +14,7 @@ static void put_octal(char *field, size_t size, size_t number)
     char text[24];
     int length = snprintf(text, sizeof text, "%0*zo", (int)size - 1, number);
     assert(length == (int)size - 1);
+    (void)length;
     memcpy(field, text, size);
 }
 
