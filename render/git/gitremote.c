@@ -40,10 +40,9 @@ static int open_transport(struct gitremote *remote, struct error *err)
         return error_set(
             err, ERROR_INVALID,
             "the URL of a repository starts with https://, http://, ssh:// or file://");
-    const char *base = gitstore_server(remote->store, &remote->caps);
     remote->is_http = true;
-    remote->is_connected = base != NULL;
-    return gittransport_http_new(config, deadline_at_ms, base, &remote->transport, err);
+    remote->is_connected = gitstore_server(remote->store, &remote->caps);
+    return gittransport_http_new(config, deadline_at_ms, &remote->transport, err);
 }
 
 static int open_local(struct gitremote *remote, struct error *err)
@@ -127,22 +126,22 @@ int gitremote_connect(struct gitremote *remote, struct error *err)
     if (result == 0) {
         remote->caps = advert.caps;
         remote->is_connected = true;
-        if (remote->is_http)
-            gitstore_set_server(remote->store, gittransport_http_base(remote->transport),
-                                &remote->caps);
+        // A redirect is asked for each time: it may lead elsewhere tomorrow.
+        if (remote->is_http && !gittransport_http_was_redirected(remote->transport))
+            gitstore_set_server(remote->store, &remote->caps);
     }
     gitproto_advert_release(&advert);
     return result;
 }
 
-// Whether a command failed in a way that an address from an earlier run can explain. Then it is
-// forgotten, and the command may be sent once more.
+// Whether a command failed in a way that knowledge from an earlier run can explain (the server was
+// replaced, or redirects now). Then it is forgotten, and the command may be sent once more.
 static bool forget_server(struct gitremote *remote, bool was_remembered, const struct error *err)
 {
     if (!was_remembered || err->code == ERROR_TIMEOUT || err->code == ERROR_CANCELED ||
         err->code == ERROR_LIMIT || err->code == ERROR_CONFLICT)
         return false;
-    gitstore_set_server(remote->store, NULL, NULL);
+    gitstore_set_server(remote->store, NULL);
     remote->is_connected = false;
     return true;
 }
@@ -391,8 +390,15 @@ static int snapshot(struct gitremote *remote, const char *commit, struct gitsnap
 int gitremote_fetch(struct gitremote *remote, const struct gitremote_revision *revision,
                     struct gitsnapshot **ret_snapshot, struct error *err)
 {
-    if (remote->local == NULL && fetch(remote, revision->commit, err) < 0)
+    cleanup_error struct error failure = {0};
+    if (remote->local == NULL && fetch(remote, revision->commit, &failure) < 0) {
+        // A ref can move meanwhile; a commit that was named itself stays away.
+        if (failure.code == ERROR_CONFLICT && *revision->ref == '\0')
+            return error_set(err, ERROR_NOT_FOUND, "%s: the repository has no commit %s",
+                             remote->name, revision->commit);
+        error_move(err, &failure);
         return error_wrap(err, "%s: fetch %.12s", remote->name, revision->commit);
+    }
     if (snapshot(remote, revision->commit, ret_snapshot, err) == 0)
         return 0;
     return error_wrap(err, "%s", remote->name);

@@ -34,7 +34,7 @@ struct gitstore {
     int lock_fd;
     git_odb *odb;
     char *tip; // NULL = none
-    char *server;
+    bool knows_server;
     struct gitproto_caps caps;
     char *last_pack; // name without suffix
     size_t packs;
@@ -74,7 +74,6 @@ void gitstore_unref(struct gitstore *store)
     free(store->pack_dir);
     free(store->url);
     free(store->tip);
-    free(store->server);
     free(store->last_pack);
     free(store);
 }
@@ -187,7 +186,7 @@ static void read_state(struct gitstore *store)
         !gitproto_is_oid(tip, strlen(tip)))
         return;
     store->tip = xstrdup(tip);
-    store->server = xstrdup_or_null(jval_string(state, "server.base"));
+    store->knows_server = jval_object(state, "server") != NULL;
     store->caps.shallow = jval_bool(state, "server.shallow", false);
     store->caps.filter = jval_bool(state, "server.filter", false);
 }
@@ -198,8 +197,7 @@ static int write_state(struct gitstore *store, struct error *err)
     cleanup_json json_t *state = json_object();
     jval_set_string(state, "url", store->url);
     jval_set_string(state, "tip", store->tip);
-    if (store->server != NULL) {
-        jval_set_string(state, "server.base", store->server);
+    if (store->knows_server) {
         jval_set_bool(state, "server.shallow", store->caps.shallow);
         jval_set_bool(state, "server.filter", store->caps.filter);
     }
@@ -258,19 +256,17 @@ bool gitstore_is_worn(const struct gitstore *store)
     return store->packs >= WORN_PACKS || store->added_bytes > WORN_BYTES;
 }
 
-const char *gitstore_server(const struct gitstore *store, struct gitproto_caps *ret_caps)
+bool gitstore_server(const struct gitstore *store, struct gitproto_caps *ret_caps)
 {
-    if (store->server != NULL)
+    if (store->knows_server)
         *ret_caps = store->caps;
-    return store->server;
+    return store->knows_server;
 }
 
-void gitstore_set_server(struct gitstore *store, const char *base, const struct gitproto_caps *caps)
+void gitstore_set_server(struct gitstore *store, const struct gitproto_caps *caps)
 {
-    char *copy = xstrdup_or_null(base);
-    free(store->server);
-    store->server = copy;
-    if (base != NULL)
+    store->knows_server = caps != NULL;
+    if (caps != NULL)
         store->caps = *caps;
 }
 

@@ -37,11 +37,10 @@ bool gitstore_is_worn(const struct gitstore *store);
 // Removes all objects, now or, if that fails, when it is opened next: something in it is damaged.
 int gitstore_clear(struct gitstore *store, struct error *err) __attribute__((warn_unused_result));
 
-// What the server said about itself; NULL when unknown. `base` is where its commands go.
-const char *gitstore_server(const struct gitstore *store, struct gitproto_caps *ret_caps);
-// base NULL forgets. Written with the next tip.
-void gitstore_set_server(struct gitstore *store, const char *base,
-                         const struct gitproto_caps *caps);
+// What the server at the store's URL can do; false when unknown.
+bool gitstore_server(const struct gitstore *store, struct gitproto_caps *ret_caps);
+// NULL forgets. Written with the next tip.
+void gitstore_set_server(struct gitstore *store, const struct gitproto_caps *caps);
 
 // A pack on its way in. Nothing of it is visible before gitstore_pack_commit.
 struct gitpack;

@@ -31,13 +31,13 @@ struct gittransport {
     const struct gittransport_ops *ops;
 };
 
-// config is borrowed; deadline_at_ms is on the system's monotonic clock. `base`: where commands
-// go, as gittransport_http_base gave it before (then no advertisement is needed), or NULL.
+// config is borrowed; deadline_at_ms is on the system's monotonic clock. Commands may come without
+// an advertisement where it is known what the server can do.
 int gittransport_http_new(const struct gitremote_config *config, int64_t deadline_at_ms,
-                          const char *base, struct gittransport **ret_transport, struct error *err)
+                          struct gittransport **ret_transport, struct error *err)
     __attribute__((warn_unused_result));
-// The repository's URL after redirects. Borrowed.
-const char *gittransport_http_base(struct gittransport *transport);
+// Whether the last advertisement came from another address than the URL's.
+bool gittransport_http_was_redirected(struct gittransport *transport);
 
 // Starts nothing yet.
 int gittransport_ssh_new(const struct gitremote_config *config, int64_t deadline_at_ms,

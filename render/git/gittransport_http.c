@@ -32,9 +32,10 @@ static struct http_transport *http_of(struct gittransport *transport)
     return CONTAINER_OF(transport, struct http_transport, transport);
 }
 
-const char *gittransport_http_base(struct gittransport *transport)
+bool gittransport_http_was_redirected(struct gittransport *transport)
 {
-    return http_of(transport)->base;
+    const struct http_transport *http = http_of(transport);
+    return strcmp(http->base, http->origin) != 0;
 }
 
 static int on_data(void *arg, const void *data, size_t size, struct error *err)
@@ -55,7 +56,7 @@ static int explain_status(const struct http_transport *http, const struct http_r
                           struct error *err)
 {
     bool given = http->authorization != NULL;
-    if (http_status_error(response, http->base, err) == 0)
+    if (http_status_error(response, "the server's answer", err) == 0)
         return 0;
     if (err == NULL)
         return -1;
@@ -80,7 +81,7 @@ static int run(struct http_transport *http, struct http_request *request,
     const struct gitremote_config *config = http->config;
     int64_t left_ms = http->deadline_at_ms - clock_mono_ms(clock_system());
     if (left_ms <= 0)
-        return error_set(err, ERROR_TIMEOUT, "%s: the time for this fetch is over", http->base);
+        return error_set(err, ERROR_TIMEOUT, "the time for this fetch is over");
     request->authorization = same_origin(http->origin, request->url) ? http->authorization : NULL;
     request->tls = config->tls;
     request->proxy = config->proxy;
@@ -97,12 +98,11 @@ static int run(struct http_transport *http, struct http_request *request,
     } arg = {.in = answer};
     request->on_data = on_data;
     request->on_data_arg = arg.out;
-    if (http_do(config->client, request, ret_response, err) < 0)
-        return error_wrap(err, "%s", http->base);
-    if (explain_status(http, ret_response, err) < 0)
+    if (http_do(config->client, request, ret_response, err) < 0 ||
+        explain_status(http, ret_response, err) < 0)
         return -1;
     if (!answer->done(answer->parser))
-        return error_set(err, ERROR_UNAVAILABLE, "%s: the answer ended too early", http->base);
+        return error_set(err, ERROR_UNAVAILABLE, "the answer ended too early");
     return 0;
 }
 
@@ -159,7 +159,10 @@ static int http_command(struct gittransport *transport, const struct strbuf *bod
                                    .headers = &headers,
                                    .body = body->data,
                                    .body_size = body->len};
-    return run(http, &request, answer, &response, err);
+    if (run(http, &request, answer, &response, err) == 0)
+        return 0;
+    return strcmp(http->base, http->origin) == 0 ? -1
+                                                 : error_wrap(err, "redirected to %s", http->base);
 }
 
 static void http_free(struct gittransport *transport)
@@ -190,7 +193,7 @@ static char *authorization_of(const struct gitremote_config *config)
 }
 
 int gittransport_http_new(const struct gitremote_config *config, int64_t deadline_at_ms,
-                          const char *base, struct gittransport **ret_transport, struct error *err)
+                          struct gittransport **ret_transport, struct error *err)
 {
     cleanup_url struct url url = {0};
     if (url_parse(config->url, &url, err) < 0)
@@ -208,7 +211,7 @@ int gittransport_http_new(const struct gitremote_config *config, int64_t deadlin
     http->origin = xstrdup(config->url);
     for (size_t length = strlen(http->origin); length > 0 && http->origin[length - 1] == '/';)
         http->origin[--length] = '\0';
-    http->base = xstrdup(base != NULL ? base : http->origin);
+    http->base = xstrdup(http->origin);
     http->authorization = authorization_of(config);
     *ret_transport = &http->transport;
     return 0;
