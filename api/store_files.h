@@ -1,7 +1,7 @@
 // The store on files: `--config DIR` holds the objects as YAML, `--state DIR` what the roles and
 // commands write. Any number of processes may share both.
 //
-// DIR: every *.yaml and *.yml below it (names that start with a dot are skipped, links are
+// DIR: every *.yaml and *.yml below it (names that start with a dot are skipped, links to files are
 // followed), any number of documents a file. No role writes DIR; store_apply and store_delete do.
 //
 // STATE/<kind in lower case>/<namespace, or _>/<name>/
@@ -12,8 +12,10 @@
 // STATE/events.jsonl, STATE/locks/<role>, STATE/<record name>.json
 //
 // A file that does not parse, or a DIR that cannot be read or holds no object, deletes nothing: the
-// last good objects stand, also across a restart, and say so (OBJECT_UNREADABLE). An object counts
-// as deleted after 60 s of absence from a readable DIR, at once by store_delete.
+// last good objects stand, also across a restart; those of such a file say so (OBJECT_UNREADABLE).
+// Where such a file may hold a TrustPolicy that was never read, a TrustPolicy unreadable-<hash>
+// with an empty spec stands for it, so that everything is governed. An object counts as deleted
+// after 60 s of absence from a DIR in which every file parses, at once by store_delete.
 #ifndef API_STORE_FILES_H
 #define API_STORE_FILES_H
 
