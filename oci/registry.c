@@ -210,8 +210,10 @@ static int registry_get_blob(struct oci_repository *repository,
     cleanup_free char *object =
         xasprintf("blob %s of %s", digest, repository->reference.repository);
     struct http_request request = registry_request(registry, "GET", url);
-    // Stops while streaming at the first byte too many.
-    request.max_body_bytes = descriptor->size > 0 ? (size_t)descriptor->size : 1;
+    // Stops while streaming at the first byte too many; an error's sentence must fit, too.
+    request.max_body_bytes = (size_t)descriptor->size;
+    if (request.max_body_bytes < REGISTRY_MAX_ERROR)
+        request.max_body_bytes = REGISTRY_MAX_ERROR;
     request.max_redirects = BLOB_REDIRECTS;
     cleanup_http_response struct http_response response = {0};
     if (registry_send(registry, &request, read_right(registry), &response, err) < 0)

@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { MAX_ERROR_BODY = 8192, MAX_TEXT = 300 };
+enum { MAX_TEXT = 300 };
 
 // Other people's text on its way into a message of ours: one line, printable, short.
 static void add_clean(struct strbuf *out, const char *text)
@@ -20,7 +20,7 @@ static void add_clean(struct strbuf *out, const char *text)
 static void add_errors(struct strbuf *out, const struct http_response *response)
 {
     cleanup_json json_t *body = NULL;
-    if (response->body.len > MAX_ERROR_BODY ||
+    if (response->body.len > REGISTRY_MAX_ERROR ||
         jval_parse(response->body.data, response->body.len, "errors", &body, NULL) < 0)
         return;
     const json_t *first = json_array_get(jval_array(body, "errors"), 0);

@@ -13,6 +13,8 @@
 #include "oci/credentials.h"
 #include "oci/repository_internal.h"
 
+enum { REGISTRY_MAX_ERROR = 8192 }; // bytes of an answer that may hold an error's text
+
 struct registry {
     struct oci_repository repository; // first: the interface's view of it
     char *base_url;                   // "https://registry.example.com"
