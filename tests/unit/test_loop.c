@@ -206,6 +206,7 @@ static void test_loop_system_clock_fires_timers(void **state)
     (void)state;
     struct loop *loop = NULL;
     assert_int_equal(loop_new(clock_system(), &loop, NULL), 0);
+    strbuf_init(&story, 4096);
     struct loop_timer *timer = loop_timer_new(loop, stop, loop);
     int64_t before = clock_mono_ms(clock_system());
     loop_timer_set(timer, 20);

@@ -137,15 +137,16 @@ static void test_pool_free_cancels_and_hands_everything_back(void **state)
     struct loop *loop = new_loop();
     struct pool *pool = NULL;
     assert_int_equal(pool_new(loop, 2, 10, &pool, NULL), 0);
-    sem_t gate, started;
-    sem_init(&gate, 0, 0);
+    // A gate each: one that is woken must not take what was meant for another.
+    sem_t gates[6], started;
     sem_init(&started, 0, 0);
     int left = 100;
     struct task tasks[6];
     for (int i = 0; i < 6; i++) {
+        sem_init(&gates[i], 0, 0);
         tasks[i] = (struct task){.job = {.run = run, .done = done},
                                  .loop = loop,
-                                 .gate = &gate,
+                                 .gate = &gates[i],
                                  .started = i < 2 ? &started : NULL,
                                  .left = &left};
         assert_int_equal(pool_submit(pool, &tasks[i].job, NULL), 0);
@@ -153,11 +154,12 @@ static void test_pool_free_cancels_and_hands_everything_back(void **state)
     sem_wait(&started);
     sem_wait(&started);
     pool_free(pool);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
         assert_true(tasks[i].done && tasks[i].saw_cancel);
+        sem_destroy(&gates[i]);
+    }
     pool_free(NULL);
     loop_free(loop);
-    sem_destroy(&gate);
     sem_destroy(&started);
 }
 
