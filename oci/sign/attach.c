@@ -19,6 +19,7 @@ struct signing {
     const struct sign_key *key;
     int64_t now_ms;
     struct evidence_set known; // by this key
+    bool config_is_there;      // the empty config, which all bundles share
 };
 
 static bool same_text(const char *a, const char *b)
@@ -46,9 +47,12 @@ static int put_referrer(struct signing *signing, const char *bundle, size_t size
     if (oci_put_blob(signing->repository, SIGSTORE_BUNDLE_TYPE, bundle, size, &layer, err) < 0)
         return -1;
     *(struct oci_descriptor *)vec_push(&manifest.layers) = layer;
-    if (oci_put_blob(signing->repository, OCI_MEDIA_EMPTY, OCI_EMPTY_JSON, strlen(OCI_EMPTY_JSON),
-                     &manifest.config, err) < 0)
+    manifest.config = oci_descriptor_of(OCI_MEDIA_EMPTY, OCI_EMPTY_JSON, strlen(OCI_EMPTY_JSON));
+    if (!signing->config_is_there &&
+        oci_put_blob(signing->repository, OCI_MEDIA_EMPTY, OCI_EMPTY_JSON, strlen(OCI_EMPTY_JSON),
+                     NULL, err) < 0)
         return -1;
+    signing->config_is_there = true;
     manifest.artifact_type = xstrdup(SIGSTORE_BUNDLE_TYPE);
     manifest.subject = xcalloc(1, sizeof *manifest.subject);
     // A subject is media type, digest and size alone.

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/jval.h"
@@ -24,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define IDENTITY "registry.example.com/acme/shop"
 #define NOW INT64_C(1795255200000)
@@ -460,6 +462,58 @@ static void test_collect_checks_simple_payloads_in_full(void **state)
     }
 }
 
+static char *blob_path(const struct fixture *fixture, const char *digest)
+{
+    return xasprintf("%s/shop/blobs/sha256/%s", fixture->dir, digest_hex(digest));
+}
+
+static void test_collect_lost_and_damaged_blobs_are_notes(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *statement = statement_build_sign(NULL, fixture->artifact.digest.text);
+    cleanup_free char *payload =
+        simple_signing_build(IDENTITY ":prod", fixture->artifact.digest.text);
+    attach_bundle(fixture, fixture->key, &fixture->artifact, statement, NULL);
+    attach_payload(fixture, payload, NULL);
+    assert_int_equal(collect(fixture)->items.len, 2);
+    cleanup_free char *payload_path = blob_path(fixture, digest_of(payload, strlen(payload)).text);
+    assert_int_equal(file_write_swap(payload_path, payload, strlen(payload) - 1, 0644, NULL), 0);
+    assert_int_equal(collect(fixture)->items.len, 1);
+    assert_note(&fixture->evidence, ".sig layer 1: ");
+    assert_int_equal(unlink(payload_path), 0);
+    assert_int_equal(collect(fixture)->items.len, 1);
+    const struct evidence *bundle = vec_at(&fixture->evidence.items, 0);
+    cleanup_oci_manifest struct oci_manifest manifest = {0};
+    cleanup_free char *data = NULL;
+    size_t size = 0;
+    assert_int_equal(
+        oci_get_manifest(fixture->repository, bundle->manifest.text, &data, &size, &manifest, NULL),
+        0);
+    const struct oci_descriptor *layer = vec_at(&manifest.layers, 0);
+    cleanup_free char *bundle_path = blob_path(fixture, layer->digest.text);
+    assert_int_equal(file_write_swap(bundle_path, "{}", 2, 0644, NULL), 0);
+    assert_int_equal(collect(fixture)->items.len, 0);
+    assert_note(&fixture->evidence, "referrer sha256:");
+}
+
+// What cannot be asked has not said that there is no signature.
+static void test_collect_fails_when_the_registry_does(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_oci_reference struct oci_reference reference = {0};
+    cleanup_oci_repository struct oci_repository *repository = NULL;
+    cleanup_vec struct vec keys = KEY_LIST;
+    const struct oci_access access = {.deadline_mono_ms = clock_mono_ms(clock_system()) + 300};
+    cleanup_error struct error err = {0};
+    assert_int_equal(oci_reference_parse("localhost:1/acme/shop", &reference, NULL), 0);
+    assert_int_equal(oci_repository_open(&reference, &access, &repository, NULL), 0);
+    assert_int_equal(evidence_collect(repository, fixture->artifact.digest.text, &keys,
+                                      &fixture->evidence, &err),
+                     -1);
+    assert_true(error_is_transient(&err));
+    assert_non_null(strstr(err.message, "read the signatures of sha256:"));
+}
+
 static void test_collect_and_policy_tell_one_story(void **state)
 {
     struct fixture *fixture = *state;
@@ -507,6 +561,8 @@ int main(void)
         TEST(test_collect_keeps_a_bounded_number),
         TEST(test_collect_looks_at_the_signature_tag_strictly),
         TEST(test_collect_checks_simple_payloads_in_full),
+        TEST(test_collect_lost_and_damaged_blobs_are_notes),
+        TEST(test_collect_fails_when_the_registry_does),
         TEST(test_collect_and_policy_tell_one_story),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
