@@ -48,6 +48,11 @@ struct signal_watch {
     void *arg;
 };
 
+struct shared_value {
+    const void *key;
+    void *value;
+};
+
 struct loop {
     const struct clock *clock;
     struct event_base *base;
@@ -65,6 +70,7 @@ struct loop {
     struct vec heap; // of struct loop_timer *, earliest first
     uint64_t next_order;
     struct vec signals; // of struct signal_watch *
+    struct vec shared;  // of struct shared_value
 };
 
 static void run_due_timers(struct loop *loop);
@@ -156,6 +162,7 @@ int loop_new(const struct clock *clock, struct loop **ret_loop, struct error *er
     pthread_mutex_init(&loop->lock, NULL);
     loop->heap = VEC_OF(struct loop_timer *, NULL);
     loop->signals = VEC_OF(struct signal_watch *, release_signal);
+    loop->shared = VEC_OF(struct shared_value, NULL);
     loop->wake_event = event_new(base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
     loop->timer_event = event_new(base, -1, 0, on_timer, loop);
     if (loop->wake_event == NULL || loop->timer_event == NULL ||
@@ -177,6 +184,7 @@ void loop_free(struct loop *loop)
     }
     vec_free(&loop->signals);
     vec_free(&loop->heap);
+    vec_free(&loop->shared);
     if (loop->wake_event != NULL)
         event_free(loop->wake_event);
     if (loop->timer_event != NULL)
@@ -241,6 +249,24 @@ const struct clock *loop_clock(const struct loop *loop)
 struct event_base *loop_event_base(struct loop *loop)
 {
     return loop->base;
+}
+
+void *loop_shared(const struct loop *loop, const void *key)
+{
+    vec_foreach (struct shared_value, shared, &loop->shared) {
+        if (shared->key == key)
+            return shared->value;
+    }
+    return NULL;
+}
+
+void loop_set_shared(struct loop *loop, const void *key, void *value)
+{
+    for (size_t i = loop->shared.len; i > 0; i--)
+        if (((struct shared_value *)vec_at(&loop->shared, i - 1))->key == key)
+            vec_remove(&loop->shared, i - 1);
+    if (value != NULL)
+        *(struct shared_value *)vec_push(&loop->shared) = (struct shared_value){key, value};
 }
 
 // The heap: heap[i] fires before heap[2i+1] and heap[2i+2].

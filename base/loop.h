@@ -35,6 +35,12 @@ const struct clock *loop_clock(const struct loop *loop);
 // For bufferevents and evconnlisteners; borrowed.
 struct event_base *loop_event_base(struct loop *loop);
 
+// What all users of one loop share (one inotify descriptor for a hundred folders): a value per key,
+// where a key is any address of the user's own. NULL when none was set. Setting replaces without
+// freeing; NULL removes. Whoever sets it removes it before the loop is freed.
+void *loop_shared(const struct loop *loop, const void *key);
+void loop_set_shared(struct loop *loop, const void *key, void *value);
+
 // A timer fires once, on the loop. Setting it again moves it.
 struct loop_timer;
 struct loop_timer *loop_timer_new(struct loop *loop, void (*call)(void *arg), void *arg);
