@@ -138,6 +138,16 @@ void gitlib_teardown(void)
     git_libgit2_shutdown();
 }
 
+// libgit2 writes the system's words behind its own; errno itself is lost by then.
+static bool is_disk_full(const char *reason)
+{
+    static const int codes[] = {ENOSPC, EDQUOT, EFBIG};
+    for (size_t i = 0; i < ARRAY_LENGTH(codes); i++)
+        if (strstr(reason, strerrordesc_np(codes[i])) != NULL)
+            return true;
+    return false;
+}
+
 int gitlib_error(struct error *err, int result, enum error_code otherwise, const char *format, ...)
 {
     va_list args;
@@ -152,7 +162,7 @@ int gitlib_error(struct error *err, int result, enum error_code otherwise, const
     else if (last != NULL && last->klass == GIT_ERROR_NOMEMORY)
         return error_set(err, ERROR_LIMIT, "%s: an object is larger than the limit of %d MiB", what,
                          MAX_BLOCK_BYTES / 1024 / 1024);
-    else if (errno == ENOSPC || errno == EDQUOT)
+    else if (is_disk_full(reason))
         code = ERROR_UNAVAILABLE;
     return error_set(err, code, "%s: %s", what, reason);
 }

@@ -292,7 +292,6 @@ int gitpack_add(void *arg, const void *data, size_t size, struct error *err)
                          "of it or raise the limit",
                          pack->max_bytes / 1024 / 1024);
     pack->size += size;
-    errno = 0;
     int result = git_indexer_append(pack->indexer, data, size, &pack->progress);
     if (result < 0)
         return gitlib_error(err, result == GIT_ENOTFOUND ? GIT_ERROR : result, ERROR_INVALID,
@@ -307,7 +306,6 @@ int gitpack_commit(struct gitpack *pack, struct error *err)
     if (pack->progress.received_objects < pack->progress.total_objects)
         return error_set(err, ERROR_UNAVAILABLE, "the pack is cut off after %u of %u objects",
                          pack->progress.received_objects, pack->progress.total_objects);
-    errno = 0;
     int result = git_indexer_commit(pack->indexer, &pack->progress);
     if (result < 0)
         return gitlib_error(err, result == GIT_ENOTFOUND ? GIT_ERROR : result, ERROR_INVALID,

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "render/git/gittransport.h"
@@ -237,6 +238,26 @@ static void test_gitremote_limits_the_pack(void **state)
     check_pull_fails(&config, ERROR_LIMIT, "larger than the limit");
 }
 
+static void test_gitremote_waits_for_room_on_the_disk(void **state)
+{
+    const struct git_fixture *fixture = *state;
+    struct gitremote_config config = ssh_config(fixture);
+    struct rlimit usual;
+    check_pull(&config, "README", "top\n");
+    run_shell(fixture->repo, "head -c 20000 /dev/urandom > big; git add big; git commit -q -m big");
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    struct rlimit small = {.rlim_cur = 10000, .rlim_max = usual.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    check_pull_fails(&config, ERROR_UNAVAILABLE, "File too large");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+    // What was there before is still there.
+    off_t smallest = 0;
+    assert_int_equal(count_packs(fixture, &smallest), 1);
+    check_pull(&config, "README", "top\n");
+    assert_int_equal(count_packs(fixture, &smallest), 2);
+}
+
 static void test_gitremote_has_one_user_per_store(void **state)
 {
     const struct git_fixture *fixture = *state;
@@ -404,6 +425,7 @@ int main(void)
         test(test_gitremote_heals_a_damaged_copy),
         test(test_gitremote_starts_over_when_an_addition_does_not_fit),
         test(test_gitremote_limits_the_pack),
+        test(test_gitremote_waits_for_room_on_the_disk),
         test(test_gitremote_has_one_user_per_store),
         test(test_gitremote_empties_a_store_of_another_repository),
         test(test_gitremote_tells_forward_from_rewritten),
