@@ -237,7 +237,8 @@ static int registry_has_blob(struct oci_repository *repository, const char *dige
         return -1;
     if (!registry_is_success(&response) && response.status != 404) {
         cleanup_free char *object = registry_object(registry, NULL);
-        return registry_status_error(registry, &response, "look for a blob of", object, err);
+        const char *verb = repository->access.push ? "push" : "pull";
+        return registry_status_error(registry, &response, verb, object, err);
     }
     *ret_has = response.status != 404;
     return 0;
@@ -365,18 +366,23 @@ static const struct oci_repository_ops registry_ops = {
     .close = registry_close,
 };
 
-// Plain HTTP without being asked only where nobody else can listen.
-static bool is_local(const char *host)
+bool registry_host_is_local(const char *host)
 {
     static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
-    size_t length = strlen(host);
-    const char *colon = strrchr(host, ':');
-    if (colon != NULL && host[length - 1] != ']')
-        length = (size_t)(colon - host);
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
-        if (strlen(names[i]) == length && strncmp(names[i], host, length) == 0)
+        if (strcmp(names[i], host) == 0)
             return true;
     return false;
+}
+
+// Plain HTTP without being asked only where nobody else can listen.
+static bool is_plain(const struct oci_reference *reference, const struct oci_access *access)
+{
+    const char *host = reference->host;
+    const char *colon = strrchr(host, ':');
+    bool has_port = colon != NULL && host[strlen(host) - 1] != ']';
+    cleanup_free char *name = xstrndup(host, has_port ? (size_t)(colon - host) : strlen(host));
+    return access->insecure || (registry_host_is_local(name) && access->tls.ca_pem == NULL);
 }
 
 static int load_credentials(const struct oci_reference *reference, const struct oci_access *access,
@@ -397,9 +403,9 @@ int oci_registry_new(const struct oci_reference *reference, const struct oci_acc
                      struct oci_repository **ret_repository, struct error *err)
 {
     bool hub = strcmp(reference->host, "index.docker.io") == 0;
-    bool plain = access->insecure || (is_local(reference->host) && access->tls.ca_pem == NULL);
-    cleanup_free char *base_url = xasprintf("%s://%s", plain ? "http" : "https",
-                                            hub ? "registry-1.docker.io" : reference->host);
+    cleanup_free char *base_url =
+        xasprintf("%s://%s", is_plain(reference, access) ? "http" : "https",
+                  hub ? "registry-1.docker.io" : reference->host);
     cleanup_url struct url base = {0};
     cleanup_oci_credentials struct oci_credentials credentials = {0};
     if (url_parse(base_url, &base, err) < 0 ||

@@ -102,7 +102,8 @@ static const char *shared_domain(const char *host)
 static bool realm_is_trusted(const struct registry *registry, const struct url *realm)
 {
     const char *host = registry->base.host;
-    if (strcmp(realm->host, host) == 0)
+    if (strcmp(realm->host, host) == 0 ||
+        (registry_host_is_local(realm->host) && registry_host_is_local(host)))
         return true;
     if (strcmp(host, "registry-1.docker.io") == 0)
         return strcmp(realm->host, "auth.docker.io") == 0;

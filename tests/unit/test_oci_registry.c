@@ -167,7 +167,7 @@ static void test_oci_registry_keeps_credentials_from_other_realms(void **state)
         const char *realm, *says;
         enum error_code code;
     } cases[] = {
-        {"http://localhost:PORT/token", "not of its domain", ERROR_DENIED},
+        {"http://localhost.example.com:PORT/token", "not of its domain", ERROR_DENIED},
         {"https://evil.example.com/token", "not of its domain", ERROR_DENIED},
         {"http://127.0.0.1.evil.example.com/token", "not of its domain", ERROR_DENIED},
         {"http://u:p@127.0.0.1:PORT/token", "with credentials", ERROR_INVALID},
