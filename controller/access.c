@@ -1,0 +1,86 @@
+#include "controller/access.h"
+
+#include "api/store.h"
+#include "oci/reference.h"
+
+#include <string.h>
+
+static int read_credentials(struct registry_access *access, const struct registry_wish *wish,
+                            struct error *err)
+{
+    struct secret_data *secret = access->credentials;
+    access->access.docker_config = secret_data_text(secret, ".dockerconfigjson");
+    access->access.username = secret_data_text(secret, "username");
+    access->access.password = secret_data_text(secret, "password");
+    if (access->access.docker_config != NULL ||
+        (access->access.username != NULL && access->access.password != NULL))
+        return 0;
+    return error_set(
+        err, ERROR_INVALID,
+        "Secret %s/%s has no registry login: it needs .dockerconfigjson, or username and password",
+        wish->namespace, wish->secret);
+}
+
+static int read_certificates(struct registry_access *access, const struct registry_wish *wish,
+                             struct error *err)
+{
+    struct secret_data *secret = access->certificates;
+    struct http_tls *tls = &access->access.tls;
+    tls->ca_pem = secret_data_text(secret, "ca.crt");
+    tls->cert_pem = secret_data_text(secret, "tls.crt");
+    tls->key_pem = secret_data_text(secret, "tls.key");
+    if ((tls->cert_pem == NULL) != (tls->key_pem == NULL))
+        return error_set(err, ERROR_INVALID,
+                         "Secret %s/%s has only one of tls.crt and tls.key; a client certificate "
+                         "needs both",
+                         wish->namespace, wish->cert_secret);
+    if (tls->ca_pem == NULL && tls->cert_pem == NULL)
+        return error_set(err, ERROR_INVALID, "Secret %s/%s has none of ca.crt, tls.crt and tls.key",
+                         wish->namespace, wish->cert_secret);
+    return 0;
+}
+
+int registry_access_init(struct registry_access *access, const struct role *role,
+                         const struct registry_wish *wish, struct error *err)
+{
+    *access = (struct registry_access){.access = {
+                                           .docker_config = role->docker_config,
+                                           .insecure = wish->insecure,
+                                           .push = wish->push,
+                                           .reach = role->reach,
+                                           .client = wish->client,
+                                           .tokens = role->tokens,
+                                           .cache = role->cache,
+                                           .cancel = wish->cancel,
+                                           .deadline_mono_ms = wish->deadline_mono_ms,
+                                       }};
+    if (wish->secret != NULL &&
+        (store_secret(role->store, wish->namespace, wish->secret, &access->credentials, err) < 0 ||
+         read_credentials(access, wish, err) < 0)) {
+        registry_access_release(access);
+        return -1;
+    }
+    if (wish->cert_secret != NULL && (store_secret(role->store, wish->namespace, wish->cert_secret,
+                                                   &access->certificates, err) < 0 ||
+                                      read_certificates(access, wish, err) < 0)) {
+        registry_access_release(access);
+        return -1;
+    }
+    return 0;
+}
+
+void registry_access_release(struct registry_access *access)
+{
+    secret_data_free(access->credentials);
+    secret_data_free(access->certificates);
+    *access = (struct registry_access){0};
+}
+
+int registry_access_open(const struct registry_access *access, const char *reference,
+                         struct oci_repository **ret_repository, struct error *err)
+{
+    cleanup_oci_reference struct oci_reference parsed = {0};
+    if (oci_reference_parse(reference, &parsed, err) < 0)
+        return -1;
+    return oci_repository_open(&parsed, &access->access, ret_repository, err);
+}

@@ -1,0 +1,283 @@
+#include "controller/bundle.h"
+
+#include "api/identity.h"
+#include "api/object.h"
+#include "api/store.h"
+#include "base/backoff.h"
+#include "base/jval.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "controller/bundle_internal.h"
+#include "controller/inbox.h"
+#include "controller/queue.h"
+#include "controller/roster.h"
+#include "controller/series.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t first_retry_ms = 1000;
+static const int64_t max_retry_ms = 5 * 60 * 1000;
+
+struct bundles {
+    struct role role;
+    struct queue *queue;
+    struct roster roster; // data: struct seen
+    struct inbox *inbox;
+    struct store_lease *lease;
+    struct store_watch *watches[3];
+    bool synced;
+};
+
+// What of a Bundle was acted on, so that writes of our own trigger nothing.
+struct seen {
+    char *uid;
+    int64_t generation;
+    char *annotations; // requestedAt and accept-history
+    char *request_id;  // of the delivery that woke it last
+};
+
+static void free_seen(void *data)
+{
+    struct seen *seen = data;
+    free(seen->uid);
+    free(seen->annotations);
+    free(seen->request_id);
+    free(seen);
+}
+
+static void *prepare(void *arg, const char *key)
+{
+    struct bundles *bundles = arg;
+    struct roster_entry *entry = roster_find(&bundles->roster, key);
+    if (entry == NULL)
+        return NULL;
+    struct seen *seen = entry->data;
+    struct bundle_work *work = xcalloc(1, sizeof *work);
+    work->role = &bundles->role;
+    work->object = json_incref(entry->object);
+    work->request_id = STEAL(seen->request_id);
+    return work;
+}
+
+static void process(void *arg, void *data, struct cancel *cancel, struct queue_outcome *ret_outcome)
+{
+    (void)arg;
+    bundle_reconcile(data, cancel, ret_outcome);
+}
+
+static void settled(void *arg, const char *key, void *data, struct queue_outcome *outcome)
+{
+    (void)arg;
+    (void)key;
+    (void)outcome;
+    struct bundle_work *work = data;
+    json_decref(work->object);
+    free(work->request_id);
+    free(work);
+}
+
+static char *annotations_that_matter(const json_t *object)
+{
+    const char *requested = object_annotation(object, ANNOTATION_REQUESTED_AT);
+    const char *accepted = object_annotation(object, ANNOTATION_ACCEPT_HISTORY);
+    return xasprintf("%s\n%s", requested != NULL ? requested : "",
+                     accepted != NULL ? accepted : "");
+}
+
+// Whether the object asks for something that was not yet acted on, and notes that it now is.
+static bool take_news(struct roster_entry *entry)
+{
+    const json_t *object = entry->object;
+    if (entry->data == NULL)
+        entry->data = xcalloc(1, sizeof(struct seen));
+    struct seen *seen = entry->data;
+    cleanup_free char *annotations = annotations_that_matter(object);
+    bool same = seen->uid != NULL && strcmp(seen->uid, object_uid(object)) == 0 &&
+                seen->generation == object_generation(object) &&
+                strcmp(seen->annotations, annotations) == 0;
+    free(seen->uid);
+    free(seen->annotations);
+    seen->uid = xstrdup(object_uid(object));
+    seen->generation = object_generation(object);
+    seen->annotations = STEAL(annotations);
+    return !same;
+}
+
+static void on_bundle(void *arg, enum store_change change, const json_t *object)
+{
+    struct bundles *bundles = arg;
+    cleanup_free char *key = roster_key(object);
+    if (change == STORE_DELETED) {
+        queue_remove(bundles->queue, key);
+        roster_remove(&bundles->roster, key);
+        series_forget(bundles->role.series, object);
+        return;
+    }
+    struct roster_entry *entry = roster_put(&bundles->roster, object);
+    if (take_news(entry))
+        queue_add(bundles->queue, key, 0);
+}
+
+static void on_synced(void *arg)
+{
+    struct bundles *bundles = arg;
+    bundles->synced = true;
+}
+
+static bool ref_matches(const json_t *bundle, const char *ref)
+{
+    const char *branch = object_spec_string(bundle, "source.git.ref.branch");
+    const char *tag = object_spec_string(bundle, "source.git.ref.tag");
+    if (branch != NULL)
+        return strncmp(ref, "refs/heads/", 11) == 0 && strcmp(ref + 11, branch) == 0;
+    if (tag != NULL)
+        return strncmp(ref, "refs/tags/", 10) == 0 && strcmp(ref + 10, tag) == 0;
+    return object_spec_string(bundle, "source.git.ref.semver") != NULL &&
+           strncmp(ref, "refs/tags/", 10) == 0;
+}
+
+// A delivery that cannot tell concerns the Bundle; one about another repository or ref does not.
+static bool concerns(const json_t *bundle, const struct delivery *delivery)
+{
+    if (delivery == NULL)
+        return true;
+    if (delivery->tag != NULL || delivery->digest != NULL)
+        return false;
+    const char *url = object_spec_string(bundle, "source.git.url");
+    if (delivery->repository != NULL &&
+        (url == NULL || !identity_git_equal(url, delivery->repository)))
+        return false;
+    return delivery->ref == NULL || ref_matches(bundle, delivery->ref);
+}
+
+static void on_delivery(void *arg, const json_t *hook, const struct delivery *delivery)
+{
+    struct bundles *bundles = arg;
+    vec_foreach (struct roster_entry, entry, &bundles->roster.entries) {
+        if (!inbox_reaches(hook, "Bundle", entry->object) || !concerns(entry->object, delivery))
+            continue;
+        struct seen *seen = entry->data;
+        if (delivery != NULL && delivery->request_id != NULL) {
+            free(seen->request_id);
+            seen->request_id = xstrdup(delivery->request_id);
+        }
+        queue_add(bundles->queue, entry->key, 0);
+    }
+}
+
+static void on_hook(void *arg, enum store_change change, const json_t *hook)
+{
+    struct bundles *bundles = arg;
+    if (change == STORE_DELETED)
+        inbox_forget(bundles->inbox, hook);
+    else
+        inbox_observe(bundles->inbox, hook);
+}
+
+// A Secret that came or changed may be what a Bundle was waiting for.
+static void on_secret(void *arg, enum store_change change, const json_t *secret)
+{
+    struct bundles *bundles = arg;
+    if (change == STORE_DELETED || !bundles->synced)
+        return;
+    vec_foreach (struct roster_entry, entry, &bundles->roster.entries) {
+        if (strcmp(object_namespace(entry->object), object_namespace(secret)) == 0 &&
+            roster_refers_to_secret(entry->object, object_name(secret)))
+            queue_add(bundles->queue, entry->key, 0);
+    }
+}
+
+static void on_watch_error(void *arg, const struct error *err)
+{
+    (void)arg;
+    log_warn("a watch of the packager is behind", "error", error_message(err));
+}
+
+static void stop_watching(struct bundles *bundles)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(bundles->watches); i++) {
+        store_watch_free(bundles->watches[i]);
+        bundles->watches[i] = NULL;
+    }
+}
+
+static int start_watching(struct bundles *bundles, struct error *err)
+{
+    const struct {
+        const char *kind;
+        struct store_watch_events events;
+    } wanted[] = {
+        {"Bundle", {.on_object = on_bundle, .on_synced = on_synced, .on_error = on_watch_error}},
+        {"Hook", {.on_object = on_hook, .on_error = on_watch_error}},
+        {"Secret", {.on_object = on_secret, .on_error = on_watch_error}},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
+        if (store_watch(bundles->role.store, bundles->role.loop, wanted[i].kind, &wanted[i].events,
+                        bundles, &bundles->watches[i], err) < 0) {
+            stop_watching(bundles);
+            return error_wrap(err, "watch %s", wanted[i].kind);
+        }
+    }
+    return 0;
+}
+
+static void on_acquired(void *arg)
+{
+    struct bundles *bundles = arg;
+    cleanup_error struct error err = {0};
+    log_info("packager holds its lease");
+    if (start_watching(bundles, &err) < 0)
+        log_error("the packager cannot start", "error", error_message(&err));
+}
+
+static void on_lost(void *arg)
+{
+    struct bundles *bundles = arg;
+    log_warn("packager lost its lease; another process took over");
+    stop_watching(bundles);
+    while (bundles->roster.entries.len > 0) {
+        struct roster_entry *last =
+            vec_at(&bundles->roster.entries, bundles->roster.entries.len - 1);
+        cleanup_free char *key = xstrdup(last->key);
+        queue_remove(bundles->queue, key);
+        roster_remove(&bundles->roster, key);
+    }
+    bundles->synced = false;
+}
+
+int bundles_new(const struct role *role, struct bundles **ret_bundles, struct error *err)
+{
+    struct bundles *bundles = xcalloc(1, sizeof *bundles);
+    bundles->role = *role;
+    roster_init(&bundles->roster, free_seen);
+    bundles->inbox = inbox_new(on_delivery, bundles);
+    const struct queue_events events = {.prepare = prepare, .process = process, .settled = settled};
+    bundles->queue =
+        queue_new(role->loop, role->pool, &events, bundles, first_retry_ms, max_retry_ms);
+    const struct store_lease_events lease = {.on_acquired = on_acquired, .on_lost = on_lost};
+    if (store_lease_new(role->store, role->loop, "packager", &lease, bundles, &bundles->lease,
+                        err) < 0) {
+        bundles_free(bundles);
+        return error_wrap(err, "take the packager's lease");
+    }
+    *ret_bundles = bundles;
+    return 0;
+}
+
+void bundles_free(struct bundles *bundles)
+{
+    if (bundles == NULL)
+        return;
+    stop_watching(bundles);
+    store_lease_free(bundles->lease);
+    queue_free(bundles->queue);
+    inbox_free(bundles->inbox);
+    roster_free(&bundles->roster);
+    free(bundles);
+}
+
+bool bundles_ready(const struct bundles *bundles)
+{
+    return bundles->synced || !store_lease_held(bundles->lease);
+}

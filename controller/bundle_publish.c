@@ -1,0 +1,445 @@
+// From built bytes to a released artifact. The order makes every crash harmless: blobs and manifest
+// by digest, then signatures and statements, then the tags that consumers follow. What is cut off
+// in between is an artifact that nobody points to.
+#include "controller/bundle_internal.h"
+
+#include "api/identity.h"
+#include "api/object.h"
+#include "api/store.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "controller/keyring.h"
+#include "oci/sign/attach.h"
+#include "oci/sign/collect.h"
+#include "oci/sign/key.h"
+#include "render/git/gitsnapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HISTORY_MAX = 10 };
+
+static const int64_t max_ahead_ms = 24 * 60 * 60 * 1000;
+static const int64_t default_renew_ms = 168LL * 60 * 60 * 1000;
+
+static int open_repository(struct bundle_flow *flow, struct error *err)
+{
+    if (flow->repository != NULL)
+        return 0;
+    const json_t *artifact = object_spec(flow->object, "artifact");
+    const struct registry_wish wish = {
+        .namespace = object_namespace(flow->object),
+        .secret = jval_string(artifact, "secretRef.name"),
+        .cert_secret = jval_string(artifact, "certSecretRef.name"),
+        .insecure = jval_bool(artifact, "insecure", false),
+        .push = true,
+        .client = flow->client,
+        .cancel = flow->cancel,
+        .deadline_mono_ms = flow->deadline_mono_ms,
+    };
+    flow->reason = "SecretNotUsable";
+    if (registry_access_init(&flow->access, flow->role, &wish, err) < 0)
+        return -1;
+    flow->access.access.identity = jval_string(artifact, "identity");
+    const char *key_secret = object_spec_string(flow->object, "sign.secretRef.name");
+    if (keyring_take(flow->role->keyring, flow->role->store, object_namespace(flow->object),
+                     key_secret != NULL ? key_secret : "", &flow->key, err) < 0)
+        return error_wrap(err, "spec.sign");
+    flow->reason = "PushFailed";
+    return registry_access_open(&flow->access, jval_string_or(artifact, "repository", ""),
+                                &flow->repository, err);
+}
+
+void bundle_publish_release(struct bundle_flow *flow)
+{
+    oci_repository_close(flow->repository);
+    registry_access_release(&flow->access);
+    keyring_give(flow->role->keyring, flow->key);
+    flow->repository = NULL;
+    flow->key = NULL;
+}
+
+static char *record_name(const struct bundle_flow *flow)
+{
+    const char *identity = oci_repository_identity(flow->repository);
+    struct digest digest = digest_of(identity, strlen(identity));
+    return xasprintf("sequences/%s", digest_hex(digest.text));
+}
+
+// The highest sequence used before, as far as status and our own state know.
+static int64_t known_sequence(struct bundle_flow *flow, char **ret_version)
+{
+    cleanup_free char *name = record_name(flow);
+    cleanup_json json_t *record = NULL;
+    int64_t sequence = jval_int(flow->status, "artifact.sequence", 0);
+    if (store_record_get(flow->role->store, name, &record, ret_version, NULL) == 0) {
+        int64_t recorded = jval_int(record, "sequence", 0);
+        if (recorded > sequence)
+            sequence = recorded;
+    }
+    return sequence;
+}
+
+// What a tag points to when it is not what this Bundle released: an earlier release of ours that
+// status no longer knows, or somebody else's. Only a statement that our own key signed counts.
+static int attested_release(struct bundle_flow *flow, const char *tag, const char *digest,
+                            int64_t *ret_sequence, struct error *err)
+{
+    cleanup_vec struct vec keys = KEY_LIST;
+    cleanup_evidence_set struct evidence_set evidence;
+    evidence_set_init(&evidence);
+    key_list_add(&keys, sign_key_public(flow->key));
+    *ret_sequence = 0;
+    if (evidence_collect(flow->repository, digest, &keys, &evidence, err) < 0)
+        return -1;
+    const struct release *release =
+        evidence_newest_release(&evidence, oci_repository_identity(flow->repository), tag);
+    if (release != NULL)
+        *ret_sequence = release->sequence;
+    return 0;
+}
+
+// Status was lost: take up what our own key released under the tag, so that the same content stays
+// the same artifact.
+static int adopt_released(struct bundle_flow *flow, const char *digest, int64_t sequence,
+                          struct error *err)
+{
+    cleanup_oci_manifest struct oci_manifest manifest = {0};
+    cleanup_free char *bytes = NULL;
+    const struct oci_descriptor *layer = NULL;
+    size_t size;
+    if (oci_get_manifest(flow->repository, digest, &bytes, &size, &manifest, err) < 0 ||
+        oci_artifact_layer(&manifest, &layer, err) < 0)
+        return -1;
+    jval_set_string(flow->status, "artifact.repository", oci_repository_identity(flow->repository));
+    jval_set_string(flow->status, "artifact.digest", digest);
+    jval_set_string(flow->status, "artifact.layer", layer->digest.text);
+    jval_set_string(flow->status, "artifact.revision",
+                    oci_manifest_annotation(&manifest, OCI_ANNOTATION_REVISION));
+    jval_set_int(flow->status, "artifact.size", layer->size);
+    jval_set_int(flow->status, "artifact.sequence", sequence);
+    return 0;
+}
+
+// Looks at what the tags point to and finds the next sequence: above everything that was used
+// before. A statement from the far future is somebody's broken clock, and is not followed there.
+static int survey_tags(struct bundle_flow *flow, int64_t *ret_previous, struct error *err)
+{
+    int64_t now_ms = clock_wall_ms(flow->role->clock);
+    size_t index;
+    json_t *tag;
+    json_array_foreach (object_spec(flow->object, "artifact.tags"), index, tag) {
+        const char *name = json_string_value(tag);
+        cleanup_oci_descriptor struct oci_descriptor found = {0};
+        cleanup_error struct error cause = {0};
+        int64_t sequence = 0;
+        if (oci_resolve(flow->repository, name, &found, &cause) < 0) {
+            if (cause.code != ERROR_NOT_FOUND)
+                return error_move(err, &cause);
+            continue;
+        }
+        if (strcmp(found.digest.text, jval_string_or(flow->status, "artifact.digest", "")) == 0)
+            continue;
+        if (attested_release(flow, name, found.digest.text, &sequence, err) < 0)
+            return -1;
+        if (sequence > now_ms + max_ahead_ms) {
+            cleanup_free char *note =
+                xasprintf("the statement under tag %s is more than a day ahead of this clock "
+                          "(sequence %lld); it is ignored",
+                          name, (long long)sequence);
+            store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "ClockSkew", note);
+            continue;
+        }
+        if (sequence > *ret_previous)
+            *ret_previous = sequence;
+        if (sequence > 0 && jval_string(flow->status, "artifact.digest") == NULL &&
+            adopt_released(flow, found.digest.text, sequence, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+// On disk before it is used, so that no crash and no clock that goes back uses a number twice.
+static int reserve_sequence(struct bundle_flow *flow, int64_t previous, int64_t *ret_sequence,
+                            struct error *err)
+{
+    cleanup_free char *version = NULL;
+    cleanup_free char *name = record_name(flow);
+    int64_t known = known_sequence(flow, &version);
+    int64_t now_ms = clock_wall_ms(flow->role->clock);
+    if (known > previous)
+        previous = known;
+    int64_t sequence = previous + 1 > now_ms ? previous + 1 : now_ms;
+    cleanup_json json_t *record = json_object();
+    jval_set_string(record, "repository", oci_repository_identity(flow->repository));
+    jval_set_int(record, "sequence", sequence);
+    if (store_record_put(flow->role->store, name, record, version, NULL, err) < 0)
+        return error_wrap(err, "reserve a sequence for %s",
+                          oci_repository_identity(flow->repository));
+    *ret_sequence = sequence;
+    return 0;
+}
+
+static const char *path_of(const struct bundle_flow *flow)
+{
+    const char *path = object_spec_string(flow->object, "path");
+    while (path != NULL && strncmp(path, "./", 2) == 0)
+        path += 2;
+    return path != NULL && strcmp(path, ".") != 0 ? path : "";
+}
+
+static void fill_releases(struct bundle_flow *flow, const char *commit, int64_t sequence,
+                          struct vec *releases)
+{
+    size_t index;
+    json_t *tag;
+    json_array_foreach (object_spec(flow->object, "artifact.tags"), index, tag) {
+        *(struct release *)vec_push(releases) = (struct release){
+            .channel = json_string_value(tag),
+            .sequence = sequence,
+            .issued_at_ms = clock_wall_ms(flow->role->clock),
+            .commit = commit,
+            .path = path_of(flow),
+            .request_id = flow->request_id,
+        };
+    }
+}
+
+static char *render_digest(const struct bundle_flow *flow)
+{
+    cleanup_free char *render = jval_canonical(object_spec(flow->object, "render"));
+    struct digest digest = digest_of(render, strlen(render));
+    return xstrdup(digest.text);
+}
+
+static int sign(struct bundle_flow *flow, int64_t sequence, struct error *err)
+{
+    cleanup_vec struct vec releases = VEC_OF(struct release, NULL);
+    cleanup_free char *values = render_digest(flow);
+    int64_t now_ms = clock_wall_ms(flow->role->clock);
+    // Statements name repositories in one spelling, the one that policies compare with.
+    cleanup_free char *repository = NULL;
+    if (identity_git(object_spec_string(flow->object, "source.git.url"), &repository, err) < 0)
+        return -1;
+    const struct provenance provenance = {
+        .repository = repository,
+        .ref = flow->revision.ref,
+        .commit = flow->revision.commit,
+        .path = path_of(flow),
+        .renderer = "plain",
+        .renderer_version = SEALIFT_VERSION,
+        .values_digest = values,
+        .request_id = flow->request_id,
+        .started_ms = now_ms,
+        .finished_ms = now_ms,
+    };
+    fill_releases(flow, flow->revision.commit, sequence, &releases);
+    const struct sign_request request = {.provenance = &provenance,
+                                         .releases = releases.data,
+                                         .n_releases = releases.len,
+                                         .now_ms = now_ms,
+                                         .fresh = true};
+    flow->reason = "SignFailed";
+    return sign_artifact(flow->repository, &flow->artifact.manifest_descriptor, flow->key, &request,
+                         err);
+}
+
+// "git-<commit>-<8 hex>": the hash tells apart what different Bundles make of one commit.
+static char *fixed_tag(const struct bundle_flow *flow)
+{
+    cleanup_free char *render = jval_canonical(object_spec(flow->object, "render"));
+    cleanup_free char *text = xasprintf("%s\n%s\n%s", path_of(flow), render, SEALIFT_VERSION);
+    struct digest digest = digest_of(text, strlen(text));
+    return xasprintf("git-%s-%.8s", flow->revision.commit, digest_hex(digest.text));
+}
+
+static int write_fixed_tag(struct bundle_flow *flow, struct error *err)
+{
+    cleanup_free char *tag = fixed_tag(flow);
+    cleanup_oci_descriptor struct oci_descriptor found = {0};
+    cleanup_error struct error cause = {0};
+    if (oci_resolve(flow->repository, tag, &found, &cause) == 0)
+        return 0;
+    if (cause.code != ERROR_NOT_FOUND)
+        return error_move(err, &cause);
+    return oci_tag(flow->repository, flow->artifact.manifest_descriptor.digest.text, tag, err);
+}
+
+static int move_tags(struct bundle_flow *flow, const char *digest, struct error *err)
+{
+    size_t index;
+    json_t *tag;
+    flow->reason = "PushFailed";
+    json_array_foreach (object_spec(flow->object, "artifact.tags"), index, tag) {
+        if (oci_tag(flow->repository, digest, json_string_value(tag), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void add_history(struct bundle_flow *flow)
+{
+    json_t *history = json_object_get(flow->status, "history");
+    if (!json_is_array(history)) {
+        history = json_array();
+        json_object_set_new(flow->status, "history", history);
+    }
+    json_t *entry = json_object();
+    jval_set_string(entry, "digest", jval_string(flow->status, "artifact.digest"));
+    jval_set_string(entry, "revision", jval_string(flow->status, "artifact.revision"));
+    jval_set_int(entry, "sequence", jval_int(flow->status, "artifact.sequence", 0));
+    jval_set_string(entry, "releasedAt", jval_string(flow->status, "artifact.releasedAt"));
+    json_array_insert_new(history, 0, entry);
+    while (json_array_size(history) > HISTORY_MAX)
+        json_array_remove(history, json_array_size(history) - 1);
+}
+
+static void note_artifact(struct bundle_flow *flow, int64_t sequence)
+{
+    char now[TIME_TEXT_SIZE];
+    time_format(clock_wall_ms(flow->role->clock), now);
+    json_t *artifact = json_object();
+    jval_set_string(artifact, "repository", oci_repository_identity(flow->repository));
+    jval_set_string(artifact, "digest", flow->artifact.manifest_descriptor.digest.text);
+    jval_set_string(artifact, "layer", flow->artifact.layer_descriptor.digest.text);
+    jval_set_string(artifact, "revision", flow->git_revision);
+    jval_set_string(artifact, "commit", flow->revision.commit);
+    json_object_set(artifact, "tags",
+                    (json_t *)(uintptr_t)object_spec(flow->object, "artifact.tags"));
+    jval_set_int(artifact, "size", flow->artifact.layer_descriptor.size);
+    jval_set_int(artifact, "sequence", sequence);
+    jval_set_string(artifact, "releasedAt", now);
+    jval_set_string(artifact, "renewedAt", now);
+    jval_set_string(artifact, "requestId", flow->request_id);
+    json_object_set_new(flow->status, "artifact", artifact);
+    add_history(flow);
+}
+
+static int release_new(struct bundle_flow *flow, int64_t previous, struct error *err)
+{
+    int64_t sequence = 0;
+    const char *digest = flow->artifact.manifest_descriptor.digest.text;
+    flow->reason = "StatusFailed";
+    if (reserve_sequence(flow, previous, &sequence, err) < 0)
+        return -1;
+    stages_begin(&flow->stages, "push");
+    flow->reason = "PushFailed";
+    if (oci_push(flow->repository, &flow->artifact, NULL, 0, err) < 0)
+        return -1;
+    stages_begin(&flow->stages, "sign");
+    if (sign(flow, sequence, err) < 0)
+        return -1;
+    stages_begin(&flow->stages, "tag");
+    flow->reason = "PushFailed";
+    if (write_fixed_tag(flow, err) < 0 || move_tags(flow, digest, err) < 0)
+        return -1;
+    note_artifact(flow, sequence);
+    flow->published = true;
+    return 0;
+}
+
+// The repository or the tags of the spec are not those of the artifact that status knows.
+static bool has_moved(const struct bundle_flow *flow)
+{
+    const char *repository = jval_string(flow->status, "artifact.repository");
+    return repository != NULL && strcmp(repository, oci_repository_identity(flow->repository)) != 0;
+}
+
+static bool has_all_channels(const struct bundle_flow *flow)
+{
+    const json_t *stated = jval_array(flow->status, "artifact.tags");
+    return stated != NULL && json_equal(stated, object_spec(flow->object, "artifact.tags"));
+}
+
+int bundle_publish(struct bundle_flow *flow, struct error *err)
+{
+    int64_t previous = 0;
+    stages_begin(&flow->stages, "compare");
+    if (open_repository(flow, err) < 0)
+        return -1;
+    if (has_moved(flow))
+        json_object_del(flow->status, "artifact");
+    if (survey_tags(flow, &previous, err) < 0)
+        return -1;
+    const char *layer = jval_string(flow->status, "artifact.layer");
+    bool unchanged =
+        layer != NULL && strcmp(layer, flow->artifact.layer_descriptor.digest.text) == 0;
+    return unchanged ? bundle_maintain(flow, err) : release_new(flow, previous, err);
+}
+
+static bool renewal_is_due(const struct bundle_flow *flow)
+{
+    int64_t renewed_ms = 0;
+    const char *renewed = jval_string(flow->status, "artifact.renewedAt");
+    int64_t renew_ms = object_spec_duration_ms(flow->object, "artifact.renew", default_renew_ms);
+    if (renewed == NULL || time_parse(renewed, &renewed_ms, NULL) < 0 || !has_all_channels(flow))
+        return true;
+    return clock_wall_ms(flow->role->clock) - renewed_ms >= renew_ms;
+}
+
+static int renew(struct bundle_flow *flow, const struct oci_descriptor *artifact, struct error *err)
+{
+    cleanup_vec struct vec releases = VEC_OF(struct release, NULL);
+    int64_t sequence = 0;
+    char now[TIME_TEXT_SIZE];
+    flow->reason = "StatusFailed";
+    if (reserve_sequence(flow, 0, &sequence, err) < 0)
+        return -1;
+    fill_releases(flow, jval_string(flow->status, "artifact.commit"), sequence, &releases);
+    flow->reason = "SignFailed";
+    if (release_renew(flow->repository, artifact, flow->key, releases.data, releases.len,
+                      clock_wall_ms(flow->role->clock), err) < 0)
+        return -1;
+    time_format(clock_wall_ms(flow->role->clock), now);
+    jval_set_int(flow->status, "artifact.sequence", sequence);
+    jval_set_string(flow->status, "artifact.renewedAt", now);
+    jval_set(flow->status, "artifact.tags",
+             json_incref((json_t *)(uintptr_t)object_spec(flow->object, "artifact.tags")));
+    return 0;
+}
+
+// Every tag that does not point to the artifact is put back. An artifact that is gone from the
+// registry is forgotten, so that the next try makes it again.
+static int put_tags_back(struct bundle_flow *flow, const char *digest, struct error *err)
+{
+    size_t index;
+    json_t *tag;
+    json_array_foreach (object_spec(flow->object, "artifact.tags"), index, tag) {
+        const char *name = json_string_value(tag);
+        cleanup_oci_descriptor struct oci_descriptor found = {0};
+        cleanup_error struct error cause = {0};
+        if (oci_resolve(flow->repository, name, &found, &cause) < 0 &&
+            cause.code != ERROR_NOT_FOUND)
+            return error_move(err, &cause);
+        if (cause.code == ERROR_NONE && strcmp(found.digest.text, digest) == 0)
+            continue;
+        if (oci_tag(flow->repository, digest, name, err) < 0)
+            return -1;
+        cleanup_free char *note =
+            xasprintf("tag %s did not point to %s; it was put back", name, digest);
+        store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "TagMoved", note);
+    }
+    return 0;
+}
+
+int bundle_maintain(struct bundle_flow *flow, struct error *err)
+{
+    if (open_repository(flow, err) < 0)
+        return -1;
+    cleanup_free char *digest = xstrdup(jval_string_or(flow->status, "artifact.digest", ""));
+    cleanup_oci_descriptor struct oci_descriptor artifact = {0};
+    cleanup_error struct error cause = {0};
+    flow->reason = "PushFailed";
+    if (oci_resolve(flow->repository, digest, &artifact, &cause) < 0) {
+        if (cause.code != ERROR_NOT_FOUND)
+            return error_move(err, &cause);
+        json_object_del(flow->status, "artifact");
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "%s@%s is gone from the registry; it is being made again",
+                         oci_repository_identity(flow->repository), digest);
+    }
+    if (renewal_is_due(flow) && renew(flow, &artifact, err) < 0)
+        return -1;
+    flow->reason = "PushFailed";
+    return put_tags_back(flow, digest, err);
+}

@@ -1,0 +1,208 @@
+// One reconcile of one Bundle, from beginning to end:
+//
+//   resolve ─ same commit, same spec, all well ──▶ maintain: put tags back, renew the statement
+//      │
+//      └─ history ─ fetch ─ render ─ pack ─ same layer as released ──▶ maintain, note the commit
+//                                     │
+//                                     └─ push ─ sign ─ tag ──▶ status, event, notify
+//
+// A failure leaves what is released as it is, says why in the conditions, and is tried again: soon
+// where the cause may pass by itself, at the next interval or change where it will not.
+#include "controller/bundle_internal.h"
+
+#include "api/condition.h"
+#include "api/object.h"
+#include "api/store.h"
+#include "base/backoff.h"
+#include "base/jval.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "controller/clients.h"
+#include "controller/series.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t default_interval_ms = 10 * 60 * 1000;
+static const int64_t default_timeout_ms = 5 * 60 * 1000;
+enum { STATUS_ATTEMPTS = 5 };
+
+// What is released came from this commit, this spec and this version, and nothing failed since.
+static bool is_up_to_date(const struct bundle_flow *flow)
+{
+    return strcmp(jval_string_or(flow->status, "source.commit", ""), flow->revision.commit) == 0 &&
+           strcmp(jval_string_or(flow->status, "source.ref", ""), flow->revision.ref) == 0 &&
+           strcmp(jval_string_or(flow->status, "source.version", ""), SEALIFT_VERSION) == 0 &&
+           jval_int(flow->status, "observedGeneration", 0) == object_generation(flow->object) &&
+           jval_string(flow->status, "artifact.digest") != NULL &&
+           condition_state(flow->status, "Ready") == CONDITION_TRUE;
+}
+
+static void note_source(struct bundle_flow *flow)
+{
+    jval_set_string(flow->status, "source.revision", flow->git_revision);
+    jval_set_string(flow->status, "source.commit", flow->revision.commit);
+    jval_set_string(flow->status, "source.ref", flow->revision.ref);
+    jval_set_string(flow->status, "source.version", SEALIFT_VERSION);
+}
+
+static int run_flow(struct bundle_flow *flow, struct error *err)
+{
+    stages_begin(&flow->stages, "resolve");
+    if (bundle_source_open(flow, err) < 0 || bundle_source_resolve(flow, err) < 0)
+        return -1;
+    if (is_up_to_date(flow)) {
+        stages_begin(&flow->stages, "maintain");
+        return bundle_maintain(flow, err);
+    }
+    if (bundle_source_history(flow, err) < 0)
+        return -1;
+    stages_begin(&flow->stages, "fetch");
+    if (bundle_source_fetch(flow, err) < 0 || bundle_build(flow, err) < 0)
+        return -1;
+    if (bundle_publish(flow, err) < 0)
+        return -1;
+    note_source(flow);
+    return 0;
+}
+
+// Only a change by somebody helps: the same input would fail again.
+static bool is_final(const struct error *err)
+{
+    return err->code == ERROR_INVALID || err->code == ERROR_UNVERIFIED || err->code == ERROR_LIMIT;
+}
+
+static bool conclude(struct bundle_flow *flow, int result, const struct error *err)
+{
+    struct condition_change change = {
+        .generation = object_generation(flow->object),
+        .now_ms = clock_wall_ms(flow->role->clock),
+    };
+    if (result == 0) {
+        cleanup_free char *message =
+            xasprintf("released %s as %s", jval_string_or(flow->status, "artifact.revision", ""),
+                      jval_string_or(flow->status, "artifact.digest", ""));
+        change.reason = "Released";
+        change.message = message;
+        return condition_ready(flow->status, &change);
+    }
+    change.reason = flow->reason;
+    change.message = error_message(err);
+    return is_final(err) ? condition_stalled(flow->status, &change)
+                         : condition_retrying(flow->status, &change);
+}
+
+// The flow is the only writer of this status, so a conflict means that somebody changed the
+// metadata meanwhile.
+static int write_status(struct bundle_flow *flow, struct error *err)
+{
+    cleanup_json json_t *fresh = json_incref((json_t *)(uintptr_t)flow->object);
+    for (int i = 0; i < STATUS_ATTEMPTS; i++) {
+        if (store_put_status(flow->role->store, fresh, flow->status, NULL, err) == 0)
+            return 0;
+        if (err->code != ERROR_CONFLICT)
+            return -1;
+        json_t *again = NULL;
+        if (store_get(flow->role->store, "Bundle", object_namespace(flow->object),
+                      object_name(flow->object), &again, err) < 0)
+            return -1;
+        json_decref(fresh);
+        fresh = again;
+        if (strcmp(object_uid(fresh), object_uid(flow->object)) != 0)
+            return error_set(err, ERROR_NOT_FOUND, "the Bundle was replaced meanwhile");
+    }
+    return error_wrap(err, "status after %d tries", STATUS_ATTEMPTS);
+}
+
+static void tell(struct bundle_flow *flow, int result, const struct error *err, bool news)
+{
+    struct store *store = flow->role->store;
+    cleanup_free char *stages = stages_text(&flow->stages);
+    const char *namespace = object_namespace(flow->object);
+    const char *name = object_name(flow->object);
+    if (result < 0) {
+        log_warn("bundle failed", "kind", "Bundle", "namespace", namespace, "name", name, "reason",
+                 flow->reason, "error", error_message(err), "code", error_code_name(err->code),
+                 "reconcile_id", flow->request_id, "stages_ms", stages);
+        if (news)
+            store_event(store, flow->object, STORE_EVENT_WARNING, flow->reason, error_message(err));
+    } else if (flow->published) {
+        log_info("bundle released", "kind", "Bundle", "namespace", namespace, "name", name,
+                 "revision", jval_string(flow->status, "artifact.revision"), "digest",
+                 jval_string(flow->status, "artifact.digest"), "reconcile_id", flow->request_id,
+                 "stages_ms", stages);
+        store_event(store, flow->object, STORE_EVENT_NORMAL, "Released",
+                    condition_message(flow->status, "Ready"));
+    } else {
+        log_debug("bundle is up to date", "kind", "Bundle", "namespace", namespace, "name", name,
+                  "reconcile_id", flow->request_id, "stages_ms", stages);
+    }
+}
+
+static void reconcile(struct bundle_flow *flow, struct queue_outcome *ret_outcome)
+{
+    cleanup_error struct error err = {0};
+    cleanup_error struct error status_error = {0};
+    cleanup_json json_t *before = json_deep_copy(flow->status);
+    int result = object_problem(flow->object) == OBJECT_INVALID
+                     ? error_set(&err, ERROR_INVALID, "%s", object_problem_message(flow->object))
+                     : run_flow(flow, &err);
+    stages_begin(&flow->stages, "status");
+    bool news = conclude(flow, result, &err);
+    jval_set_string(flow->status, "lastHandledReconcileAt",
+                    object_annotation(flow->object, ANNOTATION_REQUESTED_AT));
+    int written = json_equal(before, flow->status) ? 0 : write_status(flow, &status_error);
+    stages_begin(&flow->stages, NULL);
+    int64_t interval_ms = object_spec_duration_ms(flow->object, "interval", default_interval_ms);
+    ret_outcome->again_ms = jitter(interval_ms, 10);
+    if (err.code == ERROR_CANCELED)
+        return;
+    tell(flow, result, &err, news);
+    series_note(flow->role->series, flow->object, flow->status, stages_seconds(&flow->stages),
+                result == 0);
+    if (written < 0) {
+        log_error("status was not written", "kind", "Bundle", "namespace",
+                  object_namespace(flow->object), "name", object_name(flow->object), "error",
+                  error_message(&status_error));
+        ret_outcome->failed = true;
+        ret_outcome->again_ms = 0;
+    } else if (result < 0 && !is_final(&err)) {
+        ret_outcome->failed = true;
+        ret_outcome->again_ms = err.retry_after_ms;
+    }
+    if (result == 0 && written == 0 && flow->published)
+        bundle_notify(flow);
+}
+
+void bundle_reconcile(struct bundle_work *work, struct cancel *cancel,
+                      struct queue_outcome *ret_outcome)
+{
+    const struct role *role = work->role;
+    cleanup_json json_t *object = NULL;
+    cleanup_error struct error err = {0};
+    if (store_get(role->store, "Bundle", object_namespace(work->object), object_name(work->object),
+                  &object, &err) < 0) {
+        ret_outcome->failed = err.code != ERROR_NOT_FOUND;
+        return;
+    }
+    if (object_is_suspended(object) || object_is_deleting(object))
+        return;
+    const json_t *status = object_status(object, "");
+    struct bundle_flow flow = {
+        .role = role,
+        .object = object,
+        .status = json_is_object(status) ? json_deep_copy(status) : json_object(),
+        .request_id = work->request_id,
+        .cancel = cancel,
+        .client = clients_take(role->clients),
+        .deadline_mono_ms = clock_mono_ms(clock_system()) +
+                            object_spec_duration_ms(object, "timeout", default_timeout_ms),
+        .reason = "InvalidSpec",
+    };
+    reconcile(&flow, ret_outcome);
+    bundle_publish_release(&flow);
+    bundle_source_release(&flow);
+    oci_artifact_release(&flow.artifact);
+    clients_give(role->clients, flow.client);
+    json_decref(flow.status);
+}

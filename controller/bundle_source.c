@@ -1,0 +1,140 @@
+// The Git side of a Bundle: credentials from its Secret, the commit its ref points to, and that
+// commit's files.
+#include "controller/bundle_internal.h"
+
+#include "api/object.h"
+#include "api/store.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/url.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// One folder per Bundle, so that no two flows share a local copy.
+static char *store_dir_of(const struct bundle_flow *flow)
+{
+    cleanup_free char *name =
+        xasprintf("%s/%s", object_namespace(flow->object), object_name(flow->object));
+    struct digest digest = digest_of(name, strlen(name));
+    return xasprintf("%s/%.24s", flow->role->git_dir, digest_hex(digest.text));
+}
+
+static int read_secret(struct bundle_flow *flow, struct gitremote_config *config, struct error *err)
+{
+    const char *name = object_spec_string(flow->object, "source.git.secretRef.name");
+    if (name == NULL)
+        return 0;
+    flow->reason = "SecretNotUsable";
+    if (store_secret(flow->role->store, object_namespace(flow->object), name, &flow->git_secret,
+                     err) < 0)
+        return -1;
+    const struct secret_data *secret = flow->git_secret;
+    config->username = secret_data_text(secret, "username");
+    config->password = secret_data_text(secret, "password");
+    config->bearer_token = secret_data_text(secret, "bearerToken");
+    config->ssh_identity = secret_data_text(secret, "identity");
+    config->ssh_known_hosts = secret_data_text(secret, "known_hosts");
+    flow->git_tls = (struct http_tls){.ca_pem = secret_data_text(secret, "ca.crt"),
+                                      .cert_pem = secret_data_text(secret, "tls.crt"),
+                                      .key_pem = secret_data_text(secret, "tls.key")};
+    config->tls = &flow->git_tls;
+    return 0;
+}
+
+int bundle_source_open(struct bundle_flow *flow, struct error *err)
+{
+    cleanup_free char *dir = store_dir_of(flow);
+    struct gitremote_config config = {
+        .url = object_spec_string(flow->object, "source.git.url"),
+        .store_dir = dir,
+        .client = flow->client,
+        .reach = flow->role->reach,
+        .cancel = flow->cancel,
+        .deadline_ms = flow->deadline_mono_ms - clock_mono_ms(clock_system()),
+    };
+    if (read_secret(flow, &config, err) < 0)
+        return -1;
+    flow->reason = "GitFailed";
+    return gitremote_open(&config, &flow->remote, err);
+}
+
+static struct gitremote_selector selector_of(const json_t *bundle)
+{
+    static const struct {
+        const char *path;
+        enum gitremote_select kind;
+    } choices[] = {{"source.git.ref.commit", GITREMOTE_COMMIT},
+                   {"source.git.ref.semver", GITREMOTE_SEMVER},
+                   {"source.git.ref.tag", GITREMOTE_TAG},
+                   {"source.git.ref.branch", GITREMOTE_BRANCH}};
+    for (size_t i = 0; i < ARRAY_LENGTH(choices); i++) {
+        const char *value = object_spec_string(bundle, choices[i].path);
+        if (value != NULL)
+            return (struct gitremote_selector){.kind = choices[i].kind, .value = value};
+    }
+    return (struct gitremote_selector){.kind = GITREMOTE_BRANCH, .value = "main"};
+}
+
+int bundle_source_resolve(struct bundle_flow *flow, struct error *err)
+{
+    const struct gitremote_selector selector = selector_of(flow->object);
+    flow->reason = "GitFailed";
+    if (gitremote_resolve(flow->remote, &selector, &flow->revision, err) < 0)
+        return -1;
+    flow->git_revision = *flow->revision.name != '\0'
+                             ? xasprintf("%s@sha1:%s", flow->revision.name, flow->revision.commit)
+                             : xasprintf("sha1:%s", flow->revision.commit);
+    return 0;
+}
+
+// FastForward: a branch may only grow. What the server cannot show is treated like a force-push,
+// because it would look the same. Tags, ranges and commits are choices of their own: they have no
+// history to keep.
+int bundle_source_history(struct bundle_flow *flow, struct error *err)
+{
+    const char *known = jval_string(flow->status, "source.commit");
+    const char *known_ref = jval_string(flow->status, "source.ref");
+    const char *history = object_spec_string(flow->object, "source.git.history");
+    const char *accepted = object_annotation(flow->object, ANNOTATION_ACCEPT_HISTORY);
+    bool applies = known != NULL && known_ref != NULL &&
+                   strcmp(known_ref, flow->revision.ref) == 0 &&
+                   strncmp(flow->revision.ref, "refs/heads/", 11) == 0 &&
+                   strcmp(known, flow->revision.commit) != 0 &&
+                   (history == NULL || strcmp(history, "FastForward") == 0) &&
+                   (accepted == NULL || strcmp(accepted, flow->revision.commit) != 0);
+    if (!applies)
+        return 0;
+    bool forward = false;
+    flow->reason = "GitFailed";
+    if (gitremote_is_forward(flow->remote, known, flow->revision.commit, &forward, err) < 0)
+        return -1;
+    if (forward)
+        return 0;
+    flow->reason = "HistoryRewritten";
+    return error_set(err, ERROR_UNVERIFIED,
+                     "%s went from %.12s to %.12s, which does not have it in its history; if that "
+                     "force-push is right, "
+                     "say so: sealift reconcile bundle %s -n %s --accept-history %s",
+                     flow->revision.name, known, flow->revision.commit, object_name(flow->object),
+                     object_namespace(flow->object), flow->revision.commit);
+}
+
+int bundle_source_fetch(struct bundle_flow *flow, struct error *err)
+{
+    flow->reason = "GitFailed";
+    return gitremote_fetch(flow->remote, &flow->revision, &flow->snapshot, err);
+}
+
+void bundle_source_release(struct bundle_flow *flow)
+{
+    gitsnapshot_free(flow->snapshot);
+    gitremote_close(flow->remote);
+    gitremote_revision_release(&flow->revision);
+    secret_data_free(flow->git_secret);
+    free(flow->git_revision);
+    flow->snapshot = NULL;
+    flow->remote = NULL;
+    flow->git_secret = NULL;
+    flow->git_revision = NULL;
+}

@@ -1,0 +1,127 @@
+#include "controller/keyring.h"
+
+#include "base/memory.h"
+#include "base/vec.h"
+#include "oci/sign/key.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct held_key {
+    char *secret;  // "namespace/name"
+    char *version; // of the Secret
+    struct sign_key *key;
+    unsigned holders;
+    bool outdated; // freed when the last holder gives it back
+};
+
+struct keyring {
+    pthread_mutex_t lock;
+    struct vec keys; // of struct held_key
+};
+
+static void release_key(void *element)
+{
+    struct held_key *held = element;
+    free(held->secret);
+    free(held->version);
+    sign_key_free(held->key);
+}
+
+struct keyring *keyring_new(void)
+{
+    struct keyring *keyring = xcalloc(1, sizeof *keyring);
+    keyring->keys = VEC_OF(struct held_key, release_key);
+    pthread_mutex_init(&keyring->lock, NULL);
+    return keyring;
+}
+
+void keyring_free(struct keyring *keyring)
+{
+    if (keyring == NULL)
+        return;
+    vec_free(&keyring->keys);
+    pthread_mutex_destroy(&keyring->lock);
+    free(keyring);
+}
+
+// With the lock held. Marks what belongs to older versions of the Secret.
+static const struct sign_key *take_known(struct keyring *keyring, const char *secret,
+                                         const char *version)
+{
+    const struct sign_key *found = NULL;
+    for (size_t i = keyring->keys.len; i-- > 0;) {
+        struct held_key *held = vec_at(&keyring->keys, i);
+        if (strcmp(held->secret, secret) != 0)
+            continue;
+        if (strcmp(held->version, version) == 0 && !held->outdated) {
+            held->holders++;
+            found = held->key;
+            continue;
+        }
+        held->outdated = true;
+        if (held->holders == 0)
+            vec_remove(&keyring->keys, i);
+    }
+    return found;
+}
+
+static int load(const struct secret_data *data, const char *secret, struct sign_key **ret_key,
+                struct error *err)
+{
+    size_t size = 0;
+    const char *pem = secret_data_get(data, "cosign.key", &size);
+    if (pem == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "Secret %s has no key cosign.key; sealift keygen makes one, and sealift "
+                         "create secret puts it "
+                         "there",
+                         secret);
+    cleanup_free char *what = xasprintf("cosign.key of Secret %s", secret);
+    return sign_key_load(pem, size, secret_data_text(data, "cosign.password"), what, ret_key, err);
+}
+
+int keyring_take(struct keyring *keyring, struct store *store, const char *namespace,
+                 const char *name, const struct sign_key **ret_key, struct error *err)
+{
+    cleanup_secret_data struct secret_data *data = NULL;
+    cleanup_free char *secret = xasprintf("%s/%s", namespace, name);
+    if (store_secret(store, namespace, name, &data, err) < 0)
+        return -1;
+    const char *version = secret_data_version(data);
+    pthread_mutex_lock(&keyring->lock);
+    const struct sign_key *known = take_known(keyring, secret, version);
+    pthread_mutex_unlock(&keyring->lock);
+    if (known != NULL) {
+        *ret_key = known;
+        return 0;
+    }
+    // Outside the lock: two flows may decrypt the same key at the same time, once.
+    struct sign_key *key = NULL;
+    if (load(data, secret, &key, err) < 0)
+        return -1;
+    pthread_mutex_lock(&keyring->lock);
+    *(struct held_key *)vec_push(&keyring->keys) = (struct held_key){
+        .secret = STEAL(secret), .version = xstrdup(version), .key = key, .holders = 1};
+    pthread_mutex_unlock(&keyring->lock);
+    *ret_key = key;
+    return 0;
+}
+
+void keyring_give(struct keyring *keyring, const struct sign_key *key)
+{
+    if (key == NULL)
+        return;
+    pthread_mutex_lock(&keyring->lock);
+    for (size_t i = 0; i < keyring->keys.len; i++) {
+        struct held_key *held = vec_at(&keyring->keys, i);
+        if (held->key != key)
+            continue;
+        held->holders--;
+        if (held->outdated && held->holders == 0)
+            vec_remove(&keyring->keys, i);
+        break;
+    }
+    pthread_mutex_unlock(&keyring->lock);
+}

@@ -1,0 +1,42 @@
+// What the packager and the controller are given to work with. Everything is borrowed and outlives
+// them.
+#ifndef CONTROLLER_ROLE_H
+#define CONTROLLER_ROLE_H
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "base/http_client.h"
+#include "base/loop.h"
+#include "base/metrics.h"
+#include "base/pool.h"
+
+struct clients;
+struct keyring;
+struct oci_budget;
+struct oci_cache;
+struct oci_token_cache;
+struct series;
+struct store;
+
+struct role {
+    struct loop *loop;
+    struct pool *pool;
+    const struct clock *clock;
+    struct store *store;
+    struct metrics *metrics;
+    struct clients *clients;
+    struct keyring *keyring; // of the packager; NULL elsewhere
+    struct series *series;
+    struct oci_cache *cache;   // of artifacts, by digest
+    struct oci_budget *budget; // of unpacked bytes
+    struct oci_token_cache *tokens;
+    const char *git_dir;   // scratch folder of fetched objects
+    const char *namespace; // the controller's own: TrustPolicies find their Secrets there
+    const char
+        *docker_config;    // of the person or host; used where an object names no Secret; or NULL
+    enum http_reach reach; // where URLs of objects may lead
+    bool allow_unverified; // Syncs that no key covers are applied, and say so
+};
+
+#endif
