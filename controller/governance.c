@@ -1,0 +1,276 @@
+#include "controller/governance.h"
+
+#include "api/identity.h"
+#include "api/object.h"
+#include "api/store.h"
+#include "base/clock.h"
+#include "base/git_identity.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "oci/sign/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// Everything that goes into the fingerprint of the rules, as text.
+enum { MAX_RULES_BYTES = 8 << 20 };
+
+struct gathering {
+    const struct role *role;
+    const json_t *sync;
+    const char *repository;
+    struct governance *governance;
+    struct strbuf rules;
+    const char **reason;
+};
+
+void governance_release(struct governance *governance)
+{
+    vec_free(&governance->policies);
+    *governance = (struct governance){0};
+}
+
+static void add_rule(struct gathering *gathering, const char *what, const json_t *value)
+{
+    cleanup_free char *text = jval_canonical(value);
+    strbuf_addf(&gathering->rules, "%s ", what);
+    strbuf_add(&gathering->rules, text, strlen(text) + 1);
+}
+
+static int key_time(const json_t *key, const char *field, int64_t *ret_ms, struct error *err)
+{
+    const char *text = jval_string(key, field);
+    *ret_ms = 0;
+    return text == NULL ? 0 : time_parse(text, ret_ms, err);
+}
+
+// A key is {name, pem | secretRef, notBefore, notAfter}; the Secret holds it under cosign.pub.
+static int add_key(struct gathering *gathering, struct trust_entry *entry, const json_t *key,
+                   const char *namespace, struct error *err)
+{
+    cleanup_secret_data struct secret_data *secret = NULL;
+    const char *name = jval_string_or(key, "name", "");
+    const char *pem = jval_string(key, "pem");
+    const char *secret_name = jval_string(key, "secretRef.name");
+    int64_t not_before_ms, not_after_ms;
+    *gathering->reason = "SecretNotUsable";
+    if (pem == NULL && secret_name != NULL) {
+        if (store_secret(gathering->role->store, namespace, secret_name, &secret, err) < 0)
+            return error_wrap(err, "key %s", name);
+        pem = secret_data_text(secret, "cosign.pub");
+        if (pem == NULL)
+            return error_set(err, ERROR_INVALID, "key %s: Secret %s/%s has no key cosign.pub", name,
+                             namespace, secret_name);
+        strbuf_addf(&gathering->rules, "key %s %s\n", name, pem);
+    }
+    if (pem == NULL)
+        return error_set(err, ERROR_INVALID, "key %s has neither pem nor secretRef", name);
+    if (key_time(key, "notBefore", &not_before_ms, err) < 0 ||
+        key_time(key, "notAfter", &not_after_ms, err) < 0)
+        return error_wrap(err, "key %s", name);
+    return trust_entry_add_key(entry, name, pem, strlen(pem), not_before_ms, not_after_ms, err);
+}
+
+static int add_keys(struct gathering *gathering, struct trust_entry *entry, const json_t *keys,
+                    const char *namespace, struct error *err)
+{
+    size_t index;
+    json_t *key;
+    json_array_foreach (keys, index, key) {
+        if (add_key(gathering, entry, key, namespace, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void push_strings(struct vec *strings, const json_t *array)
+{
+    size_t index;
+    json_t *text;
+    json_array_foreach (array, index, text)
+        vec_push_string(strings, json_string_value(text));
+}
+
+static int add_source(struct trust_policy *policy, const json_t *spec, struct error *err)
+{
+    const char *repository = jval_string(spec, "source.repository");
+    const char *max_age = jval_string(spec, "freshness.maxAge");
+    if (repository != NULL && identity_git(repository, &policy->source_repository, err) < 0)
+        return error_wrap(err, "source.repository");
+    if (max_age != NULL && duration_parse(max_age, &policy->max_age_ms, err) < 0)
+        return error_wrap(err, "freshness.maxAge");
+    push_strings(&policy->refs, jval_array(spec, "source.refs"));
+    push_strings(&policy->paths, jval_array(spec, "source.paths"));
+    push_strings(&policy->channels, jval_array(spec, "source.channels"));
+    return 0;
+}
+
+static int add_policy(struct gathering *gathering, const json_t *object, struct error *err)
+{
+    cleanup_free char *name = object_text(object);
+    struct trust_policy *policy = vec_push(&gathering->governance->policies);
+    trust_policy_init(policy, name);
+    const json_t *spec = object_spec(object, "");
+    size_t index;
+    json_t *entry;
+    json_array_foreach (jval_array(spec, "require"), index, entry) {
+        struct trust_entry *wanted = trust_policy_add_entry(
+            policy, jval_string_or(entry, "name", ""), (unsigned)jval_int(entry, "threshold", 1));
+        wanted->attests = jval_bool(entry, "attests", false);
+        wanted->any_repository = jval_bool(entry, "anyRepository", false);
+        if (add_keys(gathering, wanted, jval_array(entry, "keys"), gathering->role->namespace,
+                     err) < 0)
+            return error_wrap(err, "%s", name);
+    }
+    *gathering->reason = "PolicyUnreadable";
+    if (add_source(policy, spec, err) < 0)
+        return error_wrap(err, "%s", name);
+    add_rule(gathering, name, spec);
+    return 0;
+}
+
+static int selects_namespace(struct gathering *gathering, const json_t *selector,
+                             const char *namespace, bool *ret_selects, struct error *err)
+{
+    cleanup_json json_t *labels = NULL;
+    if (store_namespace_labels(gathering->role->store, namespace, &labels, err) < 0)
+        return error_wrap(err, "labels of namespace %s", namespace);
+    *ret_selects = selector_matches(selector, labels);
+    return 0;
+}
+
+// A policy governs when it selects the Sync's namespace or any that the Sync may write to.
+static int governs(struct gathering *gathering, const json_t *policy, bool *ret_governs,
+                   struct error *err)
+{
+    const json_t *selector = object_spec(policy, "match.namespaces");
+    const char *target = object_spec_string(gathering->sync, "targetNamespace");
+    size_t index;
+    json_t *namespace;
+    bool selects = selector == NULL;
+    if (!selects && selects_namespace(gathering, selector, object_namespace(gathering->sync),
+                                      &selects, err) < 0)
+        return -1;
+    if (!selects && target != NULL &&
+        selects_namespace(gathering, selector, target, &selects, err) < 0)
+        return -1;
+    json_array_foreach (object_spec(gathering->sync, "allowNamespaces"), index, namespace) {
+        if (!selects &&
+            selects_namespace(gathering, selector, json_string_value(namespace), &selects, err) < 0)
+            return -1;
+    }
+    *ret_governs = selects;
+    return 0;
+}
+
+static bool allows_repository(const json_t *policy, const char *repository)
+{
+    const json_t *patterns = object_spec(policy, "match.repositories");
+    if (json_array_size(patterns) == 0)
+        return true;
+    size_t index;
+    json_t *pattern;
+    json_array_foreach (patterns, index, pattern) {
+        if (identity_match(json_string_value(pattern), repository))
+            return true;
+    }
+    return false;
+}
+
+static int gather_policies(struct gathering *gathering, size_t *ret_governing, struct error *err)
+{
+    cleanup_json json_t *all = NULL;
+    size_t index;
+    json_t *policy;
+    *gathering->reason = "PolicyUnreadable";
+    if (store_list(gathering->role->store, "TrustPolicy", NULL, &all, err) < 0)
+        return -1;
+    json_array_foreach (all, index, policy) {
+        bool selected = false;
+        *gathering->reason = "PolicyUnreadable";
+        if (governs(gathering, policy, &selected, err) < 0)
+            return -1;
+        if (!selected)
+            continue;
+        ++*ret_governing;
+        // What it would ask for cannot be told, so nothing passes.
+        if (object_problem(policy) != OBJECT_FINE)
+            return error_set(err, ERROR_UNVERIFIED,
+                             "a policy that governs this Sync cannot be used: %s",
+                             object_problem_message(policy));
+        if (allows_repository(policy, gathering->repository) &&
+            add_policy(gathering, policy, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+// spec.verify stands alone where no policy governs, and adds to those that do.
+static int gather_own_keys(struct gathering *gathering, size_t governing, struct error *err)
+{
+    const json_t *verify = object_spec(gathering->sync, "verify");
+    const json_t *keys = jval_array(verify, "keys");
+    if (json_array_size(keys) == 0)
+        return 0;
+    struct trust_policy *policy = vec_push(&gathering->governance->policies);
+    trust_policy_init(policy, "spec.verify");
+    struct trust_entry *entry = trust_policy_add_entry(policy, "spec.verify.keys", 1);
+    entry->attests = governing == 0 && jval_bool(verify, "attests", true);
+    entry->any_repository = !entry->attests && governing == 0;
+    add_rule(gathering, "spec.verify", verify);
+    return add_keys(gathering, entry, keys, object_namespace(gathering->sync), err);
+}
+
+static int gather(struct gathering *gathering, struct error *err)
+{
+    size_t governing = 0;
+    struct governance *governance = gathering->governance;
+    if (gather_policies(gathering, &governing, err) < 0)
+        return -1;
+    if (governing > 0 && governance->policies.len == 0) {
+        *gathering->reason = "RepositoryNotAllowed";
+        return error_set(err, ERROR_UNVERIFIED,
+                         "%s matches match.repositories of none of the %zu TrustPolicies that "
+                         "govern this Sync; use an "
+                         "allowed repository, or have one of them list it",
+                         gathering->repository, governing);
+    }
+    if (gather_own_keys(gathering, governing, err) < 0)
+        return -1;
+    if (governance->policies.len > 0)
+        return 0;
+    *gathering->reason = "Ungoverned";
+    if (!gathering->role->allow_unverified)
+        return error_set(
+            err, ERROR_UNVERIFIED,
+            "no TrustPolicy governs this Sync and spec.verify names no key, so nothing may be "
+            "applied; "
+            "create a TrustPolicy (sealift create policy --help) or list keys in spec.verify");
+    governance->unverified = true;
+    return 0;
+}
+
+int governance_of(const struct role *role, const json_t *sync, const char *repository_identity,
+                  struct governance *ret_governance, const char **ret_reason, struct error *err)
+{
+    cleanup_governance struct governance governance = {
+        .policies = VEC_OF(struct trust_policy, trust_policy_release)};
+    struct gathering gathering = {.role = role,
+                                  .sync = sync,
+                                  .repository = repository_identity,
+                                  .governance = &governance,
+                                  .reason = ret_reason};
+    strbuf_init(&gathering.rules, MAX_RULES_BYTES);
+    strbuf_addf(&gathering.rules, "repository %s\n", repository_identity);
+    int result = gather(&gathering, err);
+    if (result == 0)
+        result = strbuf_check(&gathering.rules, "the policies of this Sync", err);
+    governance.rules = digest_of(gathering.rules.data, gathering.rules.len);
+    strbuf_release(&gathering.rules);
+    if (result < 0)
+        return -1;
+    *ret_governance = governance;
+    governance = (struct governance){0};
+    return 0;
+}

@@ -1,0 +1,435 @@
+#include "controller/sync.h"
+
+#include "api/object.h"
+#include "api/identity.h"
+#include "api/store.h"
+#include "base/jval.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "controller/inbox.h"
+#include "controller/roster.h"
+#include "controller/series.h"
+#include "controller/sync_internal.h"
+#include "oci/cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t first_retry_ms = 1000;
+static const int64_t max_retry_ms = 5 * 60 * 1000;
+
+enum {
+    WATCH_SYNC,
+    WATCH_BUNDLE,
+    WATCH_HOOK,
+    WATCH_POLICY,
+    WATCH_SECRET,
+    WATCH_NAMESPACE,
+    WATCH_COUNT
+};
+
+struct syncs {
+    struct role role;
+    struct queue *queue;
+    struct roster roster;  // of Syncs; data: struct sync_memory
+    struct roster bundles; // data: what of the artifact Syncs follow, as text
+    struct inbox *inbox;
+    struct store_lease *lease;
+    struct store_watch *watches[WATCH_COUNT];
+    bool synced;
+};
+
+void sync_memory_pin(struct sync_memory *memory, struct oci_cache *cache, const char *manifest,
+                     const char *layer)
+{
+    const char *wanted[ARRAY_LENGTH(memory->pins)] = {manifest, layer};
+    for (size_t i = 0; i < ARRAY_LENGTH(memory->pins); i++) {
+        // The new pin first: a digest that stays is never without one.
+        if (wanted[i] != NULL)
+            oci_cache_pin(cache, wanted[i]);
+        if (memory->pins[i] != NULL)
+            oci_cache_unpin(memory->cache, memory->pins[i]);
+        free(memory->pins[i]);
+        memory->pins[i] = xstrdup_or_null(wanted[i]);
+    }
+    memory->cache = cache;
+}
+
+static void memory_unref(void *data)
+{
+    struct sync_memory *memory = data;
+    if (--memory->references > 0)
+        return;
+    target_free(memory->target);
+    sync_memory_pin(memory, NULL, NULL, NULL);
+    free(memory->uid);
+    free(memory->annotations);
+    free(memory->request_id);
+    free(memory->target_spec);
+    free(memory->key);
+    free(memory->digest);
+    free(memory->rules);
+    free(memory->scope);
+    free(memory);
+}
+
+static void on_drift(void *arg)
+{
+    struct sync_memory *memory = arg;
+    struct syncs *syncs = memory->owner;
+    memory->drifted = true;
+    queue_add(syncs->queue, memory->key, 0);
+}
+
+static enum directory_layout layout_of(const char *name)
+{
+    if (strcmp(name, "OneFile") == 0)
+        return DIRECTORY_ONE_FILE;
+    return strcmp(name, "Pods") == 0 ? DIRECTORY_PODS : DIRECTORY_TREE;
+}
+
+// The target as the spec has it now. A new one when the spec moved; the old place is left as it is,
+// because what was put there may be in use: deleting is the job of whoever moved it.
+static void ensure_target(struct syncs *syncs, struct sync_memory *memory, const json_t *object)
+{
+    const json_t *spec = object_spec(object, "target.directory");
+    cleanup_free char *wanted = spec != NULL ? jval_canonical(spec) : xstrdup("");
+    if (memory->target_spec != NULL && strcmp(memory->target_spec, wanted) == 0)
+        return;
+    target_free(memory->target);
+    memory->target = NULL;
+    memory->applied = false;
+    memory->watching = false;
+    free(memory->target_spec);
+    memory->target_spec = STEAL(wanted);
+    if (spec == NULL || object_problem(object) == OBJECT_INVALID)
+        return;
+    cleanup_error struct error err = {0};
+    if (target_directory_new(syncs->role.loop, memory->key, jval_string_or(spec, "path", ""),
+                             layout_of(jval_string_or(spec, "layout", "Tree")), &memory->target,
+                             &err) < 0)
+        store_event(syncs->role.store, object, STORE_EVENT_WARNING, "TargetRefused",
+                    error_message(&err));
+}
+
+static void *prepare(void *arg, const char *key)
+{
+    struct syncs *syncs = arg;
+    struct roster_entry *entry = roster_find(&syncs->roster, key);
+    if (entry == NULL)
+        return NULL;
+    struct sync_memory *memory = entry->data;
+    ensure_target(syncs, memory, entry->object);
+    struct sync_work *work = xcalloc(1, sizeof *work);
+    work->role = &syncs->role;
+    work->object = json_incref(entry->object);
+    work->request_id = STEAL(memory->request_id);
+    work->memory = memory;
+    work->drifted = memory->drifted;
+    memory->references++;
+    memory->drifted = false;
+    return work;
+}
+
+static void process(void *arg, void *data, struct cancel *cancel, struct queue_outcome *ret_outcome)
+{
+    (void)arg;
+    sync_reconcile(data, cancel, ret_outcome);
+}
+
+// After a flow the target knows what is expected of it: listen for the world changing it.
+static void keep_watch(struct syncs *syncs, const struct sync_work *work)
+{
+    struct sync_memory *memory = work->memory;
+    bool wanted = memory->applied && memory->target != NULL && !object_is_suspended(work->object);
+    if (wanted == memory->watching || memory->target == NULL)
+        return;
+    cleanup_error struct error err = {0};
+    if (target_watch(memory->target, wanted ? on_drift : NULL, memory, &err) < 0) {
+        log_warn("drift is found only at the next interval", "kind", "Sync", "name", memory->key,
+                 "error", error_message(&err));
+        store_event(syncs->role.store, work->object, STORE_EVENT_WARNING, "WatchFailed",
+                    error_message(&err));
+        return;
+    }
+    memory->watching = wanted;
+}
+
+static void settled(void *arg, const char *key, void *data, struct queue_outcome *outcome)
+{
+    (void)key;
+    (void)outcome;
+    struct sync_work *work = data;
+    keep_watch(arg, work);
+    memory_unref(work->memory);
+    json_decref(work->object);
+    free(work->request_id);
+    free(work);
+}
+
+static char *annotations_that_matter(const json_t *object)
+{
+    const char *requested = object_annotation(object, ANNOTATION_REQUESTED_AT);
+    const char *confirmed = object_annotation(object, ANNOTATION_CONFIRM_PRUNE);
+    return xasprintf("%s\n%s\n%d", requested != NULL ? requested : "",
+                     confirmed != NULL ? confirmed : "", object_is_deleting(object));
+}
+
+static bool take_news(struct syncs *syncs, struct roster_entry *entry)
+{
+    const json_t *object = entry->object;
+    if (entry->data == NULL) {
+        struct sync_memory *memory = xcalloc(1, sizeof *memory);
+        memory->references = 1;
+        memory->owner = syncs;
+        memory->key = xstrdup(entry->key);
+        entry->data = memory;
+    }
+    struct sync_memory *memory = entry->data;
+    cleanup_free char *annotations = annotations_that_matter(object);
+    bool same = memory->uid != NULL && strcmp(memory->uid, object_uid(object)) == 0 &&
+                memory->generation == object_generation(object) &&
+                strcmp(memory->annotations, annotations) == 0;
+    free(memory->uid);
+    free(memory->annotations);
+    memory->uid = xstrdup(object_uid(object));
+    memory->generation = object_generation(object);
+    memory->annotations = STEAL(annotations);
+    return !same;
+}
+
+static void on_sync(void *arg, enum store_change change, const json_t *object)
+{
+    struct syncs *syncs = arg;
+    cleanup_free char *key = roster_key(object);
+    if (change == STORE_DELETED) {
+        queue_remove(syncs->queue, key);
+        roster_remove(&syncs->roster, key);
+        series_forget(syncs->role.series, object);
+        return;
+    }
+    struct roster_entry *entry = roster_put(&syncs->roster, object);
+    if (take_news(syncs, entry))
+        queue_add(syncs->queue, key, 0);
+}
+
+static void on_synced(void *arg)
+{
+    struct syncs *syncs = arg;
+    syncs->synced = true;
+}
+
+static bool follows(const json_t *sync, const json_t *bundle)
+{
+    const char *name = object_spec_string(sync, "bundleRef.name");
+    const char *namespace = object_spec_string(sync, "bundleRef.namespace");
+    return name != NULL && strcmp(name, object_name(bundle)) == 0 &&
+           strcmp(namespace != NULL ? namespace : object_namespace(sync),
+                  object_namespace(bundle)) == 0;
+}
+
+// What of a Bundle its followers act on.
+static char *news_of_bundle(const json_t *bundle)
+{
+    return xasprintf("%s %lld %lld",
+                     jval_string_or(object_status(bundle, "artifact"), "digest", ""),
+                     (long long)jval_int(object_status(bundle, "artifact"), "sequence", 0),
+                     (long long)object_generation(bundle));
+}
+
+static void on_bundle(void *arg, enum store_change change, const json_t *object)
+{
+    struct syncs *syncs = arg;
+    cleanup_free char *key = roster_key(object);
+    if (change == STORE_DELETED) {
+        roster_remove(&syncs->bundles, key);
+        return;
+    }
+    struct roster_entry *entry = roster_put(&syncs->bundles, object);
+    cleanup_free char *news = news_of_bundle(object);
+    if (entry->data != NULL && strcmp(entry->data, news) == 0)
+        return;
+    free(entry->data);
+    entry->data = STEAL(news);
+    vec_foreach (struct roster_entry, sync, &syncs->roster.entries) {
+        if (!follows(sync->object, object))
+            continue;
+        struct sync_memory *memory = sync->data;
+        free(memory->request_id);
+        memory->request_id =
+            xstrdup_or_null(jval_string(object_status(object, "artifact"), "requestId"));
+        queue_add(syncs->queue, sync->key, 0);
+    }
+}
+
+// A delivery that cannot tell concerns the Sync; one about another repository or tag does not.
+static bool concerns(const json_t *sync, const struct delivery *delivery)
+{
+    const char *repository = object_spec_string(sync, "artifact.repository");
+    if (repository == NULL)
+        return false;
+    if (delivery == NULL)
+        return true;
+    if (delivery->ref != NULL)
+        return false;
+    cleanup_free char *identity = NULL;
+    if (delivery->repository != NULL && (identity_oci(repository, &identity, NULL) < 0 ||
+                                         strcmp(identity, delivery->repository) != 0))
+        return false;
+    const char *tag = object_spec_string(sync, "artifact.tag");
+    return tag == NULL || delivery->tag == NULL || strcmp(tag, delivery->tag) == 0;
+}
+
+static void on_delivery(void *arg, const json_t *hook, const struct delivery *delivery)
+{
+    struct syncs *syncs = arg;
+    vec_foreach (struct roster_entry, entry, &syncs->roster.entries) {
+        if (!inbox_reaches(hook, "Sync", entry->object) || !concerns(entry->object, delivery))
+            continue;
+        struct sync_memory *memory = entry->data;
+        if (delivery != NULL && delivery->request_id != NULL) {
+            free(memory->request_id);
+            memory->request_id = xstrdup(delivery->request_id);
+        }
+        queue_add(syncs->queue, entry->key, 0);
+    }
+}
+
+static void on_hook(void *arg, enum store_change change, const json_t *hook)
+{
+    struct syncs *syncs = arg;
+    if (change == STORE_DELETED)
+        inbox_forget(syncs->inbox, hook);
+    else
+        inbox_observe(syncs->inbox, hook);
+}
+
+static void look_at_all(struct syncs *syncs)
+{
+    if (!syncs->synced)
+        return;
+    vec_foreach (struct roster_entry, entry, &syncs->roster.entries)
+        queue_add(syncs->queue, entry->key, 0);
+}
+
+// Policies and namespace labels decide who is governed: every Sync looks again. Those for which
+// nothing changed find that out without a request.
+static void on_rules(void *arg, enum store_change change, const json_t *object)
+{
+    (void)change;
+    (void)object;
+    look_at_all(arg);
+}
+
+static void on_secret(void *arg, enum store_change change, const json_t *secret)
+{
+    (void)change;
+    struct syncs *syncs = arg;
+    if (strcmp(object_namespace(secret), syncs->role.namespace) == 0) {
+        look_at_all(syncs);
+        return;
+    }
+    vec_foreach (struct roster_entry, entry, &syncs->roster.entries) {
+        if (syncs->synced &&
+            strcmp(object_namespace(entry->object), object_namespace(secret)) == 0 &&
+            roster_refers_to_secret(entry->object, object_name(secret)))
+            queue_add(syncs->queue, entry->key, 0);
+    }
+}
+
+static void on_watch_error(void *arg, const struct error *err)
+{
+    (void)arg;
+    log_warn("a watch of the controller is behind", "error", error_message(err));
+}
+
+static void stop_watching(struct syncs *syncs)
+{
+    for (size_t i = 0; i < WATCH_COUNT; i++) {
+        store_watch_free(syncs->watches[i]);
+        syncs->watches[i] = NULL;
+    }
+}
+
+static int start_watching(struct syncs *syncs, struct error *err)
+{
+    const struct {
+        const char *kind;
+        struct store_watch_events events;
+    } wanted[WATCH_COUNT] = {
+        [WATCH_SYNC] = {"Sync", {on_sync, on_synced, on_watch_error}},
+        [WATCH_BUNDLE] = {"Bundle", {on_bundle, NULL, on_watch_error}},
+        [WATCH_HOOK] = {"Hook", {on_hook, NULL, on_watch_error}},
+        [WATCH_POLICY] = {"TrustPolicy", {on_rules, NULL, on_watch_error}},
+        [WATCH_SECRET] = {"Secret", {on_secret, NULL, on_watch_error}},
+        [WATCH_NAMESPACE] = {"Namespace", {on_rules, NULL, on_watch_error}},
+    };
+    for (size_t i = 0; i < WATCH_COUNT; i++) {
+        if (store_watch(syncs->role.store, syncs->role.loop, wanted[i].kind, &wanted[i].events,
+                        syncs, &syncs->watches[i], err) < 0) {
+            stop_watching(syncs);
+            return error_wrap(err, "watch %s", wanted[i].kind);
+        }
+    }
+    return 0;
+}
+
+static void on_acquired(void *arg)
+{
+    struct syncs *syncs = arg;
+    cleanup_error struct error err = {0};
+    log_info("controller holds its lease");
+    if (start_watching(syncs, &err) < 0)
+        log_error("the controller cannot start", "error", error_message(&err));
+}
+
+static void on_lost(void *arg)
+{
+    struct syncs *syncs = arg;
+    log_warn("controller lost its lease; another process took over");
+    stop_watching(syncs);
+    while (syncs->roster.entries.len > 0) {
+        struct roster_entry *last = vec_at(&syncs->roster.entries, syncs->roster.entries.len - 1);
+        cleanup_free char *key = xstrdup(last->key);
+        queue_remove(syncs->queue, key);
+        roster_remove(&syncs->roster, key);
+    }
+    syncs->synced = false;
+}
+
+int syncs_new(const struct role *role, struct syncs **ret_syncs, struct error *err)
+{
+    struct syncs *syncs = xcalloc(1, sizeof *syncs);
+    syncs->role = *role;
+    roster_init(&syncs->roster, memory_unref);
+    roster_init(&syncs->bundles, free);
+    syncs->inbox = inbox_new(on_delivery, syncs);
+    const struct queue_events events = {.prepare = prepare, .process = process, .settled = settled};
+    syncs->queue = queue_new(role->loop, role->pool, &events, syncs, first_retry_ms, max_retry_ms);
+    const struct store_lease_events lease = {.on_acquired = on_acquired, .on_lost = on_lost};
+    if (store_lease_new(role->store, role->loop, "controller", &lease, syncs, &syncs->lease, err) <
+        0) {
+        syncs_free(syncs);
+        return error_wrap(err, "take the controller's lease");
+    }
+    *ret_syncs = syncs;
+    return 0;
+}
+
+void syncs_free(struct syncs *syncs)
+{
+    if (syncs == NULL)
+        return;
+    stop_watching(syncs);
+    store_lease_free(syncs->lease);
+    queue_free(syncs->queue);
+    inbox_free(syncs->inbox);
+    roster_free(&syncs->roster);
+    roster_free(&syncs->bundles);
+    free(syncs);
+}
+
+bool syncs_ready(const struct syncs *syncs)
+{
+    return syncs->synced || !store_lease_held(syncs->lease);
+}

@@ -1,0 +1,129 @@
+// One reconcile of one Sync, on a worker. sync_reconcile.c tells the story; the other sync_*.c are
+// its chapters.
+#ifndef CONTROLLER_SYNC_INTERNAL_H
+#define CONTROLLER_SYNC_INTERNAL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "controller/access.h"
+#include "controller/governance.h"
+#include "controller/queue.h"
+#include "controller/role.h"
+#include "controller/stages.h"
+#include "controller/target.h"
+#include "oci/artifact.h"
+#include "oci/sign/policy.h"
+
+// What the process remembers of one Sync between its flows. The loop owns it; a flow uses
+// `verified` and `target` while it runs, the loop everything else.
+struct oci_cache;
+
+struct sync_memory {
+    unsigned references; // loop thread
+    char *uid;
+    int64_t generation;
+    char *annotations; // requestedAt and confirm-prune, as last acted on
+    char *request_id;
+    struct target *target;
+    char *target_spec; // what `target` was made from
+    bool watching;
+    bool drifted; // heard since the last flow began
+    void *owner;  // struct syncs
+    char *key;
+    // What was verified and applied by this process: the same digest under the same rules needs no
+    // second look.
+    char *digest;
+    char *rules;                // fingerprint of policies, keys and what of the spec they judge
+    char *scope;                // identity and channel it was judged for
+    int64_t judge_again_ms;     // wall time from which time alone may change the verdict; 0 = never
+    bool stale;                 // what runs is too old by its policy
+    bool applied;               // the target is as `digest` says
+    int64_t applied_generation; // of the spec it was applied by
+    int64_t checked_mono_ms;    // when all of the target was last compared
+    struct oci_cache *cache;    // of the pins below
+    char *pins[2];              // manifest and layer that run: never evicted
+};
+
+// Pins what runs now in the cache, and lets go of what ran before. NULL pins nothing.
+void sync_memory_pin(struct sync_memory *memory, struct oci_cache *cache, const char *manifest,
+                     const char *layer);
+
+struct sync_work {
+    const struct role *role;
+    json_t *object;
+    char *request_id;
+    struct sync_memory *memory;
+    bool drifted;
+};
+
+// What the Sync follows, and what that is right now.
+struct sync_source {
+    char *reference; // "oci://host/path" or "oci-layout:///dir"
+    char *identity;  // what signatures, policies and floors call it
+    char *channel;   // NULL: unknown (a pin without one)
+    char *version;   // of a semver Sync; else NULL
+    char *revision;  // "prod@sha256:…" as people read it
+    struct digest digest;
+    bool per_sync_floor; // semver: an own floor, in SemVer order
+};
+
+struct sync_flow {
+    const struct role *role;
+    const json_t *object; // read afresh at the start
+    json_t *status;       // the flow's own; written at the end
+    struct sync_memory *memory;
+    const char *request_id;
+    bool drifted; // the watch heard something
+    struct cancel *cancel;
+    struct http_client *client;
+    int64_t deadline_mono_ms;
+    struct stages stages;
+    const char *reason; // of the condition, should the current step fail
+
+    struct sync_source source;
+    struct registry_access access;
+    struct oci_repository *repository;
+    struct oci_manifest manifest; // of source.digest, once fetched
+    struct governance governance;
+    struct trust_verdict verdict; // of the last judgement; zero when memory was enough
+    struct vec files;             // struct oci_file: the objects below spec.path
+    struct oci_share share;       // of the budget, for `files`
+    struct vec results;           // TARGET_RESULTS
+    bool applied;                 // the target was changed
+    bool held;                    // pruning waits for a confirmation
+    bool stale;                   // what runs is too old by its policy; it is kept as it is
+};
+
+// sync_source.c: which digest is meant, and how to reach it.
+int sync_source_resolve(struct sync_flow *flow, struct error *err)
+    __attribute__((warn_unused_result));
+void sync_source_release(struct sync_source *source);
+// Opens source.reference; the flow's client, cancel flag and deadline are used.
+int sync_source_open(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
+
+// sync_verify.c: governing policies, signatures, floor. After it nothing but source.digest may be
+// used.
+int sync_verify(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
+
+// sync_apply.c: bytes to objects to target.
+int sync_load(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
+int sync_apply(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
+// Report: how many objects are not as applied. Changes nothing.
+int sync_survey(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
+int sync_remove(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
+
+// sync_status.c: conditions, inventory, history; events and the log line.
+enum sync_outcome { SYNC_APPLIED, SYNC_UNCHANGED, SYNC_DRIFTED, SYNC_FAILED };
+bool sync_conclude(struct sync_flow *flow, enum sync_outcome outcome, const struct error *err);
+void sync_tell(struct sync_flow *flow, enum sync_outcome outcome, const struct error *err,
+               bool news);
+
+// Worker: the whole reconcile, its status, events and log line.
+void sync_reconcile(struct sync_work *work, struct cancel *cancel,
+                    struct queue_outcome *ret_outcome);
+
+#endif

@@ -1,0 +1,275 @@
+// One reconcile of one Sync, from beginning to end:
+//
+//   resolve ─ verify ─ nothing new and no drift ──▶ done
+//                │
+//                ├─ new digest, new spec, or drift to heal ──▶ load ─ apply ──▶ status, event
+//                └─ drift to report ──▶ load ─ survey ──▶ status, event
+//
+// A refusal touches nothing: what runs is left as it was, and goes on being healed. So does a
+// registry that cannot be asked.
+#include "controller/sync_internal.h"
+
+#include "api/condition.h"
+#include "api/object.h"
+#include "api/store.h"
+#include "base/backoff.h"
+#include "base/jval.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "controller/clients.h"
+#include "controller/series.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t default_interval_ms = 10 * 60 * 1000;
+static const int64_t default_timeout_ms = 5 * 60 * 1000;
+static const char finalizer[] = "sealift.dev/sync";
+enum { STATUS_ATTEMPTS = 5 };
+
+static int64_t interval_of(const struct sync_flow *flow)
+{
+    return object_spec_duration_ms(flow->object, "interval", default_interval_ms);
+}
+
+static bool was_requested(const struct sync_flow *flow)
+{
+    const char *requested = object_annotation(flow->object, ANNOTATION_REQUESTED_AT);
+    return requested != NULL &&
+           strcmp(requested, jval_string_or(flow->status, "lastHandledReconcileAt", "")) != 0;
+}
+
+// Nothing changed, nothing was heard, and the last full look is not long ago.
+static bool is_settled(const struct sync_flow *flow)
+{
+    const struct sync_memory *memory = flow->memory;
+    int64_t age_ms = clock_mono_ms(flow->role->clock) - memory->checked_mono_ms;
+    return memory->applied && memory->applied_generation == object_generation(flow->object) &&
+           !flow->drifted && !was_requested(flow) && age_ms < interval_of(flow) / 2 &&
+           condition_state(flow->status, "Ready") != CONDITION_UNKNOWN;
+}
+
+// Report leaves alone what differs from a digest and spec that were applied before, also by an
+// earlier process.
+static bool only_reports(const struct sync_flow *flow)
+{
+    const char *drift = object_spec_string(flow->object, "drift");
+    return drift != NULL && strcmp(drift, "Report") == 0 &&
+           strcmp(jval_string_or(flow->status, "artifact.digest", ""), flow->source.digest.text) ==
+               0 &&
+           jval_int(flow->status, "observedGeneration", 0) == object_generation(flow->object);
+}
+
+static int ensure_finalizer(struct sync_flow *flow, struct error *err)
+{
+    if (object_has_finalizer(flow->object, finalizer))
+        return 0;
+    cleanup_json json_t *patch = json_object();
+    json_t *finalizers = json_array();
+    json_array_append_new(finalizers, json_string(finalizer));
+    json_object_set_new(patch, "finalizers", finalizers);
+    flow->reason = "StatusFailed";
+    return store_patch_metadata(flow->role->store, flow->object, patch, NULL, err);
+}
+
+static void pin_what_runs(struct sync_flow *flow)
+{
+    const struct oci_descriptor *layer = NULL;
+    if (flow->role->cache != NULL && oci_artifact_layer(&flow->manifest, &layer, NULL) == 0)
+        sync_memory_pin(flow->memory, flow->role->cache, flow->source.digest.text,
+                        layer->digest.text);
+}
+
+static int make_it_so(struct sync_flow *flow, enum sync_outcome *ret_outcome, struct error *err)
+{
+    if (sync_load(flow, err) < 0)
+        return -1;
+    if (only_reports(flow)) {
+        if (sync_survey(flow, err) < 0)
+            return -1;
+        *ret_outcome = SYNC_DRIFTED;
+        if (jval_int(flow->status, "inventory.drifted", 0) > 0) {
+            flow->memory->checked_mono_ms = clock_mono_ms(flow->role->clock);
+            return 0;
+        }
+        vec_clear(&flow->results);
+    }
+    if (ensure_finalizer(flow, err) < 0 || sync_apply(flow, err) < 0)
+        return -1;
+    flow->memory->applied = true;
+    flow->memory->applied_generation = object_generation(flow->object);
+    flow->memory->checked_mono_ms = clock_mono_ms(flow->role->clock);
+    pin_what_runs(flow);
+    *ret_outcome = SYNC_APPLIED;
+    return 0;
+}
+
+// Resolving or verifying failed, but the target drifted from what this process verified and
+// applied: put that back from the cache. The failure is still what the status tells.
+static void heal_what_runs(struct sync_flow *flow, const struct error *cause)
+{
+    struct sync_memory *memory = flow->memory;
+    const char *drift = object_spec_string(flow->object, "drift");
+    bool heals = drift == NULL || strcmp(drift, "Heal") == 0;
+    if (!flow->drifted || !memory->applied || memory->digest == NULL || !heals ||
+        cause->code == ERROR_CANCELED ||
+        memory->applied_generation != object_generation(flow->object))
+        return;
+    const char *reason = flow->reason;
+    cleanup_error struct error err = {0};
+    oci_manifest_release(&flow->manifest);
+    memcpy(flow->source.digest.text, memory->digest, strlen(memory->digest) + 1);
+    if (sync_load(flow, &err) < 0 || sync_apply(flow, &err) < 0)
+        log_warn("drift could not be healed", "kind", "Sync", "name", memory->key, "error",
+                 error_message(&err));
+    flow->reason = reason;
+}
+
+static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, struct error *err)
+{
+    stages_begin(&flow->stages, "resolve");
+    if (object_problem(flow->object) == OBJECT_INVALID) {
+        flow->reason = "InvalidSpec";
+        return error_set(err, ERROR_INVALID, "%s", object_problem_message(flow->object));
+    }
+    if (sync_source_resolve(flow, err) < 0 || sync_verify(flow, err) < 0) {
+        heal_what_runs(flow, err);
+        return -1;
+    }
+    if (is_settled(flow)) {
+        *ret_outcome = SYNC_UNCHANGED;
+        return 0;
+    }
+    return make_it_so(flow, ret_outcome, err);
+}
+
+// The flow is the only writer of this status, so a conflict means that somebody changed the
+// metadata meanwhile.
+static int write_status(struct sync_flow *flow, struct error *err)
+{
+    for (int i = 0; i < STATUS_ATTEMPTS; i++) {
+        cleanup_json json_t *fresh = NULL;
+        if (store_get(flow->role->store, "Sync", object_namespace(flow->object),
+                      object_name(flow->object), &fresh, err) < 0)
+            return -1;
+        if (strcmp(object_uid(fresh), object_uid(flow->object)) != 0)
+            return error_set(err, ERROR_NOT_FOUND, "the Sync was replaced meanwhile");
+        if (store_put_status(flow->role->store, fresh, flow->status, NULL, err) == 0)
+            return 0;
+        if (err->code != ERROR_CONFLICT)
+            return -1;
+    }
+    return error_wrap(err, "status after %d tries", STATUS_ATTEMPTS);
+}
+
+// When to look again: the sweep, or when time alone changes the verdict.
+static int64_t next_look_ms(const struct sync_flow *flow)
+{
+    int64_t again_ms = jitter(interval_of(flow), 10);
+    if (flow->memory->judge_again_ms > 0) {
+        int64_t until_ms = flow->memory->judge_again_ms - clock_wall_ms(flow->role->clock) + 1000;
+        if (until_ms > 0 && until_ms < again_ms)
+            again_ms = until_ms;
+    }
+    return again_ms;
+}
+
+static void reconcile(struct sync_flow *flow, struct queue_outcome *ret_outcome)
+{
+    cleanup_error struct error err = {0};
+    cleanup_error struct error status_error = {0};
+    cleanup_json json_t *before = json_deep_copy(flow->status);
+    enum sync_outcome outcome = SYNC_FAILED;
+    int result = run_flow(flow, &outcome, &err);
+    if (result < 0)
+        outcome = SYNC_FAILED;
+    ret_outcome->again_ms = next_look_ms(flow);
+    if (err.code == ERROR_CANCELED)
+        return;
+    stages_begin(&flow->stages, "status");
+    bool news = sync_conclude(flow, outcome, &err);
+    jval_set_string(flow->status, "lastHandledReconcileAt",
+                    object_annotation(flow->object, ANNOTATION_REQUESTED_AT));
+    int written = json_equal(before, flow->status) ? 0 : write_status(flow, &status_error);
+    stages_begin(&flow->stages, NULL);
+    sync_tell(flow, outcome, &err, news);
+    series_note(flow->role->series, flow->object, flow->status, stages_seconds(&flow->stages),
+                result == 0);
+    if (written < 0)
+        log_error("status was not written", "kind", "Sync", "name", flow->memory->key, "error",
+                  error_message(&status_error));
+    bool retry = result < 0 && (error_is_transient(&err) || err.code == ERROR_DENIED ||
+                                err.code == ERROR_NOT_FOUND || err.code == ERROR_INTERNAL);
+    if (written < 0 || retry) {
+        ret_outcome->failed = true;
+        ret_outcome->again_ms = err.retry_after_ms;
+    }
+}
+
+// Deleted: what it applied goes with it (spec.prune), then the finalizer.
+static void finalize(struct sync_flow *flow, struct queue_outcome *ret_outcome)
+{
+    cleanup_error struct error err = {0};
+    cleanup_json json_t *patch = json_object();
+    json_object_set_new(patch, "finalizers", json_array());
+    if (sync_remove(flow, &err) == 0 &&
+        store_patch_metadata(flow->role->store, flow->object, patch, NULL, &err) == 0) {
+        log_info("sync removed", "kind", "Sync", "name", flow->memory->key);
+        return;
+    }
+    log_warn("sync could not be removed", "kind", "Sync", "name", flow->memory->key, "error",
+             error_message(&err));
+    store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "RemoveFailed",
+                error_message(&err));
+    ret_outcome->failed = true;
+}
+
+static void release_flow(struct sync_flow *flow)
+{
+    sync_source_release(&flow->source);
+    oci_repository_close(flow->repository);
+    registry_access_release(&flow->access);
+    oci_manifest_release(&flow->manifest);
+    governance_release(&flow->governance);
+    trust_verdict_release(&flow->verdict);
+    vec_free(&flow->files);
+    oci_share_release(&flow->share);
+    vec_free(&flow->results);
+    json_decref(flow->status);
+    clients_give(flow->role->clients, flow->client);
+}
+
+void sync_reconcile(struct sync_work *work, struct cancel *cancel,
+                    struct queue_outcome *ret_outcome)
+{
+    const struct role *role = work->role;
+    cleanup_json json_t *object = NULL;
+    cleanup_error struct error err = {0};
+    if (store_get(role->store, "Sync", object_namespace(work->object), object_name(work->object),
+                  &object, &err) < 0) {
+        ret_outcome->failed = err.code != ERROR_NOT_FOUND;
+        return;
+    }
+    if (object_is_suspended(object) && !object_is_deleting(object))
+        return;
+    const json_t *status = object_status(object, "");
+    struct sync_flow flow = {
+        .role = role,
+        .object = object,
+        .status = json_is_object(status) ? json_deep_copy(status) : json_object(),
+        .memory = work->memory,
+        .request_id = work->request_id,
+        .drifted = work->drifted,
+        .cancel = cancel,
+        .client = clients_take(role->clients),
+        .deadline_mono_ms = clock_mono_ms(clock_system()) +
+                            object_spec_duration_ms(object, "timeout", default_timeout_ms),
+        .files = OCI_FILES,
+        .results = TARGET_RESULTS,
+    };
+    if (object_is_deleting(object))
+        finalize(&flow, ret_outcome);
+    else
+        reconcile(&flow, ret_outcome);
+    release_flow(&flow);
+}

@@ -1,0 +1,194 @@
+// What a Sync follows: a Bundle's digest, a tag, the highest version in a range, or a pin. Resolved
+// once; from then on only the digest counts.
+#include "controller/sync_internal.h"
+
+#include "api/identity.h"
+#include "api/object.h"
+#include "api/store.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/semver.h"
+#include "oci/reference.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void sync_source_release(struct sync_source *source)
+{
+    free(source->reference);
+    free(source->identity);
+    free(source->channel);
+    free(source->version);
+    free(source->revision);
+    *source = (struct sync_source){0};
+}
+
+static void set_digest(struct sync_source *source, const char *digest)
+{
+    if (digest_is_valid(digest))
+        memcpy(source->digest.text, digest, strlen(digest) + 1);
+}
+
+static bool exports_to(const json_t *bundle, const char *namespace)
+{
+    if (strcmp(object_namespace(bundle), namespace) == 0)
+        return true;
+    size_t index;
+    json_t *name;
+    json_array_foreach (object_spec(bundle, "exportTo"), index, name) {
+        if (strcmp(json_string_value(name), namespace) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int take_bundle(struct sync_flow *flow, const json_t *bundle, struct error *err)
+{
+    struct sync_source *source = &flow->source;
+    const char *repository = object_spec_string(bundle, "artifact.repository");
+    const char *digest = object_status_string(bundle, "artifact.digest");
+    cleanup_free char *name = object_text(bundle);
+    if (!exports_to(bundle, object_namespace(flow->object))) {
+        flow->reason = "NotExported";
+        return error_set(
+            err, ERROR_DENIED,
+            "%s does not list namespace %s in spec.exportTo, so this Sync may not follow it", name,
+            object_namespace(flow->object));
+    }
+    flow->reason = "BundleNotReady";
+    if (repository == NULL || digest == NULL || !digest_is_valid(digest))
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "%s has released no artifact yet; sealift get bundle %s -n %s says why",
+                         name, object_name(bundle), object_namespace(bundle));
+    const json_t *tags = object_spec(bundle, "artifact.tags");
+    const char *identity = object_spec_string(bundle, "artifact.identity");
+    source->reference = xstrdup(repository);
+    source->channel = xstrdup_or_null(json_string_value(json_array_get(tags, 0)));
+    set_digest(source, digest);
+    return identity_oci(identity != NULL ? identity : repository, &source->identity, err);
+}
+
+static int follow_bundle(struct sync_flow *flow, const char *name, struct error *err)
+{
+    const char *namespace = object_spec_string(flow->object, "bundleRef.namespace");
+    cleanup_json json_t *bundle = NULL;
+    flow->reason = "BundleNotFound";
+    if (store_get(flow->role->store, "Bundle",
+                  namespace != NULL ? namespace : object_namespace(flow->object), name, &bundle,
+                  err) < 0)
+        return error_wrap(err, "spec.bundleRef");
+    return take_bundle(flow, bundle, err);
+}
+
+int sync_source_open(struct sync_flow *flow, struct error *err)
+{
+    if (flow->repository != NULL)
+        return 0;
+    const json_t *artifact = object_spec(flow->object, "artifact");
+    const struct registry_wish wish = {
+        .namespace = object_namespace(flow->object),
+        .secret = jval_string(artifact, "secretRef.name"),
+        .cert_secret = jval_string(artifact, "certSecretRef.name"),
+        .insecure = jval_bool(artifact, "insecure", false),
+        .client = flow->client,
+        .cancel = flow->cancel,
+        .deadline_mono_ms = flow->deadline_mono_ms,
+    };
+    flow->reason = "SecretNotUsable";
+    if (registry_access_init(&flow->access, flow->role, &wish, err) < 0)
+        return -1;
+    flow->reason = "PullFailed";
+    return registry_access_open(&flow->access, flow->source.reference, &flow->repository, err);
+}
+
+static int resolve_tag(struct sync_flow *flow, const char *tag, struct error *err)
+{
+    cleanup_oci_descriptor struct oci_descriptor descriptor = {0};
+    flow->reason = "PullFailed";
+    if (oci_resolve(flow->repository, tag, &descriptor, err) < 0)
+        return -1;
+    flow->source.digest = descriptor.digest;
+    return 0;
+}
+
+// The highest tag in the range; registries write the '+' of a version as '_'.
+static int pick_version(struct sync_flow *flow, const char *text, char **ret_tag, struct error *err)
+{
+    cleanup_semver_range struct semver_range *range = NULL;
+    cleanup_vec struct vec tags = VEC_OF(char *, vec_release_string);
+    flow->reason = "PullFailed";
+    if (semver_range_parse(text, &range, err) < 0 ||
+        oci_list_tags(flow->repository, &tags, err) < 0)
+        return -1;
+    cleanup_semver struct semver best = {0};
+    const char *chosen = NULL;
+    vec_foreach (char *, tag, &tags) {
+        cleanup_free char *plain = xstrdup(*tag);
+        char *underscore = strchr(plain, '_');
+        if (underscore != NULL)
+            *underscore = '+';
+        struct semver version = {0};
+        if (semver_parse(plain, &version, NULL) < 0)
+            continue;
+        if (semver_range_allows(range, &version) &&
+            (chosen == NULL || semver_compare(&version, &best) > 0)) {
+            semver_release(&best);
+            best = version;
+            chosen = *tag;
+            continue;
+        }
+        semver_release(&version);
+    }
+    flow->reason = "VersionNotFound";
+    if (chosen == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "%s has no tag in the range %s",
+                         flow->source.identity, text);
+    flow->source.version = semver_format(&best);
+    *ret_tag = xstrdup(chosen);
+    return 0;
+}
+
+static int follow_repository(struct sync_flow *flow, struct error *err)
+{
+    struct sync_source *source = &flow->source;
+    const json_t *artifact = object_spec(flow->object, "artifact");
+    const char *tag = jval_string(artifact, "tag");
+    const char *digest = jval_string(artifact, "digest");
+    const char *range = jval_string(artifact, "semver");
+    const char *channel = jval_string(artifact, "channel");
+    flow->reason = "PullFailed";
+    source->reference = xstrdup(jval_string_or(artifact, "repository", ""));
+    if (identity_oci(source->reference, &source->identity, err) < 0 ||
+        sync_source_open(flow, err) < 0)
+        return -1;
+    if (digest != NULL) {
+        set_digest(source, digest);
+        source->channel = xstrdup_or_null(channel);
+        return 0;
+    }
+    if (tag != NULL) {
+        // A git- tag names one commit: it is a pin, and no channel.
+        bool pin = strncmp(tag, "git-", 4) == 0;
+        source->channel = xstrdup_or_null(channel != NULL ? channel : pin ? NULL : tag);
+        return resolve_tag(flow, tag, err);
+    }
+    cleanup_free char *chosen = NULL;
+    if (pick_version(flow, range != NULL ? range : "*", &chosen, err) < 0)
+        return -1;
+    source->per_sync_floor = true;
+    source->channel = xstrdup(channel != NULL ? channel : chosen);
+    return resolve_tag(flow, chosen, err);
+}
+
+int sync_source_resolve(struct sync_flow *flow, struct error *err)
+{
+    const char *bundle = object_spec_string(flow->object, "bundleRef.name");
+    if ((bundle != NULL ? follow_bundle(flow, bundle, err) : follow_repository(flow, err)) < 0)
+        return -1;
+    flow->source.revision = xasprintf("%s@%s",
+                                      flow->source.version != NULL   ? flow->source.version
+                                      : flow->source.channel != NULL ? flow->source.channel
+                                                                     : "pinned",
+                                      flow->source.digest.text);
+    return 0;
+}

@@ -1,0 +1,187 @@
+// What a Sync's status, events and log say about a flow.
+#include "controller/sync_internal.h"
+
+#include "api/condition.h"
+#include "api/object.h"
+#include "api/store.h"
+#include "base/jval.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HISTORY_MAX = 10, NAMED_MAX = 3 };
+
+static json_t *verified_by(const struct sync_flow *flow)
+{
+    json_t *names = json_array();
+    vec_foreach (char *, name, &flow->verdict.verified_by)
+        json_array_append_new(names, json_string(*name));
+    return names;
+}
+
+static void add_history(struct sync_flow *flow)
+{
+    json_t *history = json_object_get(flow->status, "history");
+    const char *digest = flow->source.digest.text;
+    if (strcmp(jval_string_or(json_array_get(history, 0), "digest", ""), digest) == 0)
+        return;
+    char now[TIME_TEXT_SIZE];
+    time_format(clock_wall_ms(flow->role->clock), now);
+    json_t *entry = json_object();
+    jval_set_string(entry, "digest", digest);
+    jval_set_string(entry, "revision", jval_string(flow->status, "artifact.revision"));
+    jval_set_int(entry, "sequence", jval_int(flow->status, "artifact.sequence", 0));
+    jval_set_string(entry, "appliedAt", now);
+    jval_set_string(entry, "requestId", flow->request_id);
+    if (!json_is_array(history)) {
+        history = json_array();
+        json_object_set_new(flow->status, "history", history);
+    }
+    json_array_insert_new(history, 0, entry);
+    while (json_array_size(history) > HISTORY_MAX)
+        json_array_remove(history, json_array_size(history) - 1);
+}
+
+static void note_artifact(struct sync_flow *flow)
+{
+    const char *revision = flow->manifest.media_type != NULL
+                               ? oci_manifest_annotation(&flow->manifest, OCI_ANNOTATION_REVISION)
+                               : NULL;
+    bool same =
+        strcmp(jval_string_or(flow->status, "artifact.digest", ""), flow->source.digest.text) == 0;
+    jval_set_string(flow->status, "artifact.digest", flow->source.digest.text);
+    if (revision != NULL || !same)
+        jval_set_string(flow->status, "artifact.revision",
+                        revision != NULL ? revision : flow->source.revision);
+    jval_set_string(flow->status, "artifact.channel", flow->source.channel);
+    if (flow->verdict.met) {
+        jval_set_int(flow->status, "artifact.sequence", flow->verdict.sequence);
+        jval_set(flow->status, "artifact.verifiedBy", verified_by(flow));
+    }
+    if (flow->governance.unverified)
+        jval_remove(flow->status, "artifact.verifiedBy");
+    add_history(flow);
+}
+
+static char *message_of(const struct sync_flow *flow)
+{
+    const char *revision = jval_string_or(flow->status, "artifact.revision", flow->source.revision);
+    if (flow->held)
+        return xasprintf(
+            "applied %s, but what it no longer has is more than half of what is there, so nothing "
+            "was "
+            "pruned; if that is right: sealift reconcile sync %s -n %s --confirm-prune %s",
+            revision, object_name(flow->object), object_namespace(flow->object),
+            flow->source.digest.text);
+    if (flow->stale)
+        return xasprintf(
+            "%s runs, but is older than its policy allows; let its packager renew the statement",
+            revision);
+    return xasprintf("applied %s%s", revision,
+                     flow->governance.unverified
+                         ? " without verification: no policy governs and no key is named"
+                         : "");
+}
+
+static bool conclude_failure(struct sync_flow *flow, struct condition_change *change,
+                             const struct error *err)
+{
+    bool is_final =
+        err->code == ERROR_INVALID || err->code == ERROR_UNVERIFIED || err->code == ERROR_LIMIT;
+    change->reason = flow->reason;
+    change->message = error_message(err);
+    return is_final ? condition_stalled(flow->status, change)
+                    : condition_retrying(flow->status, change);
+}
+
+bool sync_conclude(struct sync_flow *flow, enum sync_outcome outcome, const struct error *err)
+{
+    struct condition_change change = {
+        .generation = object_generation(flow->object),
+        .now_ms = clock_wall_ms(flow->role->clock),
+    };
+    if (outcome == SYNC_FAILED)
+        return conclude_failure(flow, &change, err);
+    if (outcome == SYNC_APPLIED)
+        note_artifact(flow);
+    cleanup_free char *message =
+        outcome == SYNC_DRIFTED
+            ? xasprintf(
+                  "%lld objects are not as applied; spec.drift is Report, so they are left alone",
+                  (long long)jval_int(flow->status, "inventory.drifted", 0))
+            : message_of(flow);
+    change.message = message;
+    change.reason = flow->held                ? "PruneHeld"
+                    : flow->stale             ? "Stale"
+                    : outcome == SYNC_DRIFTED ? "Drifted"
+                                              : "Applied";
+    if (flow->held || flow->stale)
+        return condition_stalled(flow->status, &change);
+    return condition_ready(flow->status, &change);
+}
+
+// "shop/Deployment.apps/web.yaml, … and 12 more"; owned.
+static char *name_changes(const struct sync_flow *flow, size_t *ret_count)
+{
+    struct strbuf text;
+    strbuf_init(&text, 1024);
+    *ret_count = 0;
+    vec_foreach (struct target_result, result, &flow->results) {
+        if (result->action == TARGET_UNCHANGED || result->action == TARGET_KEEP)
+            continue;
+        if (*ret_count < NAMED_MAX)
+            strbuf_addf(&text, "%s%s", *ret_count > 0 ? ", " : "", result->path);
+        ++*ret_count;
+    }
+    if (*ret_count > NAMED_MAX)
+        strbuf_addf(&text, " and %zu more", *ret_count - NAMED_MAX);
+    return strbuf_steal(&text);
+}
+
+static void tell_success(struct sync_flow *flow, enum sync_outcome outcome, bool news,
+                         const char *stages)
+{
+    size_t changed = 0;
+    cleanup_free char *changes = name_changes(flow, &changed);
+    const char *message = condition_message(flow->status, "Ready");
+    const char *reason = outcome == SYNC_DRIFTED          ? "Drifted"
+                         : flow->drifted && flow->applied ? "DriftHealed"
+                                                          : condition_reason(flow->status, "Ready");
+    cleanup_free char *note = outcome == SYNC_DRIFTED || flow->drifted
+                                  ? xasprintf("%zu objects were changed: %s", changed, changes)
+                                  : xstrdup(message);
+    bool quiet = !flow->applied && !news;
+    if (!quiet)
+        log_info(flow->drifted && flow->applied ? "drift healed"
+                 : outcome == SYNC_DRIFTED      ? "drift found"
+                                                : "sync applied",
+                 "kind", "Sync", "namespace", object_namespace(flow->object), "name",
+                 object_name(flow->object), "revision",
+                 jval_string(flow->status, "artifact.revision"), "digest",
+                 jval_string(flow->status, "artifact.digest"), "reconcile_id", flow->request_id,
+                 "objects", changes, "stages_ms", stages);
+    if (quiet)
+        return;
+    bool warns = outcome == SYNC_DRIFTED || flow->held || flow->stale;
+    store_event(flow->role->store, flow->object, warns ? STORE_EVENT_WARNING : STORE_EVENT_NORMAL,
+                reason, note);
+}
+
+void sync_tell(struct sync_flow *flow, enum sync_outcome outcome, const struct error *err,
+               bool news)
+{
+    cleanup_free char *stages = stages_text(&flow->stages);
+    if (outcome != SYNC_FAILED) {
+        tell_success(flow, outcome, news, stages);
+        return;
+    }
+    log_warn("sync failed", "kind", "Sync", "namespace", object_namespace(flow->object), "name",
+             object_name(flow->object), "reason", flow->reason, "digest", flow->source.digest.text,
+             "error", error_message(err), "code", error_code_name(err->code), "reconcile_id",
+             flow->request_id, "stages_ms", stages);
+    if (news)
+        store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, flow->reason,
+                    error_message(err));
+}
