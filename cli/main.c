@@ -1,7 +1,17 @@
-#include <stdio.h>
+#include "base/memory.h"
+#include "cli/command.h"
 
-int main(void)
+#include <jansson.h>
+
+#include <signal.h>
+
+int main(int argc, char **argv)
 {
-    puts("sealift " SEALIFT_VERSION);
-    return 0;
+    // A peer that goes away is an error of one write, not the end of the process.
+    signal(SIGPIPE, SIG_IGN);
+    // Before threads start: jansson would seed its hash tables racily on first use. 0 takes it from
+    // the system.
+    json_object_seed(0);
+    memory_settle();
+    return cli_main(argc, argv);
 }

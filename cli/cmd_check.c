@@ -1,0 +1,186 @@
+// check: everything that can be told about a configuration without a server: files that do not
+// parse, specs that break a rule, references that lead nowhere, Syncs that nothing governs.
+#include "api/store_files.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/tell.h"
+#include "cli/workspace.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct checking {
+    const struct cli *cli;
+    struct store *store;
+    size_t problems;
+    size_t objects;
+};
+
+static void problem(struct checking *checking, const char *text)
+{
+    checking->problems++;
+    printf("%s\n", text);
+}
+
+static void check_secret(struct checking *checking, const json_t *object, const char *where,
+                         const char *name, const char *const *keys)
+{
+    cleanup_secret_data struct secret_data *secret = NULL;
+    cleanup_free char *who = object_text(object);
+    if (name == NULL)
+        return;
+    const char *namespace =
+        *object_namespace(object) != '\0'
+            ? object_namespace(object)
+            : cli_string_or(checking->cli, "system-namespace", "sealift-system");
+    if (store_secret(checking->store, namespace, name, &secret, NULL) < 0) {
+        cleanup_free char *text =
+            xasprintf("%s: %s: there is no Secret %s/%s; sealift create secret %s -n %s …", who,
+                      where, namespace, name, name, namespace);
+        problem(checking, text);
+        return;
+    }
+    for (; *keys != NULL; keys++) {
+        if (secret_data_get(secret, *keys, NULL) != NULL)
+            continue;
+        cleanup_free char *text =
+            xasprintf("%s: %s: Secret %s/%s has no key %s", who, where, namespace, name, *keys);
+        problem(checking, text);
+    }
+}
+
+static void check_keys(struct checking *checking, const json_t *object, const char *where,
+                       const json_t *keys)
+{
+    static const char *const wanted[] = {"cosign.pub", NULL};
+    size_t index;
+    json_t *key;
+    json_array_foreach (keys, index, key)
+        check_secret(checking, object, where, jval_string(key, "secretRef.name"), wanted);
+}
+
+static void check_bundle(struct checking *checking, const json_t *object)
+{
+    static const char *const signing[] = {"cosign.key", NULL};
+    static const char *const any[] = {NULL};
+    check_secret(checking, object, "spec.sign", object_spec_string(object, "sign.secretRef.name"),
+                 signing);
+    check_secret(checking, object, "spec.source.git",
+                 object_spec_string(object, "source.git.secretRef.name"), any);
+    check_secret(checking, object, "spec.artifact",
+                 object_spec_string(object, "artifact.secretRef.name"), any);
+}
+
+static void check_sync(struct checking *checking, const json_t *object)
+{
+    const char *bundle = object_spec_string(object, "bundleRef.name");
+    const char *namespace = object_spec_string(object, "bundleRef.namespace");
+    cleanup_json json_t *found = NULL;
+    cleanup_json json_t *policies = NULL;
+    cleanup_free char *who = object_text(object);
+    check_keys(checking, object, "spec.verify.keys",
+               jval_array(object_spec(object, "verify"), "keys"));
+    if (namespace == NULL)
+    namespace = object_namespace(object);
+    if (bundle != NULL &&
+        store_get(checking->store, "Bundle", namespace, bundle, &found, NULL) < 0) {
+        cleanup_free char *text =
+            xasprintf("%s: spec.bundleRef: there is no Bundle %s/%s", who, namespace, bundle);
+        problem(checking, text);
+    }
+    bool has_keys = json_array_size(jval_array(object_spec(object, "verify"), "keys")) > 0;
+    if (!has_keys && store_list(checking->store, "TrustPolicy", NULL, &policies, NULL) == 0 &&
+        json_array_size(policies) == 0) {
+        cleanup_free char *text = xasprintf(
+            "%s: no TrustPolicy exists and spec.verify names no key: it will be refused", who);
+        problem(checking, text);
+    }
+}
+
+static void check_hook(struct checking *checking, const json_t *object)
+{
+    static const char *const token[] = {"token", NULL};
+    size_t index;
+    json_t *resource;
+    check_secret(checking, object, "spec.secretRef", object_spec_string(object, "secretRef.name"),
+                 token);
+    json_array_foreach (object_spec(object, "resources"), index, resource) {
+        cleanup_json json_t *found = NULL;
+        const char *kind = jval_string_or(resource, "kind", "");
+        const char *name = jval_string_or(resource, "name", "");
+        if (store_get(checking->store, kind, object_namespace(object), name, &found, NULL) == 0)
+            continue;
+        cleanup_free char *text = xasprintf("Hook %s/%s: spec.resources[%zu]: there is no %s %s/%s",
+                                            object_namespace(object), object_name(object), index,
+                                            kind, object_namespace(object), name);
+        problem(checking, text);
+    }
+}
+
+static void check_policy(struct checking *checking, const json_t *object)
+{
+    size_t index;
+    json_t *entry;
+    json_array_foreach (object_spec(object, "require"), index, entry)
+        check_keys(checking, object, "spec.require[].keys", jval_array(entry, "keys"));
+}
+
+static int check_kind(struct checking *checking, const char *kind,
+                      void (*check)(struct checking *checking, const json_t *object),
+                      struct error *err)
+{
+    cleanup_json json_t *all = NULL;
+    size_t index;
+    json_t *object;
+    if (store_list(checking->store, kind, NULL, &all, err) < 0)
+        return -1;
+    json_array_foreach (all, index, object) {
+        checking->objects++;
+        if (object_problem(object) != OBJECT_FINE)
+            problem(checking, object_problem_message(object));
+        else
+            check(checking, object);
+    }
+    return 0;
+}
+
+static int run(struct cli *cli, struct error *err)
+{
+    cleanup_store struct store *store = NULL;
+    if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
+        return -1;
+    struct checking checking = {.cli = cli, .store = store};
+    cleanup_json json_t *files = store_files_problems(store);
+    size_t index;
+    json_t *text;
+    json_array_foreach (files, index, text)
+        problem(&checking, json_string_value(text));
+    if (check_kind(&checking, "Bundle", check_bundle, err) < 0 ||
+        check_kind(&checking, "Sync", check_sync, err) < 0 ||
+        check_kind(&checking, "Hook", check_hook, err) < 0 ||
+        check_kind(&checking, "TrustPolicy", check_policy, err) < 0)
+        return -1;
+    if (checking.problems > 0)
+        return error_set(err, ERROR_INVALID, "%zu problems in %zu objects", checking.problems,
+                         checking.objects);
+    tell_done(cli, "%zu objects, no problem", checking.objects);
+    return 0;
+}
+
+static const struct option_spec options[] = {
+    {"system-namespace", 0, OPTION_STRING, "NAME",
+     "where TrustPolicies find Secrets (default: sealift-system)", NULL},
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
+
+const struct command command_check = {
+    .name = "check",
+    .arguments = "",
+    .summary = "Check a configuration before it is served",
+    .help = "Files that do not parse, specs that break a rule, Secrets and objects that are "
+            "missing. Exit status 1 when\n"
+            "anything is found.\n\n  sealift check --config ./config --state /tmp/state\n",
+    .options = options,
+    .run = run,
+};

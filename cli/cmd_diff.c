@@ -1,0 +1,92 @@
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/registry.h"
+#include "cli/textdiff.h"
+#include "oci/artifact.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { DIFF_SAME = 0, DIFF_DIFFERENT = 1, DIFF_FAILED = 2, MAX_DIFF_BYTES = 64 << 20 };
+
+static const struct textdiff_side absent = {.name = NULL, .data = "", .size = 0};
+
+static struct textdiff_side side_of(const struct oci_file *file)
+{
+    return (struct textdiff_side){.name = file->path, .data = file->data, .size = file->size};
+}
+
+// Walks two sorted lists side by side.
+static int compare(const struct vec *before, const struct vec *after, struct strbuf *out,
+                   struct error *err)
+{
+    size_t left = 0;
+    size_t right = 0;
+    while (left < before->len || right < after->len) {
+        const struct oci_file *a = left < before->len ? vec_at(before, left) : NULL;
+        const struct oci_file *b = right < after->len ? vec_at(after, right) : NULL;
+        int order = a == NULL ? 1 : b == NULL ? -1 : strcmp(a->path, b->path);
+        struct textdiff_side from = order <= 0 ? side_of(a) : absent;
+        struct textdiff_side to = order >= 0 ? side_of(b) : absent;
+        if (textdiff(&from, &to, out, err) < 0)
+            return -1;
+        left += order <= 0;
+        right += order >= 0;
+    }
+    return 0;
+}
+
+static void print_diff(const struct cli *cli, const char *text)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        bool header = strncmp(text, "---", 3) == 0 || strncmp(text, "+++", 3) == 0 || *text == 'd';
+        const char *color = !cli->color || header ? NULL
+                            : *text == '+'        ? "\033[32m"
+                            : *text == '-'        ? "\033[31m"
+                            : *text == '@'        ? "\033[36m"
+                                                  : NULL;
+        printf("%s%.*s%s\n", color != NULL ? color : "", (int)length, text,
+               color != NULL ? "\033[0m" : "");
+        text += length + (text[length] == '\n');
+    }
+}
+
+static int run(struct cli *cli, struct error *err)
+{
+    cleanup_vec struct vec before = OCI_FILES;
+    cleanup_vec struct vec after = OCI_FILES;
+    cleanup_strbuf struct strbuf out;
+    strbuf_init(&out, MAX_DIFF_BYTES);
+    if (files_load(cli, cli_argument(cli, 0), &before, err) < 0 ||
+        files_load(cli, cli_argument(cli, 1), &after, err) < 0 ||
+        compare(&before, &after, &out, err) < 0)
+        return DIFF_FAILED;
+    print_diff(cli, out.data);
+    return out.len > 0 ? DIFF_DIFFERENT : DIFF_SAME;
+}
+
+static const struct option_spec options[] = {
+    {"path", 0, OPTION_STRING, "PATH", "of a folder: render only this path of it", NULL},
+    {"type", 0, OPTION_STRING, "TYPE", "of a folder: how to render it", "Auto|Plain"},
+    {"allow-secrets", 0, OPTION_FLAG, NULL, "of a folder: render Secrets with data, too", NULL},
+    REGISTRY_OPTIONS,
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
+
+const struct command command_diff = {
+    .name = "diff",
+    .arguments = "BEFORE AFTER",
+    .summary = "Compare two sets of objects: folders, artifacts, targets",
+    .help = "Each side is a folder (rendered as the packager would), an artifact (oci://…, "
+            "oci-layout://…),\n"
+            "bundle/NAME (what it released last) or sync/NAME (what stands in its directory now).\n"
+            "Exit status: 0 the same, 1 different, 2 failed.\n\n"
+            "  sealift diff sync/shop ./apps/shop/prod\n"
+            "  sealift diff bundle/shop sync/shop\n",
+    .options = options,
+    .min_arguments = 2,
+    .max_arguments = 2,
+    .run = run,
+};

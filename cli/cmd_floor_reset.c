@@ -1,0 +1,51 @@
+#include "base/jval.h"
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/tell.h"
+#include "cli/workspace.h"
+#include "controller/floor.h"
+
+#include <string.h>
+
+static int run(struct cli *cli, struct error *err)
+{
+    cleanup_store struct store *store = NULL;
+    cleanup_json json_t *names = NULL;
+    size_t index, found = 0;
+    json_t *name;
+    if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0 ||
+        store_record_list(store, "floors", &names, err) < 0)
+        return -1;
+    json_array_foreach (names, index, name) {
+        cleanup_json json_t *record = NULL;
+        cleanup_free char *path = xasprintf("floors/%s", json_string_value(name));
+        if (store_record_get(store, path, &record, NULL, NULL) < 0 ||
+            strcmp(jval_string_or(record, "namespace", ""), workspace_namespace(cli)) != 0 ||
+            strcmp(jval_string_or(record, "repository", ""), cli_argument(cli, 0)) != 0 ||
+            strcmp(jval_string_or(record, "channel", ""), cli_argument(cli, 1)) != 0)
+            continue;
+        if (store_record_delete(store, path, err) < 0)
+            return -1;
+        found++;
+    }
+    if (found == 0)
+        return error_set(err, ERROR_NOT_FOUND, "namespace %s has no floor for %s:%s",
+                         workspace_namespace(cli), cli_argument(cli, 0), cli_argument(cli, 1));
+    tell_warning(
+        cli, "the floor of %s:%s is gone: the next artifact that verifies is adopted, however old",
+        cli_argument(cli, 0), cli_argument(cli, 1));
+    return 0;
+}
+
+const struct command command_floor_reset = {
+    .name = "floor reset",
+    .arguments = "REPOSITORY CHANNEL",
+    .summary = "Forget the highest sequence that was adopted",
+    .help = "The way out when a clock was wrong: the floor of a repository and channel, in the "
+            "namespace of the\n"
+            "Syncs, is forgotten, and the next artifact that its policies accept is adopted.\n\n"
+            "  sealift floor reset registry.example.com/acme/shop prod -n shop\n",
+    .min_arguments = 2,
+    .max_arguments = 2,
+    .run = run,
+};

@@ -1,0 +1,85 @@
+#include "base/jval.h"
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/workspace.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const ours[] = {"Bundle", "Sync", "Hook", "TrustPolicy"};
+
+static int list_into(struct store *store, const char *kind, const char *namespace, json_t *all,
+                     struct error *err)
+{
+    cleanup_json json_t *some = NULL;
+    if (store_list(store, kind, namespace, &some, err) < 0)
+        return -1;
+    json_array_extend(all, some);
+    return 0;
+}
+
+// `get hook NAME --show-path`: the path is the secret of senders that do not sign, so it is printed
+// only when asked for.
+static int show_path(const json_t *hook, struct error *err)
+{
+    const char *path = jval_string(hook, "status.path");
+    if (path == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "Hook %s/%s has no path yet: %s",
+                         object_namespace(hook), object_name(hook),
+                         "is `sealift serve` with the role receiver running on this state?");
+    puts(path);
+    return 0;
+}
+
+static int run(struct cli *cli, struct error *err)
+{
+    cleanup_store struct store *store = NULL;
+    if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
+        return -1;
+    const struct kind *kind = NULL;
+    const char *name = NULL;
+    bool all_kinds = cli_argument(cli, 0) == NULL || strcmp(cli_argument(cli, 0), "all") == 0;
+    if (!all_kinds && workspace_parse(cli, 0, &kind, &name, err) < 0)
+        return -1;
+    cleanup_json json_t *objects = json_array();
+    if (name != NULL) {
+        json_t *object = NULL;
+        if (workspace_find(cli, store, 0, &object, err) < 0)
+            return -1;
+        json_array_append_new(objects, object);
+        if (cli_flag(cli, "show-path"))
+            return show_path(object, err);
+        return print_objects(cli, objects, true, err);
+    }
+    const char *namespace = cli_string(cli, "namespace");
+    for (size_t i = 0; all_kinds && i < ARRAY_LENGTH(ours); i++) {
+        if (list_into(store, ours[i], namespace, objects, err) < 0)
+            return -1;
+    }
+    if (!all_kinds &&
+        list_into(store, kind->name, kind->namespaced ? namespace : NULL, objects, err) < 0)
+        return -1;
+    return print_objects(cli, objects, false, err);
+}
+
+static const struct option_spec options[] = {
+    OUTPUT_OPTION,
+    {"show-path", 0, OPTION_FLAG, NULL, "print only the path of a Hook", NULL},
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
+
+const struct command command_get = {
+    .name = "get",
+    .arguments = "[KIND [NAME]]",
+    .summary = "List objects, or show one",
+    .help = "Lists objects of all namespaces (or of --namespace) with their Ready condition and "
+            "revision.\n"
+            "\"all\", or nothing, lists Bundles, Syncs, Hooks and TrustPolicies.\n\n"
+            "  sealift get syncs\n  sealift get sync shop -o yaml\n  sealift get hook github "
+            "--show-path\n",
+    .options = options,
+    .max_arguments = 2,
+    .completes = "object",
+    .run = run,
+};

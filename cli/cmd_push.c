@@ -1,0 +1,152 @@
+#include "api/identity.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/print.h"
+#include "cli/registry.h"
+#include "cli/signer.h"
+#include "cli/tell.h"
+#include "oci/artifact.h"
+#include "oci/sign/attach.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// "main@sha1:<commit>" names ref and commit for the provenance.
+static void split_revision(const char *revision, char **ret_ref, const char **ret_commit)
+{
+    const char *at = revision != NULL ? strstr(revision, "@sha1:") : NULL;
+    *ret_ref = at != NULL ? xasprintf("refs/heads/%.*s", (int)(at - revision), revision) : NULL;
+    *ret_commit = at != NULL ? at + strlen("@sha1:") : NULL;
+}
+
+static int build(const struct cli *cli, struct oci_artifact *ret_artifact, struct error *err)
+{
+    cleanup_vec struct vec files = OCI_FILES;
+    int64_t created_ms = 0;
+    tell_step(cli, "rendering %s", cli_argument(cli, 0));
+    if (cli_string(cli, "created") != NULL &&
+        time_parse(cli_string(cli, "created"), &created_ms, err) < 0)
+        return error_wrap(err, "--created");
+    if (files_load(cli, cli_argument(cli, 0), &files, err) < 0)
+        return -1;
+    const struct oci_artifact_info info = {
+        .created_ms = created_ms,
+        .source = cli_string(cli, "source"),
+        .revision = cli_string(cli, "revision"),
+        .path = cli_string(cli, "path"),
+    };
+    tell_step(cli, "packing %zu objects", files.len);
+    return oci_pack(&files, &info, ret_artifact, err);
+}
+
+static int sign(const struct cli *cli, struct registry *registry,
+                const struct oci_artifact *artifact, const struct sign_key *key, struct error *err)
+{
+    cleanup_free char *repository = NULL;
+    cleanup_free char *ref = NULL;
+    const char *commit = NULL;
+    const char *source = cli_string(cli, "source");
+    int64_t now_ms = clock_wall_ms(clock_system());
+    split_revision(cli_string(cli, "revision"), &ref, &commit);
+    if (source != NULL && identity_git(source, &repository, err) < 0)
+        return error_wrap(err, "--source");
+    const struct provenance provenance = {.repository = repository,
+                                          .ref = ref,
+                                          .commit = commit,
+                                          .path = cli_string_or(cli, "path", ""),
+                                          .renderer = "plain",
+                                          .renderer_version = SEALIFT_VERSION,
+                                          .started_ms = now_ms,
+                                          .finished_ms = now_ms};
+    const struct release release = {.channel = registry->reference.tag,
+                                    .sequence = cli_number(cli, "sequence", now_ms),
+                                    .issued_at_ms = now_ms,
+                                    .commit = commit};
+    const struct sign_request request = {
+        .provenance = commit != NULL && repository != NULL ? &provenance : NULL,
+        .releases = &release,
+        .n_releases = 1,
+        .now_ms = now_ms,
+        .fresh = true};
+    tell_step(cli, "signing %s", artifact->manifest_descriptor.digest.text);
+    return sign_artifact(registry->repository, &artifact->manifest_descriptor, key, &request, err);
+}
+
+// Signatures before the tag: whoever follows the tag finds a signed artifact.
+static int publish(const struct cli *cli, struct registry *registry,
+                   const struct oci_artifact *artifact, const struct sign_key *key,
+                   struct error *err)
+{
+    tell_step(cli, "pushing to %s", oci_repository_identity(registry->repository));
+    if (oci_push(registry->repository, artifact, NULL, 0, err) < 0)
+        return -1;
+    if (key != NULL && sign(cli, registry, artifact, key, err) < 0)
+        return -1;
+    return oci_tag(registry->repository, artifact->manifest_descriptor.digest.text,
+                   registry->reference.tag, err);
+}
+
+static int run(struct cli *cli, struct error *err)
+{
+    cleanup_registry struct registry registry = {0};
+    cleanup_oci_artifact struct oci_artifact artifact = {0};
+    cleanup_sign_key struct sign_key *key = NULL;
+    if (registry_open(cli, cli_argument(cli, 1), REGISTRY_PUSH, &registry, err) < 0)
+        return -1;
+    if (registry.reference.tag == NULL || registry.reference.digest != NULL)
+        return error_set(err, ERROR_INVALID,
+                         "push to a tag: REF is like oci://registry.example.com/acme/shop:prod");
+    if (!cli_flag(cli, "unsigned") && signer_load(cli, &key, err) < 0)
+        return -1;
+    if (build(cli, &artifact, err) < 0 || publish(cli, &registry, &artifact, key, err) < 0)
+        return -1;
+    const char *digest = artifact.manifest_descriptor.digest.text;
+    if (*print_format(cli) != '\0') {
+        cleanup_json json_t *value = json_object();
+        jval_set_string(value, "repository", oci_repository_identity(registry.repository));
+        jval_set_string(value, "tag", registry.reference.tag);
+        jval_set_string(value, "digest", digest);
+        jval_set_bool(value, "signed", key != NULL);
+        return print_value(value, print_format(cli), err);
+    }
+    printf("%s\n", digest);
+    tell_done(cli, "pushed %s:%s%s", oci_repository_identity(registry.repository),
+              registry.reference.tag,
+              key != NULL ? "" : ", unsigned: no Sync will take it where a key or policy is set");
+    return 0;
+}
+
+static const struct option_spec options[] = {
+    SIGNER_OPTIONS,
+    {"unsigned", 0, OPTION_FLAG, NULL, "push without signing", NULL},
+    {"path", 0, OPTION_STRING, "PATH", "render only this path of the folder", NULL},
+    {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain"},
+    {"allow-secrets", 0, OPTION_FLAG, NULL, "push Secrets with data, too", NULL},
+    {"source", 0, OPTION_STRING, "URL",
+     "Git repository it comes from, for annotation and provenance", NULL},
+    {"revision", 0, OPTION_STRING, "REVISION", "BRANCH@sha1:COMMIT it comes from", NULL},
+    {"created", 0, OPTION_STRING, "TIME",
+     "time of the commit (default: 1970, so that bytes repeat)", NULL},
+    {"sequence", 0, OPTION_NUMBER, "N",
+     "sequence of the release statement (default: the time in ms)", NULL},
+    {"output", 'o', OPTION_STRING, "FORMAT", "print the result as", "json|yaml"},
+    REGISTRY_OPTIONS,
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
+
+const struct command command_push = {
+    .name = "push",
+    .arguments = "FOLDER REF",
+    .summary = "Render, pack, push and sign a folder of manifests",
+    .help = "What a Bundle does on each push, once and from a folder: for pipelines and first "
+            "steps. The tag of REF is\n"
+            "the channel of the release statement. Prints the digest.\n\n"
+            "  sealift push ./apps/shop/prod oci://registry.example.com/acme/shop:prod --key "
+            "cosign.key\n",
+    .options = options,
+    .min_arguments = 2,
+    .max_arguments = 2,
+    .run = run,
+};

@@ -1,0 +1,332 @@
+// serve: wires the roles together and runs them until SIGTERM or SIGINT. Each role can run alone;
+// several processes share one state, and a lease decides who acts.
+#include "base/file.h"
+#include "base/http_server.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/memory.h"
+#include "base/metrics.h"
+#include "base/pool.h"
+#include "base/status_server.h"
+#include "cli/commands.h"
+#include "cli/registry.h"
+#include "cli/workspace.h"
+#include "controller/bundle.h"
+#include "controller/clients.h"
+#include "controller/keyring.h"
+#include "controller/role.h"
+#include "controller/series.h"
+#include "controller/sync.h"
+#include "oci/budget.h"
+#include "oci/cache.h"
+#include "receiver/receiver.h"
+#include "render/git/gitlib.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DEFAULT_WORKERS = 16, MAX_QUEUED = 100000 };
+
+// Everything that runs, in the order in which it is taken down.
+struct server {
+    const struct cli *cli;
+    struct loop *loop;
+    struct pool *pool;
+    struct store *store;
+    struct metrics *metrics;
+    struct clients *clients;
+    struct keyring *keyring;
+    struct series *series;
+    struct oci_cache *cache;
+    struct oci_budget *budget;
+    struct oci_token_cache *tokens;
+    char *git_dir;
+    char *docker_config;
+    struct receiver *receiver;
+    struct http_server *hooks;
+    struct status_server *status;
+    struct bundles *bundles;
+    struct syncs *syncs;
+};
+
+static bool has_role(const struct cli *cli, const char *role)
+{
+    const char *roles = cli_string_or(cli, "roles", "receiver,packager,controller");
+    size_t length = strlen(role);
+    for (const char *word = roles; *word != '\0'; word += *word == ',') {
+        size_t size = strcspn(word, ",");
+        if (size == length && strncmp(word, role, size) == 0)
+            return true;
+        word += size;
+    }
+    return false;
+}
+
+static int check_roles(const struct cli *cli, struct error *err)
+{
+    static const char *const known[] = {"receiver", "packager", "controller"};
+    const char *roles = cli_string_or(cli, "roles", "receiver,packager,controller");
+    for (const char *word = roles; *word != '\0'; word += *word == ',') {
+        size_t size = strcspn(word, ",");
+        bool found = false;
+        for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
+            found |= strlen(known[i]) == size && strncmp(word, known[i], size) == 0;
+        if (!found)
+            return error_set(err, ERROR_INVALID,
+                             "\"%.*s\" is no role; the roles are receiver, packager and controller",
+                             (int)size, word);
+        word += size;
+    }
+    return 0;
+}
+
+// "host:port", ":port" or "[v6]:port". *ret_host is owned; NULL means all addresses.
+static int split_address(const char *option, const char *text, char **ret_host, int *ret_port,
+                         struct error *err)
+{
+    const char *colon = strrchr(text, ':');
+    char *end = NULL;
+    long port = colon != NULL ? strtol(colon + 1, &end, 10) : -1;
+    if (colon == NULL || end == colon + 1 || *end != '\0' || port < 0 || port > 65535)
+        return error_set(err, ERROR_INVALID, "--%s is HOST:PORT, like 127.0.0.1:8080, not \"%s\"",
+                         option, text);
+    bool bracketed = *text == '[' && colon > text && colon[-1] == ']';
+    const char *host = bracketed ? text + 1 : text;
+    size_t length = (size_t)(colon - host) - (bracketed ? 1 : 0);
+    *ret_host = length > 0 ? xstrndup(host, length) : NULL;
+    *ret_port = (int)port;
+    return 0;
+}
+
+static bool is_ready(void *arg, struct strbuf *why_not)
+{
+    const struct server *server = arg;
+    if (server->receiver != NULL && !receiver_ready(server->receiver, why_not))
+        return false;
+    if (server->bundles != NULL && !bundles_ready(server->bundles)) {
+        strbuf_addstr(why_not, "the packager has not seen all Bundles yet");
+        return false;
+    }
+    if (server->syncs != NULL && !syncs_ready(server->syncs)) {
+        strbuf_addstr(why_not, "the controller has not seen all Syncs yet");
+        return false;
+    }
+    return true;
+}
+
+static int start_receiver(struct server *server, struct error *err)
+{
+    const struct receiver_options options = {.on_files = true};
+    cleanup_free char *host = NULL;
+    int port = 0;
+    if (split_address("listen", cli_string_or(server->cli, "listen", "127.0.0.1:8080"), &host,
+                      &port, err) < 0 ||
+        receiver_new(server->loop, server->store, server->pool, server->metrics, &options,
+                     &server->receiver, err) < 0)
+        return -1;
+    const struct http_server_options listen = {
+        .address = host,
+        .port = port,
+        .cert_file = cli_string(server->cli, "tls-cert"),
+        .key_file = cli_string(server->cli, "tls-key"),
+        .max_body_bytes = (size_t)cli_number(server->cli, "max-hook-bytes", 0),
+    };
+    if (http_server_new(server->loop, &listen, receiver_events(), server->receiver, &server->hooks,
+                        err) < 0)
+        return error_wrap(err, "--listen");
+    char text[16];
+    snprintf(text, sizeof text, "%d", http_server_port(server->hooks));
+    log_info("receiver listens", "address", host != NULL ? host : "*", "port", text, "tls",
+             listen.cert_file != NULL ? "yes" : "no");
+    return 0;
+}
+
+static int start_status(struct server *server, struct error *err)
+{
+    cleanup_free char *host = NULL;
+    int port = 0;
+    if (split_address("health-listen",
+                      cli_string_or(server->cli, "health-listen", "127.0.0.1:8081"), &host, &port,
+                      err) < 0)
+        return -1;
+    const struct status_server_options options = {.address = host,
+                                                  .port = port,
+                                                  .metrics = server->metrics,
+                                                  .ready = is_ready,
+                                                  .arg = server};
+    if (status_server_new(server->loop, &options, &server->status, err) < 0)
+        return error_wrap(err, "--health-listen");
+    char text[16];
+    snprintf(text, sizeof text, "%d", status_server_port(server->status));
+    log_info("health and metrics", "address", host != NULL ? host : "*", "port", text);
+    return 0;
+}
+
+// --cache-dir, else below the state. What is in it can be fetched again.
+static int open_caches(struct server *server, struct error *err)
+{
+    const char *state = cli_string(server->cli, "state") != NULL ? cli_string(server->cli, "state")
+                                                                 : getenv("SEALIFT_STATE");
+    cleanup_free char *fallback = path_join(state != NULL ? state : ".", "cache");
+    const char *dir = cli_string_or(server->cli, "cache-dir", fallback);
+    cleanup_free char *blobs = path_join(dir, "blobs");
+    server->git_dir = path_join(dir, "git");
+    if (file_make_dirs(server->git_dir, err) < 0 ||
+        oci_cache_open(blobs, 0, &server->cache, err) < 0)
+        return error_wrap(err, "--cache-dir");
+    return 0;
+}
+
+static struct role role_of(const struct server *server)
+{
+    return (struct role){
+        .loop = server->loop,
+        .pool = server->pool,
+        .clock = clock_system(),
+        .store = server->store,
+        .metrics = server->metrics,
+        .clients = server->clients,
+        .keyring = server->keyring,
+        .series = server->series,
+        .cache = server->cache,
+        .budget = server->budget,
+        .tokens = server->tokens,
+        .git_dir = server->git_dir,
+        .namespace = cli_string_or(server->cli, "system-namespace", "sealift-system"),
+        .docker_config = server->docker_config,
+        .reach = HTTP_REACH_ANY,
+        .allow_unverified = cli_flag(server->cli, "allow-unverified"),
+    };
+}
+
+static int start_roles(struct server *server, struct error *err)
+{
+    const struct role role = role_of(server);
+    if (has_role(server->cli, "receiver") && start_receiver(server, err) < 0)
+        return -1;
+    if (has_role(server->cli, "packager") && bundles_new(&role, &server->bundles, err) < 0)
+        return -1;
+    if (has_role(server->cli, "controller") && syncs_new(&role, &server->syncs, err) < 0)
+        return -1;
+    return start_status(server, err);
+}
+
+static void on_stop(int signal_number, void *arg)
+{
+    const struct server *server = arg;
+    log_info("stopping", "signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT");
+    if (server->hooks != NULL)
+        http_server_drain(server->hooks);
+    loop_stop(server->loop);
+}
+
+static int prepare(struct server *server, struct error *err)
+{
+    unsigned workers = (unsigned)cli_number(server->cli, "workers", DEFAULT_WORKERS);
+    if (workers < 1 || workers > 256)
+        return error_set(err, ERROR_INVALID, "--workers is 1 to 256");
+    if (gitlib_setup(err) < 0 ||
+        workspace_open(server->cli, WORKSPACE_WRITE, &server->store, err) < 0 ||
+        open_caches(server, err) < 0 || loop_new(clock_system(), &server->loop, err) < 0 ||
+        pool_new(server->loop, workers, MAX_QUEUED, &server->pool, err) < 0)
+        return -1;
+    server->metrics = metrics_new();
+    server->series = series_new(server->metrics);
+    server->clients = clients_new(server->loop);
+    server->keyring = keyring_new();
+    server->budget = oci_budget_new(0);
+    server->tokens = oci_token_cache_new();
+    server->docker_config = registry_login(server->cli);
+    if (loop_on_signal(server->loop, SIGTERM, on_stop, server, err) < 0 ||
+        loop_on_signal(server->loop, SIGINT, on_stop, server, err) < 0)
+        return -1;
+    return start_roles(server, err);
+}
+
+// The pool first: afterwards no flow touches anything below.
+static void take_down(struct server *server)
+{
+    if (server->pool != NULL)
+        pool_free(server->pool);
+    if (server->hooks != NULL)
+        http_server_free(server->hooks);
+    status_server_free(server->status);
+    receiver_free(server->receiver);
+    bundles_free(server->bundles);
+    syncs_free(server->syncs);
+    clients_free(server->clients);
+    keyring_free(server->keyring);
+    oci_token_cache_free(server->tokens);
+    oci_budget_free(server->budget);
+    oci_cache_close(server->cache);
+    series_free(server->series);
+    store_free(server->store);
+    loop_free(server->loop);
+    if (server->metrics != NULL)
+        metrics_free(server->metrics);
+    secret_free(server->docker_config);
+    free(server->git_dir);
+    gitlib_teardown();
+}
+
+static int run(struct cli *cli, struct error *err)
+{
+    struct server server = {.cli = cli};
+    enum log_level level = LOG_LEVEL_INFO;
+    if (check_roles(cli, err) < 0 ||
+        log_level_parse(cli_string_or(cli, "log-level", "info"), &level, err) < 0)
+        return 2;
+    log_configure(level, STDERR_FILENO, clock_system());
+    int result = prepare(&server, err);
+    if (result == 0) {
+        log_info("sealift serves", "version", SEALIFT_VERSION, "roles",
+                 cli_string_or(cli, "roles", "receiver,packager,controller"));
+        if (cli_flag(cli, "allow-unverified"))
+            log_warn(
+                "--allow-unverified: Syncs that nothing governs are applied without verification");
+        result = loop_run(server.loop, err);
+    }
+    take_down(&server);
+    return result;
+}
+
+static const struct option_spec options[] = {
+    {"roles", 0, OPTION_STRING, "LIST",
+     "receiver,packager,controller, or some of them (default: all)", NULL},
+    {"listen", 0, OPTION_STRING, "HOST:PORT", "where hooks arrive (default: 127.0.0.1:8080)", NULL},
+    {"health-listen", 0, OPTION_STRING, "HOST:PORT",
+     "/healthz, /readyz, /metrics (default: 127.0.0.1:8081)", NULL},
+    {"tls-cert", 0, OPTION_STRING, "FILE", "certificate for --listen; read again when it changes",
+     NULL},
+    {"tls-key", 0, OPTION_STRING, "FILE", "its key", NULL},
+    {"max-hook-bytes", 0, OPTION_NUMBER, "BYTES",
+     "largest hook body (default: 4 MiB, at most 25 MiB)", NULL},
+    {"cache-dir", 0, OPTION_STRING, "DIR", "artifacts and Git objects (default: STATE/cache)",
+     NULL},
+    {"workers", 0, OPTION_NUMBER, "N", "flows at the same time (default: 16)", NULL},
+    {"system-namespace", 0, OPTION_STRING, "NAME",
+     "where TrustPolicies find Secrets (default: sealift-system)", NULL},
+    {"allow-unverified", 0, OPTION_FLAG, NULL, "apply Syncs that neither a policy nor a key covers",
+     NULL},
+    {"docker-config", 0, OPTION_STRING, "FILE", "login file (default: ~/.docker/config.json)",
+     NULL},
+    {"log-level", 0, OPTION_STRING, "LEVEL", "what to log", "debug|info|warn|error"},
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
+
+const struct command command_serve = {
+    .name = "serve",
+    .arguments = "",
+    .summary = "Run the roles: receiver, packager, controller",
+    .help =
+        "Runs until SIGTERM. The receiver takes hooks in, the packager turns Git into signed "
+        "artifacts, the\n"
+        "controller verifies and applies them. Log lines are JSON on stderr.\n\n"
+        "  sealift serve --config /etc/sealift --state /var/lib/sealift\n"
+        "  sealift serve --roles receiver --listen :8443 --tls-cert tls.crt --tls-key tls.key\n",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,75 @@
+// The commands: one table of names, options and help, from which parsing, `--help` and the shell
+// completions are all made. A command is one file, cli/cmd_<name>.c.
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/vec.h"
+
+struct cli;
+
+enum option_type {
+    OPTION_FLAG,     // present or not
+    OPTION_STRING,   // the last one counts
+    OPTION_LIST,     // may be repeated
+    OPTION_DURATION, // "5m"
+    OPTION_NUMBER,
+};
+
+struct option_spec {
+    const char *name; // without "--"
+    char letter;      // 0 = none
+    enum option_type type;
+    const char *argument; // "FILE"; NULL for a flag
+    const char *help;     // one line, lower case, no full stop
+    const char *choices;  // "json|yaml|wide|name" for completion and checking; NULL = anything
+};
+
+struct command {
+    const char *name;                  // "create bundle" for a nested one
+    const char *arguments;             // "REF", "KIND [NAME]"; "" for none
+    const char *summary;               // one line
+    const char *help;                  // paragraphs and an example, each line ended
+    const struct option_spec *options; // ended by a NULL name
+    size_t min_arguments;
+    size_t max_arguments;
+    const char *completes; // what the arguments are: "kind", "object", "file" or NULL
+    // The exit status. With an error set, it is printed and the status is 1 (or what run returned
+    // above 1).
+    int (*run)(struct cli *cli, struct error *err);
+};
+
+extern const struct command *const commands[]; // ended by NULL, in the order of help
+extern const struct option_spec common_options[];
+
+// One invocation.
+struct cli {
+    const struct command *command;
+    struct vec values;    // of struct option_value
+    struct vec arguments; // char *, positional, borrowed from argv
+    bool color;           // stdout may be coloured
+    bool progress;        // stderr is a terminal: tell what is going on
+    int64_t timeout_ms;
+};
+
+// Flags: true when given. Strings: the last value or NULL. Lists: vec of char *, in order.
+bool cli_flag(const struct cli *cli, const char *name);
+const char *cli_string(const struct cli *cli, const char *name);
+const char *cli_string_or(const struct cli *cli, const char *name, const char *fallback);
+void cli_list(const struct cli *cli, const char *name, struct vec *ret_values); // borrowed strings
+int64_t cli_number(const struct cli *cli, const char *name, int64_t fallback);
+const char *cli_argument(const struct cli *cli, size_t index); // NULL when absent
+
+// Parses argv and runs the command: the whole program. The exit status: 0 fine, 1 failed (or, for
+// diff and verify, "no"), 2 wrong usage.
+int cli_main(int argc, char **argv);
+
+// Appends every option that the command takes: its own, then the common ones.
+void command_print_help(const struct command *command);
+void commands_print_help(void);
+
+#endif

@@ -1,0 +1,35 @@
+// Every command; each is defined in cli/cmd_<name>.c.
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/command.h"
+
+extern const struct command command_serve;
+extern const struct command command_render;
+extern const struct command command_push;
+extern const struct command command_pull;
+extern const struct command command_sign;
+extern const struct command command_verify;
+extern const struct command command_keygen;
+extern const struct command command_inspect;
+extern const struct command command_diff;
+extern const struct command command_apply;
+extern const struct command command_get;
+extern const struct command command_events;
+extern const struct command command_reconcile;
+extern const struct command command_suspend;
+extern const struct command command_resume;
+extern const struct command command_trigger;
+extern const struct command command_delete;
+extern const struct command command_create_bundle;
+extern const struct command command_create_sync;
+extern const struct command command_create_hook;
+extern const struct command command_create_policy;
+extern const struct command command_create_secret;
+extern const struct command command_check;
+extern const struct command command_floor_reset;
+extern const struct command command_version;
+extern const struct command command_completion;
+extern const struct command command_reference;
+
+#endif

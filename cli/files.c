@@ -1,0 +1,154 @@
+#include "cli/files.h"
+
+#include "base/file.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/object_path.h"
+#include "cli/registry.h"
+#include "cli/workspace.h"
+#include "oci/artifact.h"
+#include "render/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MAX_FILE_BYTES = 16 << 20, MAX_DEPTH = 32 };
+
+int files_render(const struct cli *cli, const char *folder, struct render_result *ret_result,
+                 struct error *err)
+{
+    cleanup_tree struct tree *tree = NULL;
+    const struct render_options options = {
+        .type =
+            strcmp(cli_string_or(cli, "type", "Auto"), "Plain") == 0 ? RENDER_PLAIN : RENDER_AUTO,
+        .allow_secrets = cli_flag(cli, "allow-secrets"),
+    };
+    if (tree_open_dir(folder, &tree, err) < 0)
+        return -1;
+    return render_tree(tree, cli_string_or(cli, "path", ""), &options, ret_result, err);
+}
+
+static void push_file(struct vec *files, const char *path, const char *data, size_t size)
+{
+    struct oci_file *file = vec_push(files);
+    file->path = xstrdup(path);
+    file->data = xmalloc(size + 1);
+    memcpy(file->data, data, size);
+    file->data[size] = '\0';
+    file->size = size;
+}
+
+static int load_rendered(const struct cli *cli, const char *folder, struct vec *ret_files,
+                         struct error *err)
+{
+    cleanup_render_result struct render_result result = {0};
+    if (files_render(cli, folder, &result, err) < 0)
+        return -1;
+    vec_foreach (struct render_object, object, &result.objects)
+        push_file(ret_files, object->path, object->yaml, object->yaml_size);
+    return 0;
+}
+
+static int load_artifact(const struct cli *cli, const char *text, struct vec *ret_files,
+                         struct error *err)
+{
+    cleanup_registry struct registry registry = {0};
+    cleanup_oci_descriptor struct oci_descriptor descriptor = {0};
+    cleanup_oci_manifest struct oci_manifest manifest = {0};
+    cleanup_oci_share struct oci_share share = {0};
+    cleanup_free char *bytes = NULL;
+    size_t size;
+    if (registry_open(cli, text, REGISTRY_PULL, &registry, err) < 0 ||
+        registry_resolve(&registry, &descriptor, err) < 0 ||
+        oci_get_manifest(registry.repository, descriptor.digest.text, &bytes, &size, &manifest,
+                         err) < 0)
+        return -1;
+    return oci_pull(registry.repository, &manifest, &oci_default_limits, NULL, NULL, &share,
+                    ret_files, err);
+}
+
+// Every regular file below dir whose name does not start with a dot. An absent folder holds none.
+static int load_folder(const char *dir, const char *prefix, unsigned depth, struct vec *files,
+                       struct error *err)
+{
+    DIR *stream = depth < MAX_DEPTH ? opendir(dir) : NULL;
+    if (stream == NULL)
+        return depth == 0 && errno == ENOENT ? 0 : error_errno(err, errno, "open %s", dir);
+    int result = 0;
+    for (struct dirent *entry; result == 0 && (entry = readdir(stream)) != NULL;) {
+        if (entry->d_name[0] == '.')
+            continue;
+        cleanup_free char *path = path_join(dir, entry->d_name);
+        cleanup_free char *name = tree_join(prefix, entry->d_name);
+        cleanup_free char *data = NULL;
+        size_t size = 0;
+        struct stat st;
+        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+            result = load_folder(path, name, depth + 1, files, err);
+        else if (file_read(path, MAX_FILE_BYTES, &data, &size, err) < 0)
+            result = -1;
+        else
+            push_file(files, name, data, size);
+    }
+    closedir(stream);
+    return result;
+}
+
+static int compare_files(const void *a, const void *b)
+{
+    return strcmp(((const struct oci_file *)a)->path, ((const struct oci_file *)b)->path);
+}
+
+static int load_target(const json_t *sync, struct vec *ret_files, struct error *err)
+{
+    const char *path = object_spec_string(sync, "target.directory.path");
+    const char *layout = object_spec_string(sync, "target.directory.layout");
+    if (path == NULL || (layout != NULL && strcmp(layout, "Tree") != 0))
+        return error_set(err, ERROR_INVALID,
+                         "Sync %s/%s has no target.directory with layout Tree to compare with",
+                         object_namespace(sync), object_name(sync));
+    return load_folder(path, "", 0, ret_files, err);
+}
+
+static int load_bundle(const struct cli *cli, const json_t *bundle, struct vec *ret_files,
+                       struct error *err)
+{
+    const char *repository = object_spec_string(bundle, "artifact.repository");
+    const char *digest = object_status_string(bundle, "artifact.digest");
+    if (repository == NULL || digest == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "Bundle %s/%s has released no artifact yet",
+                         object_namespace(bundle), object_name(bundle));
+    cleanup_free char *reference = xasprintf("%s@%s", repository, digest);
+    return load_artifact(cli, reference, ret_files, err);
+}
+
+static int load_object(const struct cli *cli, const char *kind, const char *name,
+                       struct vec *ret_files, struct error *err)
+{
+    cleanup_store struct store *store = NULL;
+    cleanup_json json_t *object = NULL;
+    if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0 ||
+        store_get(store, kind, workspace_namespace(cli), name, &object, err) < 0)
+        return -1;
+    return strcmp(kind, "Sync") == 0 ? load_target(object, ret_files, err)
+                                     : load_bundle(cli, object, ret_files, err);
+}
+
+int files_load(const struct cli *cli, const char *text, struct vec *ret_files, struct error *err)
+{
+    int result;
+    if (strncmp(text, "oci://", 6) == 0 || strncmp(text, "oci-layout://", 13) == 0)
+        result = load_artifact(cli, text, ret_files, err);
+    else if (strncmp(text, "sync/", 5) == 0)
+        result = load_object(cli, "Sync", text + 5, ret_files, err);
+    else if (strncmp(text, "bundle/", 7) == 0)
+        result = load_object(cli, "Bundle", text + 7, ret_files, err);
+    else
+        result = load_rendered(cli, text, ret_files, err);
+    if (result == 0)
+        vec_sort(ret_files, compare_files);
+    return result;
+}

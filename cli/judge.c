@@ -1,0 +1,76 @@
+#include "cli/judge.h"
+
+#include "api/identity.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "oci/sign/collect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_KEY_BYTES = 64 * 1024 };
+
+void judgement_release(struct judgement *judgement)
+{
+    oci_descriptor_release(&judgement->artifact);
+    evidence_set_release(&judgement->evidence);
+    trust_verdict_release(&judgement->verdict);
+}
+
+static int add_key_files(const struct cli *cli, struct trust_entry *entry, struct error *err)
+{
+    cleanup_vec struct vec files = VEC_OF(const char *, NULL);
+    cli_list(cli, "key", &files);
+    if (files.len == 0)
+        return error_set(err, ERROR_INVALID, "whose signature? name a public key with --key FILE");
+    vec_foreach (const char *, file, &files) {
+        cleanup_free char *pem = NULL;
+        size_t size = 0;
+        if (file_read(*file, MAX_KEY_BYTES, &pem, &size, err) < 0)
+            return error_wrap(err, "--key");
+        if (trust_entry_add_key(entry, *file, pem, size, 0, 0, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int policy_of_flags(const struct cli *cli, struct trust_policy *policy, struct error *err)
+{
+    trust_policy_init(policy, "the command line");
+    struct trust_entry *entry =
+        trust_policy_add_entry(policy, "--key", (unsigned)cli_number(cli, "threshold", 1));
+    entry->attests = !cli_flag(cli, "no-attest");
+    entry->any_repository = cli_flag(cli, "no-attest");
+    policy->max_age_ms = cli_number(cli, "max-age", 0);
+    const char *source = cli_string(cli, "source");
+    if (source != NULL && identity_git(source, &policy->source_repository, err) < 0)
+        return error_wrap(err, "--source");
+    return add_key_files(cli, entry, err);
+}
+
+int judge(const struct cli *cli, struct registry *registry, struct judgement *ret_judgement,
+          struct error *err)
+{
+    cleanup_trust_policy struct trust_policy policy = {0};
+    cleanup_vec struct vec keys = KEY_LIST;
+    cleanup_judgement struct judgement judgement = {0};
+    evidence_set_init(&judgement.evidence);
+    if (policy_of_flags(cli, &policy, err) < 0 || trust_policy_check(&policy, err) < 0 ||
+        registry_resolve(registry, &judgement.artifact, err) < 0)
+        return -1;
+    key_list_add_policy(&keys, &policy);
+    if (evidence_collect(registry->repository, judgement.artifact.digest.text, &keys,
+                         &judgement.evidence, err) < 0)
+        return -1;
+    const struct trust_subject subject = {
+        .repository = oci_repository_identity(registry->repository),
+        .digest = judgement.artifact.digest.text,
+        .channel = cli_string_or(cli, "channel", registry->reference.tag),
+        .now_ms = clock_wall_ms(clock_system()),
+    };
+    trust_evaluate(&policy, 1, &subject, &judgement.evidence, &judgement.verdict);
+    *ret_judgement = judgement;
+    judgement = (struct judgement){0};
+    evidence_set_init(&judgement.evidence);
+    return 0;
+}

@@ -1,0 +1,213 @@
+#include "cli/print.h"
+
+#include "api/condition.h"
+#include "api/kind.h"
+#include "api/object.h"
+#include "base/clock.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/yamljson.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// What a person may ask to see at once.
+static const size_t max_output_bytes = 256 << 20;
+
+const char *print_format(const struct cli *cli)
+{
+    return cli_string_or(cli, "output", "");
+}
+
+int print_value(const json_t *value, const char *format, struct error *err)
+{
+    if (strcmp(format, "yaml") != 0) {
+        cleanup_free char *text = jval_pretty(value);
+        fputs(text, stdout);
+        return 0;
+    }
+    cleanup_strbuf struct strbuf out;
+    strbuf_init(&out, max_output_bytes);
+    if (yamljson_write(value, &out, err) < 0)
+        return -1;
+    fwrite(out.data, 1, out.len, stdout);
+    return 0;
+}
+
+char *print_name(const json_t *object)
+{
+    const char *api_version = jval_string_or(object, "apiVersion", "");
+    const char *slash = strchr(api_version, '/');
+    char *name =
+        xasprintf("%s%s%.*s/%s", object_kind(object), slash != NULL ? "." : "",
+                  slash != NULL ? (int)(slash - api_version) : 0, api_version, object_name(object));
+    for (char *ch = name; *ch != '\0' && *ch != '.' && *ch != '/'; ch++)
+        *ch = (char)tolower((unsigned char)*ch);
+    return name;
+}
+
+static void release_row(void *element)
+{
+    char **row = *(char ***)element;
+    for (size_t i = 0; row[i] != NULL; i++)
+        free(row[i]);
+    free(row);
+}
+
+void table_init(struct table *table, const char *const *header)
+{
+    *table = (struct table){.rows = VEC_OF(char **, release_row)};
+    while (header[table->columns] != NULL)
+        table->columns++;
+    table_row(table, header);
+}
+
+void table_row(struct table *table, const char *const *cells)
+{
+    char **row = xcalloc(table->columns + 1, sizeof *row);
+    for (size_t i = 0; i < table->columns; i++)
+        row[i] = xstrdup(cells[i] != NULL ? cells[i] : "");
+    *(char ***)vec_push(&table->rows) = row;
+}
+
+// Characters as a terminal shows them: UTF-8 continuation bytes take no place.
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+    for (; *text != '\0'; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+static size_t column_width(const struct table *table, size_t column)
+{
+    size_t widest = 0;
+    vec_foreach (char **, row, &table->rows) {
+        size_t width = width_of((*row)[column]);
+        if (width > widest)
+            widest = width;
+    }
+    return widest;
+}
+
+static const char *color_of(const char *cell)
+{
+    if (strcmp(cell, "True") == 0)
+        return "\033[32m";
+    return strcmp(cell, "False") == 0 ? "\033[31m" : NULL;
+}
+
+void table_print(const struct table *table, const struct cli *cli)
+{
+    cleanup_free size_t *widths = xcalloc(table->columns, sizeof *widths);
+    for (size_t i = 0; i < table->columns; i++)
+        widths[i] = column_width(table, i);
+    vec_foreach (char **, row, &table->rows) {
+        for (size_t i = 0; i < table->columns; i++) {
+            const char *cell = (*row)[i];
+            const char *color = cli->color ? color_of(cell) : NULL;
+            bool last = i + 1 == table->columns;
+            printf("%s%s%s", color != NULL ? color : "", cell, color != NULL ? "\033[0m" : "");
+            if (!last)
+                printf("%*s", (int)(widths[i] - width_of(cell)) + 3, "");
+        }
+        putchar('\n');
+    }
+}
+
+void table_release(struct table *table)
+{
+    vec_free(&table->rows);
+}
+
+static char *age_of(const json_t *object)
+{
+    int64_t created;
+    const char *text = jval_string(object, "metadata.creationTimestamp");
+    if (text == NULL || time_parse(text, &created, NULL) < 0)
+        return xstrdup("");
+    int64_t seconds = (clock_wall_ms(clock_system()) - created) / 1000;
+    if (seconds < 120)
+        return xasprintf("%llds", (long long)(seconds > 0 ? seconds : 0));
+    if (seconds < 2 * 3600)
+        return xasprintf("%lldm", (long long)seconds / 60);
+    if (seconds < 2 * 24 * 3600)
+        return xasprintf("%lldh", (long long)seconds / 3600);
+    return xasprintf("%lldd", (long long)seconds / 86400);
+}
+
+static const char *ready_of(const json_t *object)
+{
+    if (condition_find(object, "Ready") == NULL)
+        return "Unknown";
+    switch (condition_state(object, "Ready")) {
+    case CONDITION_TRUE:
+        return "True";
+    case CONDITION_FALSE:
+        return "False";
+    case CONDITION_UNKNOWN:
+        break;
+    }
+    return "Unknown";
+}
+
+static void add_object_row(struct table *table, const json_t *object, bool wide)
+{
+    cleanup_free char *age = age_of(object);
+    cleanup_free char *name = print_name(object);
+    const char *revision = jval_string_or(object_status(object, "artifact"), "revision", "");
+    const char *digest = jval_string_or(object_status(object, "artifact"), "digest", "");
+    const char *status = condition_message(object, "Ready");
+    if (*status == '\0')
+        status = object_is_suspended(object) ? "suspended" : "";
+    const char *cells[] = {object_namespace(object), name, ready_of(object), status, revision, age,
+                           wide ? digest : NULL,     NULL};
+    table_row(table, cells);
+}
+
+static void print_table(const struct cli *cli, const json_t *objects, bool wide)
+{
+    const char *header[] = {
+        "NAMESPACE", "NAME", "READY", "STATUS", "REVISION", "AGE", wide ? "DIGEST" : NULL, NULL};
+    struct table table;
+    table_init(&table, header);
+    size_t index;
+    json_t *object;
+    json_array_foreach (objects, index, object) {
+        add_object_row(&table, object, wide);
+    }
+    table_print(&table, cli);
+    table_release(&table);
+}
+
+static int print_structured(const json_t *objects, bool single, const char *format,
+                            struct error *err)
+{
+    if (single && json_array_size(objects) == 1)
+        return print_value(json_array_get(objects, 0), format, err);
+    cleanup_json json_t *list = json_object();
+    jval_set_string(list, "apiVersion", "v1");
+    jval_set_string(list, "kind", "List");
+    jval_set(list, "items", json_incref((json_t *)(uintptr_t)objects));
+    return print_value(list, format, err);
+}
+
+int print_objects(const struct cli *cli, const json_t *objects, bool single, struct error *err)
+{
+    const char *format = print_format(cli);
+    size_t index;
+    json_t *object;
+    if (strcmp(format, "json") == 0 || strcmp(format, "yaml") == 0)
+        return print_structured(objects, single, format, err);
+    if (strcmp(format, "name") == 0) {
+        json_array_foreach (objects, index, object) {
+            cleanup_free char *name = print_name(object);
+            puts(name);
+        }
+        return 0;
+    }
+    print_table(cli, objects, strcmp(format, "wide") == 0);
+    return 0;
+}

@@ -1,0 +1,78 @@
+#include "cli/registry.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_FILE_BYTES = 1 << 20 };
+
+// Where docker, podman and skopeo keep logins, in the order in which they look.
+char *registry_login(const struct cli *cli)
+{
+    char *text = NULL;
+    const char *file = cli_string(cli, "docker-config");
+    if (file != NULL)
+        return file_read(file, MAX_FILE_BYTES, &text, NULL, NULL) == 0 ? text : NULL;
+    const struct {
+        const char *variable;
+        const char *below;
+    } places[] = {{"REGISTRY_AUTH_FILE", ""},
+                  {"DOCKER_CONFIG", "/config.json"},
+                  {"XDG_RUNTIME_DIR", "/containers/auth.json"},
+                  {"HOME", "/.docker/config.json"}};
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        const char *value = getenv(places[i].variable);
+        if (value == NULL || *value == '\0')
+            continue;
+        cleanup_free char *path = xasprintf("%s%s", value, places[i].below);
+        if (file_read(path, MAX_FILE_BYTES, &text, NULL, NULL) == 0)
+            return text;
+    }
+    return NULL;
+}
+
+int registry_open(const struct cli *cli, const char *text, enum registry_use use,
+                  struct registry *ret_registry, struct error *err)
+{
+    cleanup_registry struct registry registry = {0};
+    if (oci_reference_parse(text, &registry.reference, err) < 0)
+        return -1;
+    const char *ca_file = cli_string(cli, "ca-file");
+    if (ca_file != NULL && file_read(ca_file, MAX_FILE_BYTES, &registry.ca_pem, NULL, err) < 0)
+        return error_wrap(err, "--ca-file");
+    registry.docker_config = registry_login(cli);
+    const struct oci_access access = {
+        .docker_config = registry.docker_config,
+        .tls.ca_pem = registry.ca_pem,
+        .insecure = cli_flag(cli, "insecure"),
+        .push = use == REGISTRY_PUSH,
+        .deadline_mono_ms = clock_mono_ms(clock_system()) + cli->timeout_ms,
+    };
+    if (oci_repository_open(&registry.reference, &access, &registry.repository, err) < 0)
+        return -1;
+    *ret_registry = registry;
+    registry = (struct registry){0};
+    return 0;
+}
+
+void registry_release(struct registry *registry)
+{
+    oci_repository_close(registry->repository);
+    oci_reference_release(&registry->reference);
+    secret_free(registry->docker_config);
+    free(registry->ca_pem);
+    *registry = (struct registry){0};
+}
+
+int registry_resolve(struct registry *registry, struct oci_descriptor *ret_descriptor,
+                     struct error *err)
+{
+    const struct oci_reference *reference = &registry->reference;
+    const char *wanted = reference->digest != NULL ? reference->digest : reference->tag;
+    if (wanted == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "which artifact? put :TAG or @sha256:DIGEST behind the repository");
+    return oci_resolve(registry->repository, wanted, ret_descriptor, err);
+}

@@ -1,0 +1,40 @@
+// Repositories as a person reaches them: the login of `docker login` (or podman, skopeo),
+// --insecure, --ca-file.
+#ifndef CLI_REGISTRY_H
+#define CLI_REGISTRY_H
+
+#include "cli/command.h"
+#include "oci/repository.h"
+
+#define REGISTRY_OPTIONS                                                                          \
+    {"insecure", 0, OPTION_FLAG, NULL, "talk plain HTTP to the registry", NULL},                  \
+        {"ca-file", 0, OPTION_STRING, "FILE", "certificate authority of the registry", NULL},     \
+    {                                                                                             \
+        "docker-config", 0, OPTION_STRING, "FILE", "login file (default: ~/.docker/config.json)", \
+            NULL                                                                                  \
+    }
+
+struct registry {
+    struct oci_reference reference;
+    struct oci_repository *repository;
+    char *docker_config;
+    char *ca_pem;
+};
+
+enum registry_use { REGISTRY_PULL, REGISTRY_PUSH };
+
+// `text` is "oci://host/path:tag", "oci-layout:///dir:tag" or with "@sha256:…".
+int registry_open(const struct cli *cli, const char *text, enum registry_use use,
+                  struct registry *ret_registry, struct error *err)
+    __attribute__((warn_unused_result));
+void registry_release(struct registry *registry); // may be called twice
+#define cleanup_registry __attribute__((cleanup(registry_release)))
+
+// The descriptor that the reference's digest or tag names; ERROR_INVALID when it has neither.
+int registry_resolve(struct registry *registry, struct oci_descriptor *ret_descriptor,
+                     struct error *err) __attribute__((warn_unused_result));
+
+// The login file's text, or NULL where there is none. Owned.
+char *registry_login(const struct cli *cli);
+
+#endif

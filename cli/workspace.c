@@ -1,0 +1,116 @@
+#include "cli/workspace.h"
+
+#include "api/store_files.h"
+#include "base/clock.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *flag_or_environment(const struct cli *cli, const char *flag,
+                                       const char *variable)
+{
+    const char *value = cli_string(cli, flag);
+    if (value == NULL)
+        value = getenv(variable);
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store **ret_store,
+                   struct error *err)
+{
+    const struct store_files_options options = {
+        .config_dir = flag_or_environment(cli, "config", "SEALIFT_CONFIG"),
+        .state_dir = flag_or_environment(cli, "state", "SEALIFT_STATE"),
+        .clock = clock_system(),
+        .read_only = mode == WORKSPACE_READ,
+    };
+    if (options.config_dir == NULL || options.state_dir == NULL)
+        return error_set(
+            err, ERROR_INVALID,
+            "where are the objects? name the folders with --config DIR and --state DIR, or set "
+            "SEALIFT_CONFIG and SEALIFT_STATE");
+    return store_files_open(&options, ret_store, err);
+}
+
+void cleanup_store_pointer(struct store **store)
+{
+    store_free(*store);
+}
+
+const char *workspace_namespace(const struct cli *cli)
+{
+    return cli_string_or(cli, "namespace", NAMESPACE_DEFAULT);
+}
+
+static int unknown_kind(const char *text, size_t length, struct error *err)
+{
+    struct strbuf known;
+    strbuf_init(&known, 1024);
+    for (size_t i = 0; kind_at(i) != NULL; i++)
+        strbuf_addf(&known, "%s%s", i > 0 ? ", " : "", kind_at(i)->plural);
+    error_set(err, ERROR_INVALID, "\"%.*s\" is no kind; the kinds are %s", (int)length, text,
+              known.data);
+    strbuf_release(&known);
+    return -1;
+}
+
+int workspace_parse(const struct cli *cli, size_t index, const struct kind **ret_kind,
+                    const char **ret_name, struct error *err)
+{
+    const char *first = cli_argument(cli, index);
+    const char *slash = first != NULL ? strchr(first, '/') : NULL;
+    if (first == NULL)
+        return error_set(err, ERROR_INVALID, "name a kind and an object, like bundle shop");
+    size_t length = slash != NULL ? (size_t)(slash - first) : strlen(first);
+    // "bundle.sealift.dev/shop" is what -o name prints.
+    size_t short_length = strcspn(first, "./");
+    cleanup_free char *word = xstrndup(first, short_length < length ? short_length : length);
+    const struct kind *kind = kind_find(word);
+    if (kind == NULL)
+        return unknown_kind(first, length, err);
+    *ret_kind = kind;
+    *ret_name = slash != NULL ? slash + 1 : cli_argument(cli, index + 1);
+    return 0;
+}
+
+static int say_what_there_is(struct store *store, const struct kind *kind, const char *namespace,
+                             const char *name, struct error *err)
+{
+    cleanup_json json_t *all = NULL;
+    struct strbuf names;
+    strbuf_init(&names, 400);
+    size_t index;
+    json_t *object;
+    if (store_list(store, kind->name, kind->namespaced ? namespace : NULL, &all, NULL) == 0) {
+        json_array_foreach (all, index, object) {
+            strbuf_addf(&names, "%s%s", index > 0 ? ", " : "", object_name(object));
+        }
+    }
+    error_set(err, ERROR_NOT_FOUND, "there is no %s %s%s%s; %s%s", kind->name,
+              kind->namespaced ? namespace : "", kind->namespaced ? "/" : "", name,
+              names.len > 0 ? "there is " : "there is none at all", names.data);
+    strbuf_release(&names);
+    return -1;
+}
+
+int workspace_find(const struct cli *cli, struct store *store, size_t index, json_t **ret_object,
+                   struct error *err)
+{
+    const struct kind *kind = NULL;
+    const char *name = NULL;
+    if (workspace_parse(cli, index, &kind, &name, err) < 0)
+        return -1;
+    if (name == NULL || *name == '\0')
+        return error_set(err, ERROR_INVALID, "which %s? name it, like %s shop", kind->name,
+                         kind->plural);
+    const char *namespace = workspace_namespace(cli);
+    if (store_get(store, kind->name, kind->namespaced ? namespace : NULL, name, ret_object, err) ==
+        0)
+        return 0;
+    if (err->code == ERROR_NOT_FOUND)
+        return say_what_there_is(store, kind, namespace, name, err);
+    return -1;
+}

@@ -1,0 +1,30 @@
+// Where a command finds its objects: --config and --state, or $SEALIFT_CONFIG and $SEALIFT_STATE.
+#ifndef CLI_WORKSPACE_H
+#define CLI_WORKSPACE_H
+
+#include <jansson.h>
+
+#include "api/kind.h"
+#include "api/store.h"
+#include "cli/command.h"
+
+enum workspace_mode { WORKSPACE_READ, WORKSPACE_WRITE };
+
+// *ret_store is owned. ERROR_INVALID says which flag is missing.
+int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store **ret_store,
+                   struct error *err) __attribute__((warn_unused_result));
+void cleanup_store_pointer(struct store **store);
+#define cleanup_store __attribute__((cleanup(cleanup_store_pointer)))
+
+// --namespace, or "default".
+const char *workspace_namespace(const struct cli *cli);
+
+// The object that the arguments from `index` on name: "bundle shop" or "bundle/shop". *ret_object
+// is owned. ERROR_NOT_FOUND names what there is instead.
+int workspace_find(const struct cli *cli, struct store *store, size_t index, json_t **ret_object,
+                   struct error *err) __attribute__((warn_unused_result));
+// The kind and name (NULL when absent) in those arguments. *ret_name is borrowed.
+int workspace_parse(const struct cli *cli, size_t index, const struct kind **ret_kind,
+                    const char **ret_name, struct error *err) __attribute__((warn_unused_result));
+
+#endif
