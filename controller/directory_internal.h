@@ -2,7 +2,8 @@
 //
 //     target_directory.c   the path, whose it is, and what is refused
 //     directory_file.c     one entry on disk: compare, read, write, without following a link
-//     directory_tree.c     layout Tree        directory_flat.c   layouts OneFile and Pods
+//     directory_tree.c, directory_swap.c                         layout Tree
+//     directory_flat.c, directory_one_file.c, directory_pods.c   layouts OneFile and Pods
 //     directory_watch.c    inotify, shared by all targets of a loop, and the check of a suspicion
 //
 // Work runs on one worker at a time. What the loop reads beside it (expected, root, working) is
@@ -138,7 +139,7 @@ int directory_write_at(int fd, const char *name, const char *path, const void *d
 int directory_sync_at(int fd, const char *path, struct error *err)
     __attribute__((warn_unused_result));
 
-// ---- directory_tree.c, directory_flat.c ----
+// ---- the layouts ----
 
 extern const struct target_ops directory_tree_ops;
 extern const struct target_ops directory_one_file_ops;
