@@ -11,6 +11,7 @@
 #include "oci/repository_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -112,7 +113,7 @@ static int write_blob(const struct oci_repository *repository,
     // A size that differs is a damaged file, which is replaced.
     if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == descriptor->size)
         return 0;
-    return file_write_atomic(path, data, (size_t)descriptor->size, 0644, err);
+    return file_write_swap(path, data, (size_t)descriptor->size, 0644, err);
 }
 
 static int layout_put_blob(struct oci_repository *repository,
@@ -125,22 +126,32 @@ static int layout_put_blob(struct oci_repository *repository,
     return 0;
 }
 
-static int check_parts(const struct oci_repository *repository, const struct oci_manifest *manifest,
-                       struct error *err)
+// To the disk, whoever wrote it; for what is there already that costs next to nothing.
+static int sync_blob(const struct oci_repository *repository, const char *digest, struct error *err)
 {
-    vec_foreach (const struct oci_descriptor, part, &manifest->layers) {
-        cleanup_free char *path = blob_path(repository, part->digest.text);
-        if (!file_exists(path))
-            return error_set(err, ERROR_NOT_FOUND,
-                             "blob %s, which the manifest names, is not there", part->digest.text);
-    }
-    if (manifest->is_index)
-        return 0;
-    cleanup_free char *path = blob_path(repository, manifest->config.digest.text);
-    if (!file_exists(path))
-        return error_set(err, ERROR_NOT_FOUND, "config %s, which the manifest names, is not there",
-                         manifest->config.digest.text);
+    cleanup_free char *path = blob_path(repository, digest);
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return error_set(err, ERROR_NOT_FOUND, "blob %s, which the manifest names, is not there",
+                         digest);
+    if (fd < 0 || fsync(fd) < 0)
+        return error_errno(err, errno, "fsync %s", path);
     return 0;
+}
+
+// What index.json is about to list must survive a crash, so all its parts are synced before.
+static int sync_parts(const struct oci_repository *repository, const struct oci_manifest *manifest,
+                      const struct oci_descriptor *descriptor, struct error *err)
+{
+    vec_foreach (const struct oci_descriptor, part, &manifest->layers)
+        if (sync_blob(repository, part->digest.text, err) < 0)
+            return -1;
+    if (!manifest->is_index && sync_blob(repository, manifest->config.digest.text, err) < 0)
+        return -1;
+    cleanup_free char *dir = path_join(dir_of(repository), "blobs/sha256");
+    if (sync_blob(repository, descriptor->digest.text, err) < 0)
+        return -1;
+    return file_sync_dir(dir, err);
 }
 
 // The blob is written under the lock, so that a deletion at the same time cannot leave an entry
@@ -151,6 +162,7 @@ static int put_locked(struct oci_repository *repository, const struct oci_manife
 {
     cleanup_json json_t *index = NULL;
     if (write_blob(repository, descriptor, data, err) < 0 ||
+        sync_parts(repository, manifest, descriptor, err) < 0 ||
         layout_index_read(dir_of(repository), &index, err) < 0)
         return -1;
     cleanup_json json_t *before = json_deep_copy(index);
@@ -168,7 +180,6 @@ static int layout_put_manifest(struct oci_repository *repository,
 {
     cleanup_fd int lock = -1;
     if (layout_make(dir_of(repository), repository->access.cancel, err) < 0 ||
-        check_parts(repository, manifest, err) < 0 ||
         layout_lock(dir_of(repository), repository->access.cancel, &lock, err) < 0 ||
         put_locked(repository, manifest, descriptor, data, tag, err) < 0)
         return error_wrap(err, "push to layout %s", dir_of(repository));
