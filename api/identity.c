@@ -19,15 +19,18 @@ static int refuse(const char *what, const char *text, const char *why, struct er
     return error_set(err, ERROR_INVALID, "\"%.200s\" is no %s: %s", text, what, why);
 }
 
-static bool is_host(const char *host, size_t size)
+// host[:port], the host a name or an IPv6 address in brackets. "oci-layout" would be read as a
+// scheme.
+static bool is_host(const char *host)
 {
-    if (size == 0 || size > 255)
+    size_t size = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    size_t fine = *host == '[' ? strspn(host, "[]0123456789abcdef:.")
+                               : strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_");
+    if (size == 0 || size > 255 || fine < size || strncmp(host, "oci-layout:", 11) == 0)
         return false;
-    for (size_t i = 0; i < size; i++) {
-        if (!isalnum((unsigned char)host[i]) && strchr(".-_[]:%", host[i]) == NULL)
-            return false;
-    }
-    return true;
+    const char *port = host + size;
+    return *port == '\0' || (port[0] == ':' && port[1] != '\0' && strlen(port) <= 6 &&
+                             strspn(port + 1, "0123456789") == strlen(port + 1));
 }
 
 int identity_git(const char *url, char **ret_identity, struct error *err)
@@ -82,12 +85,18 @@ static int layout_identity(const char *path, char **ret_identity, struct error *
     // Two slashes would start a host.
     if (*path != '/' || (path[1] == '/' && path[2] != '/'))
         return refuse("OCI layout", path, "write it like oci-layout:///var/lib/sealift/shop", err);
-    while (path[0] == '/' && path[1] == '/')
-        path++;
     cleanup_free char *plain = without_tag(path);
-    size_t size = strlen(plain);
-    while (size > 1 && plain[size - 1] == '/')
-        plain[--size] = '\0';
+    size_t size = 0;
+    for (const char *at = plain; *at != '\0'; at++) {
+        if (*at != '/' || at[1] != '/')
+            plain[size++] = *at;
+    }
+    if (size > 1 && plain[size - 1] == '/')
+        size--;
+    plain[size] = '\0';
+    // It would be read as a tag when the identity is read again.
+    if (strchr(plain, '@') != NULL || strchr(strrchr(plain, '/'), ':') != NULL)
+        return refuse("OCI layout", path, "its last folder must not hold : or @", err);
     cleanup_free char *real = real_path_of(plain);
     *ret_identity = xasprintf("oci-layout:%s", real);
     return 0;
@@ -132,7 +141,7 @@ int identity_oci(const char *repository, char **ret_identity, struct error *err)
                        strncmp(name, "localhost/", first + 1) == 0);
     cleanup_free char *host = names_host ? xstrndup(name, first) : xstrdup("index.docker.io");
     const char *path = names_host ? name + first + 1 : name;
-    if (!is_host(host, strlen(host)) || !is_repository_path(path))
+    if (!is_host(host) || !is_repository_path(path))
         return refuse(what, repository, "write it like oci://registry.example.com/acme/shop", err);
     bool hub = is_docker_hub(host);
     *ret_identity = xasprintf("%s/%s%s", hub ? "index.docker.io" : host,

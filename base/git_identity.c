@@ -68,6 +68,23 @@ static int add_path(struct strbuf *out, const char *path)
     return 0;
 }
 
+// A name or address of RFC 3986, or an IPv6 address in brackets.
+static bool is_host(const char *host, size_t length)
+{
+    bool address = length > 2 && host[0] == '[' && host[length - 1] == ']';
+    if (address) {
+        host++;
+        length -= 2;
+    }
+    for (size_t i = 0; i < length; i++) {
+        unsigned char ch = (unsigned char)host[i];
+        if (address ? !isxdigit(ch) && strchr(":.", ch) == NULL
+                    : !isalnum(ch) && strchr("-._", ch) == NULL)
+            return false;
+    }
+    return length > 0;
+}
+
 // host[:port] of authority, which may start with user[:password]@.
 static int add_host(struct strbuf *out, const char *authority, size_t length,
                     const char *default_port)
@@ -81,7 +98,7 @@ static int add_host(struct strbuf *out, const char *authority, size_t length,
     const char *after = bracket != NULL ? bracket : authority;
     const char *colon = memchr(after, ':', length - (size_t)(after - authority));
     size_t host = colon != NULL ? (size_t)(colon - authority) : length;
-    if (host == 0)
+    if (!is_host(authority, host))
         return -1;
     for (size_t i = 0; i < host; i++)
         strbuf_addch(out, (char)tolower((unsigned char)authority[i]));
