@@ -13,7 +13,8 @@ static bool stderr_is_colored(void)
     return isatty(STDERR_FILENO) && (no_color == NULL || *no_color == '\0');
 }
 
-static void say(const char *mark, const char *color, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void say(const char *mark, const char *color,
+                                                      const char *format, va_list args)
 {
     bool colored = stderr_is_colored();
     flockfile(stderr);
