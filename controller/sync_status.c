@@ -150,7 +150,8 @@ static void tell_success(struct sync_flow *flow, enum sync_outcome outcome, bool
                          : flow->drifted && flow->applied ? "DriftHealed"
                                                           : condition_reason(flow->status, "Ready");
     cleanup_free char *note = outcome == SYNC_DRIFTED || flow->drifted
-                                  ? xasprintf("%zu objects were changed: %s", changed, changes)
+                                  ? xasprintf("%zu %s changed: %s", changed,
+                                              changed == 1 ? "object was" : "objects were", changes)
                                   : xstrdup(message);
     bool quiet = !flow->applied && !news;
     if (!quiet)
