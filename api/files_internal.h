@@ -144,6 +144,8 @@ int files_state_write(const char *path, const char *file, const json_t *value, b
                       struct error *err) __attribute__((warn_unused_result));
 // Moves the folder away at once, then removes it. Locked.
 int files_state_remove(const char *path, struct error *err) __attribute__((warn_unused_result));
+// Whether object.json was made from this document of this file.
+bool files_state_knows(const json_t *record, const json_t *document, const char *file);
 // Gives a document its uid and generation: makes or updates object.json. Takes the lock.
 int files_state_adopt(struct files_store *files, const struct object_key *key,
                       const json_t *document, const char *file, struct error *err)

@@ -200,8 +200,11 @@ static void take_document(struct intake *intake, const struct yamljson_document 
         files_set_base(entry, document);
         files_compose(files, entry);
     }
+    bool known = files_state_knows(entry->state.record, document, intake->source->path);
+    if (ours && known)
+        files_compose(files, entry);
     pthread_mutex_unlock(&files->lock);
-    if (!ours || !kind->has_status || files->read_only)
+    if (!ours || known || !kind->has_status || files->read_only)
         return;
     cleanup_error struct error err = {0};
     if (files_state_adopt(files, &key, document, intake->source->path, &err) < 0) {

@@ -167,42 +167,51 @@ static json_t *new_record(const struct files_store *files)
     return json_pack("{s:s, s:I, s:s}", "uid", uid, "generation", (json_int_t)0, "created", now);
 }
 
-static bool is_current(const json_t *record, const char *spec_hash, const char *hash,
-                       const char *file)
+struct fingerprint {
+    char spec[FILES_VERSION_SIZE];
+    char document[FILES_VERSION_SIZE];
+};
+
+static struct fingerprint fingerprint_of(const json_t *document)
 {
-    return record != NULL && strcmp(jval_string_or(record, "specHash", ""), spec_hash) == 0 &&
-           strcmp(jval_string_or(record, "hash", ""), hash) == 0 &&
+    struct fingerprint print;
+    files_hash(json_object_get(document, "spec"), print.spec);
+    files_hash(document, print.document);
+    return print;
+}
+
+static bool is_current(const json_t *record, const struct fingerprint *print, const char *file)
+{
+    return record != NULL && strcmp(jval_string_or(record, "specHash", ""), print->spec) == 0 &&
+           strcmp(jval_string_or(record, "hash", ""), print->document) == 0 &&
            strcmp(jval_string_or(record, "file", ""), file) == 0;
+}
+
+bool files_state_knows(const json_t *record, const json_t *document, const char *file)
+{
+    struct fingerprint print = fingerprint_of(document);
+    return is_current(record, &print, file);
 }
 
 int files_state_adopt(struct files_store *files, const struct object_key *key,
                       const json_t *document, const char *file, struct error *err)
 {
-    char spec_hash[FILES_VERSION_SIZE];
-    char hash[FILES_VERSION_SIZE];
-    files_hash(json_object_get(document, "spec"), spec_hash);
-    files_hash(document, hash);
+    struct fingerprint print = fingerprint_of(document);
     cleanup_free char *path = files_state_path(files, key);
-    {
-        cleanup_files_state struct files_state state = {0};
-        files_state_read(path, &state);
-        if (is_current(state.record, spec_hash, hash, file))
-            return 0;
-    }
     cleanup_fd int fd = -1;
     if (files_state_lock(path, true, &fd, err) < 0)
         return -1;
     // Another process may have been here first.
     cleanup_files_state struct files_state state = {0};
     files_state_read(path, &state);
-    if (is_current(state.record, spec_hash, hash, file))
+    if (is_current(state.record, &print, file))
         return 0;
     cleanup_json json_t *record =
         state.record != NULL ? json_incref(state.record) : new_record(files);
-    if (strcmp(jval_string_or(record, "specHash", ""), spec_hash) != 0)
+    if (strcmp(jval_string_or(record, "specHash", ""), print.spec) != 0)
         jval_set_int(record, "generation", jval_int(record, "generation", 0) + 1);
-    jval_set_string(record, "specHash", spec_hash);
-    jval_set_string(record, "hash", hash);
+    jval_set_string(record, "specHash", print.spec);
+    jval_set_string(record, "hash", print.document);
     jval_set_string(record, "file", file);
     jval_set(record, "document", jval_ref(document));
     // It can be made again from DIR, so it need not wait for the disk.

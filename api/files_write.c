@@ -34,8 +34,11 @@ bool files_reread(struct files_store *files, const struct object_key *key)
             files_take_state(files, entry, &state);
         else if (entry->source == NULL)
             files_drop(files, entry);
-        else
+        else {
+            // Forgotten, so that the document is taken up anew.
+            files_state_release(&entry->state);
             folder_went = true;
+        }
     }
     pthread_mutex_unlock(&files->lock);
     return folder_went;
