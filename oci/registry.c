@@ -187,10 +187,12 @@ static int registry_resolve(struct oci_repository *repository, const char *tag_o
     cleanup_http_response struct http_response response = {0};
     if (registry_send(registry, &request, read_right(registry), &response, err) < 0)
         return error_wrap(err, "resolve %s", object);
-    if (!registry_is_success(&response) && response.status != 405)
+    // The answer to a HEAD has no body, and so not the reason of a refusal.
+    bool ask_again = response.status == 403 || response.status == 405;
+    if (!registry_is_success(&response) && !ask_again)
         return registry_status_error(registry, &response, "resolve", object, err);
     cleanup_oci_descriptor struct oci_descriptor descriptor = {0};
-    if (response.status == 405 || read_head(&response, &descriptor) < 0)
+    if (ask_again || read_head(&response, &descriptor) < 0)
         return resolve_by_get(registry, tag_or_digest, ret_descriptor, err);
     if (digest_is_valid(tag_or_digest) && strcmp(tag_or_digest, descriptor.digest.text) != 0)
         return error_set(err, ERROR_UNVERIFIED, "registry %s answers %s for %s",
@@ -235,12 +237,14 @@ static int registry_has_blob(struct oci_repository *repository, const char *dige
     cleanup_http_response struct http_response response = {0};
     if (registry_send(registry, &request, read_right(registry), &response, err) < 0)
         return -1;
-    if (!registry_is_success(&response) && response.status != 404) {
+    // Whoever may write but not read, or neither, is told by the upload, with the reason.
+    bool unknown = repository->access.push && response.status == 403;
+    if (!registry_is_success(&response) && response.status != 404 && !unknown) {
         cleanup_free char *object = registry_object(registry, NULL);
         const char *verb = repository->access.push ? "push" : "pull";
         return registry_status_error(registry, &response, verb, object, err);
     }
-    *ret_has = response.status != 404;
+    *ret_has = registry_is_success(&response);
     return 0;
 }
 
