@@ -85,13 +85,20 @@ int directory_cursor_enter(struct directory_cursor *cursor, const char *path, co
     return 0;
 }
 
+// Reads what is there and one byte more, so that a file that grew meanwhile is seen.
 static bool has_content(int fd, const struct directory_entry *entry)
 {
-    cleanup_free char *data = NULL;
+    cleanup_free char *data = xmalloc(entry->size + 1);
     size_t size = 0;
-    // One byte more, so that a file that grew meanwhile is seen.
-    if (file_read_opened(dup(fd), entry->path, entry->size + 1, &data, &size, NULL) < 0 ||
-        size != entry->size)
+    while (size <= entry->size) {
+        ssize_t got = read(fd, data + size, entry->size + 1 - size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        size += (size_t)got;
+    }
+    if (size != entry->size)
         return false;
     unsigned char hash[SHA256_SIZE];
     sha256(data, size, hash);
@@ -105,22 +112,20 @@ enum directory_match directory_match(struct directory_cursor *cursor,
     int failed = directory_cursor_enter(cursor, entry->path, &name);
     if (failed != 0)
         return failed == ENOENT ? DIRECTORY_MISSING : DIRECTORY_DIFFERENT;
-    // Opening a pipe or a device could wait or have effects; O_NONBLOCK and the check of the kind
-    // behind fstatat keep that away.
-    struct stat st;
-    if (fstatat(cursor->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    // Neither a pipe nor a terminal that somebody put there makes us wait.
+    cleanup_fd int fd = openat(cursor->fd, name,
+                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
+                                   (entry->folder ? O_DIRECTORY : 0));
+    if (fd < 0)
         return errno == ENOENT ? DIRECTORY_MISSING : DIRECTORY_DIFFERENT;
+    struct stat st;
     mode_t mode = entry->folder ? S_IFDIR | DIRECTORY_FOLDER_MODE : S_IFREG | DIRECTORY_FILE_MODE;
-    if (st.st_mode != mode || st.st_uid != geteuid())
+    if (fstat(fd, &st) < 0 || st.st_mode != mode || st.st_uid != geteuid())
         return DIRECTORY_DIFFERENT;
     if (entry->folder)
         return DIRECTORY_SAME;
-    if ((size_t)st.st_size != entry->size)
-        return DIRECTORY_DIFFERENT;
-    cleanup_fd int fd = openat(cursor->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? DIRECTORY_MISSING : DIRECTORY_DIFFERENT;
-    return has_content(fd, entry) ? DIRECTORY_SAME : DIRECTORY_DIFFERENT;
+    return (size_t)st.st_size == entry->size && has_content(fd, entry) ? DIRECTORY_SAME
+                                                                       : DIRECTORY_DIFFERENT;
 }
 
 int directory_read(struct directory_cursor *cursor, const char *path, char **ret_data,
@@ -136,7 +141,7 @@ int directory_read(struct directory_cursor *cursor, const char *path, char **ret
 }
 
 int directory_write_at(int dir_fd, const char *name, const char *path, const void *data,
-                       size_t size, bool sync, struct error *err)
+                       size_t size, struct error *err)
 {
     cleanup_fd int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                                DIRECTORY_FILE_MODE);
@@ -146,7 +151,22 @@ int directory_write_at(int dir_fd, const char *name, const char *path, const voi
         return -1;
     if (fchmod(fd, DIRECTORY_FILE_MODE) < 0)
         return error_errno(err, errno, "chmod %s", path);
-    return sync && fsync(fd) < 0 ? error_errno(err, errno, "fsync %s", path) : 0;
+    // Its bytes begin to move to the disk while the next file is written; directory_sync_file
+    // waits for them, if that is worth a call of its own. It is a hint: a failure shows there.
+    (void)!sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    return 0;
+}
+
+int directory_sync_file(struct directory_cursor *cursor, const char *path, struct error *err)
+{
+    const char *name = NULL;
+    int failed = directory_cursor_enter(cursor, path, &name);
+    if (failed != 0)
+        return error_errno(err, failed, "open %s", path);
+    cleanup_fd int fd = openat(cursor->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        return error_errno(err, errno, "fsync %s", path);
+    return 0;
 }
 
 int directory_sync_at(int dir_fd, const char *path, struct error *err)

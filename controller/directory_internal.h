@@ -133,9 +133,11 @@ enum directory_match directory_match(struct directory_cursor *cursor,
 // Whole regular file below the cursor's root; owned.
 int directory_read(struct directory_cursor *cursor, const char *path, char **ret_data,
                    size_t *ret_size, struct error *err) __attribute__((warn_unused_result));
-// A new file in the folder. `path` only for messages.
+// A new file in the folder, not yet safe on disk. `path` only for messages.
 int directory_write_at(int fd, const char *name, const char *path, const void *data, size_t size,
-                       bool sync, struct error *err) __attribute__((warn_unused_result));
+                       struct error *err) __attribute__((warn_unused_result));
+int directory_sync_file(struct directory_cursor *cursor, const char *path, struct error *err)
+    __attribute__((warn_unused_result));
 int directory_sync_at(int fd, const char *path, struct error *err)
     __attribute__((warn_unused_result));
 

@@ -54,7 +54,7 @@ static int clear_temp(const struct directory *directory, struct error *err)
 // A file whose content is already on disk costs a link; where linking is not allowed (another
 // owner, too many links) it is written like a new one.
 static int build_file(struct directory_tree *tree, struct directory_cursor *to,
-                      const struct directory_entry *entry, bool sync, struct error *err)
+                      const struct directory_entry *entry, struct error *err)
 {
     const char *name = NULL;
     const char *old_name = NULL;
@@ -67,12 +67,12 @@ static int build_file(struct directory_tree *tree, struct directory_cursor *to,
         linkat(tree->live.fd, old_name, to->fd, name, 0) == 0)
         return 0;
     if (!kept)
-        return directory_write_at(to->fd, name, entry->path, entry->bytes, entry->size, sync, err);
+        return directory_write_at(to->fd, name, entry->path, entry->bytes, entry->size, err);
     cleanup_free char *data = NULL;
     size_t size = 0;
     if (directory_read(&tree->live, entry->path, &data, &size, err) < 0)
         return -1;
-    return directory_write_at(to->fd, name, entry->path, data, size, sync, err);
+    return directory_write_at(to->fd, name, entry->path, data, size, err);
 }
 
 static int build_folder(int root, const char *path, struct error *err)
@@ -83,14 +83,13 @@ static int build_folder(int root, const char *path, struct error *err)
     return 0;
 }
 
-static int build_entries(struct directory_tree *tree, int root, bool sync, unsigned generation,
+static int build_entries(struct directory_tree *tree, int root, unsigned generation,
                          struct error *err)
 {
     const struct directory *directory = tree->directory;
     cleanup_cursor struct directory_cursor to = {.root = root, .fd = -1};
     // The marker first: it tells whose this is, should we not come to the end.
-    if (build_file(tree, &to, directory_entry_find(&tree->entries, DIRECTORY_MARKER), sync, err) <
-        0)
+    if (build_file(tree, &to, directory_entry_find(&tree->entries, DIRECTORY_MARKER), err) < 0)
         return -1;
     vec_foreach (struct directory_entry, entry, &tree->entries) {
         if (cancel_check(tree->request->cancel, err) < 0)
@@ -98,7 +97,7 @@ static int build_entries(struct directory_tree *tree, int root, bool sync, unsig
         if (strcmp(entry->path, DIRECTORY_MARKER) == 0)
             continue;
         if (!entry->folder) {
-            if (build_file(tree, &to, entry, sync, err) < 0)
+            if (build_file(tree, &to, entry, err) < 0)
                 return -1;
             continue;
         }
@@ -110,30 +109,41 @@ static int build_entries(struct directory_tree *tree, int root, bool sync, unsig
     return 0;
 }
 
+// Everything is in place before the first wait: the file system then writes it in one go, instead
+// of once for each file.
+static int sync_tree(const struct directory_tree *tree, int root, struct error *err)
+{
+    cleanup_cursor struct directory_cursor cursor = {.root = root, .fd = -1};
+    size_t written = 0;
+    vec_foreach (struct directory_entry, entry, &tree->entries) {
+        written += !entry->folder && !entry->in_place;
+    }
+    if (written > MAX_SINGLE_SYNCS)
+        return syncfs(root) < 0 ? error_errno(err, errno, "sync the file system") : 0;
+    vec_foreach (struct directory_entry, entry, &tree->entries) {
+        if (!entry->folder && !entry->in_place &&
+            directory_sync_file(&cursor, entry->path, err) < 0)
+            return -1;
+    }
+    vec_foreach (struct directory_entry, entry, &tree->entries) {
+        if (entry->folder && directory_sync_at(root, entry->path, err) < 0)
+            return -1;
+    }
+    return directory_sync_at(root, ".", err);
+}
+
 static int build_tree(struct directory_tree *tree, unsigned generation, struct error *err)
 {
     const struct directory *directory = tree->directory;
-    size_t to_write = 0;
-    vec_foreach (struct directory_entry, entry, &tree->entries) {
-        to_write += !entry->folder && !entry->in_place;
-    }
-    bool each = to_write <= MAX_SINGLE_SYNCS;
     if (build_folder(AT_FDCWD, directory->temp, err) < 0)
         return -1;
     cleanup_fd int root = open(directory->temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (root < 0)
         return error_errno(err, errno, "open folder %s", directory->temp);
     directory_watch_folder(tree->directory, directory->temp, "", generation);
-    if (build_entries(tree, root, each, generation, err) < 0)
+    if (build_entries(tree, root, generation, err) < 0)
         return -1;
-    if (!each)
-        return syncfs(root) < 0 ? error_errno(err, errno, "sync %s", directory->temp) : 0;
-    // Only now, when everything is in them.
-    vec_foreach (struct directory_entry, entry, &tree->entries) {
-        if (entry->folder && directory_sync_at(root, entry->path, err) < 0)
-            return -1;
-    }
-    return directory_sync_at(root, ".", err);
+    return sync_tree(tree, root, err);
 }
 
 static int exchange(struct directory *directory, struct error *err)
@@ -170,8 +180,8 @@ static int swap_in(struct directory_tree *tree, struct error *err)
     // The old tree is about to go; that is not drift.
     directory_watch_keep(directory, generation);
     directory_expect(directory, &tree->entries);
-    if (directory_sync_at(AT_FDCWD, directory->parent, err) < 0)
-        return -1;
+    // The exchange needs no sync of its own: what a power cut takes back, the next start does
+    // again.
     return remove_old(directory->temp, err);
 }
 

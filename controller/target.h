@@ -69,9 +69,9 @@ struct target_ops {
     // What apply would do; touches nothing. Results hold every object that is not unchanged.
     int (*plan)(struct target *target, const struct target_request *request,
                 struct vec *ret_results, struct error *err);
-    // Makes the target so. -1 when nothing was touched or the whole failed; an object that failed
-    // alone has its error in its result and the others stand. After it the target knows what is
-    // expected of it (see watch).
+    // Makes the target so; a result for every object, unchanged ones too. -1 when nothing was
+    // touched or the whole failed; an object that failed alone has its error in its result and the
+    // others stand. After it the target knows what is expected of it (see watch).
     int (*apply)(struct target *target, const struct target_request *request,
                  struct vec *ret_results, struct error *err);
     // What is ours and not among the objects: action PRUNE or KEEP.
