@@ -1,6 +1,7 @@
 #include "api/identity.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/semver.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/print.h"
@@ -60,7 +61,15 @@ static int sign(const struct cli *cli, struct registry *registry,
                                           .renderer_version = SEALIFT_VERSION,
                                           .started_ms = now_ms,
                                           .finished_ms = now_ms};
+    // A tag that is a version is named as one, for Syncs that follow a range. Tags write '+' as
+    // '_'.
+    cleanup_semver struct semver version = {0};
+    cleanup_free char *plain = xstrdup(registry->reference.tag);
+    plain[strcspn(plain, "_")] = strchr(plain, '_') != NULL ? '+' : '\0';
+    bool is_version = semver_parse(plain, &version, NULL) == 0;
+    cleanup_free char *version_text = is_version ? semver_format(&version) : NULL;
     const struct release release = {.channel = registry->reference.tag,
+                                    .version = version_text,
                                     .sequence = cli_number(cli, "sequence", now_ms),
                                     .issued_at_ms = now_ms,
                                     .commit = commit};

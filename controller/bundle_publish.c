@@ -8,6 +8,7 @@
 #include "api/store.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/semver.h"
 #include "controller/keyring.h"
 #include "oci/sign/attach.h"
 #include "oci/sign/collect.h"
@@ -188,8 +189,19 @@ static const char *path_of(const struct bundle_flow *flow)
     return path != NULL && strcmp(path, ".") != 0 ? path : "";
 }
 
+// Of a Git tag that is a version, in the form that Syncs with a range compare; NULL otherwise.
+// Owned.
+static char *version_of(const struct bundle_flow *flow)
+{
+    cleanup_semver struct semver version = {0};
+    if (flow->revision.ref == NULL || strncmp(flow->revision.ref, "refs/tags/", 10) != 0 ||
+        semver_parse(flow->revision.ref + 10, &version, NULL) < 0)
+        return NULL;
+    return semver_format(&version);
+}
+
 static void fill_releases(struct bundle_flow *flow, const char *commit, int64_t sequence,
-                          struct vec *releases)
+                          const char *version, struct vec *releases)
 {
     size_t index;
     json_t *tag;
@@ -198,6 +210,7 @@ static void fill_releases(struct bundle_flow *flow, const char *commit, int64_t 
             .channel = json_string_value(tag),
             .sequence = sequence,
             .issued_at_ms = clock_wall_ms(flow->role->clock),
+            .version = version,
             .commit = commit,
             .path = path_of(flow),
             .request_id = flow->request_id,
@@ -233,7 +246,8 @@ static int sign(struct bundle_flow *flow, int64_t sequence, struct error *err)
         .started_ms = now_ms,
         .finished_ms = now_ms,
     };
-    fill_releases(flow, flow->revision.commit, sequence, &releases);
+    cleanup_free char *version = version_of(flow);
+    fill_releases(flow, flow->revision.commit, sequence, version, &releases);
     const struct sign_request request = {.provenance = &provenance,
                                          .releases = releases.data,
                                          .n_releases = releases.len,
@@ -385,7 +399,8 @@ static int renew(struct bundle_flow *flow, const struct oci_descriptor *artifact
     flow->reason = "StatusFailed";
     if (reserve_sequence(flow, 0, &sequence, err) < 0)
         return -1;
-    fill_releases(flow, jval_string(flow->status, "artifact.commit"), sequence, &releases);
+    cleanup_free char *version = version_of(flow);
+    fill_releases(flow, jval_string(flow->status, "artifact.commit"), sequence, version, &releases);
     flow->reason = "SignFailed";
     if (release_renew(flow->repository, artifact, flow->key, releases.data, releases.len,
                       clock_wall_ms(flow->role->clock), err) < 0)

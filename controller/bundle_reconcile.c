@@ -79,9 +79,12 @@ static bool conclude(struct bundle_flow *flow, int result, const struct error *e
         .now_ms = clock_wall_ms(flow->role->clock),
     };
     if (result == 0) {
-        cleanup_free char *message =
-            xasprintf("released %s as %s", jval_string_or(flow->status, "artifact.revision", ""),
-                      jval_string_or(flow->status, "artifact.digest", ""));
+        bool unreadable = object_problem(flow->object) == OBJECT_UNREADABLE;
+        cleanup_free char *message = xasprintf(
+            "released %s as %s%s%s", jval_string_or(flow->status, "artifact.revision", ""),
+            jval_string_or(flow->status, "artifact.digest", ""),
+            unreadable ? "; the last good spec stands: " : "",
+            unreadable ? object_problem_message(flow->object) : "");
         change.reason = "Released";
         change.message = message;
         return condition_ready(flow->status, &change);

@@ -104,8 +104,8 @@ static int make_it_so(struct sync_flow *flow, enum sync_outcome *ret_outcome, st
     return 0;
 }
 
-// Resolving or verifying failed, but the target drifted from what this process verified and
-// applied: put that back from the cache. The failure is still what the status tells.
+// What this process verified and applied drifted while something newer is refused: put it back from
+// the cache. The refusal is still what the status tells.
 static void heal_what_runs(struct sync_flow *flow, const struct error *cause)
 {
     struct sync_memory *memory = flow->memory;
@@ -125,6 +125,27 @@ static void heal_what_runs(struct sync_flow *flow, const struct error *cause)
     flow->reason = reason;
 }
 
+// What the source means now cannot be told, because a registry is away: the digest that this Sync
+// adopted last goes on being kept, also after a restart. sync_verify lets it pass only under the
+// rules it was adopted by.
+static void keep_adopted(struct sync_flow *flow, const struct error *cause)
+{
+    const char *adopted = jval_string(flow->status, "artifact.digest");
+    if (!error_is_transient(cause) || adopted == NULL || !digest_is_valid(adopted) ||
+        flow->source.identity == NULL)
+        return;
+    const char *reason = flow->reason;
+    enum sync_outcome outcome;
+    cleanup_error struct error err = {0};
+    memcpy(flow->source.digest.text, adopted, strlen(adopted) + 1);
+    if (flow->source.revision == NULL)
+        flow->source.revision = xstrdup(adopted);
+    if (sync_verify(flow, &err) < 0 || (!is_settled(flow) && make_it_so(flow, &outcome, &err) < 0))
+        log_warn("what was adopted could not be kept", "kind", "Sync", "name", flow->memory->key,
+                 "error", error_message(&err));
+    flow->reason = reason;
+}
+
 static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, struct error *err)
 {
     stages_begin(&flow->stages, "resolve");
@@ -132,7 +153,11 @@ static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, stru
         flow->reason = "InvalidSpec";
         return error_set(err, ERROR_INVALID, "%s", object_problem_message(flow->object));
     }
-    if (sync_source_resolve(flow, err) < 0 || sync_verify(flow, err) < 0) {
+    if (sync_source_resolve(flow, err) < 0) {
+        keep_adopted(flow, err);
+        return -1;
+    }
+    if (sync_verify(flow, err) < 0) {
         heal_what_runs(flow, err);
         return -1;
     }

@@ -65,6 +65,17 @@ static void note_artifact(struct sync_flow *flow)
     add_history(flow);
 }
 
+// A file that no longer parses changes nothing, and that has to be seen somewhere.
+static char *with_problem(char *message, const json_t *object)
+{
+    if (object_problem(object) != OBJECT_UNREADABLE)
+        return message;
+    char *longer =
+        xasprintf("%s; the last good spec stands: %s", message, object_problem_message(object));
+    free(message);
+    return longer;
+}
+
 static char *message_of(const struct sync_flow *flow)
 {
     const char *revision = jval_string_or(flow->status, "artifact.revision", flow->source.revision);
@@ -111,7 +122,7 @@ bool sync_conclude(struct sync_flow *flow, enum sync_outcome outcome, const stru
             ? xasprintf(
                   "%lld objects are not as applied; spec.drift is Report, so they are left alone",
                   (long long)jval_int(flow->status, "inventory.drifted", 0))
-            : message_of(flow);
+            : with_problem(message_of(flow), flow->object);
     change.message = message;
     change.reason = flow->held                ? "PruneHeld"
                     : flow->stale             ? "Stale"
