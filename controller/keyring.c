@@ -17,7 +17,9 @@ struct held_key {
 };
 
 struct keyring {
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; // of keys
+    pthread_mutex_t
+        loading; // one decryption at a time: scrypt takes 64 MiB, and many may want the same key
     struct vec keys; // of struct held_key
 };
 
@@ -34,6 +36,7 @@ struct keyring *keyring_new(void)
     struct keyring *keyring = xcalloc(1, sizeof *keyring);
     keyring->keys = VEC_OF(struct held_key, release_key);
     pthread_mutex_init(&keyring->lock, NULL);
+    pthread_mutex_init(&keyring->loading, NULL);
     return keyring;
 }
 
@@ -42,6 +45,7 @@ void keyring_free(struct keyring *keyring)
     if (keyring == NULL)
         return;
     vec_free(&keyring->keys);
+    pthread_mutex_destroy(&keyring->loading);
     pthread_mutex_destroy(&keyring->lock);
     free(keyring);
 }
@@ -82,6 +86,36 @@ static int load(const struct secret_data *data, const char *secret, struct sign_
     return sign_key_load(pem, size, secret_data_text(data, "cosign.password"), what, ret_key, err);
 }
 
+static const struct sign_key *find_key(struct keyring *keyring, const char *secret,
+                                       const char *version)
+{
+    pthread_mutex_lock(&keyring->lock);
+    const struct sign_key *known = take_known(keyring, secret, version);
+    pthread_mutex_unlock(&keyring->lock);
+    return known;
+}
+
+static int load_key(struct keyring *keyring, const struct secret_data *data, const char *secret,
+                    const struct sign_key **ret_key, struct error *err)
+{
+    const char *version = secret_data_version(data);
+    // Whoever held the turn before may have loaded it.
+    const struct sign_key *known = find_key(keyring, secret, version);
+    struct sign_key *key = NULL;
+    if (known != NULL) {
+        *ret_key = known;
+        return 0;
+    }
+    if (load(data, secret, &key, err) < 0)
+        return -1;
+    pthread_mutex_lock(&keyring->lock);
+    *(struct held_key *)vec_push(&keyring->keys) = (struct held_key){
+        .secret = xstrdup(secret), .version = xstrdup(version), .key = key, .holders = 1};
+    pthread_mutex_unlock(&keyring->lock);
+    *ret_key = key;
+    return 0;
+}
+
 int keyring_take(struct keyring *keyring, struct store *store, const char *namespace,
                  const char *name, const struct sign_key **ret_key, struct error *err)
 {
@@ -89,24 +123,13 @@ int keyring_take(struct keyring *keyring, struct store *store, const char *names
     cleanup_free char *secret = xasprintf("%s/%s", namespace, name);
     if (store_secret(store, namespace, name, &data, err) < 0)
         return -1;
-    const char *version = secret_data_version(data);
-    pthread_mutex_lock(&keyring->lock);
-    const struct sign_key *known = take_known(keyring, secret, version);
-    pthread_mutex_unlock(&keyring->lock);
-    if (known != NULL) {
-        *ret_key = known;
+    *ret_key = find_key(keyring, secret, secret_data_version(data));
+    if (*ret_key != NULL)
         return 0;
-    }
-    // Outside the lock: two flows may decrypt the same key at the same time, once.
-    struct sign_key *key = NULL;
-    if (load(data, secret, &key, err) < 0)
-        return -1;
-    pthread_mutex_lock(&keyring->lock);
-    *(struct held_key *)vec_push(&keyring->keys) = (struct held_key){
-        .secret = STEAL(secret), .version = xstrdup(version), .key = key, .holders = 1};
-    pthread_mutex_unlock(&keyring->lock);
-    *ret_key = key;
-    return 0;
+    pthread_mutex_lock(&keyring->loading);
+    int result = load_key(keyring, data, secret, ret_key, err);
+    pthread_mutex_unlock(&keyring->loading);
+    return result;
 }
 
 void keyring_give(struct keyring *keyring, const struct sign_key *key)
