@@ -38,8 +38,9 @@ struct bundle_flow {
     const char *reason; // of the condition, should the current step fail
 
     struct secret_data *git_secret;
-    struct http_tls git_tls; // borrows from git_secret
-    struct gitremote *remote;
+    struct http_tls git_tls;            // borrows from git_secret
+    char *git_dir;                      // of the local copy
+    struct gitremote *remote;           // borrows all of them
     struct gitremote_revision revision; // what the ref says now
     struct gitsnapshot *snapshot;
     char *git_revision;           // "main@sha1:<commit>"

@@ -44,10 +44,10 @@ static int read_secret(struct bundle_flow *flow, struct gitremote_config *config
 
 int bundle_source_open(struct bundle_flow *flow, struct error *err)
 {
-    cleanup_free char *dir = store_dir_of(flow);
+    flow->git_dir = store_dir_of(flow);
     struct gitremote_config config = {
         .url = object_spec_string(flow->object, "source.git.url"),
-        .store_dir = dir,
+        .store_dir = flow->git_dir,
         .client = flow->client,
         .reach = flow->role->reach,
         .cancel = flow->cancel,
@@ -133,8 +133,10 @@ void bundle_source_release(struct bundle_flow *flow)
     gitremote_revision_release(&flow->revision);
     secret_data_free(flow->git_secret);
     free(flow->git_revision);
+    free(flow->git_dir);
     flow->snapshot = NULL;
     flow->remote = NULL;
     flow->git_secret = NULL;
     flow->git_revision = NULL;
+    flow->git_dir = NULL;
 }
