@@ -63,6 +63,7 @@ struct directory {
     pthread_mutex_t lock;
     struct vec expected; // DIRECTORY_ENTRIES, sorted; from the last apply
     bool has_expected;
+    bool has_drifted;  // told since then: the way back is news, too
     bool working;      // an apply is on; suspicions wait
     dev_t root_device; // of the directory as we left it; 0, 0 before
     ino_t root_inode;

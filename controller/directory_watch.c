@@ -6,7 +6,8 @@
 //
 //     event ──▶ a path is suspect ──10 ms──▶ is it as the last apply left it? ──no──▶ on_drift
 //
-// Our own writes raise events like anybody's; they are found to be as expected. What is too much to
+// Our own writes raise events like anybody's; they are found to be as expected. After drift that
+// nobody put back, every event is told: somebody may have undone it. What is too much to
 // check on the loop (a lost event, many or large files) counts as drift: its owner compares
 // everything on a worker.
 //
@@ -145,7 +146,8 @@ static void check(void *arg)
         loop_timer_set(directory->timer, COALESCE_MS);
         return;
     }
-    bool drift = directory->has_expected && !all_as_expected(directory);
+    bool drift = directory->has_expected && (directory->has_drifted || !all_as_expected(directory));
+    directory->has_drifted = drift;
     pthread_mutex_unlock(&directory->lock);
     vec_clear(&directory->suspects);
     directory->suspect_all = false;

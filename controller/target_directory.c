@@ -194,6 +194,7 @@ void directory_expect(struct directory *directory, struct vec *entries)
         entry->object = NULL;
     }
     directory->has_expected = true;
+    directory->has_drifted = false;
     directory->root_device = exists ? st.st_dev : 0;
     directory->root_inode = exists ? st.st_ino : 0;
     pthread_mutex_unlock(&directory->lock);
@@ -205,6 +206,7 @@ void directory_expect_nothing(struct directory *directory)
     pthread_mutex_lock(&directory->lock);
     vec_free(&directory->expected);
     directory->has_expected = false;
+    directory->has_drifted = false;
     directory->root_device = 0;
     directory->root_inode = 0;
     pthread_mutex_unlock(&directory->lock);
