@@ -33,7 +33,7 @@ struct bundles {
 struct seen {
     char *uid;
     int64_t generation;
-    char *annotations; // requestedAt and accept-history
+    char *annotations; // requestedAt and accept-history; and whether it is suspended
     char *request_id;  // of the delivery that woke it last
 };
 
@@ -81,8 +81,8 @@ static char *annotations_that_matter(const json_t *object)
 {
     const char *requested = object_annotation(object, ANNOTATION_REQUESTED_AT);
     const char *accepted = object_annotation(object, ANNOTATION_ACCEPT_HISTORY);
-    return xasprintf("%s\n%s", requested != NULL ? requested : "",
-                     accepted != NULL ? accepted : "");
+    return xasprintf("%s\n%s\n%d", requested != NULL ? requested : "",
+                     accepted != NULL ? accepted : "", object_is_suspended(object));
 }
 
 // Whether the object asks for something that was not yet acted on, and notes that it now is.

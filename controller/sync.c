@@ -171,8 +171,9 @@ static char *annotations_that_matter(const json_t *object)
 {
     const char *requested = object_annotation(object, ANNOTATION_REQUESTED_AT);
     const char *confirmed = object_annotation(object, ANNOTATION_CONFIRM_PRUNE);
-    return xasprintf("%s\n%s\n%d", requested != NULL ? requested : "",
-                     confirmed != NULL ? confirmed : "", object_is_deleting(object));
+    return xasprintf("%s\n%s\n%d%d", requested != NULL ? requested : "",
+                     confirmed != NULL ? confirmed : "", object_is_deleting(object),
+                     object_is_suspended(object));
 }
 
 static bool take_news(struct syncs *syncs, struct roster_entry *entry)

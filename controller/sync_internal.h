@@ -26,7 +26,7 @@ struct sync_memory {
     unsigned references; // loop thread
     char *uid;
     int64_t generation;
-    char *annotations; // requestedAt and confirm-prune, as last acted on
+    char *annotations; // requestedAt, confirm-prune, deleted and suspended, as last acted on
     char *request_id;
     struct target *target;
     char *target_spec; // what `target` was made from

@@ -39,14 +39,15 @@ static bool was_requested(const struct sync_flow *flow)
            strcmp(requested, jval_string_or(flow->status, "lastHandledReconcileAt", "")) != 0;
 }
 
-// Nothing changed, nothing was heard, and the last full look is not long ago.
+// Nothing changed, nothing was heard, and the last full look was good and is not long ago. What was
+// held back, reported or refused then is looked at again.
 static bool is_settled(const struct sync_flow *flow)
 {
     const struct sync_memory *memory = flow->memory;
     int64_t age_ms = clock_mono_ms(flow->role->clock) - memory->checked_mono_ms;
     return memory->applied && memory->applied_generation == object_generation(flow->object) &&
            !flow->drifted && !was_requested(flow) && age_ms < interval_of(flow) / 2 &&
-           condition_state(flow->status, "Ready") != CONDITION_UNKNOWN;
+           strcmp(condition_reason(flow->status, "Ready"), "Applied") == 0;
 }
 
 // Report leaves alone what differs from a digest and spec that were applied before, also by an
@@ -275,8 +276,11 @@ void sync_reconcile(struct sync_work *work, struct cancel *cancel,
         ret_outcome->failed = err.code != ERROR_NOT_FOUND;
         return;
     }
-    if (object_is_suspended(object) && !object_is_deleting(object))
+    if (object_is_suspended(object) && !object_is_deleting(object)) {
+        // Nobody listens meanwhile: once resumed, all of the target is looked at.
+        work->memory->applied = false;
         return;
+    }
     const json_t *status = object_status(object, "");
     struct sync_flow flow = {
         .role = role,
