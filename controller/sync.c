@@ -68,6 +68,8 @@ static void memory_unref(void *data)
     free(memory->target_spec);
     free(memory->key);
     free(memory->digest);
+    free(memory->runs);
+    free(memory->runs_reference);
     free(memory->rules);
     free(memory->scope);
     free(memory);
@@ -99,6 +101,7 @@ static void ensure_target(struct syncs *syncs, struct sync_memory *memory, const
     target_free(memory->target);
     memory->target = NULL;
     memory->applied = false;
+    free(STEAL(memory->runs));
     memory->watching = false;
     free(memory->target_spec);
     memory->target_spec = STEAL(wanted);
@@ -141,7 +144,8 @@ static void process(void *arg, void *data, struct cancel *cancel, struct queue_o
 static void keep_watch(struct syncs *syncs, const struct sync_work *work)
 {
     struct sync_memory *memory = work->memory;
-    bool wanted = memory->applied && memory->target != NULL && !object_is_suspended(work->object);
+    bool wanted =
+        memory->runs != NULL && memory->target != NULL && !object_is_suspended(work->object);
     if (wanted == memory->watching || memory->target == NULL)
         return;
     cleanup_error struct error err = {0};

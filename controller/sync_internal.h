@@ -42,6 +42,8 @@ struct sync_memory {
     int64_t judge_again_ms;     // wall time from which time alone may change the verdict; 0 = never
     bool stale;                 // what runs is too old by its policy
     bool applied;               // the target is as `digest` says
+    char *runs;                 // digest that the target was made from last; NULL: not known
+    char *runs_reference;       // where it was pulled from
     int64_t applied_generation; // of the spec it was applied by
     int64_t checked_mono_ms;    // when all of the target was last compared
     struct oci_cache *cache;    // of the pins below
@@ -108,6 +110,8 @@ int sync_source_open(struct sync_flow *flow, struct error *err) __attribute__((w
 // sync_verify.c: governing policies, signatures, floor. After it nothing but source.digest may be
 // used.
 int sync_verify(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
+// Whether this Sync adopted the digest last from where it looks now: it was verified then.
+bool sync_was_adopted(const struct sync_flow *flow, const char *digest);
 
 // sync_apply.c: bytes to objects to target.
 int sync_load(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));

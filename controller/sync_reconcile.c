@@ -81,6 +81,17 @@ static void pin_what_runs(struct sync_flow *flow)
                         layer->digest.text);
 }
 
+static void note_what_runs(struct sync_flow *flow)
+{
+    cleanup_free char *old = flow->memory->runs;
+    cleanup_free char *old_reference = flow->memory->runs_reference;
+    flow->memory->runs = xstrdup(flow->source.digest.text);
+    flow->memory->runs_reference = xstrdup(flow->source.reference);
+    flow->memory->applied_generation = object_generation(flow->object);
+    flow->memory->checked_mono_ms = clock_mono_ms(flow->role->clock);
+    pin_what_runs(flow);
+}
+
 static int make_it_so(struct sync_flow *flow, enum sync_outcome *ret_outcome, struct error *err)
 {
     if (sync_load(flow, err) < 0)
@@ -98,52 +109,61 @@ static int make_it_so(struct sync_flow *flow, enum sync_outcome *ret_outcome, st
     if (ensure_finalizer(flow, err) < 0 || sync_apply(flow, err) < 0)
         return -1;
     flow->memory->applied = true;
-    flow->memory->applied_generation = object_generation(flow->object);
-    flow->memory->checked_mono_ms = clock_mono_ms(flow->role->clock);
-    pin_what_runs(flow);
+    note_what_runs(flow);
     *ret_outcome = SYNC_APPLIED;
     return 0;
 }
 
-// What this process verified and applied drifted while something newer is refused: put it back from
-// the cache. The refusal is still what the status tells.
-static void heal_what_runs(struct sync_flow *flow, const struct error *cause)
+// The digest to put back after a refusal, or NULL: what this process applied, when it was changed
+// or not looked at for long; before it applied anything, what an earlier one adopted and applied by
+// the same spec.
+static char *what_should_run(const struct sync_flow *flow)
 {
-    struct sync_memory *memory = flow->memory;
-    const char *drift = object_spec_string(flow->object, "drift");
-    bool heals = drift == NULL || strcmp(drift, "Heal") == 0;
-    if (!flow->drifted || !memory->applied || memory->digest == NULL || !heals ||
-        cause->code == ERROR_CANCELED ||
-        memory->applied_generation != object_generation(flow->object))
-        return;
-    const char *reason = flow->reason;
-    cleanup_error struct error err = {0};
-    oci_manifest_release(&flow->manifest);
-    memcpy(flow->source.digest.text, memory->digest, strlen(memory->digest) + 1);
-    if (sync_load(flow, &err) < 0 || sync_apply(flow, &err) < 0)
-        log_warn("drift could not be healed", "kind", "Sync", "name", memory->key, "error",
-                 error_message(&err));
-    flow->reason = reason;
+    const struct sync_memory *memory = flow->memory;
+    int64_t generation = object_generation(flow->object);
+    int64_t age_ms = clock_mono_ms(flow->role->clock) - memory->checked_mono_ms;
+    bool suspicious = flow->drifted || age_ms >= interval_of(flow) / 2;
+    if (memory->runs != NULL)
+        return suspicious && memory->applied_generation == generation ? xstrdup(memory->runs)
+                                                                      : NULL;
+    const char *digest = jval_string_or(flow->status, "artifact.digest", "");
+    bool same_spec = jval_int(flow->status, "artifact.generation", 0) == generation;
+    return same_spec && sync_was_adopted(flow, digest) ? xstrdup(digest) : NULL;
 }
 
-// What the source means now cannot be told, because a registry is away: the digest that this Sync
-// adopted last goes on being kept, also after a restart. sync_verify lets it pass only under the
-// rules it was adopted by.
-static void keep_adopted(struct sync_flow *flow, const struct error *cause)
+// What is new was refused or cannot be reached: what runs is kept as it is, from the cache, also
+// after a restart. The failure is still what the status tells.
+static void heal_what_runs(struct sync_flow *flow, const struct error *cause)
 {
-    const char *adopted = jval_string(flow->status, "artifact.digest");
-    if (!error_is_transient(cause) || adopted == NULL || !digest_is_valid(adopted) ||
-        flow->source.identity == NULL)
+    const char *drift = object_spec_string(flow->object, "drift");
+    bool heals = drift == NULL || strcmp(drift, "Heal") == 0;
+    cleanup_free char *digest =
+        heals && cause->code != ERROR_CANCELED ? what_should_run(flow) : NULL;
+    if (digest == NULL)
         return;
     const char *reason = flow->reason;
-    enum sync_outcome outcome;
+    const char *name = object_name(flow->object);
+    struct digest refused = flow->source.digest;
     cleanup_error struct error err = {0};
-    memcpy(flow->source.digest.text, adopted, strlen(adopted) + 1);
+    oci_manifest_release(&flow->manifest);
+    vec_clear(&flow->files);
+    vec_clear(&flow->results);
+    oci_share_release(&flow->share);
+    memcpy(flow->source.digest.text, digest, strlen(digest) + 1);
+    if (flow->source.reference == NULL)
+        flow->source.reference = xstrdup(flow->memory->runs_reference);
     if (flow->source.revision == NULL)
-        flow->source.revision = xstrdup(adopted);
-    if (sync_verify(flow, &err) < 0 || (!is_settled(flow) && make_it_so(flow, &outcome, &err) < 0))
-        log_warn("what was adopted could not be kept", "kind", "Sync", "name", flow->memory->key,
-                 "error", error_message(&err));
+        flow->source.revision = xstrdup(digest);
+    if (sync_load(flow, &err) < 0 || sync_apply(flow, &err) < 0) {
+        log_warn("what runs could not be kept", "kind", "Sync", "namespace",
+                 object_namespace(flow->object), "name", name, "error", error_message(&err));
+    } else {
+        note_what_runs(flow);
+        if (flow->applied)
+            log_info("drift healed", "kind", "Sync", "namespace", object_namespace(flow->object),
+                     "name", name, "digest", digest);
+    }
+    flow->source.digest = refused;
     flow->reason = reason;
 }
 
@@ -154,11 +174,7 @@ static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, stru
         flow->reason = "InvalidSpec";
         return error_set(err, ERROR_INVALID, "%s", object_problem_message(flow->object));
     }
-    if (sync_source_resolve(flow, err) < 0) {
-        keep_adopted(flow, err);
-        return -1;
-    }
-    if (sync_verify(flow, err) < 0) {
+    if (sync_source_resolve(flow, err) < 0 || sync_verify(flow, err) < 0) {
         heal_what_runs(flow, err);
         return -1;
     }
@@ -166,7 +182,12 @@ static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, stru
         *ret_outcome = SYNC_UNCHANGED;
         return 0;
     }
-    return make_it_so(flow, ret_outcome, err);
+    if (make_it_so(flow, ret_outcome, err) < 0) {
+        if (!flow->applied)
+            heal_what_runs(flow, err);
+        return -1;
+    }
+    return 0;
 }
 
 // The flow is the only writer of this status, so a conflict means that somebody changed the

@@ -56,6 +56,7 @@ static void note_artifact(struct sync_flow *flow)
         jval_set_string(flow->status, "artifact.revision",
                         revision != NULL ? revision : flow->source.revision);
     jval_set_string(flow->status, "artifact.channel", flow->source.channel);
+    jval_set_int(flow->status, "artifact.generation", object_generation(flow->object));
     if (flow->verdict.met) {
         jval_set_int(flow->status, "artifact.sequence", flow->verdict.sequence);
         jval_set(flow->status, "artifact.verifiedBy", verified_by(flow));

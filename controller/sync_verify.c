@@ -17,13 +17,14 @@ static char *scope_of(const struct sync_source *source)
                      source->version != NULL ? source->version : "");
 }
 
-// The same digest was judged by the same rules, and time alone has not changed the verdict.
+// The same digest was judged by the same rules, and neither time alone nor a renewed statement can
+// have changed the verdict.
 static bool is_verified(const struct sync_flow *flow)
 {
     const struct sync_memory *memory = flow->memory;
     cleanup_free char *scope = scope_of(&flow->source);
-    bool in_time =
-        memory->judge_again_ms == 0 || clock_wall_ms(flow->role->clock) < memory->judge_again_ms;
+    bool in_time = !memory->stale && (memory->judge_again_ms == 0 ||
+                                      clock_wall_ms(flow->role->clock) < memory->judge_again_ms);
     return memory->digest != NULL && strcmp(memory->digest, flow->source.digest.text) == 0 &&
            strcmp(memory->rules, flow->governance.rules.text) == 0 &&
            strcmp(memory->scope, scope) == 0 && in_time;
@@ -159,6 +160,16 @@ static bool was_adopted(const struct sync_flow *flow, const struct floor *floor,
            strcmp(floor->adopted_rules, flow->governance.rules.text) == 0;
 }
 
+bool sync_was_adopted(const struct sync_flow *flow, const char *digest)
+{
+    cleanup_floor struct floor floor = {0};
+    if (flow->source.identity == NULL)
+        return false;
+    const struct floor_key key = key_of(flow);
+    return floor_read(flow->role->store, &key, &floor, NULL) == 0 && floor.adopted != NULL &&
+           strcmp(floor.adopted, digest) == 0;
+}
+
 static int judge_and_adopt(struct sync_flow *flow, struct error *err)
 {
     cleanup_floor struct floor floor = {0};
@@ -172,6 +183,7 @@ static int judge_and_adopt(struct sync_flow *flow, struct error *err)
             return error_move(err, &cause);
         // Judged again soon, when the registry may answer.
         flow->verdict.judge_again_ms = clock_wall_ms(flow->role->clock) + 60 * 1000;
+        flow->stale = flow->memory->stale;
         remember(flow);
         return 0;
     }
@@ -191,10 +203,8 @@ int sync_verify(struct sync_flow *flow, struct error *err)
     if (governance_of(flow->role, flow->object, flow->source.identity, &flow->governance,
                       &flow->reason, err) < 0)
         return -1;
-    if (is_verified(flow)) {
-        flow->stale = flow->memory->stale;
+    if (is_verified(flow))
         return 0;
-    }
     if (flow->governance.unverified) {
         remember(flow);
         return 0;
