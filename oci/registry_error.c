@@ -52,6 +52,15 @@ static const char *denied_hint(const struct registry *registry)
                      : "check the registry Secret and what its account may do";
 }
 
+// What servers that speak TLS answer to plain HTTP.
+static const char *plain_hint(const struct registry *registry, const struct http_response *response)
+{
+    return response->status == 400 && strcmp(registry->base.scheme, "http") == 0
+               ? "; it was asked over plain HTTP, as is usual on localhost: if it speaks TLS, name "
+                 "its authority (certSecretRef, or --ca-file)"
+               : "";
+}
+
 int registry_status_error(const struct registry *registry, const struct http_response *response,
                           const char *verb, const char *object, struct error *err)
 {
@@ -73,8 +82,8 @@ int registry_status_error(const struct registry *registry, const struct http_res
         error_set(err, ERROR_UNAVAILABLE, "registry %s cannot %s %s now (%d%s); try again later",
                   host, verb, object, response->status, text.data);
     else
-        error_set(err, cause.code, "registry %s does not %s %s (%d%s)", host, verb, object,
-                  response->status, text.data);
+        error_set(err, cause.code, "registry %s does not %s %s (%d%s)%s", host, verb, object,
+                  response->status, text.data, plain_hint(registry, response));
     if (err != NULL)
         err->retry_after_ms = cause.retry_after_ms;
     return -1;
