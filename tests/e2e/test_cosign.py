@@ -1,0 +1,167 @@
+"""cosign as the oracle: what we sign it verifies, what it signs we verify; both forms, both registries."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from parts.cosign import Cosign
+from parts.crane import Crane
+from parts.git_http import GitHttpServer
+from parts.git_repo import GitRepo
+from parts.journey import KEY_PASSWORD, Journey, applied, config_map, object_file, released
+from parts.objects import Config
+from parts.oci_registry import OciRegistry
+from parts.sealift import Daemon, Sealift
+
+Serve = Callable[..., Daemon]
+FORMS = pytest.mark.parametrize("old", [False, True], ids=["bundle", "sig-tag"])
+
+
+@pytest.fixture
+def journey(sealift: Sealift, config: Config, tmp_path: Path) -> Journey:
+    return Journey(sealift, config, tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "manifests"
+    made.mkdir()
+    (made / "web.yaml").write_text(config_map("web"))
+    return made
+
+
+def decoded(statement: str) -> Any:
+    """cosign prints one DSSE envelope a line."""
+    return json.loads(base64.b64decode(json.loads(statement.splitlines()[0])["payload"]))
+
+
+def test_cosign_verifies_what_the_packager_made(
+    journey: Journey,
+    serve: Serve,
+    repo: GitRepo,
+    git_server: GitHttpServer,
+    registry: OciRegistry,
+    repository: str,
+    cosign: Cosign,
+) -> None:
+    url = f"{git_server.url}/config.git"
+    commit = repo.commit({"apps/web.yaml": config_map("web")})
+    repo.push()
+    journey.bundle(url, registry.oci(repository), path="apps")
+    artifact = released(serve(roles="packager"), commit)
+    reference = registry.repository(f"{repository}@{artifact['digest']}")
+    for old in (False, True):
+        cosign.verify(reference, journey.public, old)
+        assert cosign.try_verify(reference, cosign.key("stranger").public, old).returncode != 0
+    provenance = decoded(cosign.verify_attestation(reference, journey.public, "slsaprovenance1"))
+    assert provenance["predicateType"] == "https://slsa.dev/provenance/v1"
+    said = json.dumps(provenance["predicate"])
+    assert commit in said and "apps" in said and url.split("://")[1].removesuffix(".git") in said
+    release = decoded(cosign.verify_attestation(reference, journey.public, "https://sealift.dev/release/v1"))
+    assert release["subject"][0]["digest"]["sha256"] == artifact["digest"].split(":")[1]
+    predicate = release["predicate"]
+    assert (predicate["channel"], predicate["sequence"]) == ("prod", artifact["sequence"])
+    assert (predicate["commit"], predicate["path"]) == (commit, "apps")
+    assert predicate["repository"] == registry.repository(repository)
+
+
+def test_cosign_verifies_sealift_sign(
+    journey: Journey, registry: OciRegistry, repository: str, cosign: Cosign, folder: Path
+) -> None:
+    """`sealift sign` with cosign's own key."""
+    key = cosign.key()
+    pushed = journey.sealift("push", folder, registry.oci(f"{repository}:prod"), "--unsigned").out.strip()
+    journey.sealift("sign", registry.oci(f"{repository}:prod"), "--key", key.private, env={"COSIGN_PASSWORD": ""})
+    for old in (False, True):
+        cosign.verify(registry.repository(f"{repository}@{pushed}"), key.public, old)
+
+
+@FORMS
+def test_we_verify_what_cosign_signed(
+    journey: Journey, registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, old: bool
+) -> None:
+    digest = journey.sealift("push", folder, registry.oci(f"{repository}:prod"), "--unsigned").out.strip()
+    reference = registry.oci(f"{repository}:prod")
+    key, other = cosign.key(), cosign.key("other")
+    assert "sign" in journey.sealift.fails("verify", reference, "--key", key.public, "--no-attest").err
+    cosign.sign(registry.repository(f"{repository}@{digest}"), key.private, old)
+    assert journey.sealift("verify", reference, "--key", key.public, "--no-attest").out.strip() == digest
+    journey.sealift.fails("verify", reference, "--key", other.public, "--no-attest")
+    # A signature alone says nothing about channel and age.
+    assert "release" in journey.sealift.fails("verify", reference, "--key", key.public).err
+
+
+@FORMS
+def test_cosign_signs_with_our_key(
+    journey: Journey, docker_registry: OciRegistry, repository: str, tmp_path: Path, folder: Path, old: bool
+) -> None:
+    cosign = Cosign(tmp_path / "with-password", KEY_PASSWORD)
+    reference = docker_registry.oci(f"{repository}:prod")
+    digest = journey.sealift("push", folder, reference, "--unsigned").out.strip()
+    cosign.sign(docker_registry.repository(f"{repository}@{digest}"), journey.private, old)
+    journey.sealift("verify", reference, "--key", journey.public, "--no-attest")
+
+
+@FORMS
+def test_sync_follows_what_cosign_signed(
+    journey: Journey,
+    serve: Serve,
+    registry: OciRegistry,
+    repository: str,
+    cosign: Cosign,
+    crane: Crane,
+    folder: Path,
+    old: bool,
+) -> None:
+    """verify.attests: false takes artifacts without our statements, and only signed ones."""
+    key = cosign.key()
+    reference = registry.oci(f"{repository}:prod")
+    journey.config.secret("ada", cosign__pub=key.public)
+    verify = {"keys": [{"name": "ada", "secretRef": {"name": "ada"}}], "attests": False}
+    first = journey.sealift("push", folder, reference, "--unsigned").out.strip()
+    journey.sync(artifact={"repository": registry.oci(repository), "tag": "prod"}, verify=verify)
+    daemon = serve(roles="controller")
+    daemon.wait_condition("Sync", "shop", "Ready", "False")
+    assert not (journey.target / object_file("web")).exists()
+    cosign.sign(registry.repository(f"{repository}@{first}"), key.private, old)
+    journey.run("reconcile", "sync", "shop")
+    applied(daemon, first)
+    assert (journey.target / object_file("web")).exists()
+    # A second one, unsigned, does not replace it.
+    (folder / "web.yaml").write_text(config_map("web", color="blue"))
+    second = journey.sealift("push", folder, reference, "--unsigned").out.strip()
+    assert second != first and crane.digest(registry.repository(f"{repository}:prod")) == second
+    journey.sealift.fails(*journey.at("reconcile", "sync", "shop"))
+    assert "blue" not in (journey.target / object_file("web")).read_text()
+
+
+def test_cosign_attests_a_release(
+    journey: Journey, docker_registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, tmp_path: Path
+) -> None:
+    """A release statement that cosign made with the right key counts, for its channel."""
+    key = cosign.key()
+    reference = docker_registry.oci(f"{repository}:prod")
+    digest = journey.sealift("push", folder, reference, "--unsigned").out.strip()
+    signed = docker_registry.repository(f"{repository}@{digest}")
+    cosign.sign(signed, key.private)
+    predicate = tmp_path / "release.json"
+
+    def attest(channel: str) -> None:
+        release = {
+            "repository": docker_registry.repository(repository),
+            "channel": channel,
+            "sequence": 1_795_000_000_000,
+            "issuedAt": "2026-11-20T00:00:00Z",
+        }
+        predicate.write_text(json.dumps(release))
+        cosign.attest(signed, key.private, predicate, "https://sealift.dev/release/v1")
+
+    attest("staging")
+    assert "staging" in journey.sealift.fails("verify", reference, "--key", key.public).err
+    attest("prod")
+    journey.sealift("verify", reference, "--key", key.public)
