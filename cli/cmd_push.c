@@ -84,17 +84,29 @@ static int sign(const struct cli *cli, struct registry *registry,
 }
 
 // Signatures before the tag: whoever follows the tag finds a signed artifact.
-static int publish(const struct cli *cli, struct registry *registry,
+static int collect(const struct cli *cli, struct registry *registry,
                    const struct oci_artifact *artifact, const struct sign_key *key,
                    struct error *err)
 {
-    tell_step(cli, "pushing to %s", oci_repository_identity(registry->repository));
     if (oci_push(registry->repository, artifact, NULL, 0, err) < 0)
         return -1;
     if (key != NULL && sign(cli, registry, artifact, key, err) < 0)
         return -1;
     return oci_tag(registry->repository, artifact->manifest_descriptor.digest.text,
                    registry->reference.tag, err);
+}
+
+static int publish(const struct cli *cli, struct registry *registry,
+                   const struct oci_artifact *artifact, const struct sign_key *key,
+                   struct error *err)
+{
+    oci_batch_begin(registry->repository);
+    if (collect(cli, registry, artifact, key, err) < 0) {
+        oci_batch_abort(registry->repository);
+        return -1;
+    }
+    tell_step(cli, "pushing to %s", oci_repository_identity(registry->repository));
+    return oci_batch_commit(registry->repository, err);
 }
 
 static int run(struct cli *cli, struct error *err)

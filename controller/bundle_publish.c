@@ -1,6 +1,7 @@
 // From built bytes to a released artifact. The order makes every crash harmless: blobs and manifest
 // by digest, then signatures and statements, then the tags that consumers follow. What is cut off
-// in between is an artifact that nobody points to.
+// in between is an artifact that nobody points to. All of it is one batch, so that it costs as few
+// rounds to the registry as that order allows.
 #include "controller/bundle_internal.h"
 
 #include "api/identity.h"
@@ -267,28 +268,34 @@ static char *fixed_tag(const struct bundle_flow *flow)
     return xasprintf("git-%s-%.8s", flow->revision.commit, digest_hex(digest.text));
 }
 
-static int write_fixed_tag(struct bundle_flow *flow, struct error *err)
+static int write_tags(struct bundle_flow *flow, struct error *err)
 {
-    cleanup_free char *tag = fixed_tag(flow);
-    cleanup_oci_descriptor struct oci_descriptor found = {0};
-    cleanup_error struct error cause = {0};
-    if (oci_resolve(flow->repository, tag, &found, &cause) == 0)
-        return 0;
-    if (cause.code != ERROR_NOT_FOUND)
-        return error_move(err, &cause);
-    return oci_tag(flow->repository, flow->artifact.manifest_descriptor.digest.text, tag, err);
-}
-
-static int move_tags(struct bundle_flow *flow, const char *digest, struct error *err)
-{
+    const char *digest = flow->artifact.manifest_descriptor.digest.text;
+    cleanup_free char *fixed = fixed_tag(flow);
     size_t index;
     json_t *tag;
     flow->reason = "PushFailed";
+    if (oci_tag_once(flow->repository, digest, fixed, err) < 0)
+        return -1;
     json_array_foreach (object_spec(flow->object, "artifact.tags"), index, tag) {
         if (oci_tag(flow->repository, digest, json_string_value(tag), err) < 0)
             return -1;
     }
     return 0;
+}
+
+static int push_signed(struct bundle_flow *flow, int64_t sequence, struct error *err)
+{
+    flow->reason = "PushFailed";
+    oci_batch_begin(flow->repository);
+    stages_begin(&flow->stages, "sign");
+    if (oci_push(flow->repository, &flow->artifact, NULL, 0, err) < 0 ||
+        sign(flow, sequence, err) < 0 || write_tags(flow, err) < 0) {
+        oci_batch_abort(flow->repository);
+        return -1;
+    }
+    stages_begin(&flow->stages, "push");
+    return oci_batch_commit(flow->repository, err);
 }
 
 static void add_history(struct bundle_flow *flow)
@@ -332,20 +339,10 @@ static void note_artifact(struct bundle_flow *flow, int64_t sequence)
 static int release_new(struct bundle_flow *flow, int64_t previous, struct error *err)
 {
     int64_t sequence = 0;
-    const char *digest = flow->artifact.manifest_descriptor.digest.text;
     flow->reason = "StatusFailed";
     if (reserve_sequence(flow, previous, &sequence, err) < 0)
         return -1;
-    stages_begin(&flow->stages, "push");
-    flow->reason = "PushFailed";
-    if (oci_push(flow->repository, &flow->artifact, NULL, 0, err) < 0)
-        return -1;
-    stages_begin(&flow->stages, "sign");
-    if (sign(flow, sequence, err) < 0)
-        return -1;
-    stages_begin(&flow->stages, "tag");
-    flow->reason = "PushFailed";
-    if (write_fixed_tag(flow, err) < 0 || move_tags(flow, digest, err) < 0)
+    if (push_signed(flow, sequence, err) < 0)
         return -1;
     note_artifact(flow, sequence);
     flow->published = true;

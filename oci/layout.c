@@ -11,10 +11,8 @@
 #include "oci/repository_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *dir_of(const struct oci_repository *repository)
@@ -22,15 +20,10 @@ static const char *dir_of(const struct oci_repository *repository)
     return repository->reference.layout_path;
 }
 
-static char *blob_path(const struct oci_repository *repository, const char *digest)
-{
-    return xasprintf("%s/blobs/sha256/%s", dir_of(repository), digest_hex(digest));
-}
-
 static int read_blob(const struct oci_repository *repository, const char *digest, size_t max_bytes,
                      char **ret_data, size_t *ret_size, struct error *err)
 {
-    cleanup_free char *path = blob_path(repository, digest);
+    cleanup_free char *path = layout_blob_path(dir_of(repository), digest);
     if (file_read(path, max_bytes, ret_data, ret_size, err) < 0)
         return error_wrap(err, "layout %s", dir_of(repository));
     return 0;
@@ -75,24 +68,8 @@ static int layout_resolve(struct oci_repository *repository, const char *tag_or_
     if (layout_index_read(dir_of(repository), &index, err) < 0)
         return -1;
     const char *digest = NULL;
-    const json_t *manifests = jval_array(index, "manifests");
-    for (size_t i = 0; i < json_array_size(manifests); i++) {
-        const json_t *entry = json_array_get(manifests, i);
-        const char *name = layout_entry_annotation(entry, LAYOUT_REF_NAME);
-        const char *own = layout_entry_digest(entry);
-        if (name == NULL || own == NULL || strcmp(name, tag_or_digest) != 0)
-            continue;
-        if (digest != NULL && strcmp(digest, own) != 0)
-            return error_set(err, ERROR_INVALID, "layout %s has two manifests with tag %s",
-                             dir_of(repository), tag_or_digest);
-        digest = own;
-    }
-    if (digest == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "layout %s has no tag %s", dir_of(repository),
-                         tag_or_digest);
-    if (!digest_is_valid(digest))
-        return error_set(err, ERROR_INVALID, "layout %s: tag %s names no sha256 digest",
-                         dir_of(repository), tag_or_digest);
+    if (layout_index_tag(dir_of(repository), index, tag_or_digest, &digest, err) < 0)
+        return -1;
     return resolve_digest(repository, digest, ret_descriptor, err);
 }
 
@@ -100,20 +77,9 @@ static int layout_has_blob(struct oci_repository *repository, const char *digest
                            struct error *err)
 {
     (void)err;
-    cleanup_free char *path = blob_path(repository, digest);
+    cleanup_free char *path = layout_blob_path(dir_of(repository), digest);
     *ret_has = file_exists(path);
     return 0;
-}
-
-static int write_blob(const struct oci_repository *repository,
-                      const struct oci_descriptor *descriptor, const void *data, struct error *err)
-{
-    cleanup_free char *path = blob_path(repository, descriptor->digest.text);
-    struct stat st;
-    // A size that differs is a damaged file, which is replaced.
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == descriptor->size)
-        return 0;
-    return file_write_swap(path, data, (size_t)descriptor->size, 0644, err);
 }
 
 static int layout_put_blob(struct oci_repository *repository,
@@ -121,56 +87,9 @@ static int layout_put_blob(struct oci_repository *repository,
                            struct error *err)
 {
     if (layout_make(dir_of(repository), repository->access.cancel, err) < 0 ||
-        write_blob(repository, descriptor, data, err) < 0)
+        layout_write_blob(dir_of(repository), descriptor, data, err) < 0)
         return error_wrap(err, "push to layout %s", dir_of(repository));
     return 0;
-}
-
-// To the disk, whoever wrote it; for what is there already that costs next to nothing.
-static int sync_blob(const struct oci_repository *repository, const char *digest, struct error *err)
-{
-    cleanup_free char *path = blob_path(repository, digest);
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return error_set(err, ERROR_NOT_FOUND, "blob %s, which the manifest names, is not there",
-                         digest);
-    if (fd < 0 || fsync(fd) < 0)
-        return error_errno(err, errno, "fsync %s", path);
-    return 0;
-}
-
-// What index.json is about to list must survive a crash, so all its parts are synced before.
-static int sync_parts(const struct oci_repository *repository, const struct oci_manifest *manifest,
-                      const struct oci_descriptor *descriptor, struct error *err)
-{
-    vec_foreach (const struct oci_descriptor, part, &manifest->layers)
-        if (sync_blob(repository, part->digest.text, err) < 0)
-            return -1;
-    if (!manifest->is_index && sync_blob(repository, manifest->config.digest.text, err) < 0)
-        return -1;
-    cleanup_free char *dir = path_join(dir_of(repository), "blobs/sha256");
-    if (sync_blob(repository, descriptor->digest.text, err) < 0)
-        return -1;
-    return file_sync_dir(dir, err);
-}
-
-// The blob is written under the lock, so that a deletion at the same time cannot leave an entry
-// without its file.
-static int put_locked(struct oci_repository *repository, const struct oci_manifest *manifest,
-                      const struct oci_descriptor *descriptor, const void *data, const char *tag,
-                      struct error *err)
-{
-    cleanup_json json_t *index = NULL;
-    if (write_blob(repository, descriptor, data, err) < 0 ||
-        sync_parts(repository, manifest, descriptor, err) < 0 ||
-        layout_index_read(dir_of(repository), &index, err) < 0)
-        return -1;
-    cleanup_json json_t *before = json_deep_copy(index);
-    layout_index_put(index, descriptor, tag, manifest->artifact_type,
-                     manifest->subject != NULL ? manifest->subject->digest.text : NULL);
-    if (json_equal(before, index))
-        return 0;
-    return layout_index_write(dir_of(repository), index, err);
 }
 
 static int layout_put_manifest(struct oci_repository *repository,
@@ -178,12 +97,14 @@ static int layout_put_manifest(struct oci_repository *repository,
                                const struct oci_descriptor *descriptor, const void *data,
                                const char *tag, struct error *err)
 {
-    cleanup_fd int lock = -1;
-    if (layout_make(dir_of(repository), repository->access.cancel, err) < 0 ||
-        layout_lock(dir_of(repository), repository->access.cancel, &lock, err) < 0 ||
-        put_locked(repository, manifest, descriptor, data, tag, err) < 0)
-        return error_wrap(err, "push to layout %s", dir_of(repository));
-    return 0;
+    (void)manifest;
+    cleanup_batch struct oci_batch *batch = batch_new();
+    struct digest digest;
+    if (batch_add_manifest(batch, data, (size_t)descriptor->size, &digest, err) < 0)
+        return -1;
+    if (tag != NULL)
+        batch_add_tag(batch, &digest, tag, false);
+    return layout_commit(repository, batch, err);
 }
 
 // Appends the entry's descriptor when its manifest names digest as subject. A manifest that is
@@ -249,7 +170,7 @@ static int delete_locked(struct oci_repository *repository, const char *digest, 
     if (layout_index_write(dir_of(repository), index, err) < 0)
         return -1;
     // Layers stay: another manifest, or one that is being pushed now, may name them.
-    cleanup_free char *path = blob_path(repository, digest);
+    cleanup_free char *path = layout_blob_path(dir_of(repository), digest);
     if (unlink(path) < 0 && errno != ENOENT)
         return error_errno(err, errno, "remove %s", path);
     return 0;
@@ -281,6 +202,7 @@ static const struct oci_repository_ops layout_ops = {
     .referrers = layout_referrers,
     .list_tags = layout_list_tags,
     .delete_manifest = layout_delete_manifest,
+    .commit = layout_commit,
     .close = layout_close,
 };
 

@@ -136,6 +136,30 @@ const char *layout_entry_annotation(const json_t *entry, const char *key)
     return json_string_value(json_object_get(json_object_get(entry, "annotations"), key));
 }
 
+int layout_index_tag(const char *dir, const json_t *index, const char *tag, const char **ret_digest,
+                     struct error *err)
+{
+    const char *digest = NULL;
+    const json_t *manifests = jval_array(index, "manifests");
+    for (size_t i = 0; i < json_array_size(manifests); i++) {
+        const json_t *entry = json_array_get(manifests, i);
+        const char *name = layout_entry_annotation(entry, LAYOUT_REF_NAME);
+        const char *own = layout_entry_digest(entry);
+        if (name == NULL || own == NULL || strcmp(name, tag) != 0)
+            continue;
+        if (digest != NULL && strcmp(digest, own) != 0)
+            return error_set(err, ERROR_INVALID, "layout %s has two manifests with tag %s", dir,
+                             tag);
+        digest = own;
+    }
+    if (digest == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "layout %s has no tag %s", dir, tag);
+    if (!digest_is_valid(digest))
+        return error_set(err, ERROR_INVALID, "layout %s: tag %s names no sha256 digest", dir, tag);
+    *ret_digest = digest;
+    return 0;
+}
+
 static bool text_is(const char *text, const char *other)
 {
     return text != NULL && other != NULL && strcmp(text, other) == 0;

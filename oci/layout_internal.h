@@ -1,4 +1,8 @@
-// The index.json of a layout: reading, editing, and the lock around an edit.
+// The parts of a layout.
+//
+//     layout.c        reading, deletion
+//     layout_batch.c  writing
+//     layout_index.c  index.json: reading, editing, and the lock around an edit
 #ifndef OCI_LAYOUT_INTERNAL_H
 #define OCI_LAYOUT_INTERNAL_H
 
@@ -6,7 +10,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
-#include "oci/manifest.h"
+#include "oci/repository_internal.h"
 
 // Annotations of entries. The second is ours: it spares opening every manifest to find the
 // referrers of one; an entry without it is opened.
@@ -38,5 +42,18 @@ void layout_index_put(json_t *index, const struct oci_descriptor *descriptor, co
                       const char *artifact_type, const char *subject);
 // Removes all entries of the digest.
 void layout_index_remove(json_t *index, const char *digest);
+
+// The digest that has the tag, borrowed from index. NOT_FOUND; INVALID when two have it.
+int layout_index_tag(const char *dir, const json_t *index, const char *tag, const char **ret_digest,
+                     struct error *err) __attribute__((warn_unused_result));
+
+// Owned.
+char *layout_blob_path(const char *dir, const char *digest);
+// Without fsync: nothing lists it yet.
+int layout_write_blob(const char *dir, const struct oci_descriptor *descriptor, const void *data,
+                      struct error *err) __attribute__((warn_unused_result));
+// All of the batch: files, one pass of fsync, index.json once.
+int layout_commit(struct oci_repository *repository, struct oci_batch *batch, struct error *err)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -173,6 +173,15 @@ static int read_head(const struct http_response *response, struct oci_descriptor
     return 0;
 }
 
+void registry_head_call(const struct registry *registry, struct registry_call *call,
+                        const char *tag_or_digest)
+{
+    registry_call_init(registry, call, "HEAD",
+                       registry_url(registry, "manifests/%s", tag_or_digest));
+    http_headers_add(&call->headers, "Accept", accept_manifests);
+    call->request.max_redirects = BLOB_REDIRECTS;
+}
+
 static int registry_resolve(struct oci_repository *repository, const char *tag_or_digest,
                             struct oci_descriptor *ret_descriptor, struct error *err)
 {
@@ -344,7 +353,7 @@ static int registry_delete_manifest(struct oci_repository *repository, const cha
         return registry_status_error(registry, &response, "delete", object, err);
     if (manifest->subject == NULL)
         return 0;
-    return registry_edit_fallback(registry, manifest->subject->digest.text, digest, NULL, err);
+    return registry_unlist_referrer(registry, manifest->subject->digest.text, digest, err);
 }
 
 static void registry_close(struct oci_repository *repository)
@@ -355,6 +364,7 @@ static void registry_close(struct oci_repository *repository)
     oci_credentials_release(&registry->credentials);
     http_client_free(registry->own_client);
     oci_token_cache_free(registry->own_tokens);
+    vec_free(&registry->seen);
 }
 
 static const struct oci_repository_ops registry_ops = {
@@ -367,6 +377,7 @@ static const struct oci_repository_ops registry_ops = {
     .referrers = registry_referrers,
     .list_tags = registry_list_tags,
     .delete_manifest = registry_delete_manifest,
+    .commit = registry_commit,
     .close = registry_close,
 };
 
@@ -417,6 +428,7 @@ int oci_registry_new(const struct oci_reference *reference, const struct oci_acc
         return error_wrap(err, "registry %s", reference->host);
     struct registry *registry = xcalloc(1, sizeof *registry);
     registry->repository.ops = &registry_ops;
+    registry->seen = VEC_OF(struct digest, NULL);
     registry->base_url = STEAL(base_url);
     registry->base = base;
     base = (struct url){0};

@@ -1,7 +1,9 @@
 // The parts of the registry client.
 //
 //     registry.c            requests, resolving, reading, tags, deletion
+//     registry_parallel.c   several requests at once
 //     registry_upload.c     blobs and manifests up
+//     registry_batch.c      what a batch collected, in rounds of parallel requests
 //     registry_referrers.c  the referrers API and its fallback tag
 //     registry_auth.c       401 -> challenge -> token -> the request again
 //     registry_error.c      an answer that is no success, as one sentence
@@ -24,6 +26,7 @@ struct registry {
     struct http_client *own_client; // NULL when the caller gave one
     struct oci_token_cache *tokens;
     struct oci_token_cache *own_tokens;
+    struct vec seen; // struct digest: blobs that are there, as this handle saw; the latest
 };
 
 static inline struct registry *registry_of(struct oci_repository *repository)
@@ -44,6 +47,24 @@ enum registry_right { REGISTRY_PULL, REGISTRY_PUSH, REGISTRY_DELETE };
 int registry_send(struct registry *registry, struct http_request *request,
                   enum registry_right right, struct http_response *ret_response, struct error *err)
     __attribute__((warn_unused_result));
+// One of several requests. In an array on the heap, zeroed, then registry_call_init each.
+struct registry_call {
+    struct http_request request; // borrows the next two
+    char *url;                   // owned
+    struct vec headers;
+    bool elsewhere; // on another origin: never sees our authorization
+    struct http_result result;
+};
+// Consumes url. As registry_request.
+void registry_call_init(const struct registry *registry, struct registry_call *call,
+                        const char *method, char *url);
+void registry_calls_release(struct registry_call *calls, size_t n); // and frees the array
+// As registry_send for all of them; what became of each is in its result. -1 only when the
+// authorization that is missing cannot be had.
+int registry_send_all(struct registry *registry, struct registry_call *calls, size_t n,
+                      enum registry_right right, struct error *err)
+    __attribute__((warn_unused_result));
+
 // GETs base_url-relative pages of at most max_bytes and follows Link rel="next" on the same origin.
 // Each page goes to take_page, which returns 1 to go on, 0 when it has enough, -1 on error.
 int registry_pages(struct registry *registry, const char *url, size_t max_bytes,
@@ -76,11 +97,31 @@ void registry_forget_authorization(struct registry *registry, enum registry_righ
 
 int registry_put_blob(struct oci_repository *repository, const struct oci_descriptor *descriptor,
                       const void *data, struct error *err);
+// Blobs on their way up, in parallel.
+struct registry_upload {
+    const struct oci_descriptor *descriptor; // borrowed
+    const void *data;
+    bool probe; // ask whether it is there before it is sent
+    // What became of it.
+    bool done;
+    char *session; // URL of an open upload, or NULL
+    bool elsewhere;
+    struct error error;
+};
+void registry_upload_release(void *upload);
+#define REGISTRY_UPLOADS VEC_OF(struct registry_upload, registry_upload_release)
+// Each is tried several times while the cause passes; the first error that remains is the result.
+int registry_put_blobs(struct registry *registry, struct vec *uploads, struct error *err)
+    __attribute__((warn_unused_result));
+int registry_commit(struct oci_repository *repository, struct oci_batch *batch, struct error *err);
 int registry_put_manifest(struct oci_repository *repository, const struct oci_manifest *manifest,
                           const struct oci_descriptor *descriptor, const void *data,
                           const char *tag, struct error *err);
 int registry_referrers(struct oci_repository *repository, const char *digest,
                        struct vec *descriptors, struct error *err);
+// A HEAD of a manifest.
+void registry_head_call(const struct registry *registry, struct registry_call *call,
+                        const char *tag_or_digest);
 // PUT of a manifest's bytes, nothing else. response headers tell about OCI-Subject. if_match may be
 // NULL.
 int registry_send_manifest(struct registry *registry, const char *media_type, const void *data,
@@ -91,11 +132,23 @@ int registry_send_manifest(struct registry *registry, const char *media_type, co
 int registry_fetch_manifest(struct registry *registry, const char *tag_or_digest,
                             struct http_response *ret_response, struct error *err)
     __attribute__((warn_unused_result));
-// Keeps the fallback tag of the subject in step: adds the manifest, or removes it where `add` is
-// NULL.
-int registry_edit_fallback(struct registry *registry, const char *subject, const char *digest,
-                           const struct oci_descriptor *add, struct error *err)
+// A PUT that stores a manifest; then what the answer to it means: 0 when it is stored.
+void registry_store_call(const struct registry *registry, struct registry_call *call,
+                         const struct oci_descriptor *descriptor, const void *data,
+                         const char *tag_or_digest);
+int registry_check_stored(const struct registry *registry, const struct oci_descriptor *descriptor,
+                          const char *tag_or_digest, const struct http_response *response,
+                          struct error *err) __attribute__((warn_unused_result));
+// What lists a manifest among the referrers of its subject.
+struct oci_descriptor registry_referrer_entry(const struct oci_manifest *manifest,
+                                              const struct oci_descriptor *descriptor);
+// Keeps the fallback tag of the subject in step: adds the entries (a vec of struct oci_descriptor)
+// in one edit, or removes one.
+int registry_list_referrers(struct registry *registry, const char *subject,
+                            const struct vec *entries, struct error *err)
     __attribute__((warn_unused_result));
+int registry_unlist_referrer(struct registry *registry, const char *subject, const char *digest,
+                             struct error *err) __attribute__((warn_unused_result));
 
 // Owned; NULL when absent.
 char *token_cache_get(struct oci_token_cache *cache, const char *key);

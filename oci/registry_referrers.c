@@ -163,32 +163,52 @@ static bool index_lists(const json_t *index, const char *digest, size_t *ret_at)
     return false;
 }
 
+// One change of a list.
+struct edit {
+    const char *subject;
+    const struct vec *add; // struct oci_descriptor, or NULL
+    const char *remove;    // a digest, or NULL
+};
+
+static int add_to_index(const struct edit *edit, json_t *index, bool *ret_changed,
+                        struct error *err)
+{
+    json_t *manifests = json_object_get(index, "manifests");
+    vec_foreach (const struct oci_descriptor, entry, edit->add) {
+        size_t at;
+        if (index_lists(index, entry->digest.text, &at))
+            continue;
+        if (json_array_size(manifests) >= OCI_MAX_REFERRERS)
+            return error_set(err, ERROR_LIMIT,
+                             "%s has %d referrers already, which is as many as are looked at; "
+                             "delete old ones",
+                             edit->subject, OCI_MAX_REFERRERS);
+        json_array_append_new(manifests, oci_descriptor_json(entry));
+        *ret_changed = true;
+    }
+    return 0;
+}
+
 // 1 when the index was changed and sent, 0 when nothing was left to do, -1 on error (CONFLICT: read
 // again).
-static int edit_once(struct registry *registry, const char *subject, const char *digest,
-                     const struct oci_descriptor *add, struct error *err)
+static int edit_once(struct registry *registry, const struct edit *edit, struct error *err)
 {
     cleanup_json json_t *index = NULL;
     cleanup_free char *etag = NULL;
-    bool exists = false;
+    bool exists = false, changed = false;
     size_t at = 0;
-    if (fetch_index(registry, subject, &index, &etag, &exists, err) < 0)
+    if (fetch_index(registry, edit->subject, &index, &etag, &exists, err) < 0)
         return -1;
-    bool listed = index_lists(index, digest, &at);
-    if (listed == (add != NULL))
+    if (edit->remove != NULL && index_lists(index, edit->remove, &at)) {
+        json_array_remove(json_object_get(index, "manifests"), at);
+        changed = true;
+    }
+    if (edit->add != NULL && add_to_index(edit, index, &changed, err) < 0)
+        return -1;
+    if (!changed)
         return 0;
-    json_t *manifests = json_object_get(index, "manifests");
-    if (add == NULL)
-        json_array_remove(manifests, at);
-    else if (json_array_size(manifests) >= OCI_MAX_REFERRERS)
-        return error_set(err, ERROR_LIMIT,
-                         "%s has %d referrers already, which is as many as are looked at; delete "
-                         "old ones",
-                         subject, OCI_MAX_REFERRERS);
-    else
-        json_array_append_new(manifests, oci_descriptor_json(add));
     cleanup_free char *bytes = jval_compact(index);
-    cleanup_free char *tag = oci_derived_tag(subject, "");
+    cleanup_free char *tag = oci_derived_tag(edit->subject, "");
     cleanup_http_response struct http_response response = {0};
     if (registry_send_manifest(registry, OCI_MEDIA_INDEX, bytes, strlen(bytes), tag, etag,
                                &response, err) < 0)
@@ -206,8 +226,7 @@ static void pause_ms(int64_t ms)
     nanosleep(&delay, NULL);
 }
 
-int registry_edit_fallback(struct registry *registry, const char *subject, const char *digest,
-                           const struct oci_descriptor *add, struct error *err)
+static int edit_list(struct registry *registry, const struct edit *edit, struct error *err)
 {
     struct backoff backoff = {.first_ms = EDIT_FIRST_DELAY_MS, .max_ms = EDIT_MAX_DELAY_MS};
     for (int try = 0; try < EDIT_TRIES; try++) {
@@ -215,7 +234,7 @@ int registry_edit_fallback(struct registry *registry, const char *subject, const
             return -1;
         cleanup_error struct error cause = {0};
         // The round after a write reads what became of it.
-        int result = edit_once(registry, subject, digest, add, &cause);
+        int result = edit_once(registry, edit, &cause);
         if (result == 0)
             return 0;
         if (result < 0 && cause.code != ERROR_CONFLICT)
@@ -225,5 +244,19 @@ int registry_edit_fallback(struct registry *registry, const char *subject, const
     }
     return error_set(err, ERROR_CONFLICT,
                      "registry %s: others kept changing the list of referrers of %s; try again",
-                     registry->repository.reference.host, subject);
+                     registry->repository.reference.host, edit->subject);
+}
+
+int registry_list_referrers(struct registry *registry, const char *subject,
+                            const struct vec *entries, struct error *err)
+{
+    const struct edit edit = {.subject = subject, .add = entries};
+    return edit_list(registry, &edit, err);
+}
+
+int registry_unlist_referrer(struct registry *registry, const char *subject, const char *digest,
+                             struct error *err)
+{
+    const struct edit edit = {.subject = subject, .remove = digest};
+    return edit_list(registry, &edit, err);
 }

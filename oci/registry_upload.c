@@ -1,5 +1,7 @@
-// Blobs and manifests on their way up: POST opens a session, one PUT to its Location brings the
-// bytes and the digest. An upload that fails for a reason that passes is begun anew.
+// Blobs and manifests on their way up. A blob: HEAD asks whether it is there (where it may be),
+// POST opens a session, one PUT to its Location brings the bytes and the digest. All blobs of a
+// batch take each of these steps together. An upload that fails for a reason that passes is begun
+// anew.
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -14,14 +16,15 @@ enum {
     UPLOAD_TRIES = 4,
     FIRST_DELAY_MS = 250,
     MAX_DELAY_MS = 5000,
+    MAX_SEEN = 256,
+    PROBE_REDIRECTS = 10,
     WRITE_RETRIES = 3, // of requests that do the same when they are repeated
 };
 
 // Where the session's PUT goes. The registry may name another origin, which then gets the bytes but
 // never our token, and never in the clear instead of TLS.
 static int upload_target(const struct registry *registry, const char *url, const char *location,
-                         const char *digest, char **ret_url, bool *ret_same_origin,
-                         struct error *err)
+                         const char *digest, char **ret_url, bool *ret_elsewhere, struct error *err)
 {
     const char *host = registry->repository.reference.host;
     if (location == NULL)
@@ -37,60 +40,178 @@ static int upload_target(const struct registry *registry, const char *url, const
                          "of it that does not forward the scheme?)",
                          host, target.scheme);
     cleanup_free char *escaped = url_escape(digest);
-    *ret_same_origin = url_same_origin(&target, &registry->base);
+    *ret_elsewhere = !url_same_origin(&target, &registry->base);
     *ret_url = xasprintf("%s%cdigest=%s", absolute, target.query != NULL ? '&' : '?', escaped);
     return 0;
 }
 
-static int open_session(struct registry *registry, const char *digest, char **ret_url,
-                        bool *ret_same_origin, struct error *err)
+void registry_upload_release(void *element)
 {
-    cleanup_free char *url = registry_url(registry, "blobs/uploads/");
-    struct http_request request = registry_request(registry, "POST", url);
-    request.max_retries = WRITE_RETRIES;
-    cleanup_http_response struct http_response response = {0};
-    if (registry_send(registry, &request, REGISTRY_PUSH, &response, err) < 0)
-        return -1;
-    cleanup_free char *object = registry_object(registry, NULL);
-    if (!registry_is_success(&response))
-        return registry_status_error(registry, &response, "push", object, err);
-    return upload_target(registry, url, http_headers_get(&response.headers, "Location"), digest,
-                         ret_url, ret_same_origin, err);
+    struct registry_upload *upload = element;
+    free(upload->session);
+    error_release(&upload->error);
 }
 
-static int send_bytes(struct registry *registry, const char *url, bool same_origin,
-                      const void *data, size_t size, struct error *err)
+static bool was_seen(const struct registry *registry, const char *digest)
 {
-    cleanup_vec struct vec headers = HTTP_HEADERS;
-    http_headers_add(&headers, "Content-Type", "application/octet-stream");
-    struct http_request request = registry_request(registry, "PUT", url);
-    request.headers = &headers;
-    request.body = data;
-    request.body_size = size;
-    cleanup_http_response struct http_response response = {0};
-    int result = same_origin ? registry_send(registry, &request, REGISTRY_PUSH, &response, err)
-                             : http_do(registry->client, &request, &response, err);
-    if (result < 0)
-        return -1;
+    vec_foreach (const struct digest, seen, &registry->seen)
+        if (strcmp(seen->text, digest) == 0)
+            return true;
+    return false;
+}
+
+static void finish(struct registry *registry, struct registry_upload *upload)
+{
+    upload->done = true;
+    if (registry->seen.len >= MAX_SEEN)
+        vec_remove(&registry->seen, 0);
+    *(struct digest *)vec_push(&registry->seen) = upload->descriptor->digest;
+}
+
+// One request for each upload that wants it, all at once.
+struct step {
+    bool (*wants)(const struct registry_upload *upload);
+    void (*prepare)(const struct registry *registry, const struct registry_upload *upload,
+                    struct registry_call *call);
+    int (*take)(struct registry *registry, struct registry_upload *upload,
+                const struct registry_call *call, struct error *err);
+};
+
+static bool wants_probe(const struct registry_upload *upload)
+{
+    return upload->probe;
+}
+
+static void prepare_probe(const struct registry *registry, const struct registry_upload *upload,
+                          struct registry_call *call)
+{
+    registry_call_init(registry, call, "HEAD",
+                       registry_url(registry, "blobs/%s", upload->descriptor->digest.text));
+    call->request.max_redirects = PROBE_REDIRECTS;
+}
+
+static int refuse(const struct registry *registry, const struct http_response *response,
+                  struct error *err)
+{
     cleanup_free char *object = registry_object(registry, NULL);
-    if (!registry_is_success(&response))
-        return registry_status_error(registry, &response, "push", object, err);
+    return registry_status_error(registry, response, "push", object, err);
+}
+
+static int take_probe(struct registry *registry, struct registry_upload *upload,
+                      const struct registry_call *call, struct error *err)
+{
+    const struct http_response *response = &call->result.response;
+    if (registry_is_success(response))
+        finish(registry, upload);
+    // Whoever may write but not read, or neither, is told by the upload, with the reason.
+    else if (response->status != 404 && response->status != 403)
+        return refuse(registry, response, err);
     return 0;
 }
 
-static int upload(struct registry *registry, const struct oci_descriptor *descriptor,
-                  const void *data, struct error *err)
+static bool wants_session(const struct registry_upload *upload)
 {
-    bool has = false, same_origin = false;
-    if (registry->repository.ops->has_blob(&registry->repository, descriptor->digest.text, &has,
-                                           err) < 0)
-        return -1;
-    if (has)
-        return 0;
-    cleanup_free char *url = NULL;
-    if (open_session(registry, descriptor->digest.text, &url, &same_origin, err) < 0)
-        return -1;
-    return send_bytes(registry, url, same_origin, data, (size_t)descriptor->size, err);
+    return upload->session == NULL;
+}
+
+static void prepare_session(const struct registry *registry, const struct registry_upload *upload,
+                            struct registry_call *call)
+{
+    (void)upload;
+    registry_call_init(registry, call, "POST", registry_url(registry, "blobs/uploads/"));
+    call->request.max_retries = WRITE_RETRIES;
+}
+
+static int take_session(struct registry *registry, struct registry_upload *upload,
+                        const struct registry_call *call, struct error *err)
+{
+    const struct http_response *response = &call->result.response;
+    if (!registry_is_success(response))
+        return refuse(registry, response, err);
+    return upload_target(registry, call->url, http_headers_get(&response->headers, "Location"),
+                         upload->descriptor->digest.text, &upload->session, &upload->elsewhere,
+                         err);
+}
+
+static bool wants_bytes(const struct registry_upload *upload)
+{
+    return upload->session != NULL;
+}
+
+static void prepare_bytes(const struct registry *registry, const struct registry_upload *upload,
+                          struct registry_call *call)
+{
+    registry_call_init(registry, call, "PUT", xstrdup(upload->session));
+    http_headers_add(&call->headers, "Content-Type", "application/octet-stream");
+    call->elsewhere = upload->elsewhere;
+    call->request.body = upload->data;
+    call->request.body_size = (size_t)upload->descriptor->size;
+}
+
+static int take_bytes(struct registry *registry, struct registry_upload *upload,
+                      const struct registry_call *call, struct error *err)
+{
+    if (!registry_is_success(&call->result.response))
+        return refuse(registry, &call->result.response, err);
+    finish(registry, upload);
+    return 0;
+}
+
+static int run_step(struct registry *registry, struct vec *uploads, const struct step *step,
+                    struct error *err)
+{
+    size_t n = 0;
+    struct registry_call *calls = xcalloc(uploads->len, sizeof *calls);
+    cleanup_free struct registry_upload **chosen =
+        xcalloc(uploads->len, sizeof(struct registry_upload *));
+    vec_foreach (struct registry_upload, upload, uploads) {
+        if (upload->done || upload->error.code != ERROR_NONE || !step->wants(upload))
+            continue;
+        chosen[n] = upload;
+        step->prepare(registry, upload, &calls[n++]);
+    }
+    int result = registry_send_all(registry, calls, n, REGISTRY_PUSH, err);
+    for (size_t i = 0; i < n && result == 0; i++) {
+        struct http_result *answer = &calls[i].result;
+        if (answer->error.code != ERROR_NONE)
+            error_move(&chosen[i]->error, &answer->error);
+        // Its error is kept with the upload.
+        else if (step->take(registry, chosen[i], &calls[i], &chosen[i]->error) < 0)
+            continue;
+    }
+    registry_calls_release(calls, n);
+    return result;
+}
+
+// The error of the round: one that does not pass before one that does.
+static int round_result(struct vec *uploads, struct error *err)
+{
+    struct registry_upload *failed = NULL;
+    vec_foreach (struct registry_upload, upload, uploads)
+        if (!upload->done && (failed == NULL || (error_is_transient(&failed->error) &&
+                                                 !error_is_transient(&upload->error))))
+            failed = upload;
+    return failed != NULL ? error_move(err, &failed->error) : 0;
+}
+
+static int upload_round(struct registry *registry, struct vec *uploads, struct error *err)
+{
+    static const struct step steps[] = {
+        {wants_probe, prepare_probe, take_probe},
+        {wants_session, prepare_session, take_session},
+        {wants_bytes, prepare_bytes, take_bytes},
+    };
+    vec_foreach (struct registry_upload, upload, uploads) {
+        upload->done = upload->done || was_seen(registry, upload->descriptor->digest.text);
+        error_release(&upload->error);
+        upload->error = (struct error){0};
+        free(upload->session);
+        upload->session = NULL;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(steps); i++)
+        if (run_step(registry, uploads, &steps[i], err) < 0)
+            return -1;
+    return round_result(uploads, err);
 }
 
 static void wait_until_cancelled(struct cancel *cancel, int64_t ms)
@@ -108,21 +229,30 @@ static bool deadline_is_near(const struct registry *registry, int64_t delay_ms)
     return deadline > 0 && clock_mono_ms(clock_system()) + delay_ms >= deadline;
 }
 
+int registry_put_blobs(struct registry *registry, struct vec *uploads, struct error *err)
+{
+    struct cancel *cancel = registry->repository.access.cancel;
+    struct backoff backoff = {.first_ms = FIRST_DELAY_MS, .max_ms = MAX_DELAY_MS};
+    for (int try = 1; uploads->len > 0; try++) {
+        cleanup_error struct error cause = {0};
+        if (upload_round(registry, uploads, &cause) == 0)
+            return 0;
+        int64_t delay_ms = backoff_next(&backoff, cause.retry_after_ms);
+        if (try == UPLOAD_TRIES || !error_is_transient(&cause) || cancel_requested(cancel) ||
+            deadline_is_near(registry, delay_ms))
+            return error_move(err, &cause);
+        wait_until_cancelled(cancel, delay_ms);
+    }
+    return 0;
+}
+
 int registry_put_blob(struct oci_repository *repository, const struct oci_descriptor *descriptor,
                       const void *data, struct error *err)
 {
-    struct registry *registry = registry_of(repository);
-    struct backoff backoff = {.first_ms = FIRST_DELAY_MS, .max_ms = MAX_DELAY_MS};
-    for (int try = 1;; try++) {
-        cleanup_error struct error cause = {0};
-        if (upload(registry, descriptor, data, &cause) == 0)
-            return 0;
-        int64_t delay_ms = backoff_next(&backoff, cause.retry_after_ms);
-        if (try == UPLOAD_TRIES || !error_is_transient(&cause) ||
-            cancel_requested(repository->access.cancel) || deadline_is_near(registry, delay_ms))
-            return error_move(err, &cause);
-        wait_until_cancelled(repository->access.cancel, delay_ms);
-    }
+    cleanup_vec struct vec uploads = REGISTRY_UPLOADS;
+    *(struct registry_upload *)vec_push(&uploads) =
+        (struct registry_upload){.descriptor = descriptor, .data = data, .probe = true};
+    return registry_put_blobs(registry_of(repository), &uploads, err);
 }
 
 int registry_send_manifest(struct registry *registry, const char *media_type, const void *data,
@@ -142,31 +272,58 @@ int registry_send_manifest(struct registry *registry, const char *media_type, co
     return registry_send(registry, &request, REGISTRY_PUSH, ret_response, err);
 }
 
+void registry_store_call(const struct registry *registry, struct registry_call *call,
+                         const struct oci_descriptor *descriptor, const void *data,
+                         const char *tag_or_digest)
+{
+    registry_call_init(registry, call, "PUT",
+                       registry_url(registry, "manifests/%s", tag_or_digest));
+    http_headers_add(&call->headers, "Content-Type", descriptor->media_type);
+    call->request.body = data;
+    call->request.body_size = (size_t)descriptor->size;
+    call->request.max_retries = WRITE_RETRIES;
+}
+
+int registry_check_stored(const struct registry *registry, const struct oci_descriptor *descriptor,
+                          const char *tag_or_digest, const struct http_response *response,
+                          struct error *err)
+{
+    cleanup_free char *object = registry_object(registry, tag_or_digest);
+    if (!registry_is_success(response))
+        return registry_status_error(registry, response, "push", object, err);
+    const char *digest = http_headers_get(&response->headers, "Docker-Content-Digest");
+    if (digest != NULL && strcmp(digest, descriptor->digest.text) != 0)
+        return error_set(err, ERROR_UNVERIFIED,
+                         "registry %s stored %s under another digest (%.100s) than its bytes have",
+                         registry->repository.reference.host, object, digest);
+    return 0;
+}
+
+struct oci_descriptor registry_referrer_entry(const struct oci_manifest *manifest,
+                                              const struct oci_descriptor *descriptor)
+{
+    struct oci_descriptor entry = oci_descriptor_copy(descriptor);
+    const char *type = oci_manifest_type(manifest);
+    entry.artifact_type = *type != '\0' ? xstrdup(type) : NULL;
+    entry.annotations =
+        manifest->annotations != NULL ? json_deep_copy(manifest->annotations) : NULL;
+    return entry;
+}
+
 int registry_put_manifest(struct oci_repository *repository, const struct oci_manifest *manifest,
                           const struct oci_descriptor *descriptor, const void *data,
                           const char *tag, struct error *err)
 {
     struct registry *registry = registry_of(repository);
     const char *target = tag != NULL ? tag : descriptor->digest.text;
-    cleanup_free char *object = registry_object(registry, target);
     cleanup_http_response struct http_response response = {0};
     if (registry_send_manifest(registry, descriptor->media_type, data, (size_t)descriptor->size,
-                               target, NULL, &response, err) < 0)
+                               target, NULL, &response, err) < 0 ||
+        registry_check_stored(registry, descriptor, target, &response, err) < 0)
         return -1;
-    if (!registry_is_success(&response))
-        return registry_status_error(registry, &response, "push", object, err);
-    const char *digest = http_headers_get(&response.headers, "Docker-Content-Digest");
-    if (digest != NULL && strcmp(digest, descriptor->digest.text) != 0)
-        return error_set(err, ERROR_UNVERIFIED,
-                         "registry %s stored %s under another digest (%.100s) than its bytes have",
-                         repository->reference.host, object, digest);
     if (manifest->subject == NULL || http_headers_get(&response.headers, "OCI-Subject") != NULL)
         return 0;
-    cleanup_oci_descriptor struct oci_descriptor entry = oci_descriptor_copy(descriptor);
-    const char *type = oci_manifest_type(manifest);
-    entry.artifact_type = *type != '\0' ? xstrdup(type) : NULL;
-    entry.annotations =
-        manifest->annotations != NULL ? json_deep_copy(manifest->annotations) : NULL;
-    return registry_edit_fallback(registry, manifest->subject->digest.text, descriptor->digest.text,
-                                  &entry, err);
+    cleanup_vec struct vec entries = OCI_DESCRIPTORS;
+    *(struct oci_descriptor *)vec_push(&entries) = registry_referrer_entry(manifest, descriptor);
+    return registry_list_referrers(registry, manifest->subject->digest.text, &entries, err);
 }

@@ -29,6 +29,7 @@ void oci_repository_close(struct oci_repository *repository)
 {
     if (repository == NULL)
         return;
+    oci_batch_abort(repository);
     repository->ops->close(repository);
     oci_reference_release(&repository->reference);
     free(repository->identity);
@@ -94,13 +95,26 @@ static int from_cache(const struct oci_repository *repository, const char *diges
     return cache == NULL ? -1 : oci_cache_get(cache, digest, max_bytes, ret_data, ret_size, NULL);
 }
 
-static void to_cache(const struct oci_repository *repository, const char *digest, const void *data,
+void repository_keep(const struct oci_repository *repository, const char *digest, const void *data,
                      size_t size)
 {
     // A cache that cannot keep something (a full disk) costs a request later, nothing else.
     if (repository->access.cache != NULL &&
         oci_cache_put(repository->access.cache, digest, data, size, NULL) < 0)
         return;
+}
+
+// Bytes of a manifest that waits in the batch; -1 when there is none.
+static int from_batch(const struct oci_repository *repository, const char *digest, char **ret_data,
+                      size_t *ret_size)
+{
+    const struct batch_manifest *waits =
+        repository->batch != NULL ? batch_find(repository->batch, digest) : NULL;
+    if (waits == NULL)
+        return -1;
+    *ret_size = (size_t)waits->descriptor.size;
+    *ret_data = xmemdup(waits->data, *ret_size + 1);
+    return 0;
 }
 
 int oci_get_manifest(struct oci_repository *repository, const char *digest, char **ret_data,
@@ -111,7 +125,8 @@ int oci_get_manifest(struct oci_repository *repository, const char *digest, char
     cleanup_free char *data = NULL;
     cleanup_free char *content_type = NULL;
     size_t size = 0;
-    bool cached = from_cache(repository, digest, OCI_MAX_MANIFEST_BYTES, &data, &size) == 0;
+    bool cached = from_batch(repository, digest, &data, &size) == 0 ||
+                  from_cache(repository, digest, OCI_MAX_MANIFEST_BYTES, &data, &size) == 0;
     if (!cached &&
         (repository->ops->get_manifest(repository, digest, &data, &size, &content_type, err) < 0 ||
          check_bytes(repository, digest, data, size, err) < 0))
@@ -120,7 +135,7 @@ int oci_get_manifest(struct oci_repository *repository, const char *digest, char
     if (oci_manifest_parse(data, size, content_type, &manifest, err) < 0)
         return error_wrap(err, "%s@%s", repository->identity, digest);
     if (!cached)
-        to_cache(repository, digest, data, size);
+        repository_keep(repository, digest, data, size);
     if (ret_manifest != NULL) {
         *ret_manifest = manifest;
         manifest = (struct oci_manifest){0};
@@ -151,7 +166,7 @@ int oci_get_blob(struct oci_repository *repository, const struct oci_descriptor 
     if (!cached) {
         if (check_bytes(repository, digest, data, size, err) < 0)
             return -1;
-        to_cache(repository, digest, data, size);
+        repository_keep(repository, digest, data, size);
     }
     *ret_data = STEAL(data);
     *ret_size = size;
@@ -164,51 +179,6 @@ int oci_has_blob(struct oci_repository *repository, const char *digest, bool *re
     if (check_digest(repository, digest, err) < 0)
         return -1;
     return repository->ops->has_blob(repository, digest, ret_has, err);
-}
-
-static void hand_out(struct oci_descriptor *descriptor, struct oci_descriptor *ret_descriptor)
-{
-    if (ret_descriptor == NULL)
-        return;
-    *ret_descriptor = *descriptor;
-    *descriptor = (struct oci_descriptor){0};
-}
-
-int oci_put_blob(struct oci_repository *repository, const char *media_type, const void *data,
-                 size_t size, struct oci_descriptor *ret_descriptor, struct error *err)
-{
-    cleanup_oci_descriptor struct oci_descriptor descriptor =
-        oci_descriptor_of(media_type, data, size);
-    if (repository->ops->put_blob(repository, &descriptor, data, err) < 0)
-        return -1;
-    hand_out(&descriptor, ret_descriptor);
-    return 0;
-}
-
-int oci_put_manifest(struct oci_repository *repository, const void *data, size_t size,
-                     const char *tag, struct oci_descriptor *ret_descriptor, struct error *err)
-{
-    if (tag != NULL && check_tag(repository, tag, err) < 0)
-        return -1;
-    cleanup_oci_manifest struct oci_manifest manifest = {0};
-    if (oci_manifest_parse(data, size, NULL, &manifest, err) < 0)
-        return error_wrap(err, "push to %s", repository->identity);
-    cleanup_oci_descriptor struct oci_descriptor descriptor =
-        oci_descriptor_of(manifest.media_type, data, size);
-    if (repository->ops->put_manifest(repository, &manifest, &descriptor, data, tag, err) < 0)
-        return -1;
-    hand_out(&descriptor, ret_descriptor);
-    return 0;
-}
-
-int oci_tag(struct oci_repository *repository, const char *digest, const char *tag,
-            struct error *err)
-{
-    cleanup_free char *data = NULL;
-    size_t size = 0;
-    if (oci_get_manifest(repository, digest, &data, &size, NULL, err) < 0)
-        return -1;
-    return oci_put_manifest(repository, data, size, tag, NULL, err);
 }
 
 int oci_referrers(struct oci_repository *repository, const char *digest,

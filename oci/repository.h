@@ -35,7 +35,8 @@ struct oci_access {
     bool push;                      // ask for the right to push at once, not after a refusal
     struct http_client *client;     // NULL: the handle makes its own
     struct oci_token_cache *tokens; // shared between handles; NULL: the handle's own
-    struct oci_cache *cache; // what is read by digest is kept and looked for here; NULL: none
+    struct oci_cache *cache;        // what is read or written by digest is kept here, and looked
+                                    // for; NULL: none
     struct cancel *cancel;
     int64_t deadline_mono_ms; // on clock_system()'s monotonic clock, over all calls; 0: 60 s per
                               // request
@@ -82,6 +83,44 @@ int oci_put_manifest(struct oci_repository *repository, const void *data, size_t
 // Points a tag at a manifest that is there.
 int oci_tag(struct oci_repository *repository, const char *digest, const char *tag,
             struct error *err) __attribute__((warn_unused_result));
+
+// The same unless there is such a tag already.
+int oci_tag_once(struct oci_repository *repository, const char *digest, const char *tag,
+                 struct error *err) __attribute__((warn_unused_result));
+
+// What the manifest under a tag is to become, for tags that several write to.
+struct oci_merged {
+    char *manifest; // owned
+    size_t manifest_size;
+    char *config; // owned, the blob that the manifest names as its config
+    size_t config_size;
+    const char *config_type; // borrowed
+};
+// `existing` is what is under the tag now, NULL for nothing. 1: *ret_merged is to be there instead;
+// 0: what is there is as it should be; -1 on error. Called again when somebody else was faster.
+typedef int oci_merge(void *arg, const char *tag, const struct oci_manifest *existing,
+                      struct oci_merged *ret_merged, struct error *err);
+// Reads, merges, writes, and in a registry, which has no lock for it, reads again. `arg` is
+// consumed: free_arg (which may be NULL) gets it in the end, also on error. ERROR_CONFLICT when
+// others kept writing it.
+int oci_edit_tag(struct oci_repository *repository, const char *tag, oci_merge *merge, void *arg,
+                 void (*free_arg)(void *arg), struct error *err)
+    __attribute__((warn_unused_result));
+
+// A batch: until the commit oci_put_blob, oci_put_manifest, oci_tag, oci_tag_once and oci_edit_tag
+// collect copies of what they are given instead of sending it (large blobs go up at once: nothing
+// names them yet). oci_get_manifest finds what was collected; all other reads show the repository
+// as it is. The commit brings blobs, then manifests, then the lists of referrers and edited tags,
+// then tags in the order they were given; in a registry what does not depend on each other goes in
+// parallel, in a layout all becomes visible at once. An error or a crash leaves at most blobs and
+// manifests that no tag points to, or fewer tags than wanted; the same batch may then be begun
+// anew. The errors are those of the calls that were collected. One batch at a time; closing the
+// handle aborts it.
+void oci_batch_begin(struct oci_repository *repository);
+bool oci_batch_is_open(const struct oci_repository *repository);
+int oci_batch_commit(struct oci_repository *repository, struct error *err)
+    __attribute__((warn_unused_result));
+void oci_batch_abort(struct oci_repository *repository); // without one: nothing to do
 
 // Appends the manifests that name `digest` as their subject: the referrers API, else the fallback
 // tag; at most OCI_MAX_REFERRERS. None is no error. They are claims of the registry: read the

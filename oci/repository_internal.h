@@ -4,6 +4,52 @@
 
 #include "oci/repository.h"
 
+// What a batch collected. The bytes are owned.
+struct batch_blob {
+    struct oci_descriptor descriptor;
+    char *data;
+};
+struct batch_manifest {
+    struct oci_descriptor descriptor;
+    struct oci_manifest manifest; // of the bytes
+    char *data;
+    bool is_there; // it was read from the repository, to be tagged
+};
+struct batch_tag {
+    char *tag;
+    struct digest digest; // of one of the manifests
+    bool once;            // not where there is such a tag
+};
+struct batch_edit {
+    char *tag;
+    oci_merge *merge;
+    void *arg;
+    void (*free_arg)(void *arg);
+};
+struct oci_batch {
+    struct vec blobs, manifests, tags, edits;
+    size_t held_bytes;
+};
+struct oci_batch *batch_new(void);
+void batch_free(struct oci_batch *batch); // NULL is fine
+void cleanup_batch_pointer(struct oci_batch **batch);
+#define cleanup_batch __attribute__((cleanup(cleanup_batch_pointer)))
+// NULL when it is not among them. Borrowed until another is added.
+struct batch_manifest *batch_find(const struct oci_batch *batch, const char *digest);
+// Each copies what it is given; of the same digest one is kept.
+void batch_add_blob(struct oci_batch *batch, const struct oci_descriptor *descriptor,
+                    const void *data);
+int batch_add_manifest(struct oci_batch *batch, const void *data, size_t size,
+                       struct digest *ret_digest, struct error *err)
+    __attribute__((warn_unused_result));
+void batch_add_tag(struct oci_batch *batch, const struct digest *digest, const char *tag,
+                   bool once);
+// Asks the edit and collects what it answers. `data` is what is under the tag, NULL for nothing. 1
+// with the new digest, or 0 when nothing is to be written.
+int batch_merge(struct oci_batch *batch, const struct batch_edit *edit, const char *data,
+                size_t size, struct digest *ret_digest, struct error *err)
+    __attribute__((warn_unused_result));
+
 // Digests and tags are checked before they come here; bytes that come back are compared with their
 // digest by repository.c.
 struct oci_repository_ops {
@@ -29,6 +75,7 @@ struct oci_repository_ops {
     // `manifest` is what it was.
     int (*delete_manifest)(struct oci_repository *repository, const char *digest,
                            const struct oci_manifest *manifest, struct error *err);
+    int (*commit)(struct oci_repository *repository, struct oci_batch *batch, struct error *err);
     void (*close)(struct oci_repository *repository); // frees what the implementation added
 };
 
@@ -38,7 +85,12 @@ struct oci_repository {
     struct oci_reference reference;
     struct oci_access access; // its pointers are borrowed
     char *identity;
+    struct oci_batch *batch; // NULL: none is open
 };
+
+// Puts what the repository took into the cache of the handle, if it has one.
+void repository_keep(const struct oci_repository *repository, const char *digest, const void *data,
+                     size_t size);
 
 // Each allocates its own struct, of which repository.c fills in the common part.
 struct oci_repository *oci_layout_new(void);
@@ -46,6 +98,9 @@ int oci_registry_new(const struct oci_reference *reference, const struct oci_acc
                      struct oci_repository **ret_repository, struct error *err)
     __attribute__((warn_unused_result));
 
-enum { OCI_MAX_TAGS = 10000 };
+enum {
+    OCI_MAX_TAGS = 10000,
+    OCI_PARALLEL = 8, // requests of one handle at a time
+};
 
 #endif

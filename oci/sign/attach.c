@@ -19,7 +19,6 @@ struct signing {
     const struct sign_key *key;
     int64_t now_ms;
     struct evidence_set known; // by this key
-    bool config_is_there;      // the empty config, which all bundles share
 };
 
 static bool same_text(const char *a, const char *b)
@@ -48,11 +47,9 @@ static int put_referrer(struct signing *signing, const char *bundle, size_t size
         return -1;
     *(struct oci_descriptor *)vec_push(&manifest.layers) = layer;
     manifest.config = oci_descriptor_of(OCI_MEDIA_EMPTY, OCI_EMPTY_JSON, strlen(OCI_EMPTY_JSON));
-    if (!signing->config_is_there &&
-        oci_put_blob(signing->repository, OCI_MEDIA_EMPTY, OCI_EMPTY_JSON, strlen(OCI_EMPTY_JSON),
+    if (oci_put_blob(signing->repository, OCI_MEDIA_EMPTY, OCI_EMPTY_JSON, strlen(OCI_EMPTY_JSON),
                      NULL, err) < 0)
         return -1;
-    signing->config_is_there = true;
     manifest.artifact_type = xstrdup(SIGSTORE_BUNDLE_TYPE);
     manifest.subject = xcalloc(1, sizeof *manifest.subject);
     // A subject is media type, digest and size alone.
@@ -165,13 +162,33 @@ static int sign_all(struct signing *signing, const struct sign_request *request,
     return attach_releases(signing, request->releases, request->n_releases, err);
 }
 
+// Ends a batch that was begun here.
+static int end_batch(struct signing *signing, bool own, int result, struct error *err)
+{
+    if (!own)
+        return result;
+    if (result == 0)
+        return oci_batch_commit(signing->repository, err);
+    oci_batch_abort(signing->repository);
+    return result;
+}
+
+static bool begin_batch(struct signing *signing)
+{
+    if (oci_batch_is_open(signing->repository))
+        return false;
+    oci_batch_begin(signing->repository);
+    return true;
+}
+
 int sign_artifact(struct oci_repository *repository, const struct oci_descriptor *artifact,
                   const struct sign_key *key, const struct sign_request *request, struct error *err)
 {
     struct signing signing = {
         .repository = repository, .artifact = artifact, .key = key, .now_ms = request->now_ms};
     evidence_set_init(&signing.known);
-    int result = sign_all(&signing, request, err);
+    bool own = begin_batch(&signing);
+    int result = end_batch(&signing, own, sign_all(&signing, request, err), err);
     evidence_set_release(&signing.known);
     if (result < 0)
         return error_wrap(err, "sign %s in %s", artifact->digest.text,
@@ -233,7 +250,9 @@ int release_renew(struct oci_repository *repository, const struct oci_descriptor
     struct signing signing = {
         .repository = repository, .artifact = artifact, .key = key, .now_ms = now_ms};
     evidence_set_init(&signing.known);
-    int result = attach_releases(&signing, releases, n_releases, err);
+    bool own = begin_batch(&signing);
+    int result =
+        end_batch(&signing, own, attach_releases(&signing, releases, n_releases, err), err);
     evidence_set_release(&signing.known);
     if (result == 0)
         result = delete_outdated(&signing, releases, n_releases, err);

@@ -25,13 +25,15 @@ struct sign_request {
 // Writes what is missing: a layer under "sha256-<hex>.sig", and as referrers a bundle of cosign's
 // sign/v1, one of SLSA provenance and one per release. What this key signed already in the same
 // words is not signed again (provenance: the same source and renderer; a release: the same channel
-// and sequence). `artifact` must be in the repository.
+// and sequence). `artifact` must be in the repository, or in the batch that is open on it: then all
+// of this becomes part of that batch, otherwise it is one of its own.
 int sign_artifact(struct oci_repository *repository, const struct oci_descriptor *artifact,
                   const struct sign_key *key, const struct sign_request *request, struct error *err)
     __attribute__((warn_unused_result));
 
 // Attaches newer release statements to an unchanged artifact and then deletes this key's older ones
-// of the same channels. Where the registry deletes nothing they stay, which does no harm.
+// of the same channels. Where the registry deletes nothing they stay, which does no harm. No
+// batch may be open.
 int release_renew(struct oci_repository *repository, const struct oci_descriptor *artifact,
                   const struct sign_key *key, const struct release *releases, size_t n_releases,
                   int64_t now_ms, struct error *err) __attribute__((warn_unused_result));

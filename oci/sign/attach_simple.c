@@ -1,5 +1,5 @@
-// The older form. Adding a signature means reading what is under the tag and writing it again with
-// one layer more; the registry has no lock for that, so it is read again afterwards.
+// The older form: one tag holds the signatures of all, each a layer, so that adding one is an edit
+// of that tag (oci_edit_tag).
 #include "oci/sign/attach_internal.h"
 
 #include "base/encoding.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TRIES = 5, CONFIG_MAX_BYTES = 1 << 20 };
+enum { CONFIG_MAX_BYTES = 1 << 20 };
 
 static const char config_media[] = "application/vnd.oci.image.config.v1+json";
 
@@ -53,68 +53,49 @@ static int check_existing(const struct oci_manifest *manifest, const char *tag, 
     return 0;
 }
 
-static int read_existing(struct oci_repository *repository, const char *tag,
-                         struct oci_manifest *manifest, struct error *err)
+static bool holds(const struct oci_manifest *manifest, const struct oci_descriptor *layer)
 {
-    cleanup_oci_descriptor struct oci_descriptor descriptor = {0};
-    cleanup_free char *data = NULL;
-    size_t size = 0;
-    cleanup_error struct error cause = {0};
-    if (oci_resolve(repository, tag, &descriptor, &cause) < 0) {
-        if (cause.code != ERROR_NOT_FOUND)
-            return error_move(err, &cause);
-        manifest->layers = OCI_DESCRIPTORS;
-        return 0;
-    }
-    if (oci_get_manifest(repository, descriptor.digest.text, &data, &size, manifest, err) < 0)
-        return -1;
-    return check_existing(manifest, tag, err);
-}
-
-// Writes tag anew with `layer` added. *ret_written is the digest that tag then had.
-static int write_with(struct oci_repository *repository, const char *tag,
-                      const struct oci_descriptor *layer, struct digest *ret_written,
-                      struct error *err)
-{
-    cleanup_oci_manifest struct oci_manifest manifest = {0};
-    cleanup_oci_descriptor struct oci_descriptor written = {0};
-    if (read_existing(repository, tag, &manifest, err) < 0)
-        return -1;
-    *(struct oci_descriptor *)vec_push(&manifest.layers) = oci_descriptor_copy(layer);
-    cleanup_free char *config = build_config(&manifest.layers);
-    oci_descriptor_release(&manifest.config);
-    if (oci_put_blob(repository, config_media, config, strlen(config), &manifest.config, err) < 0)
-        return -1;
-    size_t size = 0;
-    cleanup_free char *data = oci_manifest_build(&manifest, &size);
-    if (oci_put_manifest(repository, data, size, tag, &written, err) < 0)
-        return -1;
-    *ret_written = written.digest;
-    return 0;
-}
-
-// Whether the signature is under the tag now.
-static int is_there(struct oci_repository *repository, const char *tag,
-                    const struct oci_descriptor *layer, const struct digest *written,
-                    bool *ret_there, struct error *err)
-{
-    cleanup_oci_descriptor struct oci_descriptor now = {0};
-    cleanup_oci_manifest struct oci_manifest manifest = {0};
-    cleanup_free char *data = NULL;
-    size_t size = 0;
-    if (oci_resolve(repository, tag, &now, err) < 0)
-        return -1;
-    *ret_there = strcmp(now.digest.text, written->text) == 0;
-    if (*ret_there)
-        return 0;
-    if (oci_get_manifest(repository, now.digest.text, &data, &size, &manifest, err) < 0)
-        return -1;
     const char *ours = oci_descriptor_annotation(layer, SIMPLE_SIGNING_ANNOTATION);
-    vec_foreach (struct oci_descriptor, other, &manifest.layers) {
+    vec_foreach (struct oci_descriptor, other, &manifest->layers) {
         const char *theirs = oci_descriptor_annotation(other, SIMPLE_SIGNING_ANNOTATION);
-        *ret_there = *ret_there || (theirs != NULL && strcmp(ours, theirs) == 0);
+        if (theirs != NULL && strcmp(ours, theirs) == 0)
+            return true;
     }
-    return 0;
+    return false;
+}
+
+// oci_merge: what is there with one layer more.
+static int add_layer(void *arg, const char *tag, const struct oci_manifest *existing,
+                     struct oci_merged *ret_merged, struct error *err)
+{
+    const struct oci_descriptor *layer = arg;
+    if (existing != NULL && check_existing(existing, tag, err) < 0)
+        return -1;
+    if (existing != NULL && holds(existing, layer))
+        return 0;
+    cleanup_vec struct vec layers = OCI_DESCRIPTORS;
+    for (size_t i = 0; existing != NULL && i < existing->layers.len; i++)
+        *(struct oci_descriptor *)vec_push(&layers) =
+            oci_descriptor_copy(vec_at(&existing->layers, i));
+    *(struct oci_descriptor *)vec_push(&layers) = oci_descriptor_copy(layer);
+    char *config = build_config(&layers);
+    cleanup_oci_descriptor struct oci_descriptor descriptor =
+        oci_descriptor_of(config_media, config, strlen(config));
+    // What is not named here keeps its value: the struct borrows all of its parts.
+    struct oci_manifest manifest = existing != NULL ? *existing : (struct oci_manifest){0};
+    manifest.config = descriptor;
+    manifest.layers = layers;
+    ret_merged->manifest = oci_manifest_build(&manifest, &ret_merged->manifest_size);
+    ret_merged->config = config;
+    ret_merged->config_size = strlen(config);
+    ret_merged->config_type = config_media;
+    return 1;
+}
+
+static void free_layer(void *arg)
+{
+    oci_descriptor_release(arg);
+    free(arg);
 }
 
 int attach_simple(struct oci_repository *repository, const struct oci_descriptor *artifact,
@@ -133,15 +114,8 @@ int attach_simple(struct oci_repository *repository, const struct oci_descriptor
         layer.annotations = json_object();
     json_object_set_new(layer.annotations, SIMPLE_SIGNING_ANNOTATION, json_string(text));
     cleanup_free char *tag = oci_derived_tag(artifact->digest.text, ".sig");
-    bool there = false;
-    for (int tries = 0; tries < MAX_TRIES && !there; tries++) {
-        struct digest written = {0};
-        if (write_with(repository, tag, &layer, &written, err) < 0 ||
-            is_there(repository, tag, &layer, &written, &there, err) < 0)
-            return -1;
-    }
-    if (!there)
-        return error_set(err, ERROR_CONFLICT,
-                         "others kept writing tag %s at the same time; sign again", tag);
-    return 0;
+    struct oci_descriptor *owned = xcalloc(1, sizeof *owned);
+    *owned = layer;
+    layer = (struct oci_descriptor){0};
+    return oci_edit_tag(repository, tag, add_layer, owned, free_layer, err);
 }
