@@ -18,6 +18,8 @@ from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
 from parts.gitea import Gitea
 from parts.objects import Config
+from parts.journey import Journey
+from parts.line import Line
 from parts.oci_registry import DockerRegistry, OciRegistry, ReferrersRegistry
 from parts.sealift import Daemon, Sealift
 from parts.sshd import SshServer
@@ -146,3 +148,10 @@ def serve(sealift: Sealift, config: Config, tmp_path: Path, stack: contextlib.Ex
         return stack.enter_context(Daemon(sealift, config.folder, tmp_path / "state", *flags, **options))
 
     return start
+
+
+@pytest.fixture
+def line(sealift: Sealift, config: Config, tmp_path: Path, git_server: GitHttpServer, repo: GitRepo) -> Line:
+    """A path from git_server over a layout on disk to a directory: line.start(serve)."""
+    url = f"{git_server.url}/config.git"
+    return Line(Journey(sealift, config, tmp_path), repo, url, f"oci-layout://{tmp_path}/layout")
