@@ -9,6 +9,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Bytes of the UTF-8 character at `at` (RFC 3629); 0 when there is none.
+static size_t character_size(const unsigned char *at)
+{
+    if (at[0] < 0x80)
+        return 1;
+    size_t size = at[0] >= 0xF0 ? 4 : at[0] >= 0xE0 ? 3 : 2;
+    unsigned char low = at[0] == 0xE0 ? 0xA0 : at[0] == 0xF0 ? 0x90 : 0x80;
+    unsigned char high = at[0] == 0xED ? 0x9F : at[0] == 0xF4 ? 0x8F : 0xBF;
+    if (at[0] < 0xC2 || at[0] > 0xF4 || at[1] < low || at[1] > high)
+        return 0;
+    for (size_t i = 2; i < size; i++) {
+        if (at[i] < 0x80 || at[i] > 0xBF)
+            return 0;
+    }
+    return size;
+}
+
+// Sentences quote names and servers, and become JSON: what is no UTF-8 in them is shown as '?'.
+static char *readable(char *message)
+{
+    for (unsigned char *at = (unsigned char *)message; *at != '\0';) {
+        size_t size = character_size(at);
+        if (size == 0)
+            *at = '?';
+        at += size > 0 ? size : 1;
+    }
+    return message;
+}
+
 static void error_take(struct error *err, enum error_code code, char *message)
 {
     if (err == NULL) {
@@ -17,7 +46,7 @@ static void error_take(struct error *err, enum error_code code, char *message)
     }
     error_release(err);
     err->code = code;
-    err->message = message;
+    err->message = readable(message);
 }
 
 int error_set(struct error *err, enum error_code code, const char *format, ...)
@@ -83,7 +112,7 @@ int error_wrap(struct error *err, const char *format, ...)
     va_end(args);
     char *message = xasprintf("%s: %s", context, error_message(err));
     free(err->message);
-    err->message = message;
+    err->message = readable(message);
     return -1;
 }
 
