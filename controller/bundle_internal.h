@@ -75,6 +75,9 @@ int bundle_build(struct bundle_flow *flow, struct error *err) __attribute__((war
 int bundle_publish(struct bundle_flow *flow, struct error *err) __attribute__((warn_unused_result));
 int bundle_maintain(struct bundle_flow *flow, struct error *err)
     __attribute__((warn_unused_result));
+// *ret_signed: what is released was signed by the key that the Secret holds now.
+int bundle_is_signed(struct bundle_flow *flow, bool *ret_signed, struct error *err)
+    __attribute__((warn_unused_result));
 void bundle_publish_release(struct bundle_flow *flow);
 
 // bundle_notify.c: tells spec.notify about a new artifact. Failures become events, not errors.

@@ -52,6 +52,25 @@ static int open_repository(struct bundle_flow *flow, struct error *err)
                                 &flow->repository, err);
 }
 
+static const char *signer_of(const struct bundle_flow *flow)
+{
+    return verify_key_fingerprint(sign_key_public(flow->key))->text;
+}
+
+// Whether the key in the Secret is the one that signed what is released.
+static bool has_same_signer(const struct bundle_flow *flow)
+{
+    return strcmp(jval_string_or(flow->status, "artifact.signer", ""), signer_of(flow)) == 0;
+}
+
+int bundle_is_signed(struct bundle_flow *flow, bool *ret_signed, struct error *err)
+{
+    if (open_repository(flow, err) < 0)
+        return -1;
+    *ret_signed = has_same_signer(flow);
+    return 0;
+}
+
 void bundle_publish_release(struct bundle_flow *flow)
 {
     oci_repository_close(flow->repository);
@@ -116,6 +135,7 @@ static int adopt_released(struct bundle_flow *flow, const char *digest, int64_t 
     jval_set_string(flow->status, "artifact.repository", oci_repository_identity(flow->repository));
     jval_set_string(flow->status, "artifact.digest", digest);
     jval_set_string(flow->status, "artifact.layer", layer->digest.text);
+    jval_set_string(flow->status, "artifact.signer", signer_of(flow));
     jval_set_string(flow->status, "artifact.revision",
                     oci_manifest_annotation(&manifest, OCI_ANNOTATION_REVISION));
     jval_set_int(flow->status, "artifact.size", layer->size);
@@ -249,11 +269,14 @@ static int sign(struct bundle_flow *flow, int64_t sequence, struct error *err)
     };
     cleanup_free char *version = version_of(flow);
     fill_releases(flow, flow->revision.commit, sequence, version, &releases);
+    // The same artifact again, under a new key or after a crash, may have signatures already.
+    bool is_new = strcmp(jval_string_or(flow->status, "artifact.digest", ""),
+                         flow->artifact.manifest_descriptor.digest.text) != 0;
     const struct sign_request request = {.provenance = &provenance,
                                          .releases = releases.data,
                                          .n_releases = releases.len,
                                          .now_ms = now_ms,
-                                         .fresh = true};
+                                         .fresh = is_new};
     flow->reason = "SignFailed";
     return sign_artifact(flow->repository, &flow->artifact.manifest_descriptor, flow->key, &request,
                          err);
@@ -323,6 +346,7 @@ static void note_artifact(struct bundle_flow *flow, int64_t sequence)
     jval_set_string(artifact, "repository", oci_repository_identity(flow->repository));
     jval_set_string(artifact, "digest", flow->artifact.manifest_descriptor.digest.text);
     jval_set_string(artifact, "layer", flow->artifact.layer_descriptor.digest.text);
+    jval_set_string(artifact, "signer", signer_of(flow));
     jval_set_string(artifact, "revision", flow->git_revision);
     jval_set_string(artifact, "commit", flow->revision.commit);
     json_object_set(artifact, "tags",
@@ -373,8 +397,8 @@ int bundle_publish(struct bundle_flow *flow, struct error *err)
     if (survey_tags(flow, &previous, err) < 0)
         return -1;
     const char *layer = jval_string(flow->status, "artifact.layer");
-    bool unchanged =
-        layer != NULL && strcmp(layer, flow->artifact.layer_descriptor.digest.text) == 0;
+    bool unchanged = layer != NULL && has_same_signer(flow) &&
+                     strcmp(layer, flow->artifact.layer_descriptor.digest.text) == 0;
     return unchanged ? bundle_maintain(flow, err) : release_new(flow, previous, err);
 }
 

@@ -1,6 +1,6 @@
 // One reconcile of one Bundle, from beginning to end:
 //
-//   resolve ─ same commit, same spec, all well ──▶ maintain: put tags back, renew the statement
+//   resolve ─ same commit, spec and key, all well ──▶ maintain: put tags back, renew the statement
 //      │
 //      └─ history ─ fetch ─ render ─ pack ─ same layer as released ──▶ maintain, note the commit
 //                                     │
@@ -51,9 +51,13 @@ static int run_flow(struct bundle_flow *flow, struct error *err)
     stages_begin(&flow->stages, "resolve");
     if (bundle_source_open(flow, err) < 0 || bundle_source_resolve(flow, err) < 0)
         return -1;
+    bool is_signed = false;
     if (is_up_to_date(flow)) {
         stages_begin(&flow->stages, "maintain");
-        return bundle_maintain(flow, err);
+        if (bundle_is_signed(flow, &is_signed, err) < 0)
+            return -1;
+        if (is_signed)
+            return bundle_maintain(flow, err);
     }
     if (bundle_source_history(flow, err) < 0)
         return -1;

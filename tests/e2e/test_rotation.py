@@ -1,0 +1,69 @@
+"""A new signing key for what is released already, and manifests whose names are no text."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Callable
+
+from parts.journey import KEY_PASSWORD, Journey, applied, config_map, make_key, released
+from parts.objects import Config
+from parts.sealift import Daemon, Sealift
+
+Serve = Callable[..., Daemon]
+
+
+def git_repository(folder: Path, files: dict[bytes, str]) -> str:
+    """A bare repository with one commit; file names are bytes."""
+    folder.mkdir()
+    git = lambda *words: subprocess.run(  # noqa: E731
+        ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *words],
+        cwd=folder, check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    git("init", "-q", "-b", "main")
+    for name, text in files.items():
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_text(text)
+    git("add", "-A")
+    git("commit", "-q", "-m", "one")
+    return git("rev-parse", "HEAD")
+
+
+def policy(config: Config, *keys: Path) -> None:
+    listed: list[dict[str, Any]] = [{"name": key.stem, "pem": key.read_text()} for key in keys]
+    config.policy("prod", require=[{"name": "packager", "attests": True, "keys": listed}],
+                  source={"refs": ["main"], "channels": ["prod"]})  # fmt: skip
+
+
+def test_new_key_seals_what_is_released(sealift: Sealift, config: Config, serve: Serve, tmp_path: Path) -> None:
+    """Nothing is pushed to git: the same artifact gets signatures and statements of the new key."""
+    journey = Journey(sealift, config, tmp_path)
+    commit = git_repository(tmp_path / "repo", {b"web.yaml": config_map("web", color="red")})
+    policy(config, journey.public)
+    journey.bundle(f"file://{tmp_path}/repo", f"oci-layout://{tmp_path}/layout")
+    journey.sync(verify={"keys": [{"name": "packager", "secretRef": {"name": "packager-pub"}}]})
+    daemon = serve()
+    first = released(daemon, commit)
+    applied(daemon, first["digest"])
+
+    private, public = make_key(sealift, tmp_path / "second")
+    policy(config, public)
+    config.secret("packager-pub", cosign__pub=public)
+    daemon.wait_condition("Sync", "shop", "Ready", "False", "Unverified")
+    config.secret("packager-key", cosign__key=private, cosign__password=KEY_PASSWORD)
+    daemon.wait_condition("Sync", "shop", "Ready", "True", "Applied")
+    second = released(daemon, commit)
+    assert second["digest"] == first["digest"]
+    assert second["sequence"] > first["sequence"]
+    sealift("verify", f"oci-layout://{tmp_path}/layout:prod", "--key", public, "--source", f"file://{tmp_path}/repo")
+
+
+def test_name_that_is_no_text(sealift: Sealift, config: Config, serve: Serve, tmp_path: Path) -> None:
+    """Whoever may push chooses names; they end in a sentence, and the process lives."""
+    journey = Journey(sealift, config, tmp_path)
+    git_repository(tmp_path / "repo", {b"\xff\xfe.yaml": "a: [\n"})
+    journey.bundle(f"file://{tmp_path}/repo", f"oci-layout://{tmp_path}/layout")
+    daemon = serve()
+    daemon.wait_condition("Bundle", "shop", "Ready", "False", "RenderFailed")
+    assert "??.yaml:2:1" in daemon.condition("Bundle", "shop")["message"]
+    assert daemon.running
