@@ -31,6 +31,9 @@ const struct kind *kind_find(const char *name)
         if (strcasecmp(kind->name, name) == 0 || strcasecmp(kind->plural, name) == 0)
             return kind;
     }
+    // As `sealift create policy` calls it.
+    if (strcasecmp(name, "policy") == 0 || strcasecmp(name, "policies") == 0)
+        return &kind_trust_policy.kind;
     return NULL;
 }
 

@@ -277,8 +277,9 @@ int cli_main(int argc, char **argv)
         commands_print_help();
         return argc < 2 ? 2 : 0;
     }
+    static char version[] = "version";
     if (strcmp(argv[1], "--version") == 0)
-        argv[1] = (char[]){"version"};
+        argv[1] = version;
     int words = 0;
     const struct command *command = find_command(argc - 1, argv + 1, &words);
     if (command == NULL) {

@@ -138,8 +138,11 @@ static char *age_of(const json_t *object)
     return xasprintf("%lldd", (long long)seconds / 86400);
 }
 
+// A TrustPolicy has no conditions: it works when its spec can be used.
 static const char *ready_of(const json_t *object)
 {
+    if (strcmp(object_kind(object), "TrustPolicy") == 0)
+        return object_problem(object) == OBJECT_FINE ? "True" : "False";
     if (condition_find(object, "Ready") == NULL)
         return "Unknown";
     switch (condition_state(object, "Ready")) {
@@ -159,9 +162,13 @@ static void add_object_row(struct table *table, const json_t *object, bool wide)
     cleanup_free char *name = print_name(object);
     const char *revision = jval_string_or(object_status(object, "artifact"), "revision", "");
     const char *digest = jval_string_or(object_status(object, "artifact"), "digest", "");
-    const char *status = condition_message(object, "Ready");
-    if (*status == '\0')
-        status = object_is_suspended(object) ? "suspended" : "";
+    const char *message = condition_message(object, "Ready");
+    if (object_problem(object) != OBJECT_FINE)
+        message = object_problem_message(object);
+    bool suspended = object_is_suspended(object);
+    cleanup_free char *status =
+        xasprintf("%s%s%s", suspended ? "suspended" : "",
+                  suspended && *message != '\0' ? "; before: " : "", message);
     const char *cells[] = {object_namespace(object), name, ready_of(object), status, revision, age,
                            wide ? digest : NULL,     NULL};
     table_row(table, cells);

@@ -148,6 +148,16 @@ static void call_key(const struct seating *seating, const struct trust_entry *en
     vec_push_string(&roll->absent, key->name);
 }
 
+// A command that works when it is pasted: a layout's identity is no reference yet.
+static char *how_to_sign(const struct trust_subject *subject)
+{
+    static const char layout[] = "oci-layout:";
+    bool on_disk = strncmp(subject->repository, layout, sizeof layout - 1) == 0;
+    return xasprintf("sign it with such a key: sealift sign %s%s@%s --key FILE",
+                     on_disk ? "oci-layout://" : "",
+                     subject->repository + (on_disk ? sizeof layout - 1 : 0), subject->digest);
+}
+
 static void report_entry(const struct seating *seating, struct trial *trial,
                          const struct trust_entry *entry)
 {
@@ -173,8 +183,7 @@ static void report_entry(const struct seating *seating, struct trial *trial,
                            entry->threshold == 1 ? "" : "s", entry->name, all),
                  trial_join(&roll.seated, "no signature by a key of this entry"),
                  met ? NULL : xasprintf("%zu more of %s", entry->threshold - seated, absent),
-                 xasprintf("sign %s in %s with such a key: sealift sign --key FILE",
-                           trial->subject->digest, trial->subject->repository));
+                 how_to_sign(trial->subject));
     vec_free(&roll.seated);
     vec_free(&roll.vain);
     vec_free(&roll.absent);

@@ -166,9 +166,11 @@ static void test_policy_needs_a_signature(void **state)
 {
     struct scene *scene = *state;
     add_entry(scene, "packager", 1, "0");
-    assert_unmet(scene, TRUST_UNVERIFIED,
-                 "TrustPolicy prod: 1 signature of packager (k0): found no signature by a key of "
-                 "this entry; missing 1 more of k0; sign " DIGEST);
+    assert_unmet(
+        scene, TRUST_UNVERIFIED,
+        "TrustPolicy prod: 1 signature of packager (k0): found no signature by a key of "
+        "this entry; missing 1 more of k0; sign it with such a key: sealift sign " REPOSITORY
+        "@" DIGEST);
     add_signature(scene, 1, REPOSITORY);
     assert_unmet(scene, TRUST_UNVERIFIED, "missing 1 more of k0");
     add_signature(scene, 0, REPOSITORY);
