@@ -108,7 +108,8 @@ int store_record_put(struct store *store, const char *name, const json_t *record
 // Absent is fine.
 int store_record_delete(struct store *store, const char *name, struct error *err)
     __attribute__((warn_unused_result));
-// The names below a folder ("floors"), sorted: an array of strings, owned. None is fine.
+// The names below a folder ("floors"), whole ("floors/…"), sorted: an array of strings, owned. None
+// is fine.
 int store_record_list(struct store *store, const char *folder, json_t **ret_names,
                       struct error *err) __attribute__((warn_unused_result));
 

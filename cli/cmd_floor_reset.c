@@ -1,3 +1,4 @@
+#include "api/identity.h"
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
@@ -11,17 +12,19 @@ static int run(struct cli *cli, struct error *err)
 {
     cleanup_store struct store *store = NULL;
     cleanup_json json_t *names = NULL;
+    cleanup_free char *repository = NULL;
     size_t index, found = 0;
     json_t *name;
-    if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0 ||
+    if (identity_oci(cli_argument(cli, 0), &repository, err) < 0 ||
+        workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0 ||
         store_record_list(store, "floors", &names, err) < 0)
         return -1;
     json_array_foreach (names, index, name) {
         cleanup_json json_t *record = NULL;
-        cleanup_free char *path = xasprintf("floors/%s", json_string_value(name));
+        const char *path = json_string_value(name);
         if (store_record_get(store, path, &record, NULL, NULL) < 0 ||
             strcmp(jval_string_or(record, "namespace", ""), workspace_namespace(cli)) != 0 ||
-            strcmp(jval_string_or(record, "repository", ""), cli_argument(cli, 0)) != 0 ||
+            strcmp(jval_string_or(record, "repository", ""), repository) != 0 ||
             strcmp(jval_string_or(record, "channel", ""), cli_argument(cli, 1)) != 0)
             continue;
         if (store_record_delete(store, path, err) < 0)
@@ -30,10 +33,10 @@ static int run(struct cli *cli, struct error *err)
     }
     if (found == 0)
         return error_set(err, ERROR_NOT_FOUND, "namespace %s has no floor for %s:%s",
-                         workspace_namespace(cli), cli_argument(cli, 0), cli_argument(cli, 1));
+                         workspace_namespace(cli), repository, cli_argument(cli, 1));
     tell_warning(
         cli, "the floor of %s:%s is gone: the next artifact that verifies is adopted, however old",
-        cli_argument(cli, 0), cli_argument(cli, 1));
+        repository, cli_argument(cli, 1));
     return 0;
 }
 
