@@ -247,6 +247,15 @@ static bool may_color(void)
     return isatty(STDOUT_FILENO) && (no_color == NULL || *no_color == '\0');
 }
 
+// A full disk or a closed pipe behind stdout must not look like success.
+static int flush_output(int status)
+{
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+        return status;
+    fprintf(stderr, "sealift: could not write the output: %s\n", strerror(errno));
+    return 1;
+}
+
 static int run_command(struct cli *cli)
 {
     cleanup_error struct error err = {0};
@@ -255,12 +264,7 @@ static int run_command(struct cli *cli)
         tell_failure(&err);
         return status > 1 ? status : 1;
     }
-    // A full disk or a closed pipe behind stdout must not look like success.
-    if (fflush(stdout) != 0 && errno != EPIPE) {
-        fprintf(stderr, "sealift: could not write the output: %s\n", strerror(errno));
-        return 1;
-    }
-    return status;
+    return flush_output(status);
 }
 
 static int usage_error(struct error *err)
@@ -275,7 +279,7 @@ int cli_main(int argc, char **argv)
     if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
         strcmp(argv[1], "-h") == 0) {
         commands_print_help();
-        return argc < 2 ? 2 : 0;
+        return flush_output(argc < 2 ? 2 : 0);
     }
     static char version[] = "version";
     if (strcmp(argv[1], "--version") == 0)
@@ -295,6 +299,7 @@ int cli_main(int argc, char **argv)
         status = usage_error(&err);
     } else if (cli_flag(&cli, "help")) {
         command_print_help(command);
+        status = flush_output(0);
     } else {
         cli.color = may_color();
         cli.progress = isatty(STDERR_FILENO) && !cli_flag(&cli, "quiet");
