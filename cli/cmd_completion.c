@@ -52,17 +52,18 @@ static void print_bash_arguments(const struct command *command)
     if (command->completes == NULL || strcmp(command->completes, "file") == 0)
         printf("    \"%s\") COMPREPLY=($(compgen -f -- \"$word\")) ;;\n", command->name);
     else
-        printf("    \"%s\") COMPREPLY=($(compgen -W \"bundles syncs hooks trustpolicies secrets "
-               "$(sealift get \"$previous\" -o name 2>/dev/null | sed 's,.*/,,')\" -- \"$word\")) "
-               ";;\n",
-               command->name);
+        printf(
+            "    \"%s\") names=$(sealift get \"$previous\" -o name 2>/dev/null | sed 's,.*/,,')\n"
+            "      COMPREPLY=($(compgen -W \"${names:-bundles syncs hooks trustpolicies secrets}\" "
+            "-- \"$word\")) ;;\n",
+            command->name);
 }
 
 static void print_bash(void)
 {
     printf("# bash completion for sealift: eval \"$(sealift completion bash)\"\n_sealift() {\n"
            "  local word=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
-           "  local command=\"${COMP_WORDS[1]}\"\n"
+           "  local command=\"${COMP_WORDS[1]}\" names\n"
            "  [ \"$command\" = create ] && [ \"$COMP_CWORD\" -gt 2 ] && command=\"create "
            "${COMP_WORDS[2]}\"\n"
            "  [ \"$command\" = floor ] && [ \"$COMP_CWORD\" -gt 2 ] && command=\"floor "
@@ -89,24 +90,27 @@ static void print_bash(void)
     printf("  esac\n}\ncomplete -F _sealift sealift\n");
 }
 
-// Inside single quotes of zsh and fish.
-static void print_quoted(const char *text)
+// Inside single quotes. `special` is what means something there besides, and takes a backslash.
+static void print_quoted(const char *text, const char *special)
 {
     for (; *text != '\0'; text++) {
         if (*text == '\'')
             fputs("'\\''", stdout);
-        else if (*text == '[' || *text == ']' || *text == ':')
+        else if (strchr(special, *text) != NULL)
             printf("\\%c", *text);
         else
             putchar(*text);
     }
 }
 
+static const char zsh_special[] = "[]:";
+static const char fish_special[] = "\\";
+
 static void print_zsh_option(const struct command *command, const struct option_spec *spec)
 {
     (void)command;
     printf("        '--%s[", spec->name);
-    print_quoted(spec->help);
+    print_quoted(spec->help, zsh_special);
     printf("]");
     if (spec->choices != NULL) {
         cleanup_free char *words = words_of(spec->choices);
@@ -128,7 +132,7 @@ static void print_zsh(void)
         if (strchr(commands[i]->name, ' ') != NULL)
             continue;
         printf("      '%s:", commands[i]->name);
-        print_quoted(commands[i]->summary);
+        print_quoted(commands[i]->summary, zsh_special);
         printf("'\n");
     }
     printf(
@@ -166,7 +170,7 @@ static void print_fish_option(const struct command *command, const struct option
         printf(" -r");
     }
     printf(" -d '");
-    print_quoted(spec->help);
+    print_quoted(spec->help, fish_special);
     printf("'\n");
 }
 
@@ -183,7 +187,7 @@ static void print_fish(void)
             printf("complete -c sealift -f -n '__fish_seen_subcommand_from %.*s' -a %s -d '",
                    (int)(space - commands[i]->name), commands[i]->name, space + 1);
         }
-        print_quoted(commands[i]->summary);
+        print_quoted(commands[i]->summary, fish_special);
         printf("'\n");
         each_option(commands[i], print_fish_option);
     }
