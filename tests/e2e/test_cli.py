@@ -1,0 +1,409 @@
+"""Every command, as people and pipelines call it: outputs that parse, exit codes, help, completion, silence."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+import yaml
+
+from parts.git_repo import GitRepo
+from parts.journey import KEY_PASSWORD, Journey, applied, config_map, object_file, released, tree
+from parts.objects import Config
+from parts.sealift import Daemon, Sealift
+
+Serve = Callable[..., Daemon]
+ESCAPE = "\x1b"
+
+
+def commands(sealift: Sealift) -> list[list[str]]:
+    """As `sealift help` lists them."""
+    listed = sealift("help").out.split("Commands:\n")[1].split("\n\n")[0]
+    return [re.split(r"\s{2,}", line.strip())[0].split() for line in listed.splitlines()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "manifests"
+    made.mkdir()
+    (made / "web.yaml").write_text(config_map("web", color="red") + "---\n" + config_map("more"))
+    return made
+
+
+@pytest.fixture
+def key(sealift: Sealift, tmp_path: Path) -> Path:
+    sealift("keygen", "--output-prefix", tmp_path / "key", env={"COSIGN_PASSWORD": KEY_PASSWORD})
+    return tmp_path / "key.key"
+
+
+@pytest.fixture
+def reference(sealift: Sealift, tmp_path: Path, folder: Path, key: Path) -> str:
+    """A signed artifact in a layout."""
+    made = f"oci-layout://{tmp_path}/layout:prod"
+    sealift("push", folder, made, "--key", key, env={"COSIGN_PASSWORD": KEY_PASSWORD})
+    return made
+
+
+class World(Journey):
+    """A Journey that was walked once."""
+
+    repo: GitRepo
+    daemon: Daemon
+
+
+@pytest.fixture
+def world(sealift: Sealift, config: Config, tmp_path: Path, serve: Serve) -> World:
+    """A Bundle, a Hook, a Sync and a policy, all Ready."""
+    repo = GitRepo(tmp_path / "repo")
+    repo.commit({"web.yaml": config_map("web", color="red")})
+    journey = World(sealift, config, tmp_path)
+    journey.config.secret("packager-pub", namespace="sealift-system", cosign__pub=journey.public)
+    journey.bundle(f"file://{repo.path}", f"oci-layout://{tmp_path}/artifacts")
+    journey.hook()
+    journey.sync()
+    keys = [{"name": "packager", "secretRef": {"name": "packager-pub"}}]
+    journey.config.policy("all", require=[{"name": "packager", "attests": True, "keys": keys}])
+    daemon = serve()
+    applied(daemon, released(daemon, repo.head)["digest"])
+    daemon.wait_ready_of("Hook", "shop")
+    journey.repo, journey.daemon = repo, daemon
+    return journey
+
+
+# Help and usage
+
+
+@pytest.mark.quick
+def test_help_of_each_command(sealift: Sealift) -> None:
+    listed = commands(sealift)
+    assert ["create", "bundle"] in listed and ["serve"] in listed and len(listed) > 20
+    for words in listed:
+        said = sealift(*words, "--help")
+        assert said.err == "" and f"Usage: sealift {' '.join(words)}" in said.out, words
+        assert re.search(rf"^  (\w+=\S+ )?sealift {' '.join(words)}", said.out, re.M), f"no example: {words}"
+        assert max(len(line) for line in said.out.splitlines()) <= 132, words
+
+
+@pytest.mark.quick
+def test_usage_errors_are_2(sealift: Sealift) -> None:
+    for words in (
+        ["fly"], ["get", "--colour"], ["push", "one"], ["diff", "a"], ["version", "x"], ["render", ".", "-o", "toml"],
+        ["get", "--timeout", "soon"], ["get", "--timeout"], ["push", "a", "b", "--sequence", "many"], ["-x"],
+        ["get", "--quiet=yes"], ["create", "bundle"], ["create"], ["serve", "--roles", "cook"], ["serve", "--log-level", "x"],
+    ):  # fmt: skip
+        said = sealift.fails(*words)
+        assert said.code == 2 and said.out == "" and said.err.startswith("✗ "), (words, said)
+        assert len(said.err.splitlines()) == 1, said.err
+
+
+def test_suggestions(sealift: Sealift) -> None:
+    assert "--config" in sealift.fails("get", "bundles").err
+    assert "bundles" in sealift.fails("get", "boats", "--config", sealift.home, "--state", sealift.home).err
+    assert sealift.fails().code == 2
+    assert sealift("--version").out == sealift("version").out
+    assert sealift("-h").out == sealift("help").out == sealift("--help").out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(sealift: Sealift, tmp_path: Path, shell: str) -> None:
+    script = tmp_path / "script"
+    script.write_text(sealift("completion", shell).out)
+    assert all(" ".join(words) in script.read_text() for words in commands(sealift) if len(words) == 1)
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is missing: apt-get install {shell}")
+    subprocess.run([shell, "-n", script], check=True)
+
+
+def complete_in_bash(sealift: Sealift, script: Path, *words: str, **env: Any) -> list[str]:
+    """What bash would offer after these words; the last is being typed."""
+    program = f"""
+    source {script}
+    COMP_WORDS=({' '.join(f"'{word}'" for word in words)}); COMP_CWORD={len(words) - 1}
+    COMP_LINE="{' '.join(words)}"; COMP_POINT=${{#COMP_LINE}}
+    $(complete -p sealift | sed 's/.*-F \\([^ ]*\\) .*/\\1/')
+    printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    path = f"{sealift.program.parent}:{os.environ['PATH']}"
+    made = {**sealift.env, "PATH": path, **{name: str(value) for name, value in env.items()}}
+    done = subprocess.run(["bash", "-c", program], env=made, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_completion_in_bash(sealift: Sealift, world: World, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(sealift("completion", "bash").out)
+    assert "suspend" in complete_in_bash(sealift, script, "sealift", "su")
+    assert {"bundle", "sync"} <= set(complete_in_bash(sealift, script, "sealift", "create", ""))
+    assert "--repository" in complete_in_bash(sealift, script, "sealift", "create", "bundle", "--re")
+    assert complete_in_bash(sealift, script, "sealift", "create", "sync", "--drift", "H") == ["Heal"]
+    places = {"SEALIFT_CONFIG": world.config.folder, "SEALIFT_STATE": tmp_path / "state"}
+    assert complete_in_bash(sealift, script, "sealift", "get", "sync", "s", **places) == ["shop"]
+
+
+# Folders and artifacts
+
+
+@pytest.mark.quick
+def test_render(sealift: Sealift, folder: Path) -> None:
+    assert [item["metadata"]["name"] for item in yaml.safe_load_all(sealift("render", folder).out)] == ["more", "web"]
+    assert len(sealift("render", folder, "-o", "json").json()["items"]) == 2
+    assert sealift("render", folder, "-o", "name").out.split() == ["configmap/more", "configmap/web"]
+    (folder / "bad.yaml").write_text("kind: [\n")
+    said = sealift.fails("render", folder)
+    assert said.code == 1 and said.out == "" and "bad.yaml:" in said.err
+
+
+def test_push_pull_inspect_verify(
+    sealift: Sealift, tmp_path: Path, folder: Path, key: Path, reference: str
+) -> None:
+    env = {"COSIGN_PASSWORD": KEY_PASSWORD}
+    pushed = sealift("push", folder, reference, "--key", key, "-o", "json", env=env).json()
+    assert pushed["signed"] and pushed["tag"] == "prod"
+    described = sealift("inspect", reference, "-o", "json").json()
+    assert described["digest"] == pushed["digest"] and described["files"] == [object_file("more"), object_file("web")]
+    assert yaml.safe_load(sealift("inspect", reference, "-o", "yaml").out) == described
+    assert pushed["digest"] in sealift("inspect", reference).out
+    sealift("pull", reference, "--output", tmp_path / "pulled")
+    assert set(tree(tmp_path / "pulled")) == {object_file("more"), object_file("web")}
+    public = key.with_suffix(".pub")
+    assert sealift("verify", reference, "--key", public).out.strip() == pushed["digest"]
+    verdict = sealift("verify", reference, "--key", public, "-o", "json").json()
+    assert verdict["verified"] and verdict["reason"] == "Verified" and verdict["verifiedBy"]
+    assert "packager" in sealift("verify", reference, "--key", public, "--explain").out or verdict["findings"]
+    sealift("keygen", "--output-prefix", tmp_path / "other", env={"COSIGN_PASSWORD": ""})
+    refused = sealift.fails("verify", reference, "--key", tmp_path / "other.pub", "-o", "yaml")
+    assert refused.code == 1 and yaml.safe_load(refused.out)["verified"] is False
+    assert sealift.fails("verify", reference, "--key", tmp_path / "other.pub", "--explain").out
+    assert sealift.fails("keygen", "--output-prefix", tmp_path / "other", env={"COSIGN_PASSWORD": ""}).code == 1
+    assert (tmp_path / "other.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_sign_adds_a_channel(sealift: Sealift, folder: Path, tmp_path: Path, key: Path) -> None:
+    reference = f"oci-layout://{tmp_path}/layout:prod"
+    digest = sealift("push", folder, reference, "--unsigned").out.strip()
+    public = key.with_suffix(".pub")
+    sealift.fails("verify", reference, "--key", public)
+    env = {"COSIGN_PASSWORD": KEY_PASSWORD}
+    assert sealift("sign", reference, "--key", key, "--channel", "prod", env=env).out.strip() == digest
+    assert sealift("verify", reference, "--key", public).out.strip() == digest
+    wrong = sealift.fails("sign", reference, "--key", key, env={"COSIGN_PASSWORD": "wrong"})
+    assert "password" in wrong.err
+
+
+def test_diff(sealift: Sealift, folder: Path, tmp_path: Path, reference: str) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    assert sealift("diff", folder, other).out == ""
+    assert sealift("diff", folder, reference).code == 0
+    (other / "web.yaml").write_text(config_map("web", color="blue") + "---\n" + config_map("new"))
+    different = sealift.fails("diff", reference, other)
+    assert different.code == 1 and different.err == ""
+    assert "-  color: red\n+  color: blue" in different.out
+    assert object_file("more") in different.out and object_file("new") in different.out
+    failed = sealift.fails("diff", folder, tmp_path / "absent")
+    assert failed.code == 2 and "absent" in failed.err
+
+
+def test_diff_of_objects(world: World, folder: Path) -> None:
+    assert world.run("diff", "bundle/shop", "sync/shop").out == ""
+    assert world.run("diff", "sync/shop", str(world.repo.path)).code == 0
+    assert world.sealift.fails(*world.at("diff", "sync/shop", str(folder))).code == 1
+    assert world.sealift.fails(*world.at("diff", "sync/nobody", str(folder))).code == 2
+
+
+def test_apply_an_artifact(sealift: Sealift, tmp_path: Path, reference: str, key: Path) -> None:
+    target, public = tmp_path / "target", key.with_suffix(".pub")
+    said = sealift("apply", reference, "--key", public, "--directory", target, "--dry-run")
+    assert object_file("web") in said.err and not target.exists()
+    sealift("apply", reference, "--key", public, "--directory", target)
+    assert set(tree(target)) == {object_file("more"), object_file("web")}
+    sealift("keygen", "--output-prefix", tmp_path / "other", env={"COSIGN_PASSWORD": ""})
+    sealift.fails("apply", reference, "--key", tmp_path / "other.pub", "--directory", tmp_path / "never")
+    assert not (tmp_path / "never").exists()
+
+
+# Objects
+
+
+def test_get(world: World) -> None:
+    everything = world.run("get", "-o", "json").json()
+    assert {item["kind"] for item in everything["items"]} == {"Bundle", "Sync", "Hook", "TrustPolicy"}
+    assert yaml.safe_load(world.run("get", "all", "-o", "yaml").out)["kind"] == "List"
+    names = world.run("get", "all", "-o", "name").out.split()
+    assert names == [f"{kind}.sealift.dev/{name}" for kind, name in
+                     (("bundle", "shop"), ("sync", "shop"), ("hook", "shop"), ("trustpolicy", "all"))]  # fmt: skip
+    for name in names:  # as -o name prints them, they can be asked for
+        assert world.run("get", name, "-o", "json").json()["metadata"]["name"] == name.split("/")[1]
+    table = world.run("get", "syncs").out.splitlines()
+    assert table[0].split() == ["NAMESPACE", "NAME", "READY", "STATUS", "REVISION", "AGE"]
+    assert re.match(r"default +sync\.sealift\.dev/shop +True +applied main@sha1:", table[1])
+    wide = world.run("get", "sync", "shop", "-o", "wide").out
+    assert "DIGEST" in wide and world.run("get", "sync/shop", "-o", "json").json()["status"]["artifact"]["digest"] in wide
+    assert world.run("get", "syncs", "-n", "elsewhere", "-o", "name").out == ""
+    absent = world.sealift.fails(*world.at("get", "bundle", "ship"))
+    assert absent.code == 1 and "there is shop" in absent.err
+    assert re.fullmatch(r"/hook/[0-9a-f]{64}\n", world.run("get", "hook", "shop", "--show-path").out)
+    # Secrets are listed, never shown.
+    assert "open sesame" not in world.run("get", "secrets", "-o", "yaml").out
+
+
+def test_events(world: World) -> None:
+    text = world.run("events", "sync", "shop").out
+    assert text.splitlines()[0].split() == ["AT", "TYPE", "REASON", "OBJECT", "NOTE"]
+    assert "Applied" in text and "Released" not in text
+    assert {event["reason"] for event in world.run("events", "-o", "json").json()} >= {"Applied", "Released"}
+    assert yaml.safe_load(world.run("events", "-o", "yaml").out)
+
+
+def test_floor_reset(world: World, tmp_path: Path) -> None:
+    floors = tmp_path / "state/floors"
+    before = len([path for path in floors.rglob("*") if path.is_file()])
+    assert before >= 1
+    world.run("floor", "reset", f"oci-layout://{tmp_path}/artifacts", "prod")
+    assert len([path for path in floors.rglob("*") if path.is_file()]) < before
+    world.sealift.fails(*world.at("floor", "reset", f"oci-layout://{tmp_path}/artifacts", "prod"))
+    world.run("reconcile", "sync", "shop")
+
+
+def test_check(world: World) -> None:
+    assert "no problem" in world.run("check").err
+    world.config.bundle("broken", source={"git": {"url": "https://example.com/x.git"}})
+    world.config.sync("orphan", bundleRef={"name": "nobody"}, target={"directory": {"path": "/srv/x"}})
+    said = world.sealift.fails(*world.at("check"))
+    assert said.code == 1 and "spec.artifact" in said.out and "nobody" in said.out
+
+
+def test_create(sealift: Sealift, config: Config, tmp_path: Path, serve: Serve) -> None:
+    """From nothing to an applied target with `create` alone."""
+    repo = GitRepo(tmp_path / "repo")
+    repo.commit({"web.yaml": config_map("web")})
+    sealift("keygen", "--output-prefix", tmp_path / "key", env={"COSIGN_PASSWORD": KEY_PASSWORD})
+    places = ["--config", config.folder, "--state", tmp_path / "state"]
+    bundle = ["create", "bundle", "shop", "--url", f"file://{repo.path}", "--repository"]
+    bundle += [f"oci-layout://{tmp_path}/layout", "--tag", "prod", "--key-secret", "packager"]
+    exported = sealift(*bundle, "--export")
+    assert yaml.safe_load(exported.out)["spec"]["artifact"]["tags"] == ["prod"] and not list(config.folder.iterdir())
+    keys = ["--from-file", f"cosign.key={tmp_path}/key.key", "--from-literal", f"cosign.password={KEY_PASSWORD}"]
+    target = ["--bundle", "shop", "--directory", tmp_path / "target"]
+    for words in (
+        ["create", "secret", "packager", *keys],
+        bundle,
+        ["create", "hook", "github", "--resource", "bundle/shop"],
+        ["create", "policy", "prod", "--match", "**", "--key", tmp_path / "key.pub", "--channel", "prod"],
+        ["create", "sync", "shop", *target, "--key", tmp_path / "key.pub"],
+    ):
+        sealift(*words, *places)
+    sealift("check", *places)
+    assert "there" not in sealift("get", "all", *places).err
+    daemon = serve()
+    applied(daemon, released(daemon, repo.head)["digest"])
+    daemon.wait_ready_of("Hook", "github")
+    repo.commit({"web.yaml": config_map("web", color="blue")})
+    assert "delivered" in sealift("trigger", "github", "--server", daemon.hook_url, *places).err
+    released(daemon, repo.head)
+
+
+def test_exported_objects_can_be_applied(sealift: Sealift, config: Config, tmp_path: Path) -> None:
+    places = ["--config", config.folder, "--state", tmp_path / "state"]
+    words = ["create", "bundle", "shop", "--url", "https://git.example.com/x.git", "--repository"]
+    exported = sealift(*words, "oci://registry.example.com/x", "--tag", "prod", "--key-secret", "k", "--export").out
+    (tmp_path / "all.yaml").write_text(exported + "---\n" + exported.replace("name: shop", "name: second"))
+    sealift("apply", "-f", tmp_path / "all.yaml", *places)
+    assert len(sealift("get", "bundles", "-o", "json", *places).json()["items"]) == 2
+    (tmp_path / "all.yaml").write_text(exported.replace("shop", "third") + "---\n" + exported.replace("url:", "uri:"))
+    refused = sealift.fails("apply", "-f", tmp_path / "all.yaml", *places)
+    assert "all.yaml:" in refused.err and "uri" in refused.err
+    assert len(sealift("get", "bundles", "-o", "json", *places).json()["items"]) == 2
+    sealift("delete", "bundle", "second", *places)
+    assert sealift("get", "bundles", "-o", "name", *places).out == "bundle.sealift.dev/shop\n"
+
+
+def test_suspend_shows(world: World) -> None:
+    world.run("suspend", "bundle", "shop")
+    assert world.run("get", "bundle", "shop", "-o", "json").json()["spec"]["suspend"] is True
+    refused = world.sealift.fails(*world.at("reconcile", "bundle", "shop"))
+    assert "sealift resume" in refused.err
+    world.run("resume", "bundle", "shop")
+    world.run("reconcile", "bundle", "shop")
+    assert world.sealift.fails(*world.at("suspend", "hook", "shop")).code == 1
+
+
+@pytest.mark.quick
+def test_reference_is_the_committed_one(sealift: Sealift) -> None:
+    assert "TrustPolicy" in sealift("reference").out
+
+
+# Terminals
+
+
+def in_terminal(sealift: Sealift, *words: Any, **env: str) -> str:
+    """Output of the command on a terminal of its own."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        sealift.words(*words), env={**sealift.env, "TERM": "xterm", **env},
+        stdin=follower, stdout=follower, stderr=follower, cwd=sealift.home,
+    )  # fmt: skip
+    os.close(follower)
+    said = b""
+    try:
+        while select.select([leader], [], [], 20)[0]:
+            piece = os.read(leader, 65536)
+            if not piece:
+                break
+            said += piece
+    except OSError:
+        pass  # the other end closed
+    finally:
+        os.close(leader)
+    assert process.wait(20) == 0, said.decode()
+    return said.decode()
+
+
+def test_color_and_progress(world: World, sealift: Sealift, reference: str, key: Path, tmp_path: Path) -> None:
+    """Colour and progress on a terminal only; NO_COLOR and --quiet are heard."""
+    verify = ["verify", reference, "--key", key.with_suffix(".pub")]
+    assert "►" in in_terminal(sealift, *verify) and ESCAPE in in_terminal(sealift, *verify)
+    assert ESCAPE not in in_terminal(sealift, *verify, NO_COLOR="1")
+    assert in_terminal(sealift, *verify, "--quiet").startswith("sha256:")
+    piped = sealift(*verify)
+    assert "►" not in piped.err and ESCAPE not in piped.err + piped.out
+    assert sealift(*verify, "-q").err == ""
+    table = world.at("get", "syncs")
+    assert ESCAPE in in_terminal(sealift, *table) and ESCAPE not in sealift(*table).out
+
+
+def test_full_disk_behind_stdout(sealift: Sealift) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(sealift.words("help"), stdout=full, stderr=subprocess.PIPE, env=sealift.env)
+    assert done.returncode == 1 and b"No space left" in done.stderr
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(sealift.words("version"), stdout=full, stderr=subprocess.PIPE, env=sealift.env)
+    assert done.returncode == 1 and b"No space left" in done.stderr
+
+
+def test_serve_refuses_what_cannot_work(sealift: Sealift, config: Config, tmp_path: Path, serve: Serve) -> None:
+    places = ["--config", config.folder, "--state", tmp_path / "state"]
+    assert "HOST:PORT" in sealift.fails("serve", *places, "--listen", "8080").err
+    daemon = serve()
+    taken = sealift.fails("serve", *places, "--listen", f"127.0.0.1:{daemon.hook_port}", "--health-listen", "127.0.0.1:0")
+    assert taken.code == 1 and "--listen" in taken.err and "in use" in taken.err
+
+
+def test_two_processes_share_a_state(world: World, serve: Serve) -> None:
+    """The second waits for the leases, and goes on when the first is killed."""
+    second = serve()
+    assert not second.lines(msg="packager holds its lease")
+    world.daemon.kill()
+    for role in ("packager", "controller"):
+        second.wait_line(msg=f"{role} holds its lease")
+    commit = world.repo.commit({"web.yaml": config_map("web", color="blue")})
+    world.run("reconcile", "bundle", "shop")
+    applied(second, released(second, commit)["digest"])
