@@ -127,6 +127,11 @@ void files_set_base(struct files_entry *entry, const json_t *document);
 // First 16 hex digits of the hash of the canonical text.
 void files_hash(const json_t *value, char ret_hash[FILES_VERSION_SIZE]);
 
+// ---- files_hide ----
+
+// Replaces the password in every URL below `value`, in place.
+void files_hide_passwords(json_t *value);
+
 // ---- files_state ----
 
 // STATE/<kind>/<namespace or _>/<name>; owned.

@@ -114,6 +114,12 @@ static json_t *essence_of(const json_t *value, const struct kind *kind)
         if (strcmp(name, "metadata") != 0 && strcmp(name, "status") != 0)
             json_object_set(document, name, member);
     }
+    json_t *spec = kind->has_status ? json_object_get(value, "spec") : NULL;
+    if (spec != NULL) {
+        spec = json_deep_copy(spec);
+        files_hide_passwords(spec);
+        json_object_set_new(document, "spec", spec);
+    }
     json_t *metadata = json_object();
     jval_set_string(metadata, "name", object_name(value));
     const char *namespace = object_namespace(value);
