@@ -83,8 +83,8 @@ static void pin_what_runs(struct sync_flow *flow)
 
 static void note_what_runs(struct sync_flow *flow)
 {
-    cleanup_free char *old = flow->memory->runs;
-    cleanup_free char *old_reference = flow->memory->runs_reference;
+    free(flow->memory->runs);
+    free(flow->memory->runs_reference);
     flow->memory->runs = xstrdup(flow->source.digest.text);
     flow->memory->runs_reference = xstrdup(flow->source.reference);
     flow->memory->applied_generation = object_generation(flow->object);
