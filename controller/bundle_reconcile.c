@@ -71,8 +71,13 @@ static int run_flow(struct bundle_flow *flow, struct error *err)
 }
 
 // Only a change by somebody helps: the same input would fail again.
-static bool is_final(const struct error *err)
+static bool is_final(const struct bundle_flow *flow, const struct error *err)
 {
+    // Rendering sees the commit and the spec alone: a path that is not there, or a Secret that is,
+    // stays so.
+    if (strcmp(flow->reason, "RenderFailed") == 0 &&
+        (err->code == ERROR_NOT_FOUND || err->code == ERROR_DENIED))
+        return true;
     return err->code == ERROR_INVALID || err->code == ERROR_UNVERIFIED || err->code == ERROR_LIMIT;
 }
 
@@ -95,8 +100,8 @@ static bool conclude(struct bundle_flow *flow, int result, const struct error *e
     }
     change.reason = flow->reason;
     change.message = error_message(err);
-    return is_final(err) ? condition_stalled(flow->status, &change)
-                         : condition_retrying(flow->status, &change);
+    return is_final(flow, err) ? condition_stalled(flow->status, &change)
+                               : condition_retrying(flow->status, &change);
 }
 
 // The flow is the only writer of this status, so a conflict means that somebody changed the
@@ -173,7 +178,7 @@ static void reconcile(struct bundle_flow *flow, struct queue_outcome *ret_outcom
                   error_message(&status_error));
         ret_outcome->failed = true;
         ret_outcome->again_ms = 0;
-    } else if (result < 0 && !is_final(&err)) {
+    } else if (result < 0 && !is_final(flow, &err)) {
         ret_outcome->failed = true;
         ret_outcome->again_ms = err.retry_after_ms;
     }

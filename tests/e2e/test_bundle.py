@@ -1,4 +1,4 @@
-"""A new signing key for what is released already, and manifests whose names are no text."""
+"""A new signing key for what is released already; commits that cannot be rendered."""
 
 from __future__ import annotations
 
@@ -67,3 +67,16 @@ def test_name_that_is_no_text(sealift: Sealift, config: Config, serve: Serve, tm
     daemon.wait_condition("Bundle", "shop", "Ready", "False", "RenderFailed")
     assert "??.yaml:2:1" in daemon.condition("Bundle", "shop")["message"]
     assert daemon.running
+
+
+def test_render_failures_wait_for_a_change(sealift: Sealift, config: Config, serve: Serve, tmp_path: Path) -> None:
+    """A Secret with values and a path that is not there: the same commit would fail again, so nothing is retried."""
+    journey = Journey(sealift, config, tmp_path)
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: b}\n"
+    git_repository(tmp_path / "repo", {b"secret.yaml": secret})
+    journey.bundle(f"file://{tmp_path}/repo", f"oci-layout://{tmp_path}/layout")
+    journey.bundle(f"file://{tmp_path}/repo", f"oci-layout://{tmp_path}/other", name="lost", path="nowhere")
+    daemon = serve()
+    for name, word in (("shop", "carries its values"), ("lost", "nowhere")):
+        daemon.wait_condition("Bundle", name, "Stalled", "True", "RenderFailed")
+        assert word in daemon.condition("Bundle", name)["message"]
