@@ -243,6 +243,42 @@ bool selector_matches(const json_t *selector, const json_t *labels)
     return true;
 }
 
+static bool expression_is_valid(const json_t *expression)
+{
+    const char *operation = json_string_value(json_object_get(expression, "operator"));
+    if (!json_is_string(json_object_get(expression, "key")) || operation == NULL)
+        return false;
+    if (strcmp(operation, "Exists") == 0 || strcmp(operation, "DoesNotExist") == 0)
+        return true;
+    return (strcmp(operation, "In") == 0 || strcmp(operation, "NotIn") == 0) &&
+           json_is_array(json_object_get(expression, "values"));
+}
+
+bool selector_is_valid(const json_t *selector)
+{
+    const json_t *match_labels = json_object_get(selector, "matchLabels");
+    const json_t *expressions = json_object_get(selector, "matchExpressions");
+    const char *name;
+    json_t *value;
+    size_t i;
+    if (selector == NULL)
+        return true;
+    if (!json_is_object(selector) || (match_labels != NULL && !json_is_object(match_labels)) ||
+        (expressions != NULL && !json_is_array(expressions)))
+        return false;
+    jval_foreach (match_labels, name, value) {
+        if (!json_is_string(value))
+            return false;
+    }
+    json_array_foreach (expressions, i, value) {
+        if (!expression_is_valid(value))
+            return false;
+    }
+    // A misspelt member would make it select more, or nothing that was meant.
+    return json_object_size(selector) ==
+           (size_t)(match_labels != NULL) + (size_t)(expressions != NULL);
+}
+
 bool selector_is_empty(const json_t *selector)
 {
     return json_object_size(json_object_get(selector, "matchLabels")) == 0 &&

@@ -32,5 +32,7 @@ bool identity_match(const char *pattern, const char *identity);
 // ask selector_is_empty first. Anything malformed matches nothing.
 bool selector_matches(const json_t *selector, const json_t *labels);
 bool selector_is_empty(const json_t *selector);
+// Whether it can be read as a selector at all; NULL can.
+bool selector_is_valid(const json_t *selector);
 
 #endif

@@ -12,27 +12,30 @@
 // How often the status is looked at while waiting.
 static const int64_t look_ms = 50;
 
+// What was confirmed before is not confirmed again by the way.
+static void set_or_remove(json_t *annotations, const char *name, const char *value)
+{
+    json_object_set_new(annotations, name, value != NULL ? json_string(value) : json_null());
+}
+
 static int request(struct store *store, const json_t *object, const char *now,
                    const struct cli *cli, struct error *err)
 {
     cleanup_json json_t *patch = json_object();
     json_t *annotations = json_object();
     json_object_set_new(annotations, ANNOTATION_REQUESTED_AT, json_string(now));
-    if (cli_string(cli, "accept-history") != NULL)
-        json_object_set_new(annotations, ANNOTATION_ACCEPT_HISTORY,
-                            json_string(cli_string(cli, "accept-history")));
-    if (cli_string(cli, "confirm-prune") != NULL)
-        json_object_set_new(annotations, ANNOTATION_CONFIRM_PRUNE,
-                            json_string(cli_string(cli, "confirm-prune")));
+    set_or_remove(annotations, ANNOTATION_ACCEPT_HISTORY, cli_string(cli, "accept-history"));
+    set_or_remove(annotations, ANNOTATION_CONFIRM_PRUNE, cli_string(cli, "confirm-prune"));
     json_object_set_new(patch, "annotations", annotations);
     return store_patch_metadata(store, object, patch, NULL, err);
 }
 
-// Done: Ready, or failed for good (Stalled) or for now (Ready=False), all of it after our request.
+// Done: Ready, or failed for good (Stalled) or for now (Ready=False), all of it after our request,
+// or after one that somebody made since: times in this form sort as text.
 static bool is_handled(const json_t *object, const char *now)
 {
     const char *handled = jval_string(object, "status.lastHandledReconcileAt");
-    return handled != NULL && strcmp(handled, now) == 0 &&
+    return handled != NULL && strcmp(handled, now) >= 0 &&
            condition_state(object, "Ready") != CONDITION_UNKNOWN;
 }
 

@@ -66,12 +66,15 @@ static void process(void *arg, void *data, struct cancel *cancel, struct queue_o
     bundle_reconcile(data, cancel, ret_outcome);
 }
 
+// Who asked is remembered until an attempt succeeds.
 static void settled(void *arg, const char *key, void *data, struct queue_outcome *outcome)
 {
-    (void)arg;
-    (void)key;
-    (void)outcome;
+    struct bundles *bundles = arg;
     struct bundle_work *work = data;
+    struct roster_entry *entry = roster_find(&bundles->roster, key);
+    struct seen *seen = entry != NULL ? entry->data : NULL;
+    if (outcome->failed && seen != NULL && seen->request_id == NULL)
+        seen->request_id = STEAL(work->request_id);
     json_decref(work->object);
     free(work->request_id);
     free(work);
@@ -236,13 +239,11 @@ static void on_lost(void *arg)
     struct bundles *bundles = arg;
     log_warn("packager lost its lease; another process took over");
     stop_watching(bundles);
-    while (bundles->roster.entries.len > 0) {
-        struct roster_entry *last =
-            vec_at(&bundles->roster.entries, bundles->roster.entries.len - 1);
-        cleanup_free char *key = xstrdup(last->key);
-        queue_remove(bundles->queue, key);
-        roster_remove(&bundles->roster, key);
+    vec_foreach (struct roster_entry, entry, &bundles->roster.entries) {
+        queue_remove(bundles->queue, entry->key);
+        series_forget(bundles->role.series, entry->object);
     }
+    roster_clear(&bundles->roster);
     bundles->synced = false;
 }
 

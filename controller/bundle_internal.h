@@ -43,7 +43,8 @@ struct bundle_flow {
     struct gitremote *remote;           // borrows all of them
     struct gitremote_revision revision; // what the ref says now
     struct gitsnapshot *snapshot;
-    char *git_revision;           // "main@sha1:<commit>"
+    char *git_revision; // "main@sha1:<commit>"
+    char *acceptance;   // of a rewritten history, used up when this flow succeeds; or NULL
     struct oci_artifact artifact; // built in this flow
     struct registry_access access;
     struct oci_repository *repository;

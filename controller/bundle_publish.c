@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/semver.h"
 #include "controller/keyring.h"
+#include "controller/status.h"
 #include "oci/sign/attach.h"
 #include "oci/sign/collect.h"
 #include "oci/sign/key.h"
@@ -18,8 +19,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { HISTORY_MAX = 10 };
 
 static const int64_t max_ahead_ms = 24 * 60 * 60 * 1000;
 static const int64_t default_renew_ms = 168LL * 60 * 60 * 1000;
@@ -104,7 +103,7 @@ static int64_t known_sequence(struct bundle_flow *flow, char **ret_version)
 // What a tag points to when it is not what this Bundle released: an earlier release of ours that
 // status no longer knows, or somebody else's. Only a statement that our own key signed counts.
 static int attested_release(struct bundle_flow *flow, const char *tag, const char *digest,
-                            int64_t *ret_sequence, struct error *err)
+                            int64_t *ret_sequence, char **ret_commit, struct error *err)
 {
     cleanup_vec struct vec keys = KEY_LIST;
     cleanup_evidence_set struct evidence_set evidence;
@@ -115,15 +114,17 @@ static int attested_release(struct bundle_flow *flow, const char *tag, const cha
         return -1;
     const struct release *release =
         evidence_newest_release(&evidence, oci_repository_identity(flow->repository), tag);
-    if (release != NULL)
+    if (release != NULL) {
         *ret_sequence = release->sequence;
+        *ret_commit = xstrdup_or_null(release->commit);
+    }
     return 0;
 }
 
 // Status was lost: take up what our own key released under the tag, so that the same content stays
 // the same artifact.
 static int adopt_released(struct bundle_flow *flow, const char *digest, int64_t sequence,
-                          struct error *err)
+                          const char *commit, struct error *err)
 {
     cleanup_oci_manifest struct oci_manifest manifest = {0};
     cleanup_free char *bytes = NULL;
@@ -138,6 +139,7 @@ static int adopt_released(struct bundle_flow *flow, const char *digest, int64_t 
     jval_set_string(flow->status, "artifact.signer", signer_of(flow));
     jval_set_string(flow->status, "artifact.revision",
                     oci_manifest_annotation(&manifest, OCI_ANNOTATION_REVISION));
+    jval_set_string(flow->status, "artifact.commit", commit);
     jval_set_int(flow->status, "artifact.size", layer->size);
     jval_set_int(flow->status, "artifact.sequence", sequence);
     return 0;
@@ -154,6 +156,7 @@ static int survey_tags(struct bundle_flow *flow, int64_t *ret_previous, struct e
         const char *name = json_string_value(tag);
         cleanup_oci_descriptor struct oci_descriptor found = {0};
         cleanup_error struct error cause = {0};
+        cleanup_free char *commit = NULL;
         int64_t sequence = 0;
         if (oci_resolve(flow->repository, name, &found, &cause) < 0) {
             if (cause.code != ERROR_NOT_FOUND)
@@ -162,7 +165,7 @@ static int survey_tags(struct bundle_flow *flow, int64_t *ret_previous, struct e
         }
         if (strcmp(found.digest.text, jval_string_or(flow->status, "artifact.digest", "")) == 0)
             continue;
-        if (attested_release(flow, name, found.digest.text, &sequence, err) < 0)
+        if (attested_release(flow, name, found.digest.text, &sequence, &commit, err) < 0)
             return -1;
         if (sequence > now_ms + max_ahead_ms) {
             cleanup_free char *note =
@@ -175,7 +178,7 @@ static int survey_tags(struct bundle_flow *flow, int64_t *ret_previous, struct e
         if (sequence > *ret_previous)
             *ret_previous = sequence;
         if (sequence > 0 && jval_string(flow->status, "artifact.digest") == NULL &&
-            adopt_released(flow, found.digest.text, sequence, err) < 0)
+            adopt_released(flow, found.digest.text, sequence, commit, err) < 0)
             return -1;
     }
     return 0;
@@ -323,19 +326,12 @@ static int push_signed(struct bundle_flow *flow, int64_t sequence, struct error 
 
 static void add_history(struct bundle_flow *flow)
 {
-    json_t *history = json_object_get(flow->status, "history");
-    if (!json_is_array(history)) {
-        history = json_array();
-        json_object_set_new(flow->status, "history", history);
-    }
     json_t *entry = json_object();
     jval_set_string(entry, "digest", jval_string(flow->status, "artifact.digest"));
     jval_set_string(entry, "revision", jval_string(flow->status, "artifact.revision"));
     jval_set_int(entry, "sequence", jval_int(flow->status, "artifact.sequence", 0));
     jval_set_string(entry, "releasedAt", jval_string(flow->status, "artifact.releasedAt"));
-    json_array_insert_new(history, 0, entry);
-    while (json_array_size(history) > HISTORY_MAX)
-        json_array_remove(history, json_array_size(history) - 1);
+    status_add_history(flow->status, entry);
 }
 
 static void note_artifact(struct bundle_flow *flow, int64_t sequence)

@@ -19,13 +19,13 @@
 #include "base/memory.h"
 #include "controller/clients.h"
 #include "controller/series.h"
+#include "controller/status.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const int64_t default_interval_ms = 10 * 60 * 1000;
 static const int64_t default_timeout_ms = 5 * 60 * 1000;
-enum { STATUS_ATTEMPTS = 5 };
 
 // What is released came from this commit, this spec and this version, and nothing failed since.
 static bool is_up_to_date(const struct bundle_flow *flow)
@@ -44,6 +44,13 @@ static void note_source(struct bundle_flow *flow)
     jval_set_string(flow->status, "source.commit", flow->revision.commit);
     jval_set_string(flow->status, "source.ref", flow->revision.ref);
     jval_set_string(flow->status, "source.version", SEALIFT_VERSION);
+    if (flow->acceptance == NULL)
+        return;
+    cleanup_free char *note =
+        xasprintf("%s went to %.12s, which does not follow what was there, as accepted",
+                  flow->revision.name, flow->revision.commit);
+    jval_set_string(flow->status, "source.acceptedHistory", flow->acceptance);
+    store_event(flow->role->store, flow->object, STORE_EVENT_NORMAL, "HistoryAccepted", note);
 }
 
 static int run_flow(struct bundle_flow *flow, struct error *err)
@@ -78,7 +85,7 @@ static bool is_final(const struct bundle_flow *flow, const struct error *err)
     if (strcmp(flow->reason, "RenderFailed") == 0 &&
         (err->code == ERROR_NOT_FOUND || err->code == ERROR_DENIED))
         return true;
-    return err->code == ERROR_INVALID || err->code == ERROR_UNVERIFIED || err->code == ERROR_LIMIT;
+    return status_is_final(err);
 }
 
 static bool conclude(struct bundle_flow *flow, int result, const struct error *err)
@@ -102,28 +109,6 @@ static bool conclude(struct bundle_flow *flow, int result, const struct error *e
     change.message = error_message(err);
     return is_final(flow, err) ? condition_stalled(flow->status, &change)
                                : condition_retrying(flow->status, &change);
-}
-
-// The flow is the only writer of this status, so a conflict means that somebody changed the
-// metadata meanwhile.
-static int write_status(struct bundle_flow *flow, struct error *err)
-{
-    cleanup_json json_t *fresh = json_incref((json_t *)(uintptr_t)flow->object);
-    for (int i = 0; i < STATUS_ATTEMPTS; i++) {
-        if (store_put_status(flow->role->store, fresh, flow->status, NULL, err) == 0)
-            return 0;
-        if (err->code != ERROR_CONFLICT)
-            return -1;
-        json_t *again = NULL;
-        if (store_get(flow->role->store, "Bundle", object_namespace(flow->object),
-                      object_name(flow->object), &again, err) < 0)
-            return -1;
-        json_decref(fresh);
-        fresh = again;
-        if (strcmp(object_uid(fresh), object_uid(flow->object)) != 0)
-            return error_set(err, ERROR_NOT_FOUND, "the Bundle was replaced meanwhile");
-    }
-    return error_wrap(err, "status after %d tries", STATUS_ATTEMPTS);
 }
 
 static void tell(struct bundle_flow *flow, int result, const struct error *err, bool news)
@@ -159,16 +144,19 @@ static void reconcile(struct bundle_flow *flow, struct queue_outcome *ret_outcom
     int result = object_problem(flow->object) == OBJECT_INVALID
                      ? error_set(&err, ERROR_INVALID, "%s", object_problem_message(flow->object))
                      : run_flow(flow, &err);
+    int64_t interval_ms = object_spec_duration_ms(flow->object, "interval", default_interval_ms);
+    ret_outcome->again_ms = jitter(interval_ms, 10);
+    // Nobody asked for this end: what status said before still stands.
+    if (err.code == ERROR_CANCELED)
+        return;
     stages_begin(&flow->stages, "status");
     bool news = conclude(flow, result, &err);
     jval_set_string(flow->status, "lastHandledReconcileAt",
                     object_annotation(flow->object, ANNOTATION_REQUESTED_AT));
-    int written = json_equal(before, flow->status) ? 0 : write_status(flow, &status_error);
+    int written = json_equal(before, flow->status)
+                      ? 0
+                      : status_write(flow->role->store, flow->object, flow->status, &status_error);
     stages_begin(&flow->stages, NULL);
-    int64_t interval_ms = object_spec_duration_ms(flow->object, "interval", default_interval_ms);
-    ret_outcome->again_ms = jitter(interval_ms, 10);
-    if (err.code == ERROR_CANCELED)
-        return;
     tell(flow, result, &err, news);
     series_note(flow->role->series, flow->object, flow->status, stages_seconds(&flow->stages),
                 result == 0);

@@ -88,6 +88,21 @@ int bundle_source_resolve(struct bundle_flow *flow, struct error *err)
     return 0;
 }
 
+// Somebody accepted this very commit, and that was not used before: it works once. Owned; NULL when
+// nobody did.
+static char *acceptance_of(const struct bundle_flow *flow)
+{
+    const char *accepted = object_annotation(flow->object, ANNOTATION_ACCEPT_HISTORY);
+    const char *requested = object_annotation(flow->object, ANNOTATION_REQUESTED_AT);
+    if (accepted == NULL || strcmp(accepted, flow->revision.commit) != 0)
+        return NULL;
+    cleanup_free char *acceptance =
+        xasprintf("%s %s", accepted, requested != NULL ? requested : "");
+    if (strcmp(jval_string_or(flow->status, "source.acceptedHistory", ""), acceptance) == 0)
+        return NULL;
+    return STEAL(acceptance);
+}
+
 // FastForward: a branch may only grow. What the server cannot show is treated like a force-push,
 // because it would look the same. Tags, ranges and commits are choices of their own: they have no
 // history to keep.
@@ -96,14 +111,15 @@ int bundle_source_history(struct bundle_flow *flow, struct error *err)
     const char *known = jval_string(flow->status, "source.commit");
     const char *known_ref = jval_string(flow->status, "source.ref");
     const char *history = object_spec_string(flow->object, "source.git.history");
-    const char *accepted = object_annotation(flow->object, ANNOTATION_ACCEPT_HISTORY);
     bool applies = known != NULL && known_ref != NULL &&
                    strcmp(known_ref, flow->revision.ref) == 0 &&
                    strncmp(flow->revision.ref, "refs/heads/", 11) == 0 &&
                    strcmp(known, flow->revision.commit) != 0 &&
-                   (history == NULL || strcmp(history, "FastForward") == 0) &&
-                   (accepted == NULL || strcmp(accepted, flow->revision.commit) != 0);
+                   (history == NULL || strcmp(history, "FastForward") == 0);
     if (!applies)
+        return 0;
+    flow->acceptance = acceptance_of(flow);
+    if (flow->acceptance != NULL)
         return 0;
     bool forward = false;
     flow->reason = "GitFailed";
@@ -134,9 +150,11 @@ void bundle_source_release(struct bundle_flow *flow)
     secret_data_free(flow->git_secret);
     free(flow->git_revision);
     free(flow->git_dir);
+    free(flow->acceptance);
     flow->snapshot = NULL;
     flow->remote = NULL;
     flow->git_secret = NULL;
     flow->git_revision = NULL;
     flow->git_dir = NULL;
+    flow->acceptance = NULL;
 }

@@ -23,7 +23,11 @@ static char *record_name(const struct floor_key *key)
     strbuf_init(&text, 16 * 1024);
     strbuf_add(&text, key->namespace, strlen(key->namespace) + 1);
     strbuf_add(&text, key->repository, strlen(key->repository) + 1);
-    strbuf_addstr(&text, key->channel);
+    // No channel is called "semver/…": a tag cannot hold a slash.
+    if (key->own)
+        strbuf_addf(&text, "semver/%s", key->uid);
+    else
+        strbuf_addstr(&text, key->channel);
     struct digest digest = digest_of(text.data, text.len);
     strbuf_release(&text);
     return xasprintf("floors/%s", digest_hex(digest.text));
@@ -57,6 +61,37 @@ int floor_read(struct store *store, const struct floor_key *key, struct floor *r
     return 0;
 }
 
+// `turn` counts adoptions, so that the oldest of too many can be told.
+static void note_adoption(json_t *adopted, const char *uid, const struct floor_adoption *adoption)
+{
+    const char *name;
+    const char *oldest = NULL;
+    json_t *entry;
+    int64_t last = 0;
+    int64_t first = INT64_MAX;
+    const json_t *known = json_object_get(adopted, uid);
+    if (strcmp(jval_string_or(known, "digest", ""), adoption->digest) == 0 &&
+        strcmp(jval_string_or(known, "rules", ""), adoption->rules) == 0)
+        return;
+    json_object_del(adopted, uid);
+    json_object_foreach (adopted, name, entry) {
+        int64_t turn = jval_int(entry, "turn", 0);
+        if (turn > last)
+            last = turn;
+        if (turn < first) {
+            first = turn;
+            oldest = name;
+        }
+    }
+    if (json_object_size(adopted) >= FLOOR_ADOPTIONS_MAX)
+        json_object_del(adopted, oldest);
+    entry = json_object();
+    jval_set_string(entry, "digest", adoption->digest);
+    jval_set_string(entry, "rules", adoption->rules);
+    jval_set_int(entry, "turn", last + 1);
+    json_object_set_new(adopted, uid, entry);
+}
+
 static json_t *next_record(const json_t *record, const struct floor_key *key,
                            const struct floor_adoption *adoption, bool raise)
 {
@@ -64,7 +99,7 @@ static json_t *next_record(const json_t *record, const struct floor_key *key,
     // The three parts in clear, for people and for `floor reset`.
     jval_set_string(next, "namespace", key->namespace);
     jval_set_string(next, "repository", key->repository);
-    jval_set_string(next, "channel", key->channel);
+    jval_set_string(next, "channel", key->own ? "semver" : key->channel);
     if (raise) {
         jval_set_int(next, "sequence", adoption->sequence);
         jval_set_string(next, "digest", adoption->digest);
@@ -73,12 +108,9 @@ static json_t *next_record(const json_t *record, const struct floor_key *key,
         jval_set_string(next, "version", adoption->version);
         jval_set_string(next, "digest", adoption->digest);
     }
-    json_t *adopted = json_object();
-    jval_set_string(adopted, "digest", adoption->digest);
-    jval_set_string(adopted, "rules", adoption->rules);
     if (!json_is_object(json_object_get(next, "adopted")))
         json_object_set_new(next, "adopted", json_object());
-    json_object_set_new(json_object_get(next, "adopted"), key->uid, adopted);
+    note_adoption(json_object_get(next, "adopted"), key->uid, adoption);
     return next;
 }
 

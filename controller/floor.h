@@ -1,6 +1,8 @@
 // Floors: the highest sequence that was adopted, per (Sync's namespace, canonical repository,
 // channel), and the digest that each Sync adopted last. A floor is raised before the first apply
-// and is never deleted with a Sync: an old artifact, however well signed, does not come back.
+// and is never deleted with a Sync: an old artifact, however well signed, does not come back. Of
+// the Syncs that share a floor, the FLOOR_ADOPTIONS_MAX that adopted last are remembered, so that
+// Syncs that come and go do not make it grow.
 //
 // Stored as records of the store, "floors/<sha256 of the three>" (docs/security.md).
 #ifndef CONTROLLER_FLOOR_H
@@ -12,11 +14,14 @@
 #include "base/error.h"
 #include "oci/sign/policy.h"
 
+enum { FLOOR_ADOPTIONS_MAX = 256 };
+
 struct floor_key {
     const char *namespace;
     const char *repository; // identity
-    const char *channel;    // for a semver Sync: "semver/" and its uid, the floor is its own
+    const char *channel;    // "" when there is none
     const char *uid;        // of the Sync
+    _Bool own;              // of a semver Sync: the floor is that of the uid, whatever the channel
 };
 
 struct floor {

@@ -140,15 +140,19 @@ static int selects_namespace(struct gathering *gathering, const json_t *selector
     return 0;
 }
 
-// A policy governs when it selects the Sync's namespace or any that the Sync may write to.
+// A policy governs (all, when its match cannot be read) when it selects the Sync's namespace or any
+// that the Sync may write to.
 static int governs(struct gathering *gathering, const json_t *policy, bool *ret_governs,
                    struct error *err)
 {
+    const json_t *match = object_spec(policy, "match");
     const json_t *selector = object_spec(policy, "match.namespaces");
     const char *target = object_spec_string(gathering->sync, "targetNamespace");
     size_t index;
     json_t *namespace;
-    bool selects = selector == NULL;
+    // What selects nothing because it cannot be read might have selected this.
+    bool readable = (match == NULL || json_is_object(match)) && selector_is_valid(selector);
+    bool selects = selector == NULL || !readable;
     if (!selects && selects_namespace(gathering, selector, object_namespace(gathering->sync),
                                       &selects, err) < 0)
         return -1;

@@ -98,11 +98,16 @@ static struct item *make_item(struct queue *queue, const char *key)
     item->key = xstrdup(key);
     item->backoff =
         (struct backoff){.first_ms = queue->first_retry_ms, .max_ms = queue->max_retry_ms};
-    size_t at = 0;
-    while (at < queue->items.len &&
-           strcmp((*(struct item **)vec_at(&queue->items, at))->key, key) < 0)
-        at++;
-    *(struct item **)vec_insert(&queue->items, at) = item;
+    size_t low = 0;
+    size_t high = queue->items.len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp((*(struct item **)vec_at(&queue->items, middle))->key, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *(struct item **)vec_insert(&queue->items, low) = item;
     return item;
 }
 
@@ -253,9 +258,7 @@ static void start_item(struct item *item)
     cleanup_error struct error err = {0};
     if (pool_submit(queue->pool, &item->job, &err) < 0) {
         // The workers are behind: hand the work back unrun and come again.
-        item->outcome = (struct queue_outcome){.again_ms = queue->first_retry_ms};
-        item->again = true;
-        item->again_due_ms = now_ms(queue) + queue->first_retry_ms;
+        item->outcome = (struct queue_outcome){.failed = true};
         item_done(&item->job);
     }
 }

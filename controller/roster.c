@@ -24,9 +24,15 @@ static void release_entry(struct roster *roster, struct roster_entry *entry)
 
 void roster_free(struct roster *roster)
 {
+    roster_clear(roster);
+    vec_free(&roster->entries);
+}
+
+void roster_clear(struct roster *roster)
+{
     vec_foreach (struct roster_entry, entry, &roster->entries)
         release_entry(roster, entry);
-    vec_free(&roster->entries);
+    vec_clear(&roster->entries);
 }
 
 char *roster_key(const json_t *object)
@@ -86,6 +92,15 @@ void roster_remove(struct roster *roster, const char *key)
         return;
     release_entry(roster, entry);
     vec_remove(&roster->entries, index);
+}
+
+_Bool roster_put_news(struct roster *roster, const json_t *object, char *news)
+{
+    struct roster_entry *entry = roster_put(roster, object);
+    bool same = entry->data != NULL && strcmp(entry->data, news) == 0;
+    free(entry->data);
+    entry->data = news;
+    return !same;
 }
 
 static bool names_secret(const json_t *value, const char *secret_name)

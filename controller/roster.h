@@ -26,6 +26,10 @@ struct roster_entry *roster_find_object(const struct roster *roster, const json_
 // Takes a new reference to object; makes the entry where there is none.
 struct roster_entry *roster_put(struct roster *roster, const json_t *object);
 void roster_remove(struct roster *roster, const char *key);
+void roster_clear(struct roster *roster);
+// For a roster whose data are texts (released by free): puts the object with `news` (consumed),
+// what of it others act on. True when that is not what it was.
+_Bool roster_put_news(struct roster *roster, const json_t *object, char *news);
 
 // "namespace/name"; owned.
 char *roster_key(const json_t *object);

@@ -31,8 +31,11 @@ enum {
 struct syncs {
     struct role role;
     struct queue *queue;
-    struct roster roster;  // of Syncs; data: struct sync_memory
-    struct roster bundles; // data: what of the artifact Syncs follow, as text
+    struct roster roster; // of Syncs; data: struct sync_memory
+    // data: what of them Syncs act on, as text
+    struct roster bundles;
+    struct roster policies;
+    struct roster namespaces;
     struct inbox *inbox;
     struct store_lease *lease;
     struct store_watch *watches[WATCH_COUNT];
@@ -66,6 +69,7 @@ static void memory_unref(void *data)
     free(memory->annotations);
     free(memory->request_id);
     free(memory->target_spec);
+    error_release(&memory->target_error);
     free(memory->key);
     free(memory->digest);
     free(memory->runs);
@@ -96,7 +100,9 @@ static void ensure_target(struct syncs *syncs, struct sync_memory *memory, const
 {
     const json_t *spec = object_spec(object, "target.directory");
     cleanup_free char *wanted = spec != NULL ? jval_canonical(spec) : xstrdup("");
-    if (memory->target_spec != NULL && strcmp(memory->target_spec, wanted) == 0)
+    // What was refused may be fine by now: a mount that went, another Sync that left.
+    bool same = memory->target_spec != NULL && strcmp(memory->target_spec, wanted) == 0;
+    if (same && (memory->target != NULL || spec == NULL))
         return;
     target_free(memory->target);
     memory->target = NULL;
@@ -105,14 +111,14 @@ static void ensure_target(struct syncs *syncs, struct sync_memory *memory, const
     memory->watching = false;
     free(memory->target_spec);
     memory->target_spec = STEAL(wanted);
+    error_release(&memory->target_error);
     if (spec == NULL || object_problem(object) == OBJECT_INVALID)
         return;
-    cleanup_error struct error err = {0};
+    // The error is told by the flow that needs the target.
     if (target_directory_new(syncs->role.loop, memory->key, jval_string_or(spec, "path", ""),
                              layout_of(jval_string_or(spec, "layout", "Tree")), &memory->target,
-                             &err) < 0)
-        store_event(syncs->role.store, object, STORE_EVENT_WARNING, "TargetRefused",
-                    error_message(&err));
+                             &memory->target_error) < 0)
+        memory->target = NULL;
 }
 
 static void *prepare(void *arg, const char *key)
@@ -159,12 +165,16 @@ static void keep_watch(struct syncs *syncs, const struct sync_work *work)
     memory->watching = wanted;
 }
 
+// What a flow did not get to is left for the next one.
 static void settled(void *arg, const char *key, void *data, struct queue_outcome *outcome)
 {
     (void)key;
-    (void)outcome;
     struct sync_work *work = data;
+    struct sync_memory *memory = work->memory;
     keep_watch(arg, work);
+    memory->drifted |= work->drifted;
+    if (outcome->failed && memory->request_id == NULL)
+        memory->request_id = STEAL(work->request_id);
     memory_unref(work->memory);
     json_decref(work->object);
     free(work->request_id);
@@ -183,17 +193,21 @@ static char *annotations_that_matter(const json_t *object)
 static bool take_news(struct syncs *syncs, struct roster_entry *entry)
 {
     const json_t *object = entry->object;
-    if (entry->data == NULL) {
-        struct sync_memory *memory = xcalloc(1, sizeof *memory);
+    struct sync_memory *memory = entry->data;
+    // Another object under the same name starts with nothing that is known of the old one.
+    if (memory != NULL && strcmp(memory->uid, object_uid(object)) != 0) {
+        memory_unref(memory);
+        memory = NULL;
+    }
+    if (memory == NULL) {
+        memory = xcalloc(1, sizeof *memory);
         memory->references = 1;
         memory->owner = syncs;
         memory->key = xstrdup(entry->key);
-        entry->data = memory;
     }
-    struct sync_memory *memory = entry->data;
+    entry->data = memory;
     cleanup_free char *annotations = annotations_that_matter(object);
-    bool same = memory->uid != NULL && strcmp(memory->uid, object_uid(object)) == 0 &&
-                memory->generation == object_generation(object) &&
+    bool same = memory->uid != NULL && memory->generation == object_generation(object) &&
                 strcmp(memory->annotations, annotations) == 0;
     free(memory->uid);
     free(memory->annotations);
@@ -245,17 +259,12 @@ static char *news_of_bundle(const json_t *bundle)
 static void on_bundle(void *arg, enum store_change change, const json_t *object)
 {
     struct syncs *syncs = arg;
-    cleanup_free char *key = roster_key(object);
     if (change == STORE_DELETED) {
+        cleanup_free char *key = roster_key(object);
         roster_remove(&syncs->bundles, key);
+    } else if (!roster_put_news(&syncs->bundles, object, news_of_bundle(object))) {
         return;
     }
-    struct roster_entry *entry = roster_put(&syncs->bundles, object);
-    cleanup_free char *news = news_of_bundle(object);
-    if (entry->data != NULL && strcmp(entry->data, news) == 0)
-        return;
-    free(entry->data);
-    entry->data = STEAL(news);
     vec_foreach (struct roster_entry, sync, &syncs->roster.entries) {
         if (!follows(sync->object, object))
             continue;
@@ -317,20 +326,51 @@ static void look_at_all(struct syncs *syncs)
         queue_add(syncs->queue, entry->key, 0);
 }
 
-// Policies and namespace labels decide who is governed: every Sync looks again. Those for which
-// nothing changed find that out without a request.
-static void on_rules(void *arg, enum store_change change, const json_t *object)
+// Policies and namespace labels decide who is governed: every Sync looks again when one changed.
+static void on_rules(struct syncs *syncs, struct roster *roster, enum store_change change,
+                     const json_t *object, char *news)
 {
-    (void)change;
-    (void)object;
-    look_at_all(arg);
+    cleanup_free char *key = roster_key(object);
+    if (change == STORE_DELETED) {
+        roster_remove(roster, key);
+        free(news);
+    } else if (!roster_put_news(roster, object, news)) {
+        return;
+    }
+    look_at_all(syncs);
+}
+
+static void on_policy(void *arg, enum store_change change, const json_t *policy)
+{
+    struct syncs *syncs = arg;
+    on_rules(syncs, &syncs->policies, change, policy,
+             xasprintf("%s %lld %s", object_uid(policy), (long long)object_generation(policy),
+                       object_problem_message(policy)));
+}
+
+static void on_namespace(void *arg, enum store_change change, const json_t *namespace)
+{
+    struct syncs *syncs = arg;
+    on_rules(syncs, &syncs->namespaces, change, namespace,
+             jval_canonical(object_labels(namespace)));
+}
+
+static bool is_key_of_policy(const struct syncs *syncs, const json_t *secret)
+{
+    if (strcmp(object_namespace(secret), syncs->role.namespace) != 0)
+        return false;
+    vec_foreach (struct roster_entry, policy, &syncs->policies.entries) {
+        if (roster_refers_to_secret(policy->object, object_name(secret)))
+            return true;
+    }
+    return false;
 }
 
 static void on_secret(void *arg, enum store_change change, const json_t *secret)
 {
     (void)change;
     struct syncs *syncs = arg;
-    if (strcmp(object_namespace(secret), syncs->role.namespace) == 0) {
+    if (is_key_of_policy(syncs, secret)) {
         look_at_all(syncs);
         return;
     }
@@ -365,9 +405,9 @@ static int start_watching(struct syncs *syncs, struct error *err)
         [WATCH_SYNC] = {"Sync", {on_sync, on_synced, on_watch_error}},
         [WATCH_BUNDLE] = {"Bundle", {on_bundle, NULL, on_watch_error}},
         [WATCH_HOOK] = {"Hook", {on_hook, NULL, on_watch_error}},
-        [WATCH_POLICY] = {"TrustPolicy", {on_rules, NULL, on_watch_error}},
+        [WATCH_POLICY] = {"TrustPolicy", {on_policy, NULL, on_watch_error}},
         [WATCH_SECRET] = {"Secret", {on_secret, NULL, on_watch_error}},
-        [WATCH_NAMESPACE] = {"Namespace", {on_rules, NULL, on_watch_error}},
+        [WATCH_NAMESPACE] = {"Namespace", {on_namespace, NULL, on_watch_error}},
     };
     for (size_t i = 0; i < WATCH_COUNT; i++) {
         if (store_watch(syncs->role.store, syncs->role.loop, wanted[i].kind, &wanted[i].events,
@@ -393,12 +433,14 @@ static void on_lost(void *arg)
     struct syncs *syncs = arg;
     log_warn("controller lost its lease; another process took over");
     stop_watching(syncs);
-    while (syncs->roster.entries.len > 0) {
-        struct roster_entry *last = vec_at(&syncs->roster.entries, syncs->roster.entries.len - 1);
-        cleanup_free char *key = xstrdup(last->key);
-        queue_remove(syncs->queue, key);
-        roster_remove(&syncs->roster, key);
+    vec_foreach (struct roster_entry, entry, &syncs->roster.entries) {
+        queue_remove(syncs->queue, entry->key);
+        series_forget(syncs->role.series, entry->object);
     }
+    roster_clear(&syncs->roster);
+    roster_clear(&syncs->bundles);
+    roster_clear(&syncs->policies);
+    roster_clear(&syncs->namespaces);
     syncs->synced = false;
 }
 
@@ -408,6 +450,8 @@ int syncs_new(const struct role *role, struct syncs **ret_syncs, struct error *e
     syncs->role = *role;
     roster_init(&syncs->roster, memory_unref);
     roster_init(&syncs->bundles, free);
+    roster_init(&syncs->policies, free);
+    roster_init(&syncs->namespaces, free);
     syncs->inbox = inbox_new(on_delivery, syncs);
     const struct queue_events events = {.prepare = prepare, .process = process, .settled = settled};
     syncs->queue = queue_new(role->loop, role->pool, &events, syncs, first_retry_ms, max_retry_ms);
@@ -431,6 +475,8 @@ void syncs_free(struct syncs *syncs)
     inbox_free(syncs->inbox);
     roster_free(&syncs->roster);
     roster_free(&syncs->bundles);
+    roster_free(&syncs->policies);
+    roster_free(&syncs->namespaces);
     free(syncs);
 }
 

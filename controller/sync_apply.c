@@ -3,6 +3,7 @@
 #include "controller/sync_internal.h"
 
 #include "api/object.h"
+#include "api/store.h"
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/object_path.h"
@@ -172,12 +173,36 @@ static void make_request(struct sync_flow *flow, struct vec *identities, struct 
     };
 }
 
+// Which confirmation this is: given again for the same digest, it is another one. Owned.
+static char *confirmation_of(const struct sync_flow *flow)
+{
+    const char *requested = object_annotation(flow->object, ANNOTATION_REQUESTED_AT);
+    return xasprintf("%s %s", flow->source.digest.text, requested != NULL ? requested : "");
+}
+
+static bool is_confirmed(const struct sync_flow *flow)
+{
+    const char *confirmed = object_annotation(flow->object, ANNOTATION_CONFIRM_PRUNE);
+    cleanup_free char *confirmation = confirmation_of(flow);
+    return confirmed != NULL && strcmp(confirmed, flow->source.digest.text) == 0 &&
+           strcmp(jval_string_or(flow->status, "confirmedPrune", ""), confirmation) != 0;
+}
+
+// A confirmation works once.
+static void use_confirmation(struct sync_flow *flow)
+{
+    cleanup_free char *confirmation = confirmation_of(flow);
+    cleanup_free char *note = xasprintf("%zu objects were pruned, as confirmed for %s",
+                                        flow->confirmed, flow->source.digest.text);
+    jval_set_string(flow->status, "confirmedPrune", confirmation);
+    store_event(flow->role->store, flow->object, STORE_EVENT_NORMAL, "PruneConfirmed", note);
+}
+
 // Pruning everything, or more than half, looks like a wrong path or an empty folder in Git: it
 // waits until somebody confirms it for this digest.
 static int hold_mass_prune(struct sync_flow *flow, struct target_request *request,
                            struct error *err)
 {
-    const char *confirmed = object_annotation(flow->object, ANNOTATION_CONFIRM_PRUNE);
     cleanup_vec struct vec candidates = TARGET_RESULTS;
     if (!request->prune ||
         target_prune_candidates(flow->memory->target, request, &candidates, err) < 0)
@@ -186,8 +211,10 @@ static int hold_mass_prune(struct sync_flow *flow, struct target_request *reques
     int64_t had = jval_int(flow->status, "inventory.objects", 0);
     if (goes == 0 || (request->n > 0 && (int64_t)goes * 2 <= had))
         return 0;
-    if (confirmed != NULL && strcmp(confirmed, flow->source.digest.text) == 0)
+    if (is_confirmed(flow)) {
+        flow->confirmed = goes;
         return 0;
+    }
     request->prune = false;
     flow->held = true;
     return 0;
@@ -210,6 +237,17 @@ static int first_failure(struct sync_flow *flow, struct error *err)
                      flow->files.len, first->path, error_message(&first->error));
 }
 
+static int need_target(struct sync_flow *flow, struct error *err)
+{
+    const struct error *cause = &flow->memory->target_error;
+    if (flow->memory->target != NULL)
+        return 0;
+    flow->reason = "TargetRefused";
+    if (cause->code == ERROR_NONE)
+        return error_set(err, ERROR_INVALID, "the Sync names no target that this version knows");
+    return error_set(err, cause->code, "%s", error_message(cause));
+}
+
 int sync_apply(struct sync_flow *flow, struct error *err)
 {
     cleanup_vec struct vec identities = VEC_OF(struct identity, release_identity);
@@ -218,15 +256,15 @@ int sync_apply(struct sync_flow *flow, struct error *err)
     make_request(flow, &identities, &objects, &request);
     stages_begin(&flow->stages, "apply");
     flow->reason = "ApplyFailed";
-    if (flow->memory->target == NULL)
-        return error_set(err, ERROR_INVALID,
-                         "the target cannot be used; sealift events sync %s -n %s says why",
-                         object_name(flow->object), object_namespace(flow->object));
+    if (need_target(flow, err) < 0)
+        return -1;
     if (hold_mass_prune(flow, &request, err) < 0 ||
         target_apply(flow->memory->target, &request, &flow->results, err) < 0)
         return -1;
     vec_foreach (struct target_result, result, &flow->results)
         flow->applied |= result->action != TARGET_UNCHANGED && result->action != TARGET_KEEP;
+    if (flow->confirmed > 0)
+        use_confirmation(flow);
     jval_set_int(flow->status, "inventory.objects", (int64_t)flow->files.len);
     jval_set_int(flow->status, "inventory.ready", (int64_t)flow->files.len);
     jval_set_int(flow->status, "inventory.drifted", 0);
@@ -241,9 +279,8 @@ int sync_survey(struct sync_flow *flow, struct error *err)
     make_request(flow, &identities, &objects, &request);
     stages_begin(&flow->stages, "survey");
     flow->reason = "ApplyFailed";
-    if (flow->memory->target == NULL)
-        return error_set(err, ERROR_INVALID, "the target cannot be used");
-    if (target_plan(flow->memory->target, &request, &flow->results, err) < 0)
+    if (need_target(flow, err) < 0 ||
+        target_plan(flow->memory->target, &request, &flow->results, err) < 0)
         return -1;
     size_t drifted = 0;
     vec_foreach (struct target_result, result, &flow->results)

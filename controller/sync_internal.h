@@ -29,7 +29,8 @@ struct sync_memory {
     char *annotations; // requestedAt, confirm-prune, deleted and suspended, as last acted on
     char *request_id;
     struct target *target;
-    char *target_spec; // what `target` was made from
+    char *target_spec;         // what `target` was made from
+    struct error target_error; // why there is none
     bool watching;
     bool drifted; // heard since the last flow began
     void *owner;  // struct syncs
@@ -59,7 +60,7 @@ struct sync_work {
     json_t *object;
     char *request_id;
     struct sync_memory *memory;
-    bool drifted;
+    bool drifted; // the watch heard something; afterwards: and nobody looked
 };
 
 // What the Sync follows, and what that is right now.
@@ -71,6 +72,7 @@ struct sync_source {
     char *revision;  // "prod@sha256:…" as people read it
     struct digest digest;
     bool per_sync_floor; // semver: an own floor, in SemVer order
+    int64_t sequence;    // that the Bundle says its last statement has; 0 without a Bundle
 };
 
 struct sync_flow {
@@ -80,6 +82,7 @@ struct sync_flow {
     struct sync_memory *memory;
     const char *request_id;
     bool drifted; // the watch heard something
+    bool looked;  // and all of the target was compared since
     struct cancel *cancel;
     struct http_client *client;
     int64_t deadline_mono_ms;
@@ -97,6 +100,7 @@ struct sync_flow {
     struct vec results;           // TARGET_RESULTS
     bool applied;                 // the target was changed
     bool held;                    // pruning waits for a confirmation
+    size_t confirmed;             // objects that go because somebody confirmed it
     bool stale;                   // what runs is too old by its policy; it is kept as it is
 };
 

@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "controller/clients.h"
 #include "controller/series.h"
+#include "controller/status.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,6 @@
 static const int64_t default_interval_ms = 10 * 60 * 1000;
 static const int64_t default_timeout_ms = 5 * 60 * 1000;
 static const char finalizer[] = "sealift.dev/sync";
-enum { STATUS_ATTEMPTS = 5 };
 
 static int64_t interval_of(const struct sync_flow *flow)
 {
@@ -61,14 +61,28 @@ static bool only_reports(const struct sync_flow *flow)
            jval_int(flow->status, "observedGeneration", 0) == object_generation(flow->object);
 }
 
+// The finalizers of others stay as they are.
+static json_t *finalizers_patch(const json_t *object, bool ours)
+{
+    json_t *patch = json_object();
+    json_t *finalizers = json_array();
+    size_t index;
+    json_t *other;
+    json_array_foreach (jval_array(object, "metadata.finalizers"), index, other) {
+        if (json_is_string(other) && strcmp(json_string_value(other), finalizer) != 0)
+            json_array_append(finalizers, other);
+    }
+    if (ours)
+        json_array_append_new(finalizers, json_string(finalizer));
+    json_object_set_new(patch, "finalizers", finalizers);
+    return patch;
+}
+
 static int ensure_finalizer(struct sync_flow *flow, struct error *err)
 {
     if (object_has_finalizer(flow->object, finalizer))
         return 0;
-    cleanup_json json_t *patch = json_object();
-    json_t *finalizers = json_array();
-    json_array_append_new(finalizers, json_string(finalizer));
-    json_object_set_new(patch, "finalizers", finalizers);
+    cleanup_json json_t *patch = finalizers_patch(flow->object, true);
     flow->reason = "StatusFailed";
     return store_patch_metadata(flow->role->store, flow->object, patch, NULL, err);
 }
@@ -89,6 +103,7 @@ static void note_what_runs(struct sync_flow *flow)
     flow->memory->runs_reference = xstrdup(flow->source.reference);
     flow->memory->applied_generation = object_generation(flow->object);
     flow->memory->checked_mono_ms = clock_mono_ms(flow->role->clock);
+    flow->looked = true;
     pin_what_runs(flow);
 }
 
@@ -101,6 +116,8 @@ static int make_it_so(struct sync_flow *flow, enum sync_outcome *ret_outcome, st
             return -1;
         *ret_outcome = SYNC_DRIFTED;
         if (jval_int(flow->status, "inventory.drifted", 0) > 0) {
+            pin_what_runs(flow);
+            flow->looked = true;
             flow->memory->checked_mono_ms = clock_mono_ms(flow->role->clock);
             return 0;
         }
@@ -190,25 +207,6 @@ static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, stru
     return 0;
 }
 
-// The flow is the only writer of this status, so a conflict means that somebody changed the
-// metadata meanwhile.
-static int write_status(struct sync_flow *flow, struct error *err)
-{
-    for (int i = 0; i < STATUS_ATTEMPTS; i++) {
-        cleanup_json json_t *fresh = NULL;
-        if (store_get(flow->role->store, "Sync", object_namespace(flow->object),
-                      object_name(flow->object), &fresh, err) < 0)
-            return -1;
-        if (strcmp(object_uid(fresh), object_uid(flow->object)) != 0)
-            return error_set(err, ERROR_NOT_FOUND, "the Sync was replaced meanwhile");
-        if (store_put_status(flow->role->store, fresh, flow->status, NULL, err) == 0)
-            return 0;
-        if (err->code != ERROR_CONFLICT)
-            return -1;
-    }
-    return error_wrap(err, "status after %d tries", STATUS_ATTEMPTS);
-}
-
 // When to look again: the sweep, or when time alone changes the verdict.
 static int64_t next_look_ms(const struct sync_flow *flow)
 {
@@ -237,7 +235,9 @@ static void reconcile(struct sync_flow *flow, struct queue_outcome *ret_outcome)
     bool news = sync_conclude(flow, outcome, &err);
     jval_set_string(flow->status, "lastHandledReconcileAt",
                     object_annotation(flow->object, ANNOTATION_REQUESTED_AT));
-    int written = json_equal(before, flow->status) ? 0 : write_status(flow, &status_error);
+    int written = json_equal(before, flow->status)
+                      ? 0
+                      : status_write(flow->role->store, flow->object, flow->status, &status_error);
     stages_begin(&flow->stages, NULL);
     sync_tell(flow, outcome, &err, news);
     series_note(flow->role->series, flow->object, flow->status, stages_seconds(&flow->stages),
@@ -245,9 +245,7 @@ static void reconcile(struct sync_flow *flow, struct queue_outcome *ret_outcome)
     if (written < 0)
         log_error("status was not written", "kind", "Sync", "name", flow->memory->key, "error",
                   error_message(&status_error));
-    bool retry = result < 0 && (error_is_transient(&err) || err.code == ERROR_DENIED ||
-                                err.code == ERROR_NOT_FOUND || err.code == ERROR_INTERNAL);
-    if (written < 0 || retry) {
+    if (written < 0 || (result < 0 && !status_is_final(&err))) {
         ret_outcome->failed = true;
         ret_outcome->again_ms = err.retry_after_ms;
     }
@@ -257,8 +255,7 @@ static void reconcile(struct sync_flow *flow, struct queue_outcome *ret_outcome)
 static void finalize(struct sync_flow *flow, struct queue_outcome *ret_outcome)
 {
     cleanup_error struct error err = {0};
-    cleanup_json json_t *patch = json_object();
-    json_object_set_new(patch, "finalizers", json_array());
+    cleanup_json json_t *patch = finalizers_patch(flow->object, false);
     if (sync_remove(flow, &err) == 0 &&
         store_patch_metadata(flow->role->store, flow->object, patch, NULL, &err) == 0) {
         log_info("sync removed", "kind", "Sync", "name", flow->memory->key);
@@ -321,5 +318,6 @@ void sync_reconcile(struct sync_work *work, struct cancel *cancel,
         finalize(&flow, ret_outcome);
     else
         reconcile(&flow, ret_outcome);
+    work->drifted = work->drifted && !flow.looked;
     release_flow(&flow);
 }

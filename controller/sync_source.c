@@ -36,7 +36,8 @@ static bool exports_to(const json_t *bundle, const char *namespace)
     size_t index;
     json_t *name;
     json_array_foreach (object_spec(bundle, "exportTo"), index, name) {
-        if (strcmp(json_string_value(name), namespace) == 0)
+        // An invalid Bundle may list anything.
+        if (json_is_string(name) && strcmp(json_string_value(name), namespace) == 0)
             return true;
     }
     return false;
@@ -56,16 +57,25 @@ static int take_bundle(struct sync_flow *flow, const json_t *bundle, struct erro
             object_namespace(flow->object));
     }
     flow->reason = "BundleNotReady";
-    if (repository == NULL || digest == NULL || !digest_is_valid(digest))
-        return error_set(err, ERROR_UNAVAILABLE,
-                         "%s has released no artifact yet; sealift get bundle %s -n %s says why",
-                         name, object_name(bundle), object_namespace(bundle));
+    if (repository == NULL)
+        return error_set(err, ERROR_UNAVAILABLE, "%s names no repository", name);
     const json_t *tags = object_spec(bundle, "artifact.tags");
     const char *identity = object_spec_string(bundle, "artifact.identity");
     source->reference = xstrdup(repository);
     source->channel = xstrdup_or_null(json_string_value(json_array_get(tags, 0)));
+    source->sequence = jval_int(object_status(bundle, "artifact"), "sequence", 0);
+    if (identity_oci(identity != NULL ? identity : repository, &source->identity, err) < 0)
+        return -1;
+    // What it released may be in another repository than its spec names since.
+    const char *released_to = object_status_string(bundle, "artifact.repository");
+    if (digest == NULL || !digest_is_valid(digest) ||
+        (released_to != NULL && strcmp(released_to, source->identity) != 0))
+        return error_set(
+            err, ERROR_UNAVAILABLE,
+            "%s has released no artifact to %s yet; sealift get bundle %s -n %s says why", name,
+            source->identity, object_name(bundle), object_namespace(bundle));
     set_digest(source, digest);
-    return identity_oci(identity != NULL ? identity : repository, &source->identity, err);
+    return 0;
 }
 
 static int follow_bundle(struct sync_flow *flow, const char *name, struct error *err)
@@ -173,9 +183,9 @@ static int follow_repository(struct sync_flow *flow, struct error *err)
         return resolve_tag(flow, tag, err);
     }
     cleanup_free char *chosen = NULL;
+    source->per_sync_floor = true;
     if (pick_version(flow, range != NULL ? range : "*", &chosen, err) < 0)
         return -1;
-    source->per_sync_floor = true;
     source->channel = xstrdup(channel != NULL ? channel : chosen);
     return resolve_tag(flow, chosen, err);
 }

@@ -7,11 +7,12 @@
 #include "base/jval.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "controller/status.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { HISTORY_MAX = 10, NAMED_MAX = 3 };
+enum { NAMED_MAX = 3 };
 
 static json_t *verified_by(const struct sync_flow *flow)
 {
@@ -23,7 +24,7 @@ static json_t *verified_by(const struct sync_flow *flow)
 
 static void add_history(struct sync_flow *flow)
 {
-    json_t *history = json_object_get(flow->status, "history");
+    const json_t *history = json_object_get(flow->status, "history");
     const char *digest = flow->source.digest.text;
     if (strcmp(jval_string_or(json_array_get(history, 0), "digest", ""), digest) == 0)
         return;
@@ -35,13 +36,7 @@ static void add_history(struct sync_flow *flow)
     jval_set_int(entry, "sequence", jval_int(flow->status, "artifact.sequence", 0));
     jval_set_string(entry, "appliedAt", now);
     jval_set_string(entry, "requestId", flow->request_id);
-    if (!json_is_array(history)) {
-        history = json_array();
-        json_object_set_new(flow->status, "history", history);
-    }
-    json_array_insert_new(history, 0, entry);
-    while (json_array_size(history) > HISTORY_MAX)
-        json_array_remove(history, json_array_size(history) - 1);
+    status_add_history(flow->status, entry);
 }
 
 static void note_artifact(struct sync_flow *flow)
@@ -100,12 +95,10 @@ static char *message_of(const struct sync_flow *flow)
 static bool conclude_failure(struct sync_flow *flow, struct condition_change *change,
                              const struct error *err)
 {
-    bool is_final =
-        err->code == ERROR_INVALID || err->code == ERROR_UNVERIFIED || err->code == ERROR_LIMIT;
     change->reason = flow->reason;
     change->message = error_message(err);
-    return is_final ? condition_stalled(flow->status, change)
-                    : condition_retrying(flow->status, change);
+    return status_is_final(err) ? condition_stalled(flow->status, change)
+                                : condition_retrying(flow->status, change);
 }
 
 bool sync_conclude(struct sync_flow *flow, enum sync_outcome outcome, const struct error *err)

@@ -11,10 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+// How long what was adopted passes without its registry before that is asked again.
+static const int64_t judge_later_ms = 60 * 1000;
+
 static char *scope_of(const struct sync_source *source)
 {
-    return xasprintf("%s\n%s\n%s", source->identity, source->channel != NULL ? source->channel : "",
-                     source->version != NULL ? source->version : "");
+    return xasprintf("%s\n%s\n%s\n%lld", source->identity,
+                     source->channel != NULL ? source->channel : "",
+                     source->version != NULL ? source->version : "", (long long)source->sequence);
 }
 
 // The same digest was judged by the same rules, and neither time alone nor a renewed statement can
@@ -116,13 +120,11 @@ static int check_version(struct sync_flow *flow, const struct floor *floor, bool
 
 static struct floor_key key_of(const struct sync_flow *flow)
 {
-    bool own = flow->source.per_sync_floor;
     return (struct floor_key){
         .namespace = object_namespace(flow->object),
         .repository = flow->source.identity,
-        .channel = own                            ? object_uid(flow->object)
-                   : flow->source.channel != NULL ? flow->source.channel
-                                                  : "",
+        .channel = flow->source.channel != NULL ? flow->source.channel : "",
+        .own = flow->source.per_sync_floor,
         .uid = object_uid(flow->object),
     };
 }
@@ -182,7 +184,7 @@ static int judge_and_adopt(struct sync_flow *flow, struct error *err)
         if (!was_adopted(flow, &floor, &cause))
             return error_move(err, &cause);
         // Judged again soon, when the registry may answer.
-        flow->verdict.judge_again_ms = clock_wall_ms(flow->role->clock) + 60 * 1000;
+        flow->verdict.judge_again_ms = clock_wall_ms(flow->role->clock) + judge_later_ms;
         flow->stale = flow->memory->stale;
         remember(flow);
         return 0;
