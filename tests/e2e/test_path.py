@@ -104,7 +104,7 @@ def test_request_id_runs_through(journey: Journey, serve: Serve, repo: GitRepo, 
     commit = push(daemon, repo, url, {"web.yaml": config_map("web", color="blue")}, delivery="delivery-4711")
     applied(daemon, released(daemon, commit)["digest"])
     for message in ("bundle released", "sync applied"):
-        assert daemon.lines(msg=message)[-1]["reconcile_id"] == "delivery-4711"
+        daemon.wait_line(msg=message, reconcile_id="delivery-4711")
 
 
 # What to follow
