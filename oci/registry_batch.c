@@ -3,7 +3,7 @@
 //     edited tags and tags to be written once: what is there now
 //       -> all blobs -> manifests without a subject -> those with one, and edited tags
 //       -> lists of referrers, where the registry keeps none -> edited tags, read again
-//       -> tags, one after the other
+//       -> tags
 //
 // Up to the last step nothing that a consumer follows has changed.
 #include "base/memory.h"
@@ -292,16 +292,26 @@ static int settle(struct commit *commit, struct error *err)
 
 // --- Tags
 
+static bool is_named(const struct vec *stores, const char *tag)
+{
+    vec_foreach (const struct store, store, stores)
+        if (strcmp(store->target, tag) == 0)
+            return true;
+    return false;
+}
+
+// All at once, but one tag never twice: the later one wins.
 static int write_tags(struct commit *commit, struct error *err)
 {
-    vec_foreach (const struct batch_tag, tag, &commit->batch->tags) {
-        cleanup_vec struct vec stores = VEC_OF(struct store, NULL);
-        cleanup_vec struct vec unlisted = VEC_OF(struct store, NULL);
-        add_store(&stores, batch_find(commit->batch, tag->digest.text), tag->tag);
-        if (store_all(commit->registry, &stores, &unlisted, err) < 0)
-            return -1;
+    cleanup_vec struct vec stores = VEC_OF(struct store, NULL);
+    cleanup_vec struct vec unlisted = VEC_OF(struct store, NULL);
+    const struct vec *tags = &commit->batch->tags;
+    for (size_t i = tags->len; i-- > 0;) {
+        const struct batch_tag *tag = vec_at(tags, i);
+        if (!is_named(&stores, tag->tag))
+            add_store(&stores, batch_find(commit->batch, tag->digest.text), tag->tag);
     }
-    return 0;
+    return store_all(commit->registry, &stores, &unlisted, err);
 }
 
 int registry_commit(struct oci_repository *repository, struct oci_batch *batch, struct error *err)

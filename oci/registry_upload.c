@@ -1,6 +1,6 @@
-// Blobs and manifests on their way up. A blob: HEAD asks whether it is there (where it may be),
-// POST opens a session, one PUT to its Location brings the bytes and the digest. All blobs of a
-// batch take each of these steps together. An upload that fails for a reason that passes is begun
+// Blobs and manifests on their way up. A blob: HEAD asks whether it is there (only where it may
+// be), POST opens a session, one PUT to its Location brings the bytes and the digest. All blobs of
+// a batch take each of these steps together. An upload that fails for a reason that passes is begun
 // anew.
 #include "base/backoff.h"
 #include "base/clock.h"
@@ -77,14 +77,27 @@ struct step {
                 const struct registry_call *call, struct error *err);
 };
 
-static bool wants_probe(const struct registry_upload *upload)
+static bool wants_first(const struct registry_upload *upload)
 {
-    return upload->probe;
+    (void)upload;
+    return true;
 }
 
-static void prepare_probe(const struct registry *registry, const struct registry_upload *upload,
+static void prepare_session(const struct registry *registry, const struct registry_upload *upload,
+                            struct registry_call *call)
+{
+    (void)upload;
+    registry_call_init(registry, call, "POST", registry_url(registry, "blobs/uploads/"));
+    call->request.max_retries = WRITE_RETRIES;
+}
+
+static void prepare_first(const struct registry *registry, const struct registry_upload *upload,
                           struct registry_call *call)
 {
+    if (!upload->probe) {
+        prepare_session(registry, upload, call);
+        return;
+    }
     registry_call_init(registry, call, "HEAD",
                        registry_url(registry, "blobs/%s", upload->descriptor->digest.text));
     call->request.max_redirects = PROBE_REDIRECTS;
@@ -97,10 +110,23 @@ static int refuse(const struct registry *registry, const struct http_response *r
     return registry_status_error(registry, response, "push", object, err);
 }
 
-static int take_probe(struct registry *registry, struct registry_upload *upload,
+static int take_session(struct registry *registry, struct registry_upload *upload,
+                        const struct registry_call *call, struct error *err)
+{
+    const struct http_response *response = &call->result.response;
+    if (!registry_is_success(response))
+        return refuse(registry, response, err);
+    return upload_target(registry, call->url, http_headers_get(&response->headers, "Location"),
+                         upload->descriptor->digest.text, &upload->session, &upload->elsewhere,
+                         err);
+}
+
+static int take_first(struct registry *registry, struct registry_upload *upload,
                       const struct registry_call *call, struct error *err)
 {
     const struct http_response *response = &call->result.response;
+    if (!upload->probe)
+        return take_session(registry, upload, call, err);
     if (registry_is_success(response))
         finish(registry, upload);
     // Whoever may write but not read, or neither, is told by the upload, with the reason.
@@ -112,25 +138,6 @@ static int take_probe(struct registry *registry, struct registry_upload *upload,
 static bool wants_session(const struct registry_upload *upload)
 {
     return upload->session == NULL;
-}
-
-static void prepare_session(const struct registry *registry, const struct registry_upload *upload,
-                            struct registry_call *call)
-{
-    (void)upload;
-    registry_call_init(registry, call, "POST", registry_url(registry, "blobs/uploads/"));
-    call->request.max_retries = WRITE_RETRIES;
-}
-
-static int take_session(struct registry *registry, struct registry_upload *upload,
-                        const struct registry_call *call, struct error *err)
-{
-    const struct http_response *response = &call->result.response;
-    if (!registry_is_success(response))
-        return refuse(registry, response, err);
-    return upload_target(registry, call->url, http_headers_get(&response->headers, "Location"),
-                         upload->descriptor->digest.text, &upload->session, &upload->elsewhere,
-                         err);
 }
 
 static bool wants_bytes(const struct registry_upload *upload)
@@ -197,7 +204,7 @@ static int round_result(struct vec *uploads, struct error *err)
 static int upload_round(struct registry *registry, struct vec *uploads, struct error *err)
 {
     static const struct step steps[] = {
-        {wants_probe, prepare_probe, take_probe},
+        {wants_first, prepare_first, take_first},
         {wants_session, prepare_session, take_session},
         {wants_bytes, prepare_bytes, take_bytes},
     };

@@ -111,11 +111,11 @@ int oci_edit_tag(struct oci_repository *repository, const char *tag, oci_merge *
 // collect copies of what they are given instead of sending it (large blobs go up at once: nothing
 // names them yet). oci_get_manifest finds what was collected; all other reads show the repository
 // as it is. The commit brings blobs, then manifests, then the lists of referrers and edited tags,
-// then tags in the order they were given; in a registry what does not depend on each other goes in
-// parallel, in a layout all becomes visible at once. An error or a crash leaves at most blobs and
-// manifests that no tag points to, or fewer tags than wanted; the same batch may then be begun
-// anew. The errors are those of the calls that were collected. One batch at a time; closing the
-// handle aborts it.
+// then the other tags, of which a later one with the same name wins; in a registry what does not
+// depend on each other goes in parallel, in a layout all becomes visible at once. An error or a
+// crash leaves at most blobs and manifests that no tag points to, or fewer tags than wanted; the
+// same batch may then be begun anew. The errors are those of the calls that were collected. One
+// batch at a time; closing the handle aborts it.
 void oci_batch_begin(struct oci_repository *repository);
 bool oci_batch_is_open(const struct oci_repository *repository);
 int oci_batch_commit(struct oci_repository *repository, struct error *err)
