@@ -165,6 +165,12 @@ static void forget_damaged(struct oci_cache *cache, const char *path, size_t siz
     pthread_mutex_unlock(&cache->lock);
 }
 
+bool oci_cache_has(const struct oci_cache *cache, const char *digest)
+{
+    cleanup_free char *path = digest_is_valid(digest) ? file_path(cache, digest) : NULL;
+    return path != NULL && file_exists(path);
+}
+
 int oci_cache_get(struct oci_cache *cache, const char *digest, size_t max_bytes, char **ret_data,
                   size_t *ret_size, struct error *err)
 {

@@ -4,6 +4,7 @@
 #ifndef OCI_CACHE_H
 #define OCI_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,8 @@ void oci_cache_close(struct oci_cache *cache); // NULL is fine
 // *ret_data is owned with a NUL behind it. ERROR_NOT_FOUND on a miss; ERROR_LIMIT above max_bytes.
 int oci_cache_get(struct oci_cache *cache, const char *digest, size_t max_bytes, char **ret_data,
                   size_t *ret_size, struct error *err) __attribute__((warn_unused_result));
+// Whether there is something to read; it may still be damaged.
+bool oci_cache_has(const struct oci_cache *cache, const char *digest);
 // The bytes must have this digest. Failing to store is an error the caller may ignore.
 int oci_cache_put(struct oci_cache *cache, const char *digest, const void *data, size_t size,
                   struct error *err) __attribute__((warn_unused_result));

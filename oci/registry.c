@@ -67,6 +67,10 @@ static int send_once(struct registry *registry, const struct http_request *reque
 int registry_send(struct registry *registry, struct http_request *request,
                   enum registry_right right, struct http_response *ret_response, struct error *err)
 {
+    if (registry_take_ahead(registry, request, ret_response))
+        return 0;
+    if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0)
+        registry_forget_ahead(registry);
     cleanup_secret char *known = registry_known_authorization(registry, right);
     cleanup_http_response struct http_response response = {0};
     request->authorization = known;
@@ -94,24 +98,32 @@ int registry_send(struct registry *registry, struct http_request *request,
     return 0;
 }
 
-// Asking for the right to push with the first read spares a second token; where that is refused,
-// reading alone may still be allowed.
-static enum registry_right read_right(const struct registry *registry)
+void registry_manifest_call(const struct registry *registry, struct registry_call *call,
+                            const char *method, const char *tag_or_digest)
 {
-    return registry->repository.access.push ? REGISTRY_PUSH : REGISTRY_PULL;
+    registry_call_init(registry, call, method,
+                       registry_url(registry, "manifests/%s", tag_or_digest));
+    http_headers_add(&call->headers, "Accept", accept_manifests);
+    call->request.max_body_bytes = OCI_MAX_MANIFEST_BYTES;
+    call->request.max_redirects = BLOB_REDIRECTS;
+}
+
+// One call, its answer or error.
+static int send_call(struct registry *registry, struct registry_call *call,
+                     struct http_response *ret_response, struct error *err)
+{
+    int result =
+        registry_send(registry, &call->request, registry_read_right(registry), ret_response, err);
+    registry_calls_release(call, 1);
+    return result;
 }
 
 int registry_fetch_manifest(struct registry *registry, const char *tag_or_digest,
                             struct http_response *ret_response, struct error *err)
 {
-    cleanup_free char *url = registry_url(registry, "manifests/%s", tag_or_digest);
-    cleanup_vec struct vec headers = HTTP_HEADERS;
-    http_headers_add(&headers, "Accept", accept_manifests);
-    struct http_request request = registry_request(registry, "GET", url);
-    request.headers = &headers;
-    request.max_body_bytes = OCI_MAX_MANIFEST_BYTES;
-    request.max_redirects = BLOB_REDIRECTS;
-    return registry_send(registry, &request, read_right(registry), ret_response, err);
+    struct registry_call *call = xcalloc(1, sizeof *call);
+    registry_manifest_call(registry, call, "GET", tag_or_digest);
+    return send_call(registry, call, ret_response, err);
 }
 
 static char *bare_content_type(const struct http_response *response)
@@ -173,28 +185,15 @@ static int read_head(const struct http_response *response, struct oci_descriptor
     return 0;
 }
 
-void registry_head_call(const struct registry *registry, struct registry_call *call,
-                        const char *tag_or_digest)
-{
-    registry_call_init(registry, call, "HEAD",
-                       registry_url(registry, "manifests/%s", tag_or_digest));
-    http_headers_add(&call->headers, "Accept", accept_manifests);
-    call->request.max_redirects = BLOB_REDIRECTS;
-}
-
 static int registry_resolve(struct oci_repository *repository, const char *tag_or_digest,
                             struct oci_descriptor *ret_descriptor, struct error *err)
 {
     struct registry *registry = registry_of(repository);
-    cleanup_free char *url = registry_url(registry, "manifests/%s", tag_or_digest);
     cleanup_free char *object = registry_object(registry, tag_or_digest);
-    cleanup_vec struct vec headers = HTTP_HEADERS;
-    http_headers_add(&headers, "Accept", accept_manifests);
-    struct http_request request = registry_request(registry, "HEAD", url);
-    request.headers = &headers;
-    request.max_redirects = BLOB_REDIRECTS;
+    struct registry_call *call = xcalloc(1, sizeof *call);
+    registry_manifest_call(registry, call, "HEAD", tag_or_digest);
     cleanup_http_response struct http_response response = {0};
-    if (registry_send(registry, &request, read_right(registry), &response, err) < 0)
+    if (send_call(registry, call, &response, err) < 0)
         return error_wrap(err, "resolve %s", object);
     // The answer to a HEAD has no body, and so not the reason of a refusal.
     bool ask_again = response.status == 403 || response.status == 405;
@@ -211,29 +210,55 @@ static int registry_resolve(struct oci_repository *repository, const char *tag_o
     return 0;
 }
 
+static void blob_call(const struct registry *registry, struct registry_call *call,
+                      const struct oci_descriptor *descriptor)
+{
+    registry_call_init(registry, call, "GET",
+                       registry_url(registry, "blobs/%s", descriptor->digest.text));
+    // Stops while streaming at the first byte too many; an error's sentence must fit, too.
+    call->request.max_body_bytes = (size_t)descriptor->size;
+    if (call->request.max_body_bytes < REGISTRY_MAX_ERROR)
+        call->request.max_body_bytes = REGISTRY_MAX_ERROR;
+    call->request.max_redirects = BLOB_REDIRECTS;
+}
+
 static int registry_get_blob(struct oci_repository *repository,
                              const struct oci_descriptor *descriptor, char **ret_data,
                              size_t *ret_size, struct error *err)
 {
     struct registry *registry = registry_of(repository);
-    const char *digest = descriptor->digest.text;
-    cleanup_free char *url = registry_url(registry, "blobs/%s", digest);
     cleanup_free char *object =
-        xasprintf("blob %s of %s", digest, repository->reference.repository);
-    struct http_request request = registry_request(registry, "GET", url);
-    // Stops while streaming at the first byte too many; an error's sentence must fit, too.
-    request.max_body_bytes = (size_t)descriptor->size;
-    if (request.max_body_bytes < REGISTRY_MAX_ERROR)
-        request.max_body_bytes = REGISTRY_MAX_ERROR;
-    request.max_redirects = BLOB_REDIRECTS;
+        xasprintf("blob %s of %s", descriptor->digest.text, repository->reference.repository);
+    struct registry_call *call = xcalloc(1, sizeof *call);
+    blob_call(registry, call, descriptor);
     cleanup_http_response struct http_response response = {0};
-    if (registry_send(registry, &request, read_right(registry), &response, err) < 0)
+    if (send_call(registry, call, &response, err) < 0)
         return error_wrap(err, "pull %s", object);
     if (!registry_is_success(&response))
         return registry_status_error(registry, &response, "pull", object, err);
     *ret_size = response.body.len;
     *ret_data = strbuf_steal(&response.body);
     return 0;
+}
+
+static void registry_read_ahead(struct oci_repository *repository, const struct oci_ahead *ahead)
+{
+    struct registry *registry = registry_of(repository);
+    size_t n = 0;
+    struct registry_call *calls =
+        xcalloc(2 + ahead->manifests->len + ahead->blobs->len, sizeof *calls);
+    if (ahead->tag != NULL)
+        registry_manifest_call(registry, &calls[n++], "HEAD", ahead->tag);
+    if (ahead->referrers != NULL)
+        registry_referrers_call(registry, &calls[n++], ahead->referrers);
+    vec_foreach (const struct oci_descriptor *, descriptor, ahead->manifests)
+        registry_manifest_call(registry, &calls[n++], "GET", (*descriptor)->digest.text);
+    vec_foreach (const struct oci_descriptor *, descriptor, ahead->blobs)
+        blob_call(registry, &calls[n++], *descriptor);
+    // Whoever reads it tries again.
+    for (size_t i = 0; i < n; i++)
+        calls[i].request.max_retries = 0;
+    registry_ask_ahead(registry, calls, n);
 }
 
 static int registry_has_blob(struct oci_repository *repository, const char *digest, bool *ret_has,
@@ -244,7 +269,7 @@ static int registry_has_blob(struct oci_repository *repository, const char *dige
     struct http_request request = registry_request(registry, "HEAD", url);
     request.max_redirects = BLOB_REDIRECTS;
     cleanup_http_response struct http_response response = {0};
-    if (registry_send(registry, &request, read_right(registry), &response, err) < 0)
+    if (registry_send(registry, &request, registry_read_right(registry), &response, err) < 0)
         return -1;
     // Whoever may write but not read, or neither, is told by the upload, with the reason.
     bool unknown = repository->access.push && response.status == 403;
@@ -289,7 +314,7 @@ int registry_pages(struct registry *registry, const char *url, size_t max_bytes,
         struct http_request request = registry_request(registry, "GET", current);
         request.max_body_bytes = max_bytes;
         cleanup_http_response struct http_response response = {0};
-        if (registry_send(registry, &request, read_right(registry), &response, err) < 0)
+        if (registry_send(registry, &request, registry_read_right(registry), &response, err) < 0)
             return -1;
         int more = take_page(arg, &response, err);
         if (more <= 0)
@@ -359,6 +384,7 @@ static int registry_delete_manifest(struct oci_repository *repository, const cha
 static void registry_close(struct oci_repository *repository)
 {
     struct registry *registry = registry_of(repository);
+    registry_forget_ahead(registry);
     free(registry->base_url);
     url_release(&registry->base);
     oci_credentials_release(&registry->credentials);
@@ -378,6 +404,7 @@ static const struct oci_repository_ops registry_ops = {
     .list_tags = registry_list_tags,
     .delete_manifest = registry_delete_manifest,
     .commit = registry_commit,
+    .read_ahead = registry_read_ahead,
     .close = registry_close,
 };
 

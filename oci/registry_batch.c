@@ -74,7 +74,7 @@ static int ask_for_tags(struct registry *registry, const struct vec *tags, bool 
 {
     struct registry_call *calls = xcalloc(tags->len, sizeof *calls);
     for (size_t i = 0; i < tags->len; i++)
-        registry_head_call(registry, &calls[i], *(const char **)vec_at(tags, i));
+        registry_manifest_call(registry, &calls[i], "HEAD", *(const char **)vec_at(tags, i));
     int result = registry_send_all(registry, calls, tags->len, REGISTRY_PUSH, err);
     for (size_t i = 0; i < tags->len && result == 0; i++)
         ret_missing[i] =

@@ -1,7 +1,7 @@
 // The parts of the registry client.
 //
 //     registry.c            requests, resolving, reading, tags, deletion
-//     registry_parallel.c   several requests at once
+//     registry_parallel.c   several requests at once, and answers that were asked for ahead
 //     registry_upload.c     blobs and manifests up
 //     registry_batch.c      what a batch collected, in rounds of parallel requests
 //     registry_referrers.c  the referrers API and its fallback tag
@@ -26,6 +26,8 @@ struct registry {
     struct http_client *own_client; // NULL when the caller gave one
     struct oci_token_cache *tokens;
     struct oci_token_cache *own_tokens;
+    struct registry_call *ahead; // answered, and not read yet; NULL: none
+    size_t n_ahead;
     struct vec seen; // struct digest: blobs that are there, as this handle saw; the latest
 };
 
@@ -64,6 +66,14 @@ void registry_calls_release(struct registry_call *calls, size_t n); // and frees
 int registry_send_all(struct registry *registry, struct registry_call *calls, size_t n,
                       enum registry_right right, struct error *err)
     __attribute__((warn_unused_result));
+
+// As registry_send_all for reading, once each; registry_send then takes the answers instead of
+// asking, until the handle writes or asks for others. Consumes calls.
+void registry_ask_ahead(struct registry *registry, struct registry_call *calls, size_t n);
+void registry_forget_ahead(struct registry *registry);
+// The answer to this request, if it was asked for ahead.
+bool registry_take_ahead(struct registry *registry, const struct http_request *request,
+                         struct http_response *ret_response);
 
 // GETs base_url-relative pages of at most max_bytes and follows Link rel="next" on the same origin.
 // Each page goes to take_page, which returns 1 to go on, 0 when it has enough, -1 on error.
@@ -119,9 +129,12 @@ int registry_put_manifest(struct oci_repository *repository, const struct oci_ma
                           const char *tag, struct error *err);
 int registry_referrers(struct oci_repository *repository, const char *digest,
                        struct vec *descriptors, struct error *err);
-// A HEAD of a manifest.
-void registry_head_call(const struct registry *registry, struct registry_call *call,
-                        const char *tag_or_digest);
+// HEAD or GET of a manifest.
+void registry_manifest_call(const struct registry *registry, struct registry_call *call,
+                            const char *method, const char *tag_or_digest);
+// The first page of the referrers.
+void registry_referrers_call(const struct registry *registry, struct registry_call *call,
+                             const char *digest);
 // PUT of a manifest's bytes, nothing else. response headers tell about OCI-Subject. if_match may be
 // NULL.
 int registry_send_manifest(struct registry *registry, const char *media_type, const void *data,
@@ -149,6 +162,13 @@ int registry_list_referrers(struct registry *registry, const char *subject,
     __attribute__((warn_unused_result));
 int registry_unlist_referrer(struct registry *registry, const char *subject, const char *digest,
                              struct error *err) __attribute__((warn_unused_result));
+
+// Asking for the right to push with the first read spares a second token; where that is refused,
+// reading alone may still be allowed.
+static inline enum registry_right registry_read_right(const struct registry *registry)
+{
+    return registry->repository.access.push ? REGISTRY_PUSH : REGISTRY_PULL;
+}
 
 // Owned; NULL when absent.
 char *token_cache_get(struct oci_token_cache *cache, const char *key);

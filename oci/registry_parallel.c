@@ -4,6 +4,7 @@
 #include "oci/registry_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void registry_call_init(const struct registry *registry, struct registry_call *call,
                         const char *method, char *url)
@@ -46,6 +47,7 @@ static size_t unauthorized(struct registry_call *calls, size_t n, struct registr
 int registry_send_all(struct registry *registry, struct registry_call *calls, size_t n,
                       enum registry_right right, struct error *err)
 {
+    registry_forget_ahead(registry);
     if (n == 0)
         return 0;
     cleanup_secret char *known = registry_known_authorization(registry, right);
@@ -74,4 +76,39 @@ void registry_calls_release(struct registry_call *calls, size_t n)
         vec_free(&calls[i].headers);
     }
     free(calls);
+}
+
+void registry_forget_ahead(struct registry *registry)
+{
+    registry_calls_release(registry->ahead, registry->n_ahead);
+    registry->ahead = NULL;
+    registry->n_ahead = 0;
+}
+
+void registry_ask_ahead(struct registry *registry, struct registry_call *calls, size_t n)
+{
+    if (registry_send_all(registry, calls, n, registry_read_right(registry), NULL) < 0) {
+        registry_calls_release(calls, n);
+        return;
+    }
+    registry->ahead = calls;
+    registry->n_ahead = n;
+}
+
+bool registry_take_ahead(struct registry *registry, const struct http_request *request,
+                         struct http_response *ret_response)
+{
+    for (size_t i = 0; i < registry->n_ahead; i++) {
+        struct registry_call *call = &registry->ahead[i];
+        struct http_response *response = &call->result.response;
+        // Only what the registry said about it, no passing trouble.
+        bool final = response->status == 404 || registry_is_success(response);
+        if (!final || strcmp(call->request.method, request->method) != 0 ||
+            strcmp(call->url, request->url) != 0)
+            continue;
+        *ret_response = *response;
+        *response = (struct http_response){0};
+        return true;
+    }
+    return false;
 }

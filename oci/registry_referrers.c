@@ -102,6 +102,13 @@ static int read_fallback(struct registry *registry, const char *subject,
     return 0;
 }
 
+void registry_referrers_call(const struct registry *registry, struct registry_call *call,
+                             const char *digest)
+{
+    registry_call_init(registry, call, "GET", registry_url(registry, "referrers/%s", digest));
+    call->request.max_body_bytes = MAX_PAGE;
+}
+
 int registry_referrers(struct oci_repository *repository, const char *digest,
                        struct vec *descriptors, struct error *err)
 {

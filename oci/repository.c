@@ -197,6 +197,33 @@ int oci_referrers(struct oci_repository *repository, const char *digest,
     return 0;
 }
 
+// Those that the cache does not have.
+static void choose_missing(const struct oci_repository *repository, const struct vec *wanted,
+                           struct vec *missing)
+{
+    const struct oci_cache *cache = repository->access.cache;
+    for (size_t i = 0; wanted != NULL && i < wanted->len && i < OCI_MAX_AHEAD; i++) {
+        const struct oci_descriptor *descriptor =
+            *(const struct oci_descriptor **)vec_at(wanted, i);
+        if (digest_is_valid(descriptor->digest.text) && descriptor->size >= 0 &&
+            (cache == NULL || !oci_cache_has(cache, descriptor->digest.text)))
+            *(const struct oci_descriptor **)vec_push(missing) = descriptor;
+    }
+}
+
+void oci_read_ahead(struct oci_repository *repository, const struct oci_ahead *ahead)
+{
+    if (repository->ops->read_ahead == NULL)
+        return;
+    cleanup_vec struct vec manifests = VEC_OF(const struct oci_descriptor *, NULL);
+    cleanup_vec struct vec blobs = VEC_OF(const struct oci_descriptor *, NULL);
+    choose_missing(repository, ahead->manifests, &manifests);
+    choose_missing(repository, ahead->blobs, &blobs);
+    const struct oci_ahead missing = {
+        .tag = ahead->tag, .referrers = ahead->referrers, .manifests = &manifests, .blobs = &blobs};
+    repository->ops->read_ahead(repository, &missing);
+}
+
 int oci_list_tags(struct oci_repository *repository, struct vec *ret_tags, struct error *err)
 {
     cleanup_vec struct vec tags = VEC_OF(char *, vec_release_string);

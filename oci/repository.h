@@ -128,6 +128,18 @@ void oci_batch_abort(struct oci_repository *repository); // without one: nothing
 int oci_referrers(struct oci_repository *repository, const char *digest,
                   struct vec *ret_descriptors, struct error *err)
     __attribute__((warn_unused_result));
+// A hint: what is going to be read next, so that a registry is asked for all of it at once. It
+// holds the answers until they are read, or until the next hint. What fails here fails again, and
+// is reported, where it is read.
+struct oci_ahead {
+    const char *tag;             // for oci_resolve; NULL: none
+    const char *referrers;       // a digest for oci_referrers; NULL: none
+    const struct vec *manifests; // const struct oci_descriptor *, at most OCI_MAX_AHEAD; NULL: none
+    const struct vec *blobs;     // the same; the caller has bounded their sizes
+};
+enum { OCI_MAX_AHEAD = 8 };
+void oci_read_ahead(struct oci_repository *repository, const struct oci_ahead *ahead);
+
 // Appends char *: all tags but oci_tag_is_derived, sorted; at most 10,000.
 int oci_list_tags(struct oci_repository *repository, struct vec *ret_tags, struct error *err)
     __attribute__((warn_unused_result));

@@ -76,6 +76,8 @@ struct oci_repository_ops {
     int (*delete_manifest)(struct oci_repository *repository, const char *digest,
                            const struct oci_manifest *manifest, struct error *err);
     int (*commit)(struct oci_repository *repository, struct oci_batch *batch, struct error *err);
+    // Of valid digests that the cache does not have. NULL where there is nothing to gain.
+    void (*read_ahead)(struct oci_repository *repository, const struct oci_ahead *ahead);
     void (*close)(struct oci_repository *repository); // frees what the implementation added
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "oci/reference.h"
+#include "oci/repository.h"
 #include "oci/sign/collect_internal.h"
 #include "oci/sign/key.h"
 #include "oci/sign/policy.h"
@@ -76,8 +77,14 @@ int evidence_walk(struct oci_repository *repository, const char *digest, const s
                                     .notes = notes,
                                     .keep = keep,
                                     .arg = arg};
-    if (collect_simple(&collection, err) < 0 ||
-        (!collection.ended && collect_bundles(&collection, err) < 0))
+    cleanup_free char *tag = oci_derived_tag(digest, ".sig");
+    oci_read_ahead(repository, &(struct oci_ahead){.tag = tag, .referrers = digest});
+    int result = collect_simple(&collection, err);
+    if (result == 0 && !collection.ended)
+        result = collect_bundles(&collection, err);
+    // What was asked for and not needed must not answer a later question.
+    oci_read_ahead(repository, &(struct oci_ahead){0});
+    if (result < 0)
         return error_wrap(err, "read the signatures of %s", digest);
     return 0;
 }

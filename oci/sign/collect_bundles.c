@@ -86,31 +86,90 @@ static int read_bundle(struct collection *collection, const struct digest *manif
     return 0;
 }
 
-static int read_referrer(struct collection *collection, const struct oci_descriptor *descriptor,
+// A referrer that is looked at. Several are read together.
+struct candidate {
+    const struct oci_descriptor *descriptor;
+    struct oci_manifest manifest;
+    const struct oci_descriptor *layer; // of the manifest; NULL: it is no bundle
+    struct error error;
+};
+
+static void release_candidate(void *element)
+{
+    struct candidate *candidate = element;
+    oci_manifest_release(&candidate->manifest);
+    error_release(&candidate->error);
+}
+
+static int read_manifest(const struct collection *collection, struct candidate *candidate,
                          struct error *err)
 {
-    cleanup_oci_manifest struct oci_manifest manifest = {0};
-    cleanup_free char *manifest_data = NULL;
+    struct oci_manifest *manifest = &candidate->manifest;
     cleanup_free char *data = NULL;
-    size_t manifest_size = 0;
     size_t size = 0;
-    if (oci_get_manifest(collection->repository, descriptor->digest.text, &manifest_data,
-                         &manifest_size, &manifest, err) < 0)
+    if (oci_get_manifest(collection->repository, candidate->descriptor->digest.text, &data, &size,
+                         manifest, err) < 0)
         return -1;
     // Others refer to artifacts too: bills of materials, scans.
-    if (manifest.is_index || !has_bundle_type(oci_manifest_type(&manifest)))
+    if (manifest->is_index || !has_bundle_type(oci_manifest_type(manifest)))
         return 0;
-    if (manifest.subject == NULL || strcmp(manifest.subject->digest.text, collection->digest) != 0)
+    if (manifest->subject == NULL ||
+        strcmp(manifest->subject->digest.text, collection->digest) != 0)
         return error_set(err, ERROR_UNVERIFIED, "its subject is another artifact");
-    if (manifest.layers.len != 1)
-        return error_set(err, ERROR_INVALID, "it has %zu layers, not one", manifest.layers.len);
-    const struct oci_descriptor *layer = vec_at(&manifest.layers, 0);
+    if (manifest->layers.len != 1)
+        return error_set(err, ERROR_INVALID, "it has %zu layers, not one", manifest->layers.len);
+    const struct oci_descriptor *layer = vec_at(&manifest->layers, 0);
     if (!has_bundle_type(layer->media_type))
         return error_set(err, ERROR_INVALID, "its layer is a %.100s", layer->media_type);
-    if (oci_get_blob(collection->repository, layer, SIGSTORE_BUNDLE_MAX_BYTES, &data, &size, err) <
-        0)
+    candidate->layer = layer;
+    return 0;
+}
+
+static int read_layer(struct collection *collection, const struct candidate *candidate,
+                      struct error *err)
+{
+    cleanup_free char *data = NULL;
+    size_t size = 0;
+    if (oci_get_blob(collection->repository, candidate->layer, SIGSTORE_BUNDLE_MAX_BYTES, &data,
+                     &size, err) < 0)
         return -1;
-    return read_bundle(collection, &descriptor->digest, data, size, err);
+    return read_bundle(collection, &candidate->descriptor->digest, data, size, err);
+}
+
+// Manifests together, then layers together.
+static void read_ahead(struct collection *collection, struct vec *candidates)
+{
+    cleanup_vec struct vec wanted = VEC_OF(const struct oci_descriptor *, NULL);
+    vec_foreach (const struct candidate, candidate, candidates)
+        *(const struct oci_descriptor **)vec_push(&wanted) = candidate->descriptor;
+    oci_read_ahead(collection->repository, &(struct oci_ahead){.manifests = &wanted});
+    vec_clear(&wanted);
+    vec_foreach (struct candidate, candidate, candidates) {
+        // Its error is kept until it is its turn.
+        if (read_manifest(collection, candidate, &candidate->error) == 0 &&
+            candidate->layer != NULL && candidate->layer->size <= SIGSTORE_BUNDLE_MAX_BYTES)
+            *(const struct oci_descriptor **)vec_push(&wanted) = candidate->layer;
+    }
+    oci_read_ahead(collection->repository, &(struct oci_ahead){.blobs = &wanted});
+}
+
+static int take_candidates(struct collection *collection, struct vec *candidates, struct error *err)
+{
+    read_ahead(collection, candidates);
+    vec_foreach (struct candidate, candidate, candidates) {
+        if (collection->ended)
+            return 0;
+        collection->notes->looked_at++;
+        struct error *cause = &candidate->error;
+        if (cause->code == ERROR_NONE &&
+            (candidate->layer == NULL || read_layer(collection, candidate, cause) == 0))
+            continue;
+        if (!collect_tolerates(cause))
+            return error_move(err, cause);
+        evidence_note(collection->notes, "referrer %s: %s", candidate->descriptor->digest.text,
+                      error_message(cause));
+    }
+    return 0;
 }
 
 int collect_bundles(struct collection *collection, struct error *err)
@@ -118,18 +177,16 @@ int collect_bundles(struct collection *collection, struct error *err)
     cleanup_vec struct vec referrers = OCI_DESCRIPTORS;
     if (oci_referrers(collection->repository, collection->digest, &referrers, err) < 0)
         return -1;
-    for (size_t i = 0; i < referrers.len && !collection->ended; i++) {
-        const struct oci_descriptor *descriptor = vec_at(&referrers, i);
-        cleanup_error struct error cause = {0};
-        if (!may_be_bundle(descriptor))
-            continue;
-        collection->notes->looked_at++;
-        if (read_referrer(collection, descriptor, &cause) == 0)
-            continue;
-        if (!collect_tolerates(&cause))
-            return error_move(err, &cause);
-        evidence_note(collection->notes, "referrer %s: %s", descriptor->digest.text,
-                      error_message(&cause));
+    for (size_t i = 0; i < referrers.len && !collection->ended;) {
+        cleanup_vec struct vec candidates = VEC_OF(struct candidate, release_candidate);
+        for (; i < referrers.len && candidates.len < OCI_MAX_AHEAD; i++) {
+            const struct oci_descriptor *descriptor = vec_at(&referrers, i);
+            if (may_be_bundle(descriptor))
+                *(struct candidate *)vec_push(&candidates) =
+                    (struct candidate){.descriptor = descriptor};
+        }
+        if (take_candidates(collection, &candidates, err) < 0)
+            return -1;
     }
     if (referrers.len >= OCI_MAX_REFERRERS)
         collection->notes->cut = true;

@@ -1,5 +1,5 @@
 // A batch of writes: nothing is visible before its commit, and what the commit does when others
-// write at the same time or the registry fails on the way.
+// write at the same time or the registry fails on the way. And reading several things ahead.
 #include "oci/repository.h"
 
 #include <setjmp.h>
@@ -636,6 +636,46 @@ static void test_batch_is_read_from_the_cache(void **state)
     oci_cache_close(cache);
 }
 
+static void test_reading_ahead(void **state)
+{
+    (void)state;
+    struct memory memory = {.stored = VEC_OF(struct stored, release_stored)};
+    struct fake *fake = fake_start(memory_registry, &memory);
+    struct oci_access access = {0};
+    cleanup_oci_repository struct oci_repository *repository = open_fake(fake, &access);
+    cleanup_oci_descriptor struct oci_descriptor thing =
+        put_thing(repository, "first", "prod", NULL);
+    cleanup_oci_descriptor struct oci_descriptor other =
+        put_thing(repository, "other", "next", NULL);
+    cleanup_vec struct vec manifests = VEC_OF(const struct oci_descriptor *, NULL);
+    *(const struct oci_descriptor **)vec_push(&manifests) = &thing;
+    const struct oci_ahead ahead = {.tag = "prod", .manifests = &manifests};
+    int count = fake->count;
+    oci_read_ahead(repository, &ahead);
+    assert_int_equal(fake->count, count + 2);
+    cleanup_free char *data = NULL;
+    size_t size = 0;
+    cleanup_error struct error err = {0};
+    must(oci_get_manifest(repository, thing.digest.text, &data, &size, NULL, &err), &err);
+    assert_true(has_tag(repository, "prod", thing.digest.text));
+    assert_int_equal(fake->count, count + 2);
+    // Each answer serves once, and none what is asked after a write.
+    must(oci_tag(repository, other.digest.text, "prod", &err), &err);
+    assert_true(has_tag(repository, "prod", other.digest.text));
+    oci_read_ahead(repository, &ahead);
+    must(oci_tag(repository, thing.digest.text, "prod", &err), &err);
+    assert_true(has_tag(repository, "prod", thing.digest.text));
+    // What failed is asked again.
+    memory.fail_method = "HEAD";
+    memory.fail_prefix = "/v2/acme/shop/manifests/prod";
+    memory.fail_status = 500;
+    oci_read_ahead(repository, &ahead);
+    assert_null(memory.fail_method);
+    assert_true(has_tag(repository, "prod", thing.digest.text));
+    fake_stop(fake);
+    end_fake(fake, &memory);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -644,6 +684,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_batch_with_an_error_changes_no_tag, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_batches_of_two_writers_in_a_layout, set_up, tear_down),
+        cmocka_unit_test(test_reading_ahead),
         cmocka_unit_test(test_batch_in_a_registry),
         cmocka_unit_test(test_batch_is_written_again_over_others),
         cmocka_unit_test(test_batch_lists_referrers_beside_others),
