@@ -3,8 +3,7 @@
 #include "base/clock.h"
 #include "base/jval.h"
 #include "base/memory.h"
-#include "oci/gzip.h"
-#include "oci/tar.h"
+#include "oci/layer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,26 +35,10 @@ void oci_artifact_release(struct oci_artifact *artifact)
     *artifact = (struct oci_artifact){0};
 }
 
-// The way of the bytes while packing: tar, hash of the tar, gzip.
 struct packer {
-    struct tar_writer tar;
-    struct gzip_writer *gzip;
-    struct digest_stream *hash;
-    size_t size;
+    struct layer_writer *writer;
     size_t entries;
 };
-
-static int take_tar_bytes(void *arg, const void *data, size_t size, struct error *err)
-{
-    struct packer *packer = arg;
-    packer->size += size;
-    if (packer->size > oci_default_limits.max_unpacked)
-        return error_set(err, ERROR_LIMIT,
-                         "the artifact has more than %zu bytes; split it into several Bundles",
-                         oci_default_limits.max_unpacked);
-    digest_stream_add(packer->hash, data, size);
-    return gzip_writer_add(packer->gzip, data, size, err);
-}
 
 static int count_entry(struct packer *packer, struct error *err)
 {
@@ -74,7 +57,7 @@ static int put_folders(struct packer *packer, const char *last, const char *path
         if (last != NULL && strncmp(last, path, length + 1) == 0)
             continue;
         cleanup_free char *folder = xstrndup(path, length);
-        if (count_entry(packer, err) < 0 || tar_write_folder(&packer->tar, folder, err) < 0)
+        if (count_entry(packer, err) < 0 || layer_write_folder(packer->writer, folder, err) < 0)
             return -1;
     }
     return 0;
@@ -83,7 +66,7 @@ static int put_folders(struct packer *packer, const char *last, const char *path
 static int put_file(struct packer *packer, const struct oci_file *last, const struct oci_file *file,
                     struct error *err)
 {
-    if (tar_path_check(file->path, err) < 0)
+    if (layer_path_check(file->path, err) < 0)
         return -1;
     if (file->size > oci_default_limits.max_file)
         return error_set(err, ERROR_LIMIT, "file \"%s\" has %zu bytes; the limit is %zu",
@@ -97,14 +80,14 @@ static int put_file(struct packer *packer, const struct oci_file *last, const st
     if (put_folders(packer, last != NULL ? last->path : NULL, file->path, err) < 0 ||
         count_entry(packer, err) < 0)
         return -1;
-    return tar_write_file(&packer->tar, file->path, file->data, file->size, err);
+    return layer_write_file(packer->writer, file->path, file->data, file->size, err);
 }
 
 static int compare_files(const void *a, const void *b)
 {
     const struct oci_file *left = *(const struct oci_file *const *)a;
     const struct oci_file *right = *(const struct oci_file *const *)b;
-    return tar_path_compare(left->path, right->path);
+    return layer_path_compare(left->path, right->path);
 }
 
 static int put_files(struct packer *packer, const struct vec *files, struct error *err)
@@ -119,29 +102,27 @@ static int put_files(struct packer *packer, const struct vec *files, struct erro
             return -1;
         last = *file;
     }
-    return tar_write_end(&packer->tar, err);
+    return 0;
 }
 
 static int pack_layer(const struct vec *files, const char *media_type,
                       struct oci_artifact *artifact, struct error *err)
 {
-    cleanup_strbuf struct strbuf compressed;
-    strbuf_init(&compressed, oci_default_limits.max_compressed);
-    cleanup_gzip_writer struct gzip_writer *gzip = gzip_writer_new(&compressed);
-    cleanup_digest_stream struct digest_stream *hash = digest_stream_new();
-    struct packer packer = {.gzip = gzip, .hash = hash};
-    packer.tar = (struct tar_writer){.sink = take_tar_bytes, .arg = &packer};
-    if (put_files(&packer, files, err) < 0 || gzip_writer_end(gzip, err) < 0)
+    cleanup_layer_writer struct layer_writer *writer = layer_writer_new();
+    struct packer packer = {.writer = writer};
+    struct layer layer;
+    if (put_files(&packer, files, err) < 0 || layer_writer_end(writer, &layer, err) < 0)
         return -1;
-    if (packer.size > 1 << 20 && packer.size / oci_default_limits.max_ratio > compressed.len)
+    artifact->layer = layer.data;
+    if (layer.unpacked_size > 1 << 20 &&
+        layer.unpacked_size / oci_default_limits.max_ratio > layer.size)
         return error_set(err, ERROR_LIMIT,
                          "the files shrink to less than a %uth, which looks like a bomb to whoever "
                          "unpacks them",
                          oci_default_limits.max_ratio);
-    artifact->diff_id = digest_stream_end(hash);
-    artifact->unpacked_size = packer.size;
-    artifact->layer_descriptor = oci_descriptor_of(media_type, compressed.data, compressed.len);
-    artifact->layer = strbuf_steal(&compressed);
+    artifact->diff_id = layer.diff_id;
+    artifact->unpacked_size = layer.unpacked_size;
+    artifact->layer_descriptor = oci_descriptor_of(media_type, layer.data, layer.size);
     return 0;
 }
 

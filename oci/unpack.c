@@ -2,8 +2,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "oci/artifact.h"
-#include "oci/gzip.h"
-#include "oci/tar.h"
+#include "oci/layer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,18 +28,6 @@ static struct oci_limits fill_limits(const struct oci_limits *limits)
     };
 }
 
-struct unpacker {
-    struct tar_reader *tar;
-    struct digest_stream *hash;
-};
-
-static int take_tar_bytes(void *arg, const void *data, size_t size, struct error *err)
-{
-    struct unpacker *unpacker = arg;
-    digest_stream_add(unpacker->hash, data, size);
-    return tar_reader_feed(unpacker->tar, data, size, err);
-}
-
 static int check_blob(const void *layer, size_t size, const struct oci_descriptor *descriptor,
                       const struct oci_limits *limits, struct error *err)
 {
@@ -59,16 +46,9 @@ static int check_blob(const void *layer, size_t size, const struct oci_descripto
 static int unpack_checked(const void *layer, size_t size, const char *diff_id,
                           const struct oci_limits *limits, struct vec *files, struct error *err)
 {
-    struct tar_limits tar_limits = {.max_file = limits->max_file, .max_entries = limits->max_files};
-    cleanup_tar_reader struct tar_reader *tar = tar_reader_new(&tar_limits, files);
-    cleanup_digest_stream struct digest_stream *hash = digest_stream_new();
-    struct unpacker unpacker = {.tar = tar, .hash = hash};
-    struct gzip_limits gzip_limits = {.max_bytes = limits->max_unpacked,
-                                      .max_ratio = limits->max_ratio};
-    if (gzip_read(layer, size, &gzip_limits, take_tar_bytes, &unpacker, err) < 0 ||
-        tar_reader_end(tar, err) < 0)
+    struct digest unpacked;
+    if (layer_read(layer, size, limits, files, &unpacked, err) < 0)
         return -1;
-    struct digest unpacked = digest_stream_end(hash);
     if (diff_id != NULL && strcmp(unpacked.text, diff_id) != 0)
         return error_set(err, ERROR_UNVERIFIED, "it unpacks to %s, but the config says %s",
                          unpacked.text, diff_id);

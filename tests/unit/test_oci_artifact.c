@@ -10,10 +10,11 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
-#include "oci/gzip.h"
-#include "oci/tar.h"
-#include "oci/tar_header.h"
+#include "oci/layer.h"
 
+#include <archive.h>
+#include <archive_entry.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ static void test_oci_artifact_same_in_same_out(void **state)
     assert_string_equal(one.manifest, two.manifest);
     // The tar is promised for all builds; this is its digest for good.
     assert_string_equal(one.diff_id.text,
-                        "sha256:cacc1db0b8c07cfc4f7aa047e2e4922609a9f67193a60aec918431437d5d5c40");
+                        "sha256:77ffee9238c79d091ff78476b3ad43815fa3942345da1e38f0e313f3f9645b85");
 
     cleanup_oci_manifest struct oci_manifest manifest = {0};
     assert_int_equal(oci_manifest_parse(one.manifest, strlen(one.manifest), NULL, &manifest, &err),
@@ -97,6 +98,52 @@ static void test_oci_artifact_pack_refuses(void **state)
     }
 }
 
+enum { TAR_BLOCK = 512 };
+
+// ustar's header block, as far as it is used here.
+struct tar_header {
+    char name[100];
+    char mode[8];
+    char uid[8];
+    char gid[8];
+    char size[12];
+    char mtime[12];
+    char checksum[8];
+    char type;
+    char linkname[100];
+    char magic[6];
+    char version[2];
+    char rest[247];
+};
+_Static_assert(sizeof(struct tar_header) == TAR_BLOCK, "a header is one block");
+
+static void test_oci_artifact_pack_keeps_limits(void **state)
+{
+    (void)state;
+    enum { SIZE = 8 << 20 };
+    static const struct {
+        size_t files;
+        const char *sentence;
+    } cases[] = {
+        {17, "more than 134217728 bytes"},
+        {1, "looks like a bomb"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_vec struct vec files = OCI_FILES;
+        for (size_t k = 0; k < cases[i].files; k++) {
+            struct oci_file *file = vec_push(&files);
+            *file = (struct oci_file){
+                .path = xasprintf("%zu", k), .data = xcalloc(1, SIZE + 1), .size = SIZE};
+        }
+        cleanup_oci_artifact struct oci_artifact artifact = {0};
+        cleanup_error struct error err = {0};
+        assert_int_equal(oci_pack(&files, &info, &artifact, &err), -1);
+        assert_int_equal(err.code, ERROR_LIMIT);
+        if (strstr(error_message(&err), cases[i].sentence) == NULL)
+            fail_msg("case %zu says: %s", i, error_message(&err));
+    }
+}
+
 // One entry by hand, for what our writer never writes.
 static void put_entry(struct strbuf *tar, const char *name, char type, const void *data,
                       size_t size)
@@ -116,17 +163,45 @@ static void put_entry(struct strbuf *tar, const char *name, char type, const voi
         strbuf_addch(tar, '\0');
 }
 
+static la_ssize_t take_compressed(struct archive *gzip, void *arg, const void *data, size_t size)
+{
+    (void)gzip;
+    assert_int_equal(strbuf_add(arg, data, size), 0);
+    return (la_ssize_t)size;
+}
+
+// Appends a gzip member.
+static void put_gzip(struct strbuf *layer, const void *data, size_t size)
+{
+    struct archive *gzip = archive_write_new();
+    struct archive_entry *entry = archive_entry_new();
+    archive_entry_set_filetype(entry, AE_IFREG);
+    assert_int_equal(archive_write_set_bytes_per_block(gzip, 0), ARCHIVE_OK);
+    assert_int_equal(archive_write_set_format_raw(gzip), ARCHIVE_OK);
+    assert_int_equal(archive_write_add_filter_gzip(gzip), ARCHIVE_OK);
+    assert_int_equal(archive_write_open(gzip, layer, NULL, take_compressed, NULL), ARCHIVE_OK);
+    assert_int_equal(archive_write_header(gzip, entry), ARCHIVE_OK);
+    assert_int_equal(archive_write_data(gzip, data, size), (la_ssize_t)size);
+    assert_int_equal(archive_write_close(gzip), ARCHIVE_OK);
+    archive_entry_free(entry);
+    archive_write_free(gzip);
+}
+
+static int unpack_layer(const struct strbuf *layer, const struct oci_limits *limits,
+                        struct vec *files, struct error *err)
+{
+    cleanup_oci_descriptor struct oci_descriptor descriptor =
+        oci_descriptor_of(OCI_MEDIA_FLUX_CONTENT, layer->data, layer->len);
+    return oci_unpack(layer->data, layer->len, &descriptor, NULL, limits, files, err);
+}
+
 static int unpack_tar(const struct strbuf *tar, const struct oci_limits *limits, struct vec *files,
                       struct error *err)
 {
     cleanup_strbuf struct strbuf layer;
     strbuf_init(&layer, 64 << 20);
-    cleanup_gzip_writer struct gzip_writer *gzip = gzip_writer_new(&layer);
-    assert_int_equal(gzip_writer_add(gzip, tar->data, tar->len, err), 0);
-    assert_int_equal(gzip_writer_end(gzip, err), 0);
-    cleanup_oci_descriptor struct oci_descriptor descriptor =
-        oci_descriptor_of(OCI_MEDIA_FLUX_CONTENT, layer.data, layer.len);
-    return oci_unpack(layer.data, layer.len, &descriptor, NULL, limits, files, err);
+    put_gzip(&layer, tar->data, tar->len);
+    return unpack_layer(&layer, limits, files, err);
 }
 
 static void put_end(struct strbuf *tar)
@@ -141,6 +216,8 @@ static void test_oci_artifact_unpack_refuses(void **state)
     static const char pax_size[] = "10 size=9\n";
     static const char pax_path[] = "14 path=../x\n\n";
     static const char pax_good[] = "12 path=b/c\n";
+    static const char sparse[] = "22 GNU.sparse.size=10\n26 GNU.sparse.numblocks=1\n"
+                                 "23 GNU.sparse.offset=9\n25 GNU.sparse.numbytes=0\n";
     static const struct {
         const char *name, *data, *second, *sentence;
         char type, second_type;
@@ -169,7 +246,7 @@ static void test_oci_artifact_unpack_refuses(void **state)
          .data = pax_size,
          .second = "a",
          .second_type = '0',
-         .sentence = "sets \"size\""},
+         .sentence = "another size"},
         {.name = "p",
          .type = 'x',
          .data = pax_path,
@@ -190,29 +267,18 @@ static void test_oci_artifact_unpack_refuses(void **state)
          .sentence = "malformed"},
         {.name = "p",
          .type = 'x',
-         .data = "19 linkpath=/etc/x\n",
+         .data = sparse,
          .second = "a",
          .second_type = '0',
-         .sentence = "sets \"linkpath\""},
-        {.name = "p",
-         .type = 'x',
-         .data = "22 GNU.sparse.major=1\n",
-         .second = "a",
-         .second_type = '0',
-         .sentence = "GNU.sparse"},
-        {.name = "p",
-         .type = 'g',
-         .data = pax_good,
-         .second = "a",
-         .second_type = '0',
-         .sentence = "global"},
-        {.name = "p", .type = 'x', .data = pax_good, .sentence = "has no entry"},
+         .sentence = "by its pax header"},
+        {.name = "p", .type = 'x', .data = pax_good, .sentence = "damaged"},
         {.name = "p",
          .type = 'x',
          .data = pax_good,
          .second = "p",
          .second_type = 'x',
-         .sentence = "has no entry"},
+         .sentence = "damaged"},
+        {.name = "p", .type = 'g', .data = "16 comment=0123\n", .sentence = "has no entry"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         cleanup_strbuf struct strbuf tar;
@@ -259,6 +325,97 @@ static void test_oci_artifact_unpack_accepts_other_writers(void **state)
     assert_string_equal(((struct oci_file *)vec_at(&files, 1))->path, "b/c");
     assert_string_equal(((struct oci_file *)vec_at(&files, 1))->data, "two");
     assert_string_equal(((struct oci_file *)vec_at(&files, 2))->path, long_name);
+}
+
+// libarchive converts and composes names; ours come back as they were, whatever the locale says.
+static void test_oci_artifact_names_are_bytes(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"a/e\xcc\x81.yaml", "a/\xc3\xa9.yaml",
+                                        "\xe6\x96\x87/\xf0\x9f\x9a\xa2.yaml"};
+    static const char *const locales[] = {"C", "C.UTF-8"};
+    cleanup_vec struct vec files = OCI_FILES;
+    for (size_t i = 0; i < ARRAY_LENGTH(paths); i++)
+        add_file(&files, paths[i], paths[i]);
+    struct digest expected = {0};
+    for (size_t i = 0; i < ARRAY_LENGTH(locales); i++) {
+        cleanup_oci_artifact struct oci_artifact artifact = {0};
+        cleanup_vec struct vec unpacked = OCI_FILES;
+        cleanup_error struct error err = {0};
+        assert_non_null(setlocale(LC_ALL, locales[i]));
+        if (oci_pack(&files, &info, &artifact, &err) < 0 ||
+            oci_unpack(artifact.layer, (size_t)artifact.layer_descriptor.size,
+                       &artifact.layer_descriptor, artifact.diff_id.text, NULL, &unpacked,
+                       &err) < 0)
+            fail_msg("%s", error_message(&err));
+        setlocale(LC_ALL, "C");
+        if (i == 0)
+            expected = artifact.diff_id;
+        assert_string_equal(artifact.diff_id.text, expected.text);
+        assert_int_equal(unpacked.len, ARRAY_LENGTH(paths));
+        vec_foreach (const struct oci_file, file, &unpacked)
+            assert_string_equal(file->path, file->data);
+    }
+}
+
+static void test_oci_artifact_unpack_wants_one_member_and_an_end(void **state)
+{
+    (void)state;
+    cleanup_strbuf struct strbuf tar;
+    strbuf_init(&tar, 1 << 20);
+    put_entry(&tar, "a", '0', "one", 3);
+    size_t unfinished = tar.len;
+    put_end(&tar);
+    cleanup_strbuf struct strbuf once;
+    strbuf_init(&once, 1 << 20);
+    put_gzip(&once, tar.data, tar.len);
+    const struct {
+        const void *first, *second;
+        size_t first_size, second_size;
+        const char *sentence;
+    } cases[] = {
+        {tar.data, tar.data, tar.len, tar.len, "several members"},
+        {tar.data, tar.data + unfinished, unfinished, tar.len - unfinished, "several members"},
+        {tar.data, "", tar.len, 0, "several members"},
+        {tar.data, NULL, unfinished, 0, "cut off"},
+        {tar.data, NULL, unfinished - 1, 0, "Truncated"},
+        {tar.data, NULL, unfinished + TAR_BLOCK - 1, 0, "Truncated"},
+        {once.data, NULL, once.len, 0, "damaged"},
+        {"", NULL, 0, 0, "damaged"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_strbuf struct strbuf layer;
+        strbuf_init(&layer, 1 << 20);
+        put_gzip(&layer, cases[i].first, cases[i].first_size);
+        if (cases[i].second != NULL)
+            put_gzip(&layer, cases[i].second, cases[i].second_size);
+        cleanup_vec struct vec files = OCI_FILES;
+        cleanup_error struct error err = {0};
+        assert_int_equal(unpack_layer(&layer, NULL, &files, &err), -1);
+        assert_int_equal(err.code, ERROR_INVALID);
+        if (strstr(error_message(&err), cases[i].sentence) == NULL)
+            fail_msg("case %zu says: %s", i, error_message(&err));
+    }
+}
+
+static void test_oci_artifact_unpack_refuses_data_behind_the_end(void **state)
+{
+    (void)state;
+    for (int zero_blocks = 1; zero_blocks <= 40; zero_blocks++) {
+        cleanup_strbuf struct strbuf tar;
+        strbuf_init(&tar, 1 << 20);
+        put_entry(&tar, "a", '0', "one", 3);
+        for (int i = 0; i < zero_blocks * TAR_BLOCK; i++)
+            strbuf_addch(&tar, '\0');
+        cleanup_vec struct vec files = OCI_FILES;
+        cleanup_error struct error err = {0};
+        assert_int_equal(unpack_tar(&tar, NULL, &files, &err), 0);
+        put_entry(&tar, "b", '0', "two", 3);
+        put_end(&tar);
+        assert_int_equal(unpack_tar(&tar, NULL, &files, &err), -1);
+        assert_non_null(strstr(error_message(&err), "behind its end"));
+        assert_int_equal(files.len, 1);
+    }
 }
 
 static void test_oci_artifact_unpack_keeps_limits(void **state)
@@ -325,8 +482,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_oci_artifact_same_in_same_out),
         cmocka_unit_test(test_oci_artifact_pack_refuses),
+        cmocka_unit_test(test_oci_artifact_pack_keeps_limits),
         cmocka_unit_test(test_oci_artifact_unpack_refuses),
         cmocka_unit_test(test_oci_artifact_unpack_accepts_other_writers),
+        cmocka_unit_test(test_oci_artifact_names_are_bytes),
+        cmocka_unit_test(test_oci_artifact_unpack_wants_one_member_and_an_end),
+        cmocka_unit_test(test_oci_artifact_unpack_refuses_data_behind_the_end),
         cmocka_unit_test(test_oci_artifact_unpack_keeps_limits),
         cmocka_unit_test(test_oci_artifact_unpack_checks_bytes),
     };

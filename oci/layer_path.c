@@ -1,4 +1,4 @@
-#include "oci/tar.h"
+#include "oci/layer.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -41,12 +41,12 @@ static int check_characters(const char *path, struct error *err)
     return 0;
 }
 
-int tar_path_check(const char *path, struct error *err)
+int layer_path_check(const char *path, struct error *err)
 {
     size_t size = strlen(path);
-    if (size > TAR_MAX_PATH)
+    if (size > LAYER_MAX_PATH)
         return error_set(err, ERROR_LIMIT, "path \"%.60s…\" has %zu bytes; the limit is %d", path,
-                         size, TAR_MAX_PATH);
+                         size, LAYER_MAX_PATH);
     if (check_characters(path, err) < 0)
         return -1;
     if (path[0] == '/')
@@ -62,15 +62,15 @@ int tar_path_check(const char *path, struct error *err)
         if (length > MAX_SEGMENT)
             return error_set(err, ERROR_LIMIT, "path \"%.60s…\" has a segment of %zu bytes", path,
                              length);
-        if (++depth > TAR_MAX_DEPTH)
+        if (++depth > LAYER_MAX_DEPTH)
             return error_set(err, ERROR_LIMIT, "path \"%s\" is deeper than %d", path,
-                             TAR_MAX_DEPTH);
+                             LAYER_MAX_DEPTH);
         if (segment[length] == '\0')
             return 0;
     }
 }
 
-int tar_path_compare(const char *a, const char *b)
+int layer_path_compare(const char *a, const char *b)
 {
     while (*a == *b && *a != '\0') {
         a++;
