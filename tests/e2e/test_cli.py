@@ -20,6 +20,7 @@ from parts.journey import KEY_PASSWORD, Journey, applied, config_map, object_fil
 from parts.need import CHECKOUT
 from parts.objects import Config
 from parts.sealift import Daemon, Sealift
+from parts.wait import wait_for
 
 Serve = Callable[..., Daemon]
 ESCAPE = "\x1b"
@@ -257,6 +258,7 @@ def test_get(world: World) -> None:
 
 
 def test_events(world: World) -> None:
+    wait_for("both events", lambda: {event["reason"] for event in world.daemon.events()} >= {"Applied", "Released"})
     text = world.run("events", "sync", "shop").out
     assert text.splitlines()[0].split() == ["AT", "TYPE", "REASON", "OBJECT", "NOTE"]
     assert "Applied" in text and "Released" not in text

@@ -463,7 +463,7 @@ def test_notify_another_installation(
         applied(other, digest)
         pending = other.status("Hook", "shop")["pending"]
         assert (pending[-1]["tag"], pending[-1]["digest"]) == ("prod", digest)
-        assert other.lines(msg="sync applied")[-1]["reconcile_id"] == "d-42"
+        other.wait_line(msg="sync applied", reconcile_id="d-42")
     assert not [event for event in daemon.events() if event["reason"] == "NotifyFailed"]
 
 
@@ -489,3 +489,45 @@ def test_hook_selects_by_label(journey: Journey, serve: Serve, repo: GitRepo, ur
     daemon = serve()
     released(daemon, repo.head)
     released(daemon, push(daemon, repo, url, {"web.yaml": config_map("web", color="blue")}))
+
+
+def test_bundle_that_changes_its_mind(
+    journey: Journey, serve: Serve, repo: GitRepo, url: str, layout: str, tmp_path: Path
+) -> None:
+    """Another tag, another repository, another path, another branch: the Sync follows each time."""
+    repo.commit({"apps/web.yaml": config_map("web", color="apps")})
+    repo.push()
+    journey.bundle(url, layout, path="apps")
+    journey.sync()
+    daemon = serve()
+    first = released(daemon, repo.head)
+    applied(daemon, first["digest"])
+    journey.bundle(url, layout, path="apps", artifact={"tags": ["eu"]})
+    daemon.wait_status("Sync", "shop", lambda status: status["artifact"]["channel"] == "eu")
+    applied(daemon, first["digest"])
+    elsewhere = f"oci-layout://{tmp_path}/elsewhere"
+    journey.bundle(url, elsewhere, path="apps", artifact={"tags": ["eu"]})
+    daemon.wait_status("Bundle", "shop", lambda status: status["artifact"]["repository"].endswith("elsewhere"))
+    applied(daemon, daemon.status("Bundle", "shop")["artifact"]["digest"])
+    journey.bundle(url, elsewhere, path="./", artifact={"tags": ["eu"]})
+    wait_for("two objects in conflict", lambda: daemon.condition("Bundle", "shop")["reason"] == "RenderFailed")
+    repo.git("checkout", "-q", "-b", "next")
+    repo.remove("apps")
+    commit = repo.commit()
+    repo.push("next")
+    journey.bundle(url, elsewhere, path="./", artifact={"tags": ["eu"]}, source={"git": {"ref": {"branch": "next"}}})
+    applied(daemon, released(daemon, commit)["digest"])
+    assert "red" in (journey.target / object_file("web")).read_text()
+
+
+def test_push_while_nothing_runs(journey: Journey, serve: Serve, repo: GitRepo, url: str, layout: str) -> None:
+    """After a restart the Bundle is looked at, whatever its interval."""
+    journey.bundle(url, layout)
+    journey.sync()
+    daemon = serve()
+    applied(daemon, released(daemon, repo.head)["digest"])
+    daemon.stop()
+    commit = repo.commit({"web.yaml": config_map("web", color="blue")})
+    repo.push()
+    daemon.start()
+    applied(daemon, released(daemon, commit)["digest"])
