@@ -244,7 +244,8 @@ def test_same_commit_same_digest(
     journey.bundle(url, f"oci-layout://{tmp_path}/here")
     first = released(serve(roles="packager"), repo.head)
     other = tmp_path / "other"
-    there = Journey(sealift, Config(other / "config"), other)
+    other.mkdir()
+    there = Journey(sealift, Config(other / "config"), other, key="another packager")
     there.bundle(url, f"oci-layout://{other}/layout")
     with Daemon(sealift, there.config.folder, other / "state", roles="packager") as daemon:
         assert released(daemon, repo.head)["digest"] == first["digest"]
@@ -448,7 +449,6 @@ def test_notify_another_installation(
 ) -> None:
     """The packager tells a Hook of provider sealift elsewhere, whose Sync follows the tag."""
     there = Journey(sealift, Config(tmp_path / "there/config"), tmp_path / "there")
-    there.config.secret("packager-pub", cosign__pub=journey.public)
     there.hook(provider="sealift", resources=[{"kind": "Sync", "name": "shop"}])
     there.sync(artifact={"repository": docker_registry.oci(repository), "tag": "prod"})
     with Daemon(sealift, there.config.folder, tmp_path / "there/state", roles="receiver,controller") as other:

@@ -17,6 +17,7 @@ KEY_PASSWORD = "open sesame"
 NEVER = "24h"  # an interval that no test lives to see: what happens was caused by an event
 
 Spec = Mapping[str, Any]
+_keys: dict[str, tuple[bytes, bytes]] = {}  # private and public, by name
 
 
 def config_map(name: str, namespace: Optional[str] = None, **data: str) -> str:
@@ -40,16 +41,26 @@ def merged(base: Spec, extra: Spec) -> dict[str, Any]:
 
 
 class Journey:
-    """Writes Secrets, and on demand a Bundle, a Hook and a Sync, into `config`; all of them named `shop`."""
+    """Writes Secrets, and on demand a Bundle, a Hook and a Sync, into `config`; all of them named `shop`. Journeys
+    with the same `key` share a signing key."""
 
-    def __init__(self, sealift: Sealift, config: Config, folder: Path) -> None:
+    def __init__(self, sealift: Sealift, config: Config, folder: Path, key: str = "packager") -> None:
         self.sealift, self.config = sealift, config
         self.folder = folder
         self.target = folder / "target"
-        self.private, self.public = make_key(sealift, folder / "packager")
+        self.private, self.public = folder / "packager.key", folder / "packager.pub"
+        self._write_key(key)
         config.secret("packager-key", cosign__key=self.private, cosign__password=KEY_PASSWORD)
         config.secret("packager-pub", cosign__pub=self.public)
         config.secret("hook", token=TOKEN)
+
+    def _write_key(self, name: str) -> None:
+        """Made once in a run: the password is stretched, which takes its time."""
+        if name not in _keys:
+            made = make_key(self.sealift, self.folder / "packager")
+            _keys[name] = (made[0].read_bytes(), made[1].read_bytes())
+        self.private.write_bytes(_keys[name][0])
+        self.public.write_bytes(_keys[name][1])
 
     def bundle(self, url: str, repository: str, name: str = "shop", **spec: Any) -> None:
         """`spec` is merged into a Bundle that follows main and writes the tag prod."""
