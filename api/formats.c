@@ -254,8 +254,18 @@ static bool stays_below(const char *path)
     return true;
 }
 
+static bool has_control(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            return true;
+    return false;
+}
+
 bool check_relative_path(const char *text, struct strbuf *sentence)
 {
+    if (has_control(text))
+        return refuse(sentence, text, "holds a control character; take it out");
     if (*text == '/')
         return refuse(sentence, text, "is absolute; write it from the root, like ./apps/shop/prod");
     return stays_below(text) ||
@@ -269,6 +279,8 @@ bool check_path_pattern(const char *text, struct strbuf *sentence)
 
 bool check_absolute_path(const char *text, struct strbuf *sentence)
 {
+    if (has_control(text))
+        return refuse(sentence, text, "holds a control character; take it out");
     if (*text != '/')
         return refuse(sentence, text, "is no absolute path; write it like /var/lib/sealift/shop");
     if (strspn(text, "/") == strlen(text))

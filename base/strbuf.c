@@ -22,6 +22,36 @@ void strbuf_release(struct strbuf *buf)
     strbuf_init(buf, buf->max);
 }
 
+// Bytes at the start of text that a terminal would obey rather than show.
+static size_t obeyed(const unsigned char *text, size_t size)
+{
+    if (*text == '\n' || *text == '\t')
+        return 0;
+    if (*text < 0x20 || *text == 0x7F)
+        return 1;
+    if (size >= 2 && text[0] == 0xC2 && text[1] >= 0x80 && text[1] <= 0x9F)
+        return 2; // C1: U+0080 to U+009F
+    if (size < 3 || text[0] != 0xE2)
+        return 0;
+    bool marks = text[1] == 0x80 && (text[2] == 0x8E || text[2] == 0x8F);
+    bool overrides = text[1] == 0x80 && text[2] >= 0xA8 && text[2] <= 0xAE;
+    bool isolates = text[1] == 0x81 && text[2] >= 0xA6 && text[2] <= 0xA9;
+    return marks || overrides || isolates ? 3 : 0;
+}
+
+int strbuf_add_visible(struct strbuf *buf, const char *text, size_t size)
+{
+    for (size_t i = 0; i < size;) {
+        size_t length = obeyed((const unsigned char *)text + i, size - i);
+        if (length == 0 && strbuf_addch(buf, text[i++]) < 0)
+            return -1;
+        for (; length > 0; length--)
+            if (strbuf_addf(buf, "\\x%02X", (unsigned)(unsigned char)text[i++]) < 0)
+                return -1;
+    }
+    return 0;
+}
+
 char *strbuf_grow(struct strbuf *buf, size_t size)
 {
     assert(buf->data != NULL);

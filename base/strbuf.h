@@ -33,6 +33,10 @@ int strbuf_addf(struct strbuf *buf, const char *format, ...) __attribute__((form
 int strbuf_vaddf(struct strbuf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
+// Text that an outsider wrote, for a terminal: control characters other than line end and tab
+// (C1 and DEL included) and those that turn the direction of writing appear as \xNN.
+int strbuf_add_visible(struct strbuf *buf, const char *text, size_t size);
+
 // Room for `size` more bytes at data + len, to be claimed with strbuf_grown. NULL when over the
 // maximum.
 char *strbuf_grow(struct strbuf *buf, size_t size);

@@ -4,6 +4,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 
@@ -20,7 +21,8 @@ struct checking {
 static void problem(struct checking *checking, const char *text)
 {
     checking->problems++;
-    printf("%s\n", text);
+    print_visible(text);
+    putchar('\n');
 }
 
 static void check_secret(struct checking *checking, const json_t *object, const char *where,

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 #include "cli/files.h"
 #include "cli/registry.h"
 #include "cli/textdiff.h"
@@ -47,8 +48,10 @@ static void print_diff(const struct cli *cli, const char *text)
                             : *text == '-'        ? "\033[31m"
                             : *text == '@'        ? "\033[36m"
                                                   : NULL;
-        printf("%s%.*s%s\n", color != NULL ? color : "", (int)length, text,
-               color != NULL ? "\033[0m" : "");
+        cleanup_free char *line = xstrndup(text, length);
+        fputs(color != NULL ? color : "", stdout);
+        print_visible(line);
+        puts(color != NULL ? "\033[0m" : "");
         text += length + (text[length] == '\n');
     }
 }

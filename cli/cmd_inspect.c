@@ -54,20 +54,27 @@ static void print_text(const json_t *value)
     size_t index;
     const char *name;
     json_t *member;
-    printf("repository  %s\ndigest      %s\ntype        %s\n", jval_string(value, "repository"),
-           jval_string(value, "digest"), jval_string(value, "type"));
+    cleanup_free char *head = xasprintf("repository  %s\ndigest      %s\ntype        %s\n",
+                                        jval_string(value, "repository"),
+                                        jval_string(value, "digest"), jval_string(value, "type"));
+    print_visible(head);
     puts("annotations");
     json_object_foreach ((json_t *)(uintptr_t)jval_object(value, "annotations"), name, member) {
-        printf("  %s: %s\n", name, json_string_value(member));
+        cleanup_free char *line = xasprintf("  %s: %s\n", name, json_string_value(member));
+        print_visible(line);
     }
     puts("attached (claims, not verified)");
     json_array_foreach (jval_array(value, "attached"), index, member) {
-        printf("  %s %s\n", jval_string(member, "digest"),
-               jval_string_or(member, "artifactType", jval_string_or(member, "tag", "")));
+        const char *type =
+            jval_string_or(member, "artifactType", jval_string_or(member, "tag", ""));
+        cleanup_free char *line = xasprintf("  %s %s\n", jval_string(member, "digest"), type);
+        print_visible(line);
     }
     puts("files");
     json_array_foreach (jval_array(value, "files"), index, member) {
-        printf("  %s\n", json_string_value(member));
+        print_visible("  ");
+        print_visible(json_string_value(member));
+        putchar('\n');
     }
 }
 

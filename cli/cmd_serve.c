@@ -22,13 +22,20 @@
 #include "receiver/receiver.h"
 #include "render/git/gitlib.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { DEFAULT_WORKERS = 16, MAX_QUEUED = 100000 };
+enum {
+    DEFAULT_WORKERS = 16,
+    MAX_WORKERS = 256,
+    MAX_QUEUED = 100000,
+    MAX_HOOK_BYTES = 25 << 20, // what GitHub may send
+};
 
 // Everything that runs, in the order in which it is taken down.
 struct server {
@@ -44,6 +51,8 @@ struct server {
     struct oci_budget *budget;
     struct oci_token_cache *tokens;
     char *git_dir;
+    char *cache_dir;
+    const char *own_dirs[4];
     char *docker_config;
     struct receiver *receiver;
     struct http_server *hooks;
@@ -65,6 +74,17 @@ static bool has_role(const struct cli *cli, const char *role)
     return false;
 }
 
+static int check_numbers(const struct cli *cli, struct error *err)
+{
+    int64_t workers = cli_number(cli, "workers", DEFAULT_WORKERS);
+    int64_t hook_bytes = cli_number(cli, "max-hook-bytes", 1);
+    if (workers < 1 || workers > MAX_WORKERS)
+        return error_set(err, ERROR_INVALID, "--workers is 1 to %d", MAX_WORKERS);
+    if (hook_bytes < 1 || hook_bytes > MAX_HOOK_BYTES)
+        return error_set(err, ERROR_INVALID, "--max-hook-bytes is 1 to %d", MAX_HOOK_BYTES);
+    return 0;
+}
+
 static int check_roles(const struct cli *cli, struct error *err)
 {
     static const char *const known[] = {"receiver", "packager", "controller"};
@@ -80,6 +100,10 @@ static int check_roles(const struct cli *cli, struct error *err)
                              (int)size, word);
         word += size;
     }
+    if (*roles == '\0')
+        return error_set(err, ERROR_INVALID,
+                         "--roles is empty; name some of receiver, packager and controller, or "
+                         "leave it out for all");
     return 0;
 }
 
@@ -177,6 +201,14 @@ static int open_caches(struct server *server, struct error *err)
     if (file_make_dirs(server->git_dir, err) < 0 ||
         oci_cache_open(blobs, 0, &server->cache, err) < 0)
         return error_wrap(err, "--cache-dir");
+    // What was fetched with credentials is for nobody else on the host.
+    if (chmod(server->git_dir, 0700) < 0)
+        return error_errno(err, errno, "chmod %s", server->git_dir);
+    const char *config = cli_string_or(server->cli, "config", getenv("SEALIFT_CONFIG"));
+    server->cache_dir = xstrdup(dir);
+    server->own_dirs[0] = server->cache_dir;
+    server->own_dirs[1] = state;
+    server->own_dirs[state != NULL ? 2 : 1] = config;
     return 0;
 }
 
@@ -198,6 +230,7 @@ static struct role role_of(const struct server *server)
         .namespace = cli_string_or(server->cli, "system-namespace", "sealift-system"),
         .docker_config = server->docker_config,
         .reach = HTTP_REACH_ANY,
+        .own_dirs = server->own_dirs,
         .allow_unverified = cli_flag(server->cli, "allow-unverified"),
     };
 }
@@ -226,8 +259,6 @@ static void on_stop(int signal_number, void *arg)
 static int prepare(struct server *server, struct error *err)
 {
     unsigned workers = (unsigned)cli_number(server->cli, "workers", DEFAULT_WORKERS);
-    if (workers < 1 || workers > 256)
-        return error_set(err, ERROR_INVALID, "--workers is 1 to 256");
     if (gitlib_setup(err) < 0 ||
         workspace_open(server->cli, WORKSPACE_WRITE, &server->store, err) < 0 ||
         open_caches(server, err) < 0 || loop_new(clock_system(), &server->loop, err) < 0 ||
@@ -269,6 +300,7 @@ static void take_down(struct server *server)
         metrics_free(server->metrics);
     secret_free(server->docker_config);
     free(server->git_dir);
+    free(server->cache_dir);
     gitlib_teardown();
 }
 
@@ -276,7 +308,7 @@ static int run(struct cli *cli, struct error *err)
 {
     struct server server = {.cli = cli};
     enum log_level level = LOG_LEVEL_INFO;
-    if (check_roles(cli, err) < 0 ||
+    if (check_roles(cli, err) < 0 || check_numbers(cli, err) < 0 ||
         log_level_parse(cli_string_or(cli, "log-level", "info"), &level, err) < 0)
         return 2;
     log_configure(level, STDERR_FILENO, clock_system());

@@ -46,7 +46,7 @@ static int show(const struct cli *cli, const struct judgement *judgement, struct
     }
     if (cli_flag(cli, "explain")) {
         cleanup_free char *text = trust_explain(&judgement->verdict, &judgement->evidence);
-        fputs(text, stdout);
+        print_visible(text);
         return 0;
     }
     if (judgement->verdict.met)

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "base/yamljson.h"
 
 #include <ctype.h>
@@ -36,6 +37,21 @@ int print_value(const json_t *value, const char *format, struct error *err)
     return 0;
 }
 
+static char *visible(const char *text)
+{
+    size_t size = strlen(text);
+    struct strbuf out;
+    strbuf_init(&out, 4 * size + 1);
+    strbuf_add_visible(&out, text, size);
+    return strbuf_steal(&out);
+}
+
+void print_visible(const char *text)
+{
+    cleanup_free char *shown = visible(text);
+    fputs(shown, stdout);
+}
+
 char *print_name(const json_t *object)
 {
     const char *api_version = jval_string_or(object, "apiVersion", "");
@@ -64,11 +80,19 @@ void table_init(struct table *table, const char *const *header)
     table_row(table, header);
 }
 
+static char *one_line(const char *text)
+{
+    char *shown = visible(text);
+    for (char *ch = strpbrk(shown, "\n\t"); ch != NULL; ch = strpbrk(ch, "\n\t"))
+        *ch = ' ';
+    return shown;
+}
+
 void table_row(struct table *table, const char *const *cells)
 {
     char **row = xcalloc(table->columns + 1, sizeof *row);
     for (size_t i = 0; i < table->columns; i++)
-        row[i] = xstrdup(cells[i] != NULL ? cells[i] : "");
+        row[i] = one_line(cells[i] != NULL ? cells[i] : "");
     *(char ***)vec_push(&table->rows) = row;
 }
 

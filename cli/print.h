@@ -25,6 +25,9 @@ int print_value(const json_t *value, const char *format, struct error *err)
 int print_objects(const struct cli *cli, const json_t *objects, bool single, struct error *err)
     __attribute__((warn_unused_result));
 
+// Text of others as a terminal may show it (strbuf_add_visible), to stdout.
+void print_visible(const char *text);
+
 // "bundle.sealift.dev/shop". Owned.
 char *print_name(const json_t *object);
 

@@ -98,6 +98,11 @@ int directory_flat_open(struct directory *directory, bool create, int *ret_fd, s
     return 0;
 }
 
+int directory_flat_gone(struct error *failure, struct error *err)
+{
+    return failure->code == ERROR_INVALID ? 0 : error_move(err, failure);
+}
+
 void directory_flat_list(const struct directory *directory, int root, bool temporary,
                          struct vec *names)
 {

@@ -13,6 +13,10 @@ char *directory_flat_pod_file(const struct directory *directory, const char *par
 // *ret_fd is -1 where there is no folder and none was to be created; the caller closes it.
 int directory_flat_open(struct directory *directory, bool create, int *ret_fd, struct error *err)
     __attribute__((warn_unused_result));
+// After a removal that was refused: 0 where the path is another's, a file or a link, because then
+// nothing of ours can be there and a deletion must not wait for it; else -1. Consumes *failure.
+int directory_flat_gone(struct error *failure, struct error *err)
+    __attribute__((warn_unused_result));
 // The names in the folder that are ours; with `temporary`, what an interrupted write left instead
 // (".<name>.XXXXXX"). Sorted.
 void directory_flat_list(const struct directory *directory, int root, bool temporary,

@@ -53,12 +53,13 @@ struct directory {
     struct loop *loop; // NULL: nobody listens
     struct directory_watcher *watcher;
     enum directory_layout layout;
-    char *owner;  // "namespace/name"
-    char *path;   // absolute, without a slash at its end
-    char *parent; // of path
-    char *base;   // last component of path
-    char *temp;   // Tree: the sibling that becomes path
-    char *prefix; // flat layouts: what the names of our files begin with
+    char *owner;                 // "namespace/name"
+    char *path;                  // absolute, without a slash at its end
+    char *parent;                // of path
+    char *base;                  // last component of path
+    char *temp;                  // Tree: the sibling that becomes path
+    const char *const *kept_out; // borrowed, NULL-ended; or NULL
+    char *prefix;                // flat layouts: what the names of our files begin with
 
     pthread_mutex_t lock;
     struct vec expected; // DIRECTORY_ENTRIES, sorted; from the last apply

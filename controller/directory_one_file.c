@@ -228,8 +228,9 @@ static int one_file_remove_all(struct target *target, struct cancel *cancel,
     __attribute__((cleanup(one_file_release))) struct one_file_work work;
     directory_expect_nothing(directory);
     directory_watch_keep(directory, directory_watch_begin(directory));
-    if (compare_one_file(&work, directory, &nothing, false, err) < 0)
-        return -1;
+    cleanup_error struct error failure = {0};
+    if (compare_one_file(&work, directory, &nothing, false, &failure) < 0)
+        return directory_flat_gone(&failure, err);
     vec_foreach (struct target_result, result, &work.results)
         result->action = TARGET_PRUNE;
     // An empty document, not no file: k3s prunes what a file no longer names, and forgets what a

@@ -188,8 +188,11 @@ static int pods_remove_all(struct target *target, struct cancel *cancel, struct 
     cleanup_fd int root = -1;
     directory_expect_nothing(directory);
     directory_watch_keep(directory, directory_watch_begin(directory));
-    if (cancel_check(cancel, err) < 0 || directory_flat_open(directory, false, &root, err) < 0)
+    cleanup_error struct error failure = {0};
+    if (cancel_check(cancel, err) < 0)
         return -1;
+    if (directory_flat_open(directory, false, &root, &failure) < 0)
+        return directory_flat_gone(&failure, err);
     directory_flat_list(directory, root, false, &names);
     vec_foreach (char *, name, &names) {
         struct target_result *result = directory_add_result(&results, *name, TARGET_PRUNE);

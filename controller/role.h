@@ -36,7 +36,8 @@ struct role {
     const char
         *docker_config;    // of the person or host; used where an object names no Secret; or NULL
     enum http_reach reach; // where URLs of objects may lead
-    bool allow_unverified; // Syncs that no key covers are applied, and say so
+    const char *const *own_dirs; // NULL-ended: config, state, cache; no target may be in them
+    bool allow_unverified;       // Syncs that no key covers are applied, and say so
 };
 
 #endif

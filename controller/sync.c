@@ -119,6 +119,8 @@ static void ensure_target(struct syncs *syncs, struct sync_memory *memory, const
                              layout_of(jval_string_or(spec, "layout", "Tree")), &memory->target,
                              &memory->target_error) < 0)
         memory->target = NULL;
+    else
+        target_directory_keep_out(memory->target, syncs->role.own_dirs);
 }
 
 static void *prepare(void *arg, const char *key)

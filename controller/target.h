@@ -143,5 +143,8 @@ struct loop;
 int target_directory_new(struct loop *loop, const char *owner, const char *path,
                          enum directory_layout layout, struct target **ret_target,
                          struct error *err) __attribute__((warn_unused_result));
+// From now on a path in one of these folders (NULL-ended, borrowed as long as the target lives, or
+// NULL) is refused, through whatever links it leads there.
+void target_directory_keep_out(struct target *target, const char *const *dirs);
 
 #endif

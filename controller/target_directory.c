@@ -61,9 +61,25 @@ static bool is_mount_point(int fd)
            (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
+// What is written there would be read as objects, or as what the roles remember.
+static int check_own(const struct directory *directory, const char *real, struct error *err)
+{
+    for (const char *const *dir = directory->kept_out; dir != NULL && *dir != NULL; dir++) {
+        cleanup_free char *own = realpath(*dir, NULL);
+        if (own != NULL && strcmp(own, real) == 0)
+            return error_set(err, ERROR_INVALID,
+                             "%s lies inside %s, a folder of sealift's own; choose a path outside",
+                             directory->path, *dir);
+    }
+    return 0;
+}
+
 // Looks for a marker in every folder above that exists.
 static int check_above(const struct directory *directory, struct error *err)
 {
+    cleanup_free char *own = realpath(directory->path, NULL);
+    if (own != NULL && check_own(directory, own, err) < 0)
+        return -1;
     cleanup_free char *above = xstrdup(directory->parent);
     cleanup_free char *real = NULL;
     while ((real = realpath(above, NULL)) == NULL) {
@@ -79,6 +95,8 @@ static int check_above(const struct directory *directory, struct error *err)
                              "%s lies inside %s, the directory of Sync %s, which would remove it; "
                              "choose a path outside",
                              directory->path, real, owner);
+        if (check_own(directory, real, err) < 0)
+            return -1;
         char *slash = strrchr(real, '/');
         if (slash == NULL || slash[1] == '\0')
             return 0;
@@ -349,4 +367,9 @@ int target_directory_new(struct loop *loop, const char *owner, const char *path,
     }
     *ret_target = &directory->target;
     return 0;
+}
+
+void target_directory_keep_out(struct target *target, const char *const *dirs)
+{
+    directory_of(target)->kept_out = dirs;
 }

@@ -16,6 +16,7 @@ enum {
     MAX_OBJECTS = 20000,
     MAX_FOLDERS_DEEP = 32,
     MAX_LISTS_DEEP = 4,
+    MAX_ENTRIES = 500000, // looked at; folders shared or linked many times cost no bytes
     MAX_FILE_BYTES = 4 << 20,
     MAX_TOTAL_BYTES = 128 << 20, // of all files read, and of all objects written
 };
@@ -26,6 +27,7 @@ struct plain {
     struct vec *objects;
     json_t *places; // artifact path -> place in objects
     size_t files;
+    size_t entries;
     size_t read_bytes;
     size_t written_bytes;
 };
@@ -267,6 +269,10 @@ static int walk(struct plain *plain, const char *folder, unsigned depth, struct 
 static int walk_entry(struct plain *plain, const char *folder, const struct tree_entry *entry,
                       unsigned depth, struct error *err)
 {
+    if (++plain->entries > MAX_ENTRIES)
+        return error_set(err, ERROR_LIMIT,
+                         "%s: more than %d files and folders below the path; narrow the path",
+                         folder, MAX_ENTRIES);
     if (entry->name[0] == '.')
         return 0;
     cleanup_free char *path = tree_join(folder, entry->name);

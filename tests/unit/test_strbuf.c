@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "base/strbuf.h"
 
 #include <setjmp.h>
@@ -8,6 +9,7 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 static void test_strbuf_stops_at_its_maximum(void **state)
 {
@@ -55,12 +57,39 @@ static void test_strbuf_consume_keeps_the_rest(void **state)
     assert_int_equal(buf.len, 504);
 }
 
+static void test_strbuf_visible_leaves_nothing_to_obey(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *visible;
+    } cases[] = {
+        {"plain, gr\xC3\xBC\xC3\x9F, \xE2\x9C\x94\n", "plain, gr\xC3\xBC\xC3\x9F, \xE2\x9C\x94\n"},
+        {"\x1B[31mred\x7F\r\t", "\\x1B[31mred\\x7F\\x0D\t"},
+        {"a\xC2\x9B"
+         "2Jb",
+         "a\\xC2\\x9B2Jb"},
+        {"\xE2\x80\xAE"
+         "lmay",
+         "\\xE2\\x80\\xAElmay"},
+        {"\xE2", "\xE2"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_strbuf struct strbuf buf;
+        strbuf_init(&buf, 100);
+        assert_int_equal(strbuf_add_visible(&buf, cases[i].text, strlen(cases[i].text)), 0);
+        assert_string_equal(buf.data, cases[i].visible);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strbuf_stops_at_its_maximum),
         cmocka_unit_test(test_strbuf_empty_is_a_string),
         cmocka_unit_test(test_strbuf_consume_keeps_the_rest),
+        cmocka_unit_test(test_strbuf_visible_leaves_nothing_to_obey),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
