@@ -1,0 +1,53 @@
+// One kustomization while it is run, and the build it is part of. Everything that reads a file does
+// it through the frame whose kustomization names that file.
+#ifndef RENDER_KUSTOMIZE_FRAME_H
+#define RENDER_KUSTOMIZE_FRAME_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "render/kustomize/kustomization.h"
+#include "render/kustomize/kustomize.h"
+#include "render/kustomize/resmap.h"
+#include "render/tree.h"
+
+struct schema; // render/kustomize/schema.h
+
+// What is one for the whole build.
+struct build {
+    struct tree *tree;
+    const struct kustomize_options *options;
+    struct schema *schema; // owned; merge keys by field, with what openapi and crds added
+    struct vec warnings;   // char *
+    size_t read_bytes;
+};
+
+struct frame {
+    struct build *build;
+    const struct frame *parent; // the kustomization that names this one; NULL at the top
+    char *dir;                  // owned; a path in the tree without links, "" = its root
+    struct kustomization kustomization;
+    json_t *origin; // owned; {path: …} while buildMetadata asks for it, else NULL
+};
+
+// A file named in the kustomization, relative to its folder. *ret_data is owned with a NUL behind
+// its *ret_size bytes; *ret_path (may be NULL) is its path in the tree, owned, for messages.
+// ERROR_DENIED outside the folder, unless the options allow it; ERROR_NOT_FOUND; ERROR_LIMIT.
+int frame_read(struct frame *frame, const char *path, char **ret_data, size_t *ret_size,
+               char **ret_path, struct error *err) __attribute__((warn_unused_result));
+
+// Takes the sentence over from printf; said once per build.
+void frame_warn(struct frame *frame, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// What every transformer and every generator is. `config` has the form of the builtin plugin's
+// configuration ({prefix, fieldSpecs}, {path, patch, target, options}, …), checked; what the
+// kustomization says in its own fields is brought into that form first, so that
+// `transformers:` and `namePrefix:` end in the same function. A generator appends to an empty map.
+// Errors name what is wrong, not the file and field: the caller puts those in front.
+typedef int frame_step(struct frame *frame, const json_t *config, struct resmap *map,
+                       struct error *err);
+
+#endif

@@ -1,0 +1,48 @@
+// Kustomize trees, as `kustomize build` v5.8.1 renders them (docs/kustomize.md).
+#ifndef RENDER_KUSTOMIZE_KUSTOMIZE_H
+#define RENDER_KUSTOMIZE_KUSTOMIZE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "render/tree.h"
+
+enum kustomize_order {
+    KUSTOMIZE_ORDER_LEGACY, // kinds that others need come first; what the command does by default
+    KUSTOMIZE_ORDER_FIFO,   // as loaded
+};                          // sortOptions of the kustomization decide before either
+
+struct kustomize_options {
+    enum kustomize_order order;
+    bool unrestricted; // files outside the folder of a kustomization may be read (not of the tree)
+};
+
+struct kustomize_object {
+    json_t *value; // owned
+    char *file;    // owned; where it was read or generated: a path in the tree
+    size_t line;   // there, from 1
+};
+void kustomize_object_release(void *element);
+#define KUSTOMIZE_OBJECTS VEC_OF(struct kustomize_object, kustomize_object_release)
+
+// Pushes the objects of the kustomization in folder `path` in output order (struct
+// kustomize_object), and warnings (char *), each once. Errors name the chain of files:
+// "prod/kustomization.yaml:4: resources[0]: base/kustomization.yaml:9: patches[2]: …".
+// ERROR_INVALID, ERROR_NOT_FOUND, ERROR_DENIED, ERROR_LIMIT.
+int kustomize_build(struct tree *tree, const char *path, const struct kustomize_options *options,
+                    struct vec *objects, struct vec *warnings, struct error *err)
+    __attribute__((warn_unused_result));
+
+// The objects as kustomize prints them: YAML with sorted keys, "---" between. For tests and
+// `sealift render`.
+struct strbuf;
+int kustomize_print(const struct vec *objects, struct strbuf *out, struct error *err)
+    __attribute__((warn_unused_result));
+
+// Whether a file of this name makes its folder a kustomization.
+bool kustomize_is_file_name(const char *name);
+
+#endif
