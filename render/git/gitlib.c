@@ -19,6 +19,9 @@ enum {
     MAX_PACK_OBJECTS = 4 * 1024 * 1024,
     // Parsed trees and commits per object database; what a render reads twice.
     MAX_CACHE_BYTES = 4 * 1024 * 1024,
+    // Of one tree. Each file of a folder is found through its tree, which must not be read anew for
+    // each: this is one of some 25,000 names.
+    MAX_CACHED_TREE_BYTES = 1024 * 1024,
 };
 
 static bool is_too_large(size_t count, size_t size)
@@ -117,6 +120,9 @@ static int set_options(void)
         result = git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, (size_t)MAX_PACK_OBJECTS);
     if (result == 0)
         result = git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)MAX_CACHE_BYTES);
+    if (result == 0)
+        result = git_libgit2_opts(GIT_OPT_SET_CACHE_OBJECT_LIMIT, GIT_OBJECT_TREE,
+                                  (size_t)MAX_CACHED_TREE_BYTES);
     // Git asks who owns a repository because its configuration can name programs to run. Nothing
     // here runs any; which local paths may be read at all is the operator's --allow-local-path.
     if (result == 0)
