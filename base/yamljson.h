@@ -26,6 +26,8 @@ struct yamljson_limits {
     // What kustomize does and kubectl does not: a key that is no string is refused, and an empty
     // value inside {} or [] is "" instead of null.
     bool kustomize;
+    // Of a key that occurs twice the last value counts, as in a kustomization.yaml.
+    bool last_wins;
 };
 
 struct yamljson_document {

@@ -235,7 +235,7 @@ static int member(struct yamljson_reader *reader, struct mapping *mapping, struc
     strbuf_init(&name, reader->size + 64);
     if (key_text(reader, key, mark, &name, err) < 0)
         return -1;
-    if (json_object_get(mapping->members, name.data) != NULL)
+    if (json_object_get(mapping->members, name.data) != NULL && !reader->limits.last_wins)
         return fail_duplicate(reader, mapping, name.data, mark, err);
     if (next_event(reader, err) < 0 || parse_node(reader, &value, err) < 0)
         return -1;

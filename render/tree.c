@@ -187,6 +187,19 @@ int tree_lookup(struct tree *tree, const char *path, enum tree_kind *ret_kind, s
     return 0;
 }
 
+int tree_resolve(struct tree *tree, const char *path, char **ret_path, enum tree_kind *ret_kind,
+                 struct error *err)
+{
+    __attribute__((cleanup(walk_release))) struct walk walk = {0};
+    if (resolve(&walk, tree, path, err) < 0)
+        return -1;
+    if (walk.kind != TREE_DIRECTORY)
+        record(tree, walk.resolved.data, "");
+    *ret_path = strbuf_steal(&walk.resolved);
+    *ret_kind = walk.kind;
+    return 0;
+}
+
 int tree_read(struct tree *tree, const char *path, size_t max_bytes, char **ret_data,
               size_t *ret_size, struct error *err)
 {

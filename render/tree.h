@@ -64,6 +64,10 @@ void cleanup_tree_pointer(struct tree **tree);
 // What the path is after links are followed: never TREE_SYMLINK. ret_size may be NULL.
 int tree_lookup(struct tree *tree, const char *path, enum tree_kind *ret_kind, size_t *ret_size,
                 struct error *err) __attribute__((warn_unused_result));
+// The same, and where it really stands: *ret_path (owned) has no link in it, "" is the root. A
+// folder found this way does not count as listed (see tree_record).
+int tree_resolve(struct tree *tree, const char *path, char **ret_path, enum tree_kind *ret_kind,
+                 struct error *err) __attribute__((warn_unused_result));
 // Whole file; *ret_data is owned, with a NUL after its *ret_size bytes. ERROR_NOT_FOUND,
 // ERROR_LIMIT above max_bytes, ERROR_INVALID when it is no file, ERROR_DENIED out of the tree.
 int tree_read(struct tree *tree, const char *path, size_t max_bytes, char **ret_data,

@@ -12,15 +12,15 @@
 #include "base/vec.h"
 #include "render/kustomize/resource.h"
 
+// All text is borrowed: from a static table, or from the JSON it was read from.
 struct fieldspec {
-    char *group; // "" = any
-    char *version;
-    char *kind;
-    char *path;
+    const char *group; // "" = any
+    const char *version;
+    const char *kind;
+    const char *path;
     bool create;
 };
-void fieldspec_release(void *element);
-#define FIELDSPECS VEC_OF(struct fieldspec, fieldspec_release)
+#define FIELDSPECS VEC_OF(struct fieldspec, NULL)
 
 // The place a value has in its parent. Borrowed: valid until the parent changes otherwise.
 struct slot {
@@ -54,7 +54,8 @@ int fieldspec_walk_all(const struct vec *specs, struct resource *resource,
                        enum fieldspec_create create, fieldspec_apply *apply, void *arg,
                        struct error *err) __attribute__((warn_unused_result));
 
-// From JSON ([{group, version, kind, path, create}], checked); pushes struct fieldspec.
+// From JSON ([{group, version, kind, path, create}], checked); pushes struct fieldspec, borrowed
+// until list is changed or freed.
 void fieldspec_read_all(const json_t *list, struct vec *specs);
 // Adds those that specs does not hold; ERROR_INVALID when two differ in `create` alone.
 int fieldspec_merge(struct vec *specs, const struct vec *incoming, struct error *err)

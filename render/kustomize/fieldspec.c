@@ -1,0 +1,193 @@
+// The walk along a field specification (api/filters/fieldspec), straight on the path's text.
+#include "render/kustomize/fieldspec.h"
+
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+
+json_t *slot_get(const struct slot *slot)
+{
+    return slot->key != NULL ? json_object_get(slot->parent, slot->key)
+                             : json_array_get(slot->parent, slot->index);
+}
+
+void slot_set(const struct slot *slot, json_t *value)
+{
+    if (slot->key != NULL)
+        json_object_set_new(slot->parent, slot->key, value);
+    else
+        json_array_set_new(slot->parent, slot->index, value);
+}
+
+bool fieldspec_matches(const struct fieldspec *spec, const struct resource *resource)
+{
+    struct resource_id id = resource_current_id(resource);
+    return gvk_matches(id.api_version, id.kind, spec->group, spec->version, spec->kind);
+}
+
+void fieldspec_split(const char *path, char separator, struct vec *names)
+{
+    cleanup_strbuf struct strbuf name;
+    strbuf_init(&name, strlen(path) + 1);
+    if (*path == separator && path[0] != '\0' && strchr(path, separator) != NULL)
+        path++;
+    for (; *path != '\0'; path++) {
+        if (*path == '\\' && path[1] == separator) {
+            strbuf_addch(&name, separator);
+            path++;
+        } else if (*path == separator) {
+            *(char **)vec_push(names) = xstrdup(name.data);
+            strbuf_reset(&name);
+        } else {
+            strbuf_addch(&name, *path);
+        }
+    }
+    *(char **)vec_push(names) = xstrdup(name.data);
+}
+
+struct walk {
+    const char *const *names; // the path, NULL behind its end
+    bool create;
+    enum fieldspec_create kind;
+    struct resource *resource;
+    fieldspec_apply *apply;
+    void *arg;
+};
+
+static int walk_value(const struct walk *walk, size_t depth, const struct slot *slot,
+                      struct error *err);
+
+static json_t *make(enum fieldspec_create kind)
+{
+    switch (kind) {
+    case CREATE_STRING:
+        return json_string("");
+    case CREATE_INTEGER:
+        return json_integer(0);
+    case CREATE_OBJECT:
+        return json_object();
+    case CREATE_ARRAY:
+        return json_array();
+    case CREATE_NOTHING:
+        break;
+    }
+    return json_null();
+}
+
+static int walk_object(const struct walk *walk, size_t depth, json_t *object, struct error *err)
+{
+    const char *name = walk->names[depth];
+    size_t length = strlen(name);
+    bool is_sequence = length >= 2 && strcmp(name + length - 2, "[]") == 0;
+    if (is_sequence)
+        length -= 2;
+    if (length == 0)
+        return error_set(err, ERROR_INVALID, "the path has an empty name");
+    json_t *value = json_object_getn(object, name, length);
+    // Where the path ends the specification says what to make; on the way, mappings.
+    bool last = walk->names[depth + 1] == NULL;
+    bool create = walk->create && walk->kind != CREATE_NOTHING && !is_sequence;
+    if (value == NULL && !create)
+        return 0;
+    if (value == NULL || json_is_null(value)) {
+        json_t *made = create        ? make(last ? walk->kind : CREATE_OBJECT)
+                       : is_sequence ? json_array()
+                                     : NULL;
+        if (made != NULL)
+            json_object_setn_new(object, name, length, made);
+    }
+    // The object's own key, as the slot outlives this name.
+    cleanup_free char *key = is_sequence ? xstrndup(name, length) : NULL;
+    struct slot slot = {.parent = object, .key = key != NULL ? key : name};
+    return walk_value(walk, depth + 1, &slot, err);
+}
+
+static int walk_value(const struct walk *walk, size_t depth, const struct slot *slot,
+                      struct error *err)
+{
+    if (walk->names[depth] == NULL)
+        return walk->apply(walk->arg, walk->resource, slot, err);
+    json_t *value = slot_get(slot);
+    if (value == NULL || json_is_null(value))
+        return 0;
+    if (json_is_object(value))
+        return walk_object(walk, depth, value, err);
+    if (!json_is_array(value))
+        return error_set(err, ERROR_INVALID, "%s is neither a mapping nor a list",
+                         depth > 0 ? walk->names[depth - 1] : "the object");
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        struct slot item = {.parent = value, .index = i};
+        if (walk_value(walk, depth, &item, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int fieldspec_walk(const struct fieldspec *spec, struct resource *resource,
+                   enum fieldspec_create create, fieldspec_apply *apply, void *arg,
+                   struct error *err)
+{
+    if (!fieldspec_matches(spec, resource))
+        return 0;
+    cleanup_vec struct vec names = VEC_OF(char *, vec_release_string);
+    fieldspec_split(spec->path, '/', &names);
+    vec_push(&names);
+    struct walk walk = {names.data, spec->create, create, resource, apply, arg};
+    if (walk_object(&walk, 0, resource->value, err) < 0) {
+        cleanup_free char *name = resource_id_describe(resource_current_id(resource));
+        return error_wrap(err, "field %s of %s", spec->path, name);
+    }
+    return 0;
+}
+
+int fieldspec_walk_all(const struct vec *specs, struct resource *resource,
+                       enum fieldspec_create create, fieldspec_apply *apply, void *arg,
+                       struct error *err)
+{
+    vec_foreach (const struct fieldspec, spec, specs)
+        if (fieldspec_walk(spec, resource, create, apply, arg, err) < 0)
+            return -1;
+    return 0;
+}
+
+void fieldspec_read_all(const json_t *list, struct vec *specs)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        *(struct fieldspec *)vec_push(specs) = (struct fieldspec){
+            .group = jval_string_or(item, "group", ""),
+            .version = jval_string_or(item, "version", ""),
+            .kind = jval_string_or(item, "kind", ""),
+            .path = jval_string_or(item, "path", ""),
+            .create = jval_bool(item, "create", false),
+        };
+    }
+}
+
+// An empty part of the newer one stands for any.
+static bool selects(const char *have, const char *incoming)
+{
+    return *incoming == '\0' || strcmp(have, incoming) == 0;
+}
+
+int fieldspec_merge(struct vec *specs, const struct vec *incoming, struct error *err)
+{
+    vec_foreach (const struct fieldspec, spec, incoming) {
+        const struct fieldspec *same = NULL;
+        vec_foreach (const struct fieldspec, have, specs) {
+            if (same == NULL && strcmp(have->path, spec->path) == 0 &&
+                selects(have->group, spec->group) && selects(have->version, spec->version) &&
+                selects(have->kind, spec->kind))
+                same = have;
+        }
+        if (same != NULL && same->create != spec->create)
+            return error_set(err, ERROR_INVALID,
+                             "the field %s%s%s is given with create: true and with create: false; "
+                             "say the same in both",
+                             spec->path, *spec->kind != '\0' ? " of " : "", spec->kind);
+        if (same == NULL)
+            *(struct fieldspec *)vec_push(specs) = *spec;
+    }
+    return 0;
+}

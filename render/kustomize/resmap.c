@@ -1,0 +1,309 @@
+// A list, and an index from names to its members. The index holds serial numbers instead of places,
+// so that a removal needs no new index: a serial is never used again.
+#include "render/kustomize/resmap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+
+void resmap_init(struct resmap *map)
+{
+    *map = (struct resmap){.list = RESOURCES, .serials = VEC_OF(struct resource *, NULL)};
+}
+
+void resmap_release(struct resmap *map)
+{
+    vec_free(&map->list);
+    vec_free(&map->serials);
+    json_decref(STEAL(map->index));
+}
+
+void resmap_renamed(struct resmap *map)
+{
+    json_decref(STEAL(map->index));
+}
+
+// A unit separator is in no name.
+static char *key_of(struct resource_id id)
+{
+    return xasprintf("%s\x1f%s\x1f%s", id.kind, resource_id_effective_namespace(id), id.name);
+}
+
+static void index_id(struct resmap *map, struct resource_id id, size_t serial)
+{
+    cleanup_free char *key = key_of(id);
+    json_t *serials = json_object_get(map->index, key);
+    if (serials == NULL) {
+        serials = json_array();
+        json_object_set_new_nocheck(map->index, key, serials);
+    }
+    size_t size = json_array_size(serials);
+    // Names that did not change in between are indexed once.
+    if (size == 0 || json_integer_value(json_array_get(serials, size - 1)) != (json_int_t)serial)
+        json_array_append_new(serials, json_integer((json_int_t)serial));
+}
+
+static void index_resource(struct resmap *map, struct resource *resource)
+{
+    size_t serial = map->serials.len;
+    *(struct resource **)vec_push(&map->serials) = resource;
+    for (size_t i = 0; i < resource->past.len; i++)
+        index_id(map, resource_past_id(resource, i), serial);
+    index_id(map, resource_current_id(resource), serial);
+}
+
+static void need_index(struct resmap *map)
+{
+    if (map->index != NULL)
+        return;
+    map->index = json_object();
+    vec_clear(&map->serials);
+    resmap_foreach(resource, map) index_resource(map, resource);
+}
+
+static bool had_name(const struct resource *resource, struct resource_id id)
+{
+    for (size_t i = 0; i < resource->past.len; i++)
+        if (resource_id_equals(resource_past_id(resource, i), id))
+            return true;
+    return false;
+}
+
+static void find(struct resmap *map, struct resource_id id, bool any, struct vec *found)
+{
+    need_index(map);
+    cleanup_free char *key = key_of(id);
+    const json_t *serials = json_object_get(map->index, key);
+    for (size_t i = 0; i < json_array_size(serials); i++) {
+        size_t serial = (size_t)json_integer_value(json_array_get(serials, i));
+        struct resource *resource = *(struct resource **)vec_at(&map->serials, serial);
+        if (resource == NULL)
+            continue;
+        if (resource_id_equals(resource_current_id(resource), id) ||
+            (any && had_name(resource, id)))
+            *(struct resource **)vec_push(found) = resource;
+    }
+}
+
+void resmap_find_current(struct resmap *map, struct resource_id id, struct vec *found)
+{
+    find(map, id, false, found);
+}
+
+void resmap_find_any(struct resmap *map, struct resource_id id, struct vec *found)
+{
+    find(map, id, true, found);
+}
+
+static void push_place(struct strbuf *text, const struct resource *resource)
+{
+    if (resource->file == NULL)
+        return;
+    strbuf_addf(text, " (%s", resource->file);
+    if (resource->line > 0)
+        strbuf_addf(text, ":%zu", resource->line);
+    strbuf_addch(text, ')');
+}
+
+static int refuse_second(const struct resource *first, const struct resource *second,
+                         struct error *err)
+{
+    cleanup_free char *name = resource_id_describe(resource_current_id(second));
+    cleanup_strbuf struct strbuf places;
+    strbuf_init(&places, 16384);
+    push_place(&places, second);
+    strbuf_addstr(&places, " is there already");
+    push_place(&places, first);
+    return error_set(err, ERROR_INVALID,
+                     "%s%s; to change it use a patch, to have two give one another name or "
+                     "namespace",
+                     name, places.data);
+}
+
+int resmap_append(struct resmap *map, struct resource *resource, struct error *err)
+{
+    cleanup_resource struct resource *owned = resource;
+    cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
+    resmap_find_current(map, resource_current_id(resource), &found);
+    if (found.len > 0)
+        return refuse_second(*(struct resource **)vec_at(&found, 0), resource, err);
+    index_resource(map, resource);
+    *(struct resource **)vec_push(&map->list) = STEAL(owned);
+    return 0;
+}
+
+int resmap_append_all(struct resmap *map, struct resmap *other, struct error *err)
+{
+    if (map->list.len == 0) {
+        struct resmap empty = *map;
+        *map = *other;
+        *other = empty;
+        return 0;
+    }
+    vec_foreach (struct resource *, resource, &other->list)
+        if (resmap_append(map, STEAL(*resource), err) < 0)
+            return -1;
+    other->list.len = 0;
+    resmap_renamed(other);
+    return 0;
+}
+
+// ---- what generators make ----
+
+static void merge_strings(json_t *into, const json_t *from)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    jval_foreach (from, key, value)
+        if (json_object_get(into, key) == NULL)
+            json_object_set(into, key, value);
+}
+
+static void merge_member(json_t *parent, const char *key, const json_t *old)
+{
+    if (json_object_size(old) == 0)
+        return;
+    json_t *object = json_object_get(parent, key);
+    if (!json_is_object(object)) {
+        object = json_object();
+        json_object_set_new(parent, key, object);
+    }
+    merge_strings(object, old);
+}
+
+// The generated object takes the name and the history of the one it replaces.
+static void take_over(struct resource *made, struct resource *old)
+{
+    const json_t *old_metadata = json_object_get(old->value, "metadata");
+    json_t *metadata = json_object_get(made->value, "metadata");
+    merge_member(metadata, "labels", json_object_get(old_metadata, "labels"));
+    merge_member(metadata, "annotations", json_object_get(old_metadata, "annotations"));
+    resource_set_name(made, resource_name(old));
+    resource_set_namespace(made, resource_namespace(old));
+    struct vec *mine[] = {&made->past, &made->prefixes, &made->suffixes, &made->ref_by,
+                          &made->ref_vars};
+    struct vec *theirs[] = {&old->past, &old->prefixes, &old->suffixes, &old->ref_by,
+                            &old->ref_vars};
+    for (size_t i = 0; i < ARRAY_LENGTH(mine); i++) {
+        struct vec swapped = *mine[i];
+        *mine[i] = *theirs[i];
+        *theirs[i] = swapped;
+    }
+    made->needs_hash = made->needs_hash && old->needs_hash;
+    made->has_history = true;
+    if (made->behavior == BEHAVIOR_MERGE) {
+        merge_member(made->value, "data", json_object_get(old->value, "data"));
+        merge_member(made->value, "binaryData", json_object_get(old->value, "binaryData"));
+        if (old->origin != NULL) {
+            json_decref(made->origin);
+            made->origin = STEAL(old->origin);
+        }
+    }
+    if (made->transformations == NULL)
+        made->transformations = STEAL(old->transformations);
+    made->behavior = old->behavior;
+}
+
+static void replace(struct resmap *map, struct resource *old, struct resource *made)
+{
+    vec_foreach (struct resource *, place, &map->list) {
+        if (*place != old)
+            continue;
+        *place = made;
+        resource_free(old);
+        resmap_renamed(map);
+        return;
+    }
+}
+
+static int absorb(struct resmap *map, struct resource *resource, struct error *err)
+{
+    cleanup_resource struct resource *made = resource;
+    cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
+    cleanup_free char *name = resource_id_describe(resource_current_id(made));
+    bool changes = made->behavior == BEHAVIOR_REPLACE || made->behavior == BEHAVIOR_MERGE;
+    resmap_find_any(map, resource_current_id(made), &found);
+    if (found.len > 1)
+        return error_set(err, ERROR_INVALID,
+                         "%zu objects are or were called %s, so none can be replaced or merged",
+                         found.len, name);
+    if (found.len == 0 && changes)
+        return error_set(err, ERROR_INVALID,
+                         "there is no %s to %s; use behavior create, or the name it had in its "
+                         "base",
+                         name, made->behavior == BEHAVIOR_MERGE ? "merge into" : "replace");
+    if (found.len == 0)
+        return resmap_append(map, STEAL(made), err);
+    struct resource *old = *(struct resource **)vec_at(&found, 0);
+    if (!changes)
+        return error_set(err, ERROR_INVALID,
+                         "%s is there already; say behavior merge or replace to change it", name);
+    take_over(made, old);
+    replace(map, old, STEAL(made));
+    return 0;
+}
+
+int resmap_absorb(struct resmap *map, struct resmap *other, struct error *err)
+{
+    vec_foreach (struct resource *, resource, &other->list)
+        if (absorb(map, STEAL(*resource), err) < 0)
+            return -1;
+    other->list.len = 0;
+    resmap_renamed(other);
+    return 0;
+}
+
+void resmap_remove(struct resmap *map, struct resource *resource)
+{
+    vec_foreach (struct resource *, serial, &map->serials)
+        if (*serial == resource)
+            *serial = NULL;
+    for (size_t i = 0; i < map->list.len; i++) {
+        if (*(struct resource **)vec_at(&map->list, i) == resource) {
+            vec_remove(&map->list, i);
+            return;
+        }
+    }
+}
+
+// ---- one by name ----
+
+// The object of this kind whose name is most alike: one that begins as the wanted name does.
+static const struct resource *similar(struct resmap *map, struct resource_id id)
+{
+    const struct resource *best = NULL;
+    size_t best_length = 0;
+    resmap_foreach(resource, map)
+    {
+        const char *name = resource_name(resource);
+        size_t length = 0;
+        while (name[length] != '\0' && name[length] == id.name[length])
+            length++;
+        if (strcmp(resource_kind(resource), id.kind) == 0 && length > best_length) {
+            best = resource;
+            best_length = length;
+        }
+    }
+    return best;
+}
+
+int resmap_get(struct resmap *map, struct resource_id id, struct resource **ret_resource,
+               struct error *err)
+{
+    cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
+    resmap_find_any(map, id, &found);
+    if (found.len == 1) {
+        *ret_resource = *(struct resource **)vec_at(&found, 0);
+        return 0;
+    }
+    cleanup_free char *name = resource_id_describe(id);
+    if (found.len > 1)
+        return error_set(err, ERROR_INVALID, "%zu objects are or were called %s", found.len, name);
+    const struct resource *near = similar(map, id);
+    if (near == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "no object is %s", name);
+    cleanup_free char *near_name = resource_id_describe(resource_current_id(near));
+    return error_set(err, ERROR_NOT_FOUND, "no object is %s (did you mean %s?)", name, near_name);
+}

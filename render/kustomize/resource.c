@@ -1,0 +1,196 @@
+// Access to the fields of an object that name it, and its history.
+#include "render/kustomize/resource.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+
+static void release_past(void *element)
+{
+    struct resource_past *past = element;
+    free(past->kind);
+    free(past->name);
+    free(past->ns);
+}
+
+struct resource *resource_new(json_t *value, const char *file, size_t line)
+{
+    struct resource *resource = xcalloc(1, sizeof *resource);
+    *resource = (struct resource){
+        .value = value,
+        .past = VEC_OF(struct resource_past, release_past),
+        .prefixes = VEC_OF(char *, vec_release_string),
+        .suffixes = VEC_OF(char *, vec_release_string),
+        .ref_by = VEC_OF(char *, vec_release_string),
+        .ref_vars = VEC_OF(char *, vec_release_string),
+        .file = xstrdup_or_null(file),
+        .line = line,
+    };
+    return resource;
+}
+
+static void copy_strings(struct vec *to, const struct vec *from)
+{
+    vec_foreach (char *, text, from)
+        vec_push_string(to, *text);
+}
+
+struct resource *resource_copy(const struct resource *resource)
+{
+    struct resource *copy =
+        resource_new(json_deep_copy(resource->value), resource->file, resource->line);
+    vec_foreach (struct resource_past, past, &resource->past) {
+        *(struct resource_past *)vec_push(&copy->past) = (struct resource_past){
+            .kind = xstrdup(past->kind),
+            .name = xstrdup(past->name),
+            .ns = xstrdup(past->ns),
+        };
+    }
+    copy_strings(&copy->prefixes, &resource->prefixes);
+    copy_strings(&copy->suffixes, &resource->suffixes);
+    copy_strings(&copy->ref_by, &resource->ref_by);
+    copy_strings(&copy->ref_vars, &resource->ref_vars);
+    copy->behavior = resource->behavior;
+    copy->needs_hash = resource->needs_hash;
+    copy->has_history = resource->has_history;
+    copy->origin = json_deep_copy(resource->origin);
+    copy->transformations = json_deep_copy(resource->transformations);
+    return copy;
+}
+
+void resource_free(struct resource *resource)
+{
+    if (resource == NULL)
+        return;
+    json_decref(resource->value);
+    vec_free(&resource->past);
+    vec_free(&resource->prefixes);
+    vec_free(&resource->suffixes);
+    vec_free(&resource->ref_by);
+    vec_free(&resource->ref_vars);
+    free(resource->file);
+    json_decref(resource->origin);
+    json_decref(resource->transformations);
+    free(resource);
+}
+
+void cleanup_resource_pointer(struct resource **resource)
+{
+    resource_free(*resource);
+}
+
+void resource_release_element(void *element)
+{
+    resource_free(*(struct resource **)element);
+}
+
+static const char *text_of(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    return text != NULL ? text : "";
+}
+
+const char *resource_kind(const struct resource *resource)
+{
+    return text_of(json_object_get(resource->value, "kind"));
+}
+
+const char *resource_name(const struct resource *resource)
+{
+    return text_of(json_object_get(json_object_get(resource->value, "metadata"), "name"));
+}
+
+const char *resource_namespace(const struct resource *resource)
+{
+    return text_of(json_object_get(json_object_get(resource->value, "metadata"), "namespace"));
+}
+
+void resource_set_kind(struct resource *resource, const char *kind)
+{
+    json_object_set_new(resource->value, "kind", json_string(kind));
+}
+
+static json_t *make_object(json_t *parent, const char *key)
+{
+    json_t *value = json_object_get(parent, key);
+    if (value == NULL || json_is_null(value)) {
+        json_object_set_new(parent, key, json_object());
+        value = json_object_get(parent, key);
+    }
+    return json_is_object(value) ? value : NULL;
+}
+
+void resource_set_name(struct resource *resource, const char *name)
+{
+    json_object_set_new(make_object(resource->value, "metadata"), "name", json_string(name));
+}
+
+void resource_set_namespace(struct resource *resource, const char *ns)
+{
+    if (*ns == '\0')
+        json_object_del(json_object_get(resource->value, "metadata"), "namespace");
+    else
+        json_object_set_new(make_object(resource->value, "metadata"), "namespace", json_string(ns));
+}
+
+static json_t *metadata_object(const struct resource *resource, const char *key)
+{
+    json_t *value = json_object_get(json_object_get(resource->value, "metadata"), key);
+    return json_is_object(value) ? value : NULL;
+}
+
+json_t *resource_labels(const struct resource *resource)
+{
+    return metadata_object(resource, "labels");
+}
+
+json_t *resource_annotations(const struct resource *resource)
+{
+    return metadata_object(resource, "annotations");
+}
+
+json_t *resource_make_annotations(struct resource *resource)
+{
+    json_t *metadata = make_object(resource->value, "metadata");
+    return metadata != NULL ? make_object(metadata, "annotations") : NULL;
+}
+
+struct resource_id resource_current_id(const struct resource *resource)
+{
+    const json_t *metadata = json_object_get(resource->value, "metadata");
+    return (struct resource_id){
+        .api_version = text_of(json_object_get(resource->value, "apiVersion")),
+        .kind = text_of(json_object_get(resource->value, "kind")),
+        .name = text_of(json_object_get(metadata, "name")),
+        .ns = text_of(json_object_get(metadata, "namespace")),
+    };
+}
+
+struct resource_id resource_past_id(const struct resource *resource, size_t index)
+{
+    const struct resource_past *past = vec_at(&resource->past, index);
+    return (struct resource_id){
+        .api_version = text_of(json_object_get(resource->value, "apiVersion")),
+        .kind = past->kind,
+        .name = past->name,
+        .ns = past->ns,
+    };
+}
+
+struct resource_id resource_original_id(const struct resource *resource)
+{
+    return resource->past.len > 0 ? resource_past_id(resource, 0) : resource_current_id(resource);
+}
+
+void resource_remember_id(struct resource *resource)
+{
+    struct resource_id id = resource_current_id(resource);
+    *(struct resource_past *)vec_push(&resource->past) = (struct resource_past){
+        .kind = xstrdup(id.kind),
+        .name = xstrdup(id.name),
+        .ns = xstrdup(resource_id_effective_namespace(id)),
+    };
+    resource->has_history = true;
+}
