@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from parts.certificates import Authority
+from parts.control_plane import ControlPlane
 from parts.cosign import Cosign
 from parts.crane import Crane
 from parts.faulty_registry import FaultyRegistry
@@ -113,6 +115,28 @@ def gitea() -> Iterator[Gitea]:
     """A forge for all tests: name repositories after the test."""
     with Gitea() as forge:
         yield forge
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """etcd and an API server for all tests; control_plane.controllers() starts the rest."""
+    with ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
+        yield plane
+
+
+@pytest.fixture
+def cluster(control_plane: ControlPlane) -> ControlPlane:
+    """The same with controllers, scheduler and nodes at work."""
+    control_plane.controllers()
+    return control_plane
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest, control_plane: ControlPlane) -> str:
+    """A namespace of the test's own, named after it."""
+    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_")).strip("-")
+    digest = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:8]
+    return control_plane.namespace(f"{name[:50].rstrip('-')}-{digest}")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
@@ -34,9 +35,10 @@ def part_folder(name: str) -> Path:
     return Path(subprocess.run([build, "--where", name], check=True, text=True, stdout=subprocess.PIPE).stdout.strip())
 
 
-def need_part(name: str) -> Path:
-    """The program of a part that tests/parts/build makes."""
-    program = part_folder(name) / name
-    if not program.exists():
-        missing(f"{name} is not built: tests/parts/build {name}")
-    return program
+def need_part(name: str, program: Optional[str] = None) -> Path:
+    """A program (default: the one called as the part) of a part that tests/parts/build makes, or KUBEBUILDER_ASSETS'."""
+    asset = Path(os.environ.get("KUBEBUILDER_ASSETS") or os.devnull) / (program or name)
+    path = asset if asset.exists() else part_folder(name) / (program or name)
+    if not path.exists():
+        missing(f"{program or name} is not built: tests/parts/build {name}")
+    return path
