@@ -10,6 +10,8 @@ extern const struct command command_push;
 extern const struct command command_pull;
 extern const struct command command_sign;
 extern const struct command command_verify;
+extern const struct command command_sign_bundle;
+extern const struct command command_verify_bundle;
 extern const struct command command_keygen;
 extern const struct command command_inspect;
 extern const struct command command_diff;

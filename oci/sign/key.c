@@ -10,20 +10,9 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct verify_key {
-    atomic_uint refs;
-    EVP_PKEY *pkey;
-    enum key_algorithm algorithm;
-    unsigned char *der; // SubjectPublicKeyInfo
-    size_t der_size;
-    struct digest fingerprint;
-    char *hint;
-};
 
 // der_size is the length of the SubjectPublicKeyInfo with a named curve and an uncompressed point;
 // 0 where it varies.
@@ -48,23 +37,6 @@ static const char supported[] =
 const char *key_algorithm_name(enum key_algorithm algorithm)
 {
     return algorithms[algorithm].name;
-}
-
-// The algorithm's own hash; NULL for Ed25519.
-static const EVP_MD *own_hash(enum key_algorithm algorithm)
-{
-    switch (algorithm) {
-    case KEY_ECDSA_P384:
-        return EVP_sha384();
-    case KEY_ECDSA_P521:
-        return EVP_sha512();
-    case KEY_ED25519:
-        return NULL;
-    case KEY_ECDSA_P256:
-    case KEY_RSA:
-        break;
-    }
-    return EVP_sha256();
 }
 
 static int ec_algorithm(EVP_PKEY *pkey, const char *what, enum key_algorithm *ret_algorithm,
@@ -161,8 +133,8 @@ int key_public_of(EVP_PKEY *pkey, const char *what, struct verify_key **ret_key,
     return 0;
 }
 
-static int load_public_der(const unsigned char *der, size_t size, const char *what,
-                           struct verify_key **ret_key, struct error *err)
+int verify_key_load_der(const unsigned char *der, size_t size, const char *what,
+                        struct verify_key **ret_key, struct error *err)
 {
     const unsigned char *at = der;
     EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)size);
@@ -196,7 +168,7 @@ int verify_key_load(const char *pem, size_t size, const char *what, struct verif
     if (pem_decode(pem, size, what, label, &der, &der_size, err) < 0)
         return -1;
     if (strcmp(label, "PUBLIC KEY") == 0)
-        return load_public_der(der, der_size, what, ret_key, err);
+        return verify_key_load_der(der, der_size, what, ret_key, err);
     const char *next = "give a PEM block \"PUBLIC KEY\"";
     if (strcmp(label, "CERTIFICATE") == 0)
         next = "take its key with `openssl x509 -pubkey -noout`";
@@ -251,38 +223,13 @@ const char *verify_key_hint(const struct verify_key *key)
     return key->hint;
 }
 
+const unsigned char *verify_key_der(const struct verify_key *key, size_t *ret_size)
+{
+    *ret_size = key->der_size;
+    return key->der;
+}
+
 char *verify_key_pem(const struct verify_key *key)
 {
     return pem_encode("PUBLIC KEY", key->der, key->der_size);
-}
-
-static bool check_with(const struct verify_key *key, const EVP_MD *hash, const void *data,
-                       size_t size, const void *signature, size_t signature_size)
-{
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (context == NULL)
-        abort();
-    bool valid = EVP_DigestVerifyInit(context, NULL, hash, NULL, key->pkey) == 1 &&
-                 EVP_DigestVerify(context, signature, signature_size, data, size) == 1;
-    EVP_MD_CTX_free(context);
-    ERR_clear_error();
-    return valid;
-}
-
-int verify_key_check(const struct verify_key *key, const void *data, size_t size,
-                     const void *signature, size_t signature_size, struct error *err)
-{
-    if (check_with(key, own_hash(key->algorithm), data, size, signature, signature_size))
-        return 0;
-    // Cosign up to 2.5 signed with SHA-256 whatever the curve; its verify and Flux still expect
-    // that.
-    bool wide = key->algorithm == KEY_ECDSA_P384 || key->algorithm == KEY_ECDSA_P521;
-    if (wide && check_with(key, EVP_sha256(), data, size, signature, signature_size))
-        return 0;
-    return error_set(err, ERROR_UNVERIFIED, "no valid %s signature by key %s%s",
-                     key_algorithm_name(key->algorithm), key->fingerprint.text,
-                     key->algorithm == KEY_ED25519
-                         ? " (if cosign 3 made it, it is Ed25519ph, which nothing else reads: sign "
-                           "with a P-256 key)"
-                         : "");
 }

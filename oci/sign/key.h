@@ -1,8 +1,9 @@
-// Keys that sign and keys that verify: ECDSA P-256, P-384 and P-521, RSA 2048 to 4096 with PKCS#1
-// v1.5, Ed25519. Signed with SHA-256 (Ed25519: pure), because that is what cosign's `verify --key`
-// and Flux expect of every key. Verified with the hash of sigstore's algorithm registry (P-384 with
-// SHA-384, P-521 with SHA-512), which newer cosign signs with, or SHA-256. Ed25519ph, which
-// cosign 3 makes of Ed25519 keys, is not read (OpenSSL 3.0 has none).
+// Keys that sign and keys that verify: ECDSA P-256, P-384 and P-521, RSA 2048 to 4096 (signed with
+// PKCS#1 v1.5, verified with that or PSS), Ed25519. Signed with SHA-256 (Ed25519: pure), because
+// that is what cosign's `verify --key` and Flux expect of every key. Verified with the hash of
+// sigstore's algorithm registry (P-384 with SHA-384, P-521 with SHA-512), which newer cosign signs
+// with, or SHA-256. Ed25519ph, which cosign 3 makes of Ed25519 keys, is not read (OpenSSL 3.0 has
+// none).
 //
 // A signer is identified by the fingerprint of its key, SHA-256 over the DER of its
 // SubjectPublicKeyInfo: the same key under two names or in two files is one signer. That holds
@@ -33,6 +34,10 @@ struct verify_key;
 // ERROR_INVALID.
 int verify_key_load(const char *pem, size_t size, const char *what, struct verify_key **ret_key,
                     struct error *err) __attribute__((warn_unused_result));
+// The same from DER (SubjectPublicKeyInfo) that a certificate or a trusted root holds.
+int verify_key_load_der(const unsigned char *der, size_t size, const char *what,
+                        struct verify_key **ret_key, struct error *err)
+    __attribute__((warn_unused_result));
 struct verify_key *verify_key_ref(const struct verify_key *key);
 void verify_key_unref(const struct verify_key *key); // NULL is fine
 void cleanup_verify_key_pointer(struct verify_key **key);
@@ -43,12 +48,20 @@ enum key_algorithm verify_key_algorithm(const struct verify_key *key);
 const struct digest *verify_key_fingerprint(const struct verify_key *key);
 // What Sigstore bundles call the hint: base64 of the same hash. Borrowed.
 const char *verify_key_hint(const struct verify_key *key);
+// SubjectPublicKeyInfo; borrowed.
+const unsigned char *verify_key_der(const struct verify_key *key, size_t *ret_size);
 // PEM "PUBLIC KEY"; owned.
 char *verify_key_pem(const struct verify_key *key);
 
 // 0 when `signature` was made over `data` by the private half of this key. ERROR_UNVERIFIED.
 int verify_key_check(const struct verify_key *key, const void *data, size_t size,
                      const void *signature, size_t signature_size, struct error *err)
+    __attribute__((warn_unused_result));
+
+// The same where only the SHA-256 of the data is known: a signature over another hash does not
+// verify then, and Ed25519 cannot (ERROR_INVALID).
+int verify_key_check_sha256(const struct verify_key *key, const unsigned char hash[SHA256_SIZE],
+                            const void *signature, size_t signature_size, struct error *err)
     __attribute__((warn_unused_result));
 
 struct sign_key;

@@ -1,10 +1,21 @@
-// What key.c and key_private.c share.
+// What the files of keys share.
 #ifndef OCI_SIGN_KEY_INTERNAL_H
 #define OCI_SIGN_KEY_INTERNAL_H
 
 #include "oci/sign/key.h"
 
 #include <openssl/evp.h>
+#include <stdatomic.h>
+
+struct verify_key {
+    atomic_uint refs;
+    EVP_PKEY *pkey;
+    enum key_algorithm algorithm;
+    unsigned char *der; // SubjectPublicKeyInfo
+    size_t der_size;
+    struct digest fingerprint;
+    char *hint;
+};
 
 // Takes the public half out of pkey (any key, borrowed), checks that it is of a kind that is
 // trusted here and written in the one form. `what` names it in messages.

@@ -141,7 +141,8 @@ static void test_sigstore_bundle_is_strict(void **state)
         {"{\"mediaType\":\"application/vnd.dev.sigstore.bundle+json;version=0.2\"," KEYED "," DSSE
          "}",
          NULL},
-        {"{" V03 "," KEYED ",\"messageSignature\":{}}", NULL},
+        {"{" V03 "," KEYED ",\"messageSignature\":{\"signature\":\"YQ==\"}}", NULL},
+        {"{" V03 "," KEYED ",\"messageSignature\":{}}", "signature is missing"},
         {"{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.4+json\"," KEYED "," DSSE "}",
          "no bundle of version 0.1 to 0.3"},
         {"{" KEYED "," DSSE "}", "mediaType is missing"},
@@ -162,7 +163,7 @@ static void test_sigstore_bundle_is_strict(void **state)
          "33 entries"},
         {"{" V03
          ",\"verificationMaterial\":{\"publicKey\":{},\"timestampVerificationData\":[]}," DSSE "}",
-         "no object"},
+         "timestampVerificationData is missing or no object"},
         {"[]", "not an object"},
         {"", "line 1"},
     };

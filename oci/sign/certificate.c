@@ -1,0 +1,300 @@
+#include "oci/sign/certificate.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "oci/sign/key.h"
+#include "oci/sign/trusted_root.h"
+
+#include <openssl/bn.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+// RSA below 2048 bits and SHA-1 are no signatures at this level of OpenSSL's.
+enum { SECURITY_LEVEL = 2, MAX_DEPTH = 8, MAX_CLAIM = 4096 };
+
+static const char fulcio_arc[] = "1.3.6.1.4.1.57264.1.";
+static const char other_name_oid[] = "1.3.6.1.4.1.57264.1.7";
+
+void certificate_free(struct certificate *certificate)
+{
+    if (certificate == NULL)
+        return;
+    X509_free(certificate->x509);
+    free(certificate->der);
+    verify_key_unref(certificate->key);
+    free(certificate->subject);
+    free(certificate->serial);
+    for (size_t i = 0; i < CLAIM_COUNT; i++)
+        free(certificate->claims[i]);
+    free(certificate);
+}
+
+void cleanup_certificate_pointer(struct certificate **certificate)
+{
+    certificate_free(*certificate);
+}
+
+// Text that is compared and shown: no NUL that cuts it, no control characters. NULL otherwise.
+static char *plain_text(const unsigned char *data, int size)
+{
+    if (size <= 0 || size > MAX_CLAIM)
+        return NULL;
+    for (int i = 0; i < size; i++)
+        if (iscntrl(data[i]))
+            return NULL;
+    return xstrndup((const char *)data, (size_t)size);
+}
+
+static char *string_text(const ASN1_STRING *string)
+{
+    return plain_text(ASN1_STRING_get0_data(string), ASN1_STRING_length(string));
+}
+
+static bool is_oid(const ASN1_OBJECT *object, const char *wanted)
+{
+    char text[128];
+    int length = OBJ_obj2txt(text, sizeof text, object, 1);
+    return length > 0 && length < (int)sizeof text && strcmp(text, wanted) == 0;
+}
+
+// NULL when the name is of no kind that an identity is written as.
+static char *name_text(const GENERAL_NAME *name)
+{
+    int type = 0;
+    void *value = GENERAL_NAME_get0_value(name, &type);
+    if (type == GEN_URI || type == GEN_EMAIL)
+        return string_text(value);
+    if (type != GEN_OTHERNAME)
+        return NULL;
+    const OTHERNAME *other = value;
+    if (!is_oid(other->type_id, other_name_oid) || other->value->type != V_ASN1_UTF8STRING)
+        return NULL;
+    return string_text(other->value->value.utf8string);
+}
+
+static int parse_subject(struct certificate *certificate, struct error *err)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate->x509, NID_subject_alt_name, NULL, NULL);
+    int count = names != NULL ? sk_GENERAL_NAME_num(names) : 0;
+    if (count == 1)
+        certificate->subject = name_text(sk_GENERAL_NAME_value(names, 0));
+    GENERAL_NAMES_free(names);
+    if (certificate->subject == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "it does not name exactly one identity (URI, e-mail address or Fulcio's "
+                         "other name) as its subject alternative name");
+    return 0;
+}
+
+// Which of Fulcio's extensions it is; 0 for others.
+static int claim_number(const ASN1_OBJECT *object)
+{
+    char text[128];
+    int length = OBJ_obj2txt(text, sizeof text, object, 1);
+    size_t arc = sizeof fulcio_arc - 1;
+    if (length <= 0 || length >= (int)sizeof text || strncmp(text, fulcio_arc, arc) != 0)
+        return 0;
+    char *end = NULL;
+    long number = strtol(text + arc, &end, 10);
+    bool known = *end == '\0' && number > 0 && number < CLAIM_COUNT && number != 7;
+    return known ? (int)number : 0;
+}
+
+// A DER UTF8String and nothing behind it.
+static char *utf8_text(const unsigned char *data, int size)
+{
+    const unsigned char *at = data;
+    ASN1_UTF8STRING *string = d2i_ASN1_UTF8STRING(NULL, &at, size);
+    char *text = string != NULL && at == data + size ? string_text(string) : NULL;
+    ASN1_UTF8STRING_free(string);
+    return text;
+}
+
+static int parse_claim(struct certificate *certificate, X509_EXTENSION *extension,
+                       struct error *err)
+{
+    int number = claim_number(X509_EXTENSION_get_object(extension));
+    if (number == 0)
+        return 0;
+    const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(extension);
+    const unsigned char *data = ASN1_STRING_get0_data(value);
+    int size = ASN1_STRING_length(value);
+    if (certificate->claims[number] != NULL)
+        return error_set(err, ERROR_INVALID, "it has the extension %s%d twice", fulcio_arc, number);
+    // An empty value says nothing, and Fulcio leaves some empty.
+    if (size == 0 || (number >= CLAIM_ISSUER && size == 2 && data[0] == V_ASN1_UTF8STRING))
+        return 0;
+    certificate->claims[number] =
+        number < CLAIM_ISSUER ? plain_text(data, size) : utf8_text(data, size);
+    if (certificate->claims[number] == NULL)
+        return error_set(err, ERROR_INVALID, "its extension %s%d is no text of at most %d bytes",
+                         fulcio_arc, number, MAX_CLAIM);
+    return 0;
+}
+
+static int parse_claims(struct certificate *certificate, struct error *err)
+{
+    for (int i = 0; i < X509_get_ext_count(certificate->x509); i++)
+        if (parse_claim(certificate, X509_get_ext(certificate->x509, i), err) < 0)
+            return -1;
+    char **claims = certificate->claims;
+    if (claims[CLAIM_ISSUER] != NULL && claims[CLAIM_ISSUER_OLD] != NULL &&
+        strcmp(claims[CLAIM_ISSUER], claims[CLAIM_ISSUER_OLD]) != 0)
+        return error_set(err, ERROR_INVALID, "it names two issuers, %.200s and %.200s",
+                         claims[CLAIM_ISSUER_OLD], claims[CLAIM_ISSUER]);
+    certificate->issuer =
+        claims[CLAIM_ISSUER] != NULL ? claims[CLAIM_ISSUER] : claims[CLAIM_ISSUER_OLD];
+    return 0;
+}
+
+static int check_usage(X509 *x509, struct error *err)
+{
+    uint32_t flags = X509_get_extension_flags(x509);
+    if ((flags & EXFLAG_INVALID) != 0)
+        return error_set(err, ERROR_INVALID, "its extensions cannot be read");
+    if ((flags & EXFLAG_CA) != 0)
+        return error_set(err, ERROR_INVALID, "it is an authority's, not a signer's");
+    if ((flags & EXFLAG_KUSAGE) == 0 || (X509_get_key_usage(x509) & KU_DIGITAL_SIGNATURE) == 0)
+        return error_set(err, ERROR_INVALID, "it may not be used for digital signatures");
+    if ((flags & EXFLAG_XKUSAGE) == 0 || (X509_get_extended_key_usage(x509) & XKU_CODE_SIGN) == 0)
+        return error_set(err, ERROR_INVALID, "it may not be used for code signing");
+    return 0;
+}
+
+static int parse_key(struct certificate *certificate, struct error *err)
+{
+    unsigned char *der = NULL;
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate->x509), &der);
+    if (size <= 0)
+        return error_set(err, ERROR_INVALID, "its key cannot be read");
+    int result = verify_key_load_der(der, (size_t)size, "its key", &certificate->key, err);
+    OPENSSL_free(der);
+    return result;
+}
+
+static char *serial_text(X509 *x509)
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x509), NULL);
+    char *digits = number != NULL ? BN_bn2hex(number) : NULL;
+    char *text = xstrdup(digits != NULL ? digits : "");
+    for (char *at = text; *at != '\0'; at++)
+        *at = (char)tolower((unsigned char)*at);
+    OPENSSL_free(digits);
+    BN_free(number);
+    return text;
+}
+
+static int parse(const unsigned char *der, size_t size, struct certificate *certificate,
+                 struct error *err)
+{
+    const unsigned char *at = der;
+    if (size > CERTIFICATE_MAX_BYTES)
+        return error_set(err, ERROR_LIMIT, "it has %zu bytes; at most %d are read", size,
+                         CERTIFICATE_MAX_BYTES);
+    certificate->x509 = d2i_X509(NULL, &at, (long)size);
+    if (certificate->x509 == NULL || at != der + size || X509_get_version(certificate->x509) != 2)
+        return error_set(err, ERROR_INVALID, "it is no X.509 certificate of version 3");
+    certificate->der = xmemdup(der, size);
+    certificate->der_size = size;
+    certificate->serial = serial_text(certificate->x509);
+    if (check_usage(certificate->x509, err) < 0 || parse_key(certificate, err) < 0 ||
+        parse_subject(certificate, err) < 0)
+        return -1;
+    return parse_claims(certificate, err);
+}
+
+int certificate_parse(const unsigned char *der, size_t size, struct certificate **ret_certificate,
+                      struct error *err)
+{
+    cleanup_certificate struct certificate *certificate = xcalloc(1, sizeof *certificate);
+    int result = parse(der, size, certificate, err);
+    ERR_clear_error();
+    if (result < 0)
+        return error_wrap(err, "the signer's certificate");
+    *ret_certificate = STEAL(certificate);
+    return 0;
+}
+
+// OpenSSL knows no purpose for code signing, so that intermediates are looked at here.
+static bool authorities_may_sign_code(const STACK_OF(X509) * chain)
+{
+    for (int i = 1; i < sk_X509_num(chain); i++) {
+        X509 *authority = sk_X509_value(chain, i);
+        bool limited = (X509_get_extension_flags(authority) & EXFLAG_XKUSAGE) != 0;
+        if (limited && (X509_get_extended_key_usage(authority) & (XKU_CODE_SIGN | XKU_ANYEKU)) == 0)
+            return false;
+    }
+    return true;
+}
+
+// The certificate that issued it, as OpenSSL built the chain; NULL with *ret_why when it did not.
+static X509 *verified_issuer(X509_STORE_CTX *context, const char **ret_why)
+{
+    if (X509_verify_cert(context) != 1) {
+        *ret_why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(context));
+        return NULL;
+    }
+    STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(context);
+    if (sk_X509_num(chain) < 2 || !authorities_may_sign_code(chain)) {
+        *ret_why = "the authority may not sign certificates for code signing";
+        return NULL;
+    }
+    X509 *issuer = sk_X509_value(chain, 1);
+    X509_up_ref(issuer);
+    return issuer;
+}
+
+static X509 *issuer_within(const struct certificate *certificate,
+                           const struct trusted_authority *authority, int64_t wall_ms,
+                           const char **ret_why)
+{
+    X509_STORE *anchors = X509_STORE_new();
+    STACK_OF(X509) *between = sk_X509_new_null();
+    X509_STORE_CTX *context = X509_STORE_CTX_new();
+    if (anchors == NULL || between == NULL || context == NULL)
+        abort();
+    for (size_t i = 0; i + 1 < authority->chain.len; i++)
+        sk_X509_push(between, trusted_authority_certificate(authority, i));
+    X509_STORE_add_cert(anchors,
+                        trusted_authority_certificate(authority, authority->chain.len - 1));
+    X509 *issuer = NULL;
+    if (X509_STORE_CTX_init(context, anchors, certificate->x509, between) == 1) {
+        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
+        X509_VERIFY_PARAM_set_time(param, (time_t)(wall_ms / 1000));
+        // The anchor may itself be an intermediate.
+        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+        X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
+        X509_VERIFY_PARAM_set_depth(param, MAX_DEPTH);
+        issuer = verified_issuer(context, ret_why);
+    }
+    X509_STORE_CTX_free(context);
+    sk_X509_free(between);
+    X509_STORE_free(anchors);
+    ERR_clear_error();
+    return issuer;
+}
+
+int certificate_check_chain(const struct certificate *certificate, const struct trusted_root *root,
+                            int64_t wall_ms, X509 **ret_issuer, struct error *err)
+{
+    const char *why = "the trusted root names no authority of certificates for that time";
+    vec_foreach (const struct trusted_authority, authority, &root->authorities) {
+        if (!validity_covers(&authority->valid, wall_ms))
+            continue;
+        X509 *issuer = issuer_within(certificate, authority, wall_ms, &why);
+        if (issuer != NULL) {
+            *ret_issuer = issuer;
+            return 0;
+        }
+    }
+    char time[TIME_TEXT_SIZE];
+    time_format(wall_ms, time);
+    return error_set(err, ERROR_UNVERIFIED,
+                     "the certificate of %s was not valid at %s, when it was used: %s",
+                     certificate->subject, time, why);
+}

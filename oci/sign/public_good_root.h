@@ -1,0 +1,12 @@
+// The trusted root of Sigstore's public instance (sigstore/root-signing, targets/trusted_root.json,
+// Apache-2.0), for people who name none. It knows the logs and authorities of the day this version
+// was made; what came later needs a file, or a newer version.
+#ifndef OCI_SIGN_PUBLIC_GOOD_ROOT_H
+#define OCI_SIGN_PUBLIC_GOOD_ROOT_H
+
+#include <stddef.h>
+
+extern const char public_good_root[];
+extern const size_t public_good_root_size;
+
+#endif

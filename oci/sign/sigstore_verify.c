@@ -1,0 +1,234 @@
+#include "oci/sign/sigstore_verify.h"
+
+#include "base/encoding.h"
+#include "base/memory.h"
+#include "oci/sign/certificate.h"
+#include "oci/sign/key.h"
+#include "oci/sign/sigstore_bundle.h"
+#include "oci/sign/statement.h"
+#include "oci/sign/timestamp.h"
+#include "oci/sign/trusted_root.h"
+
+#include <openssl/x509.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+// One verification. All borrowed but what is said.
+struct inspection {
+    const struct sigstore_bundle *bundle;
+    const struct trusted_root *root;
+    struct signed_data data; // what the signature is over
+    char *encoding;          // of an envelope; data is it then; owned
+    const void *signature;
+    size_t signature_size;
+    struct vec times_ms; // int64_t: when the signature is known to have existed
+    size_t entries_verified;
+};
+
+void signed_data_of(const void *data, size_t size, struct signed_data *ret_data)
+{
+    *ret_data = (struct signed_data){.data = data, .size = size};
+    sha256(data, size, ret_data->sha256);
+}
+
+int signed_data_of_digest(const char *text, struct signed_data *ret_data, struct error *err)
+{
+    struct signed_data data = {0};
+    if (!digest_is_valid(text) || hex_decode(digest_hex(text), data.sha256, SHA256_SIZE) < 0)
+        return error_set(err, ERROR_INVALID,
+                         "\"%.100s\" is no digest: write sha256: and 64 hex digits", text);
+    *ret_data = data;
+    return 0;
+}
+
+static void inspection_release(struct inspection *inspection)
+{
+    free(inspection->encoding);
+    vec_free(&inspection->times_ms);
+}
+
+static void inspection_init(struct inspection *inspection, const struct sigstore_bundle *bundle,
+                            const struct trusted_root *root, const struct signed_data *data)
+{
+    *inspection = (struct inspection){
+        .bundle = bundle, .root = root, .data = *data, .times_ms = VEC_OF(int64_t, NULL)};
+    inspection->signature = bundle->signature.data;
+    inspection->signature_size = bundle->signature.size;
+    if (bundle->content == SIGSTORE_DSSE) {
+        const struct dsse_envelope *dsse = &bundle->dsse;
+        size_t size = 0;
+        inspection->encoding =
+            dsse_pae(dsse->payload_type, dsse->payload, dsse->payload_size, &size);
+        signed_data_of(inspection->encoding, size, &inspection->data);
+        inspection->signature = dsse->signature;
+        inspection->signature_size = dsse->signature_size;
+    }
+}
+
+static int check_signature(const struct inspection *inspection, const struct verify_key *key,
+                           struct error *err)
+{
+    const struct signed_data *data = &inspection->data;
+    const struct bytes *claimed = &inspection->bundle->digest;
+    if (claimed->size > 0 && !bytes_equal(claimed, data->sha256, SHA256_SIZE))
+        return error_set(err, ERROR_UNVERIFIED,
+                         "the bundle is about another artifact (its "
+                         "messageDigest is not the artifact's)");
+    if (data->data == NULL)
+        return verify_key_check_sha256(key, data->sha256, inspection->signature,
+                                       inspection->signature_size, err);
+    return verify_key_check(key, data->data, data->size, inspection->signature,
+                            inspection->signature_size, err);
+}
+
+static void observe(struct inspection *inspection, int64_t wall_ms)
+{
+    *(int64_t *)vec_push(&inspection->times_ms) = wall_ms;
+}
+
+static int check_timestamps(struct inspection *inspection, struct error *err)
+{
+    vec_foreach (const struct bytes, timestamp, &inspection->bundle->timestamps) {
+        int64_t wall_ms = 0;
+        if (timestamp_verify(timestamp->data, timestamp->size, inspection->signature,
+                             inspection->signature_size, &inspection->root->tsas, &wall_ms,
+                             err) < 0)
+            return -1;
+        if (wall_ms != 0)
+            observe(inspection, wall_ms);
+    }
+    return 0;
+}
+
+// A log without times of its own was the right one when the signature was made.
+static int check_log_window(const struct inspection *inspection, const struct trusted_log *log,
+                            struct error *err)
+{
+    for (size_t i = 0; i < inspection->times_ms.len; i++)
+        if (!validity_covers(&log->valid, *(int64_t *)vec_at(&inspection->times_ms, i)))
+            return error_set(err, ERROR_UNVERIFIED,
+                             "the key of the log %s was not valid when the signature was made",
+                             log->host);
+    return 0;
+}
+
+// Entries of logs that the root does not name are nobody's word.
+static int check_entries(struct inspection *inspection, const void *signer, size_t signer_size,
+                         bool is_certificate, struct error *err)
+{
+    const struct sigstore_bundle *bundle = inspection->bundle;
+    const struct rekor_claim claim = {
+        .signature = inspection->signature,
+        .signature_size = inspection->signature_size,
+        .signer = signer,
+        .signer_size = signer_size,
+        .signer_is_certificate = is_certificate,
+        .data = &inspection->data,
+        .dsse = bundle->content == SIGSTORE_DSSE ? &bundle->dsse : NULL,
+    };
+    vec_foreach (const struct rekor_entry, entry, &bundle->entries) {
+        int64_t time_s = 0;
+        const struct trusted_log *log =
+            trusted_root_log(&inspection->root->logs, entry->log_id.data, entry->log_id.size);
+        if (log == NULL)
+            continue;
+        if (rekor_entry_verify(entry, log, &claim, &time_s, err) < 0 ||
+            (time_s == 0 && check_log_window(inspection, log, err) < 0))
+            return error_wrap(err, "log entry %lld", (long long)entry->index);
+        if (time_s != 0)
+            observe(inspection, time_s * 1000);
+        inspection->entries_verified++;
+    }
+    return 0;
+}
+
+static int check_certificate(const struct inspection *inspection,
+                             const struct certificate *certificate, struct error *err)
+{
+    X509 *issuer = NULL;
+    int result = 0;
+    for (size_t i = 0; i < inspection->times_ms.len && result == 0; i++) {
+        X509_free(STEAL(issuer));
+        result =
+            certificate_check_chain(certificate, inspection->root,
+                                    *(int64_t *)vec_at(&inspection->times_ms, i), &issuer, err);
+    }
+    if (result == 0 && issuer == NULL)
+        result = error_set(err, ERROR_UNVERIFIED,
+                           "nothing trusted tells when the signature was made (a log's promise or "
+                           "a timestamp of an authority that the trusted root names)");
+    if (result == 0)
+        result = certificate_check_sct(certificate, issuer, inspection->root, err);
+    X509_free(issuer);
+    return result;
+}
+
+static int inspect_keyless(struct inspection *inspection, struct certificate **ret_signer,
+                           struct error *err)
+{
+    const struct bytes *der = &inspection->bundle->certificate;
+    cleanup_certificate struct certificate *certificate = NULL;
+    if (inspection->bundle->material != SIGSTORE_CERTIFICATE)
+        return error_set(err, ERROR_UNVERIFIED,
+                         "it is signed with a key, not with a certificate; name the key");
+    if (certificate_parse(der->data, der->size, &certificate, err) < 0 ||
+        check_timestamps(inspection, err) < 0 ||
+        check_entries(inspection, certificate->der, certificate->der_size, true, err) < 0)
+        return -1;
+    if (inspection->entries_verified == 0)
+        return error_set(err, ERROR_UNVERIFIED,
+                         "no log that the trusted root names has an entry of it");
+    if (check_certificate(inspection, certificate, err) < 0 ||
+        check_signature(inspection, certificate->key, err) < 0)
+        return -1;
+    *ret_signer = STEAL(certificate);
+    return 0;
+}
+
+int sigstore_verify_keyless(const struct sigstore_bundle *bundle, const struct trusted_root *root,
+                            const struct signed_data *data, struct certificate **ret_signer,
+                            struct error *err)
+{
+    __attribute__((cleanup(inspection_release))) struct inspection inspection;
+    inspection_init(&inspection, bundle, root, data);
+    return inspect_keyless(&inspection, ret_signer, err);
+}
+
+int sigstore_verify_keyed(const struct sigstore_bundle *bundle, const struct verify_key *key,
+                          const struct trusted_root *root, const struct signed_data *data,
+                          struct error *err)
+{
+    __attribute__((cleanup(inspection_release))) struct inspection inspection;
+    inspection_init(&inspection, bundle, root, data);
+    if (bundle->material != SIGSTORE_PUBLIC_KEY)
+        return error_set(err, ERROR_UNVERIFIED,
+                         "it is signed with a certificate, not with a key; name the identity");
+    if (check_signature(&inspection, key, err) < 0)
+        return -1;
+    if (root == NULL || bundle->entries.len == 0)
+        return 0;
+    size_t size = 0;
+    const unsigned char *der = verify_key_der(key, &size);
+    if (check_timestamps(&inspection, err) < 0 ||
+        check_entries(&inspection, der, size, false, err) < 0)
+        return -1;
+    if (inspection.entries_verified == 0)
+        return error_set(err, ERROR_UNVERIFIED,
+                         "its log entries are of logs that the trusted root does not name");
+    return 0;
+}
+
+int sigstore_check_content(const struct sigstore_bundle *bundle, const struct signed_data *data,
+                           struct error *err)
+{
+    cleanup_statement struct statement statement = {0};
+    if (bundle->content != SIGSTORE_DSSE)
+        return 0;
+    if (strcmp(bundle->dsse.payload_type, DSSE_IN_TOTO) != 0)
+        return error_set(err, ERROR_UNVERIFIED, "its payload is a %.64s, not an in-toto statement",
+                         bundle->dsse.payload_type);
+    struct digest digest = digest_from_hash(data->sha256);
+    return statement_parse(bundle->dsse.payload, bundle->dsse.payload_size, digest.text, &statement,
+                           err);
+}
