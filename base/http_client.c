@@ -1,5 +1,5 @@
-// The blocking side: a worker's own CURLM. run() keeps up to max_parallel transfers going, starts
-// what is due (a redirect, a retry), hands curl the time, and ends what ran out of it:
+// The blocking side: a worker's own CURLM. work() takes transfers from its source, starts what is
+// due (a redirect, a retry), hands curl the time, and ends what ran out of it:
 //
 //     fill ─▶ start due ─▶ curl_multi_perform ─▶ collect ─▶ check deadlines ─▶ curl_multi_poll ─┐
 //       ▲                                                                                       │
@@ -20,21 +20,17 @@ struct http_client {
 };
 
 struct slot {
-    struct http_transfer *transfer; // NULL = free
-    size_t index;
+    struct http_transfer *transfer;
+    size_t index; // the source's
 };
 
 struct run {
     struct http_client *client;
-    const struct http_request *requests;
-    size_t n;
-    size_t next;
-    size_t active;
-    struct slot *slots;
-    size_t slot_count;
-    struct http_result *results;
-    void (*on_done)(void *arg, size_t index);
+    const struct http_source *source;
     void *arg;
+    struct vec slots; // of struct slot
+    int64_t wait_ms;  // what the source said when it had nothing to start
+    bool only_one;    // no other request will want to share the connection
 };
 
 struct http_client *http_client_new(void)
@@ -67,40 +63,39 @@ void cleanup_http_client_pointer(struct http_client **client)
     http_client_free(*client);
 }
 
-static void finish(struct run *run, struct slot *slot)
+static void finish(struct run *run, size_t at)
 {
-    struct http_transfer *transfer = slot->transfer;
-    struct http_result *result = &run->results[slot->index];
+    struct slot slot = *(struct slot *)vec_at(&run->slots, at);
+    struct http_transfer *transfer = slot.transfer;
+    struct http_result result = {.sent = transfer->sent || transfer->ever_sent};
     if (transfer->error.code != ERROR_NONE) {
-        error_move(&result->error, &transfer->error);
+        error_move(&result.error, &transfer->error);
     } else {
-        result->response = transfer->response;
+        result.response = transfer->response;
         transfer->response = (struct http_response){0};
     }
     http_transfer_release(transfer);
     free(transfer);
-    slot->transfer = NULL;
-    run->active--;
-    if (run->on_done != NULL)
-        run->on_done(run->arg, slot->index);
+    vec_remove(&run->slots, at);
+    run->source->finished(run->arg, slot.index, &result);
 }
 
 static void fill(struct run *run)
 {
-    for (size_t i = 0; i < run->slot_count && run->next < run->n; i++) {
-        struct slot *slot = &run->slots[i];
-        while (slot->transfer == NULL && run->next < run->n) {
-            struct http_transfer *transfer = xcalloc(1, sizeof *transfer);
-            *slot = (struct slot){.transfer = transfer, .index = run->next++};
-            run->active++;
-            transfer->ca_file = run->client->ca_file;
-            transfer->shared = run->n > 1;
-            cleanup_error struct error err = {0};
-            if (http_transfer_init(transfer, &run->requests[slot->index], clock_system(), &err) <
-                0) {
-                error_move(&transfer->error, &err);
-                finish(run, slot);
-            }
+    for (;;) {
+        size_t index = 0;
+        run->wait_ms = -1;
+        const struct http_request *request = run->source->next(run->arg, &index, &run->wait_ms);
+        if (request == NULL)
+            return;
+        struct http_transfer *transfer = xcalloc(1, sizeof *transfer);
+        *(struct slot *)vec_push(&run->slots) = (struct slot){.transfer = transfer, .index = index};
+        transfer->ca_file = run->client->ca_file;
+        transfer->shared = !run->only_one;
+        cleanup_error struct error err = {0};
+        if (http_transfer_init(transfer, request, clock_system(), &err) < 0) {
+            error_move(&transfer->error, &err);
+            finish(run, run->slots.len - 1);
         }
     }
 }
@@ -108,53 +103,58 @@ static void fill(struct run *run)
 static void check_and_start(struct run *run)
 {
     CURLM *multi = run->client->multi;
-    for (size_t i = 0; i < run->slot_count; i++) {
-        struct http_transfer *transfer = run->slots[i].transfer;
-        if (transfer == NULL)
-            continue;
+    for (size_t i = 0; i < run->slots.len;) {
+        struct http_transfer *transfer = ((struct slot *)vec_at(&run->slots, i))->transfer;
+        bool over = false;
         if (http_transfer_check(transfer) < 0) {
             http_transfer_abort(transfer, multi);
-            if (http_transfer_after_check(transfer) == HTTP_STEP_DONE)
-                finish(run, &run->slots[i]);
+            over = http_transfer_after_check(transfer) == HTTP_STEP_DONE;
         } else if (transfer->easy == NULL &&
-                   transfer->start_at_ms <= clock_mono_ms(transfer->clock) &&
-                   http_transfer_start(transfer, multi) < 0) {
-            finish(run, &run->slots[i]);
+                   transfer->start_at_ms <= clock_mono_ms(transfer->clock)) {
+            over = http_transfer_start(transfer, multi) < 0;
         }
+        if (over)
+            finish(run, i); // closes the gap
+        else
+            i++;
     }
 }
 
-static struct slot *slot_of(struct run *run, const struct http_transfer *transfer)
+static size_t slot_of(const struct run *run, const struct http_transfer *transfer)
 {
-    for (size_t i = 0; i < run->slot_count; i++) {
-        if (run->slots[i].transfer == transfer)
-            return &run->slots[i];
+    for (size_t i = 0; i < run->slots.len; i++) {
+        if (((struct slot *)vec_at(&run->slots, i))->transfer == transfer)
+            return i;
     }
     abort();
 }
 
-static void collect(struct run *run)
+// Whether any came to its end.
+static bool collect(struct run *run)
 {
     CURLMsg *message;
     int left;
+    bool any = false;
     while ((message = curl_multi_info_read(run->client->multi, &left)) != NULL) {
         char *private = NULL;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         struct http_transfer *transfer = (struct http_transfer *)(void *)private;
         CURLcode code = message->data.result;
+        any = true;
         if (http_transfer_complete(transfer, run->client->multi, code) == HTTP_STEP_DONE)
             finish(run, slot_of(run, transfer));
     }
+    return any;
 }
 
 static int wait_ms(const struct run *run)
 {
     // curl_multi_poll also wakes for curl's own timers and for curl_multi_wakeup.
     int64_t shortest = 60 * 1000;
-    for (size_t i = 0; i < run->slot_count; i++) {
-        if (run->slots[i].transfer == NULL)
-            continue;
-        int64_t wait = http_transfer_wait_ms(run->slots[i].transfer);
+    if (run->wait_ms >= 0 && run->wait_ms < shortest)
+        shortest = run->wait_ms;
+    vec_foreach (struct slot, slot, &run->slots) {
+        int64_t wait = http_transfer_wait_ms(slot->transfer);
         shortest = wait < shortest ? wait : shortest;
     }
     return (int)shortest;
@@ -162,14 +162,13 @@ static int wait_ms(const struct run *run)
 
 static void fail_all(struct run *run, CURLMcode code)
 {
-    for (size_t i = 0; i < run->slot_count; i++) {
-        struct http_transfer *transfer = run->slots[i].transfer;
-        if (transfer == NULL)
-            continue;
+    while (run->slots.len > 0) {
+        struct http_transfer *transfer =
+            ((struct slot *)vec_at(&run->slots, run->slots.len - 1))->transfer;
         http_transfer_abort(transfer, run->client->multi);
         error_set(&transfer->error, ERROR_INTERNAL, "the HTTP client failed: %s",
                   curl_multi_strerror(code));
-        finish(run, &run->slots[i]);
+        finish(run, run->slots.len - 1);
     }
 }
 
@@ -179,18 +178,29 @@ static void work(struct run *run)
     for (;;) {
         fill(run);
         check_and_start(run);
-        if (run->active == 0 && run->next == run->n)
+        if (run->slots.len == 0 && run->wait_ms < 0)
             return;
         int running = 0;
         CURLMcode code = curl_multi_perform(multi, &running);
-        size_t before = run->active;
-        if (code == CURLM_OK)
-            collect(run);
-        if (code == CURLM_OK && run->active == before)
+        bool any = code == CURLM_OK && collect(run);
+        if (code == CURLM_OK && !any)
             code = curl_multi_poll(multi, NULL, 0, wait_ms(run), NULL);
         if (code != CURLM_OK)
             fail_all(run, code);
     }
+}
+
+void http_client_run(struct http_client *client, const struct http_source *source, void *arg)
+{
+    struct run run = {
+        .client = client, .source = source, .arg = arg, .slots = VEC_OF(struct slot, NULL)};
+    work(&run);
+    vec_free(&run.slots);
+}
+
+void http_client_wake(struct http_client *client)
+{
+    curl_multi_wakeup(client->multi);
 }
 
 static void wake(void *multi)
@@ -198,21 +208,54 @@ static void wake(void *multi)
     curl_multi_wakeup(multi);
 }
 
+// http_do_all's own source: an array, from its start to its end.
+struct list {
+    const struct http_request *requests;
+    size_t n;
+    size_t next;
+    size_t active;
+    size_t max_active;
+    struct http_result *results;
+    void (*on_done)(void *arg, size_t index);
+    void *arg;
+};
+
+static const struct http_request *list_next(void *arg, size_t *ret_index, int64_t *ret_wait_ms)
+{
+    struct list *list = arg;
+    *ret_wait_ms = list->next < list->n ? 60 * 1000 : -1;
+    if (list->next == list->n || list->active == list->max_active)
+        return NULL;
+    list->active++;
+    *ret_index = list->next++;
+    return &list->requests[*ret_index];
+}
+
+static void list_finished(void *arg, size_t index, struct http_result *result)
+{
+    struct list *list = arg;
+    list->active--;
+    list->results[index] = *result;
+    if (list->on_done != NULL)
+        list->on_done(list->arg, index);
+}
+
 void http_do_all(struct http_client *client, const struct http_request *requests, size_t n,
                  unsigned max_parallel, struct http_result *ret_results,
                  void (*on_done)(void *arg, size_t index), void *arg)
 {
-    if (max_parallel == 0)
-        max_parallel = 1;
-    size_t slot_count = n < max_parallel ? n : max_parallel;
+    static const struct http_source source = {list_next, list_finished};
+    struct list list = {.requests = requests,
+                        .n = n,
+                        .max_active = max_parallel > 0 ? max_parallel : 1,
+                        .results = ret_results,
+                        .on_done = on_done,
+                        .arg = arg};
     struct run run = {.client = client,
-                      .requests = requests,
-                      .n = n,
-                      .slot_count = slot_count,
-                      .slots = xcalloc(slot_count > 0 ? slot_count : 1, sizeof *run.slots),
-                      .results = ret_results,
-                      .on_done = on_done,
-                      .arg = arg};
+                      .source = &source,
+                      .arg = &list,
+                      .slots = VEC_OF(struct slot, NULL),
+                      .only_one = n == 1};
     for (size_t i = 0; i < n; i++) {
         ret_results[i] = (struct http_result){0};
         // Requests may share one; it then wakes the same wait.
@@ -221,7 +264,7 @@ void http_do_all(struct http_client *client, const struct http_request *requests
     work(&run);
     for (size_t i = 0; i < n; i++)
         cancel_unwatch(requests[i].cancel);
-    free(run.slots);
+    vec_free(&run.slots);
 }
 
 int http_do(struct http_client *client, const struct http_request *request,

@@ -66,6 +66,9 @@ struct http_request {
     const struct http_tls *tls;
     const char *proxy;     // URL, may hold credentials; NULL = from the environment; "" = none
     enum http_reach reach; // a proxy's address is judged as well
+    // "host:port" to connect to instead of the URL's, whose host is then only the name in TLS; not
+    // after a redirect to another origin. Set a Host header beside it.
+    const char *connect_to;
 
     int64_t deadline_ms;        // over all, from the call; 0 = 60 s (a stream: none)
     int64_t connect_timeout_ms; // 0 = 10 s
@@ -117,11 +120,24 @@ int http_do(struct http_client *client, const struct http_request *request,
 struct http_result {
     struct http_response response;
     struct error error;
+    bool sent; // the request may have reached the server
 };
 void http_result_release(struct http_result *result);
 void http_do_all(struct http_client *client, const struct http_request *requests, size_t n,
                  unsigned max_parallel, struct http_result *ret_results,
                  void (*on_done)(void *arg, size_t index), void *arg);
+
+// The same for requests that come and go while others run: `next` names one to start now (borrowed
+// until it finished; its cancel is not watched), or NULL with when to ask again at the latest;
+// it is asked again too whenever one finished or http_client_wake was called. Ends when `next`
+// gives nothing, none is running and *ret_wait_ms is below 0. `finished` consumes the result.
+struct http_source {
+    const struct http_request *(*next)(void *arg, size_t *ret_index, int64_t *ret_wait_ms);
+    void (*finished)(void *arg, size_t index, struct http_result *result);
+};
+void http_client_run(struct http_client *client, const struct http_source *source, void *arg);
+// Any thread.
+void http_client_wake(struct http_client *client);
 
 // Turns a status that is not 2xx into an error with the code that fits (401, 403 DENIED, 404
 // NOT_FOUND, 409, 412 CONFLICT, 408, 429, 5xx UNAVAILABLE, the rest INVALID), retry_after_ms, and

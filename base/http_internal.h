@@ -37,6 +37,7 @@ struct http_transfer {
     // Of this hop only.
     CURL *easy; // NULL while curl does not have it
     struct curl_slist *headers;
+    struct curl_slist *connect_to;
     char curl_text[CURL_ERROR_SIZE];
     int64_t active_at_ms; // when the last byte moved
     bool sent;            // a connection was made and the request may have left
@@ -45,6 +46,7 @@ struct http_transfer {
     size_t body_bytes;
     size_t upload_bytes;
 
+    bool ever_sent; // some hop or try before this one was
     bool delivered; // on_data has seen bytes of this try
     bool idled;     // the idle timeout ended this try, which may be repeated
     struct http_response response;

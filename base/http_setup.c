@@ -224,6 +224,13 @@ static void set_network(struct http_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    if (request->connect_to != NULL && !transfer->left_origin) {
+        cleanup_free char *rule = xasprintf("::%s", request->connect_to);
+        transfer->connect_to = curl_slist_append(NULL, rule);
+        if (transfer->connect_to == NULL)
+            abort();
+        curl_easy_setopt(easy, CURLOPT_CONNECT_TO, transfer->connect_to);
+    }
     if (request->proxy != NULL) {
         curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "");

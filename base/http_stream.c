@@ -36,6 +36,7 @@ struct kept_request {
     char *url;
     char *authorization;
     char *proxy;
+    char *connect_to;
     void *body;
     struct vec headers;
     struct http_tls tls;
@@ -65,6 +66,7 @@ static void kept_init(struct kept_request *kept, const struct http_request *from
     kept->url = xstrdup(from->url);
     kept->authorization = xstrdup_or_null(from->authorization);
     kept->proxy = xstrdup_or_null(from->proxy);
+    kept->connect_to = xstrdup_or_null(from->connect_to);
     kept->headers = HTTP_HEADERS;
     if (from->headers != NULL) {
         vec_foreach (struct http_header, header, from->headers)
@@ -85,6 +87,7 @@ static void kept_init(struct kept_request *kept, const struct http_request *from
     ret_request->url = kept->url;
     ret_request->authorization = kept->authorization;
     ret_request->proxy = kept->proxy;
+    ret_request->connect_to = kept->connect_to;
     ret_request->headers = &kept->headers;
     ret_request->body = kept->body;
     ret_request->cancel = NULL;
@@ -97,6 +100,7 @@ static void kept_release(struct kept_request *kept)
     free(kept->url);
     secret_free(kept->authorization);
     secret_free(kept->proxy);
+    free(kept->connect_to);
     free(kept->body);
     vec_free(&kept->headers);
     free(kept->ca_pem);

@@ -91,6 +91,7 @@ static void clear_hop(struct http_transfer *transfer)
     response->url = url_without_credentials(transfer->url);
     response->status = 0;
     response->retry_after_ms = 0;
+    transfer->ever_sent = transfer->ever_sent || transfer->sent;
     transfer->sent = false;
     transfer->cut = false;
     transfer->idled = false;
@@ -131,6 +132,8 @@ void http_transfer_stop(struct http_transfer *transfer, CURLM *multi)
     transfer->easy = NULL;
     curl_slist_free_all(transfer->headers);
     transfer->headers = NULL;
+    curl_slist_free_all(transfer->connect_to);
+    transfer->connect_to = NULL;
 }
 
 // The answer says where to go on. -1 with transfer->error when it must not be followed.

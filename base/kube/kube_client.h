@@ -172,9 +172,9 @@ void kube_do_all(struct kube_client *client, const struct kube_request *requests
 int kube_get(struct kube_client *client, const struct kube_ref *ref, json_t **ret_object,
              struct error *err) __attribute__((warn_unused_result));
 // All pages of a collection (verb and continue_token are set here; limit: 0 = 500). `on_page` gets
-// the array of items, which lack apiVersion and kind in many lists; -1 ends it with its error. A
-// list that expires in the middle starts again: `on_restart` (may be NULL: then it fails) says to
-// forget what came. *ret_resource_version is owned; it may be NULL.
+// the array of items, each with apiVersion and kind; -1 ends it with its error. A list that expires
+// in the middle starts again: `on_restart` (may be NULL: then it fails) says to forget what came.
+// *ret_resource_version is owned; it may be NULL.
 struct kube_list_events {
     int (*on_page)(void *arg, const json_t *items, struct error *err);
     void (*on_restart)(void *arg);

@@ -31,7 +31,8 @@ struct kube_watch_options {
 
 // No call comes from within kube_watch_new. A function may free its own watch.
 struct kube_watch_events {
-    // `object` is borrowed; jval_ref keeps it; apiVersion and kind are always set. KUBE_DELETED:
+    // `object` is borrowed; jval_ref keeps it; apiVersion and kind are set (to those of
+    // PartialObjectMetadata, with KUBE_METADATA). KUBE_DELETED:
     // gone, or no longer selected (a watch cannot tell); it shows the object as it was last, or
     // only apiVersion, kind, namespace, name, uid and resourceVersion when the watch was cut off
     // while it went. ADDED of the same name with another uid: it was deleted and made again.
