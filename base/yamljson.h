@@ -23,12 +23,17 @@ struct yamljson_limits {
     unsigned max_depth;   // 0 = 64
     size_t max_nodes;     // after aliases are expanded; 0 = 1,000,000
     size_t max_documents; // 0 = 20,000
-    // What kustomize does and kubectl does not: a key that is no string is refused, and an empty
-    // value inside {} or [] is "" instead of null.
+    // What kustomize does and kubectl does not: a key that is no string is refused, an empty value
+    // inside {} or [] is "" instead of null, and an empty value elsewhere is yamljson_empty_null.
     bool kustomize;
     // Of a key that occurs twice the last value counts, as in a kustomization.yaml.
     bool last_wins;
 };
+
+// A null like json_null() (json_is_null says so), by its address another one: what a strategic
+// merge drops, while it keeps a null that is written out. Only json_equal takes the two for
+// different. Static.
+json_t *yamljson_empty_null(void);
 
 struct yamljson_document {
     json_t *value; // owned; JSON null for an empty document

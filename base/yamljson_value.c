@@ -125,12 +125,20 @@ static int binary_value(struct yamljson_reader *reader, const char *text, size_t
     return 0;
 }
 
+// jansson's own null is one object that is never freed; so is this one.
+static json_t empty_null = {JSON_NULL, (size_t)-1};
+
+json_t *yamljson_empty_null(void)
+{
+    return &empty_null;
+}
+
 static int resolved_value(struct yamljson_reader *reader, const struct yamljson_scalar *scalar,
                           const char *text, size_t length, json_t **ret_value, struct error *err)
 {
     switch (scalar->kind) {
     case YAMLJSON_NULL:
-        *ret_value = json_null();
+        *ret_value = length == 0 && reader->limits.kustomize ? yamljson_empty_null() : json_null();
         return 0;
     case YAMLJSON_BOOL:
         *ret_value = json_boolean(scalar->truth);

@@ -1,0 +1,267 @@
+#include "render/kustomize/schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "base/yamljson.h"
+#include "render/kustomize/schema_internal.h"
+
+enum { MAX_REFERENCES = 64 }; // followed in a row; more is a circle
+
+struct schema {
+    bool set;        // by a kustomization
+    bool table;      // the built-in kinds count
+    bool table_used; // before a document could take their place
+    json_t *document;
+    json_t *kinds; // "apiVersion kind" -> definition
+};
+
+struct schema *schema_new(void)
+{
+    struct schema *schema = xcalloc(1, sizeof *schema);
+    schema->table = true;
+    return schema;
+}
+
+void schema_free(struct schema *schema)
+{
+    if (schema == NULL)
+        return;
+    json_decref(schema->document);
+    json_decref(schema->kinds);
+    free(schema);
+}
+
+void cleanup_schema_pointer(struct schema **schema)
+{
+    schema_free(*schema);
+    *schema = NULL;
+}
+
+static char *kind_key(const char *api_version, const char *kind)
+{
+    return xasprintf("%s %s", api_version, kind);
+}
+
+static void index_definition(json_t *kinds, json_t *definition)
+{
+    const json_t *names = json_object_get(definition, "x-kubernetes-group-version-kind");
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const json_t *name = json_array_get(names, i);
+        const char *group = jval_string_or(name, "group", "");
+        const char *version = jval_string(name, "version");
+        const char *kind = jval_string(name, "kind");
+        if (version == NULL || kind == NULL)
+            continue;
+        cleanup_free char *api_version =
+            xasprintf("%s%s%s", group, *group == '\0' ? "" : "/", version);
+        cleanup_free char *key = kind_key(api_version, kind);
+        json_object_set(kinds, key, definition);
+    }
+}
+
+int schema_set_document(struct schema *schema, const char *text, size_t size, const char *name,
+                        struct error *err)
+{
+    if (schema->set)
+        return 0;
+    cleanup_json json_t *document = NULL;
+    if (yamljson_parse(text, size, name, &document, err) < 0)
+        return error_wrap(err, "OpenAPI document");
+    const json_t *definitions = json_object_get(document, "definitions");
+    if (!json_is_object(document) || (definitions != NULL && !json_is_object(definitions)))
+        return error_set(err, ERROR_INVALID,
+                         "%s: not an OpenAPI v2 document: it has no object \"definitions\"", name);
+    json_decref(schema->document);
+    json_decref(schema->kinds);
+    schema->kinds = json_object();
+    const char *key = NULL;
+    json_t *definition = NULL;
+    jval_foreach (definitions, key, definition)
+        index_definition(schema->kinds, definition);
+    schema->document = STEAL(document);
+    schema->set = true;
+    schema->table = schema->table_used;
+    return 0;
+}
+
+int schema_set_version(struct schema *schema, const char *version, struct error *err)
+{
+    if (schema->set || *version == '\0')
+        return 0;
+    if (strcmp(version, "v1.21.2") != 0)
+        return error_set(err, ERROR_INVALID,
+                         "openapi.version \"%s\" is not built in; v1.21.2 is the only one (or name "
+                         "a document in openapi.path)",
+                         version);
+    schema->set = true;
+    return 0;
+}
+
+static int compare_roots(const void *a, const void *b)
+{
+    const struct schema_root *left = a;
+    const struct schema_root *right = b;
+    int order = strcmp(left->api_version, right->api_version);
+    return order != 0 ? order : strcmp(left->kind, right->kind);
+}
+
+static const json_t *follow(const json_t *definitions, const json_t *definition)
+{
+    for (int i = 0; definition != NULL && i < MAX_REFERENCES; i++) {
+        const char *reference = json_string_value(json_object_get(definition, "$ref"));
+        if (reference == NULL)
+            return json_is_object(definition) ? definition : NULL;
+        static const char prefix[] = "#/definitions/";
+        if (strncmp(reference, prefix, sizeof prefix - 1) != 0)
+            return NULL;
+        definition = json_object_get(definitions, reference + sizeof prefix - 1);
+    }
+    return NULL;
+}
+
+static struct schema_place in_document(const json_t *definitions, const json_t *definition)
+{
+    definition = follow(definitions, definition);
+    if (definition == NULL)
+        return (struct schema_place){.kind = SCHEMA_UNKNOWN};
+    return (struct schema_place){
+        .kind = SCHEMA_DOCUMENT, .definition = definition, .definitions = definitions};
+}
+
+// Kustomize's own kinds are known whatever document is named.
+static bool is_kustomizes(const char *api_version)
+{
+    return strcmp(api_version, "kustomize.config.k8s.io/v1beta1") == 0;
+}
+
+struct schema_place schema_of_kind(struct schema *schema, const char *api_version, const char *kind)
+{
+    if (schema->table)
+        schema->table_used = true;
+    if (schema->kinds != NULL) {
+        cleanup_free char *key = kind_key(api_version, kind);
+        const json_t *definition = json_object_get(schema->kinds, key);
+        if (definition != NULL)
+            return (struct schema_place){.kind = SCHEMA_DOCUMENT,
+                                         .definition = definition,
+                                         .definitions =
+                                             json_object_get(schema->document, "definitions")};
+    }
+    if (!schema->table && !is_kustomizes(api_version))
+        return (struct schema_place){.kind = SCHEMA_UNKNOWN};
+    struct schema_root wanted = {.api_version = api_version, .kind = kind};
+    const struct schema_root *root =
+        bsearch(&wanted, schema_roots, schema_root_count, sizeof *schema_roots, compare_roots);
+    if (root == NULL)
+        return (struct schema_place){.kind = SCHEMA_UNKNOWN};
+    return (struct schema_place){.kind = SCHEMA_TABLE, .node = root->node};
+}
+
+static int compare_rows(const void *name, const void *row)
+{
+    return strcmp(name, ((const struct schema_row *)row)->field);
+}
+
+// A field that the table leaves out has no keyed list below it, so nothing is lost when it stays a
+// place of the table that knows no field.
+static struct schema_place table_field(unsigned node, const char *field)
+{
+    const struct schema_node *rows = &schema_nodes[node];
+    const struct schema_row *row =
+        bsearch(field, schema_rows + rows->first, rows->count, sizeof *schema_rows, compare_rows);
+    if (row == NULL)
+        return (struct schema_place){.kind = SCHEMA_TABLE};
+    return (struct schema_place){.kind = SCHEMA_TABLE, .node = row->node, .keys = row->keys};
+}
+
+struct schema_place schema_field(struct schema_place place, const char *field)
+{
+    switch (place.kind) {
+    case SCHEMA_TABLE:
+        return table_field(place.node, field);
+    case SCHEMA_DOCUMENT: {
+        const json_t *properties = json_object_get(place.definition, "properties");
+        const json_t *value = json_object_get(properties, field);
+        if (value == NULL)
+            value = json_object_get(place.definition, "additionalProperties");
+        return in_document(place.definitions, value);
+    }
+    case SCHEMA_UNKNOWN:
+    default:
+        return (struct schema_place){.kind = SCHEMA_UNKNOWN};
+    }
+}
+
+static bool is_array_type(const json_t *type)
+{
+    if (json_is_array(type))
+        return json_array_size(type) == 1 && is_array_type(json_array_get(type, 0));
+    return json_is_string(type) && strcmp(json_string_value(type), "array") == 0;
+}
+
+struct schema_place schema_elements(struct schema_place place)
+{
+    switch (place.kind) {
+    case SCHEMA_TABLE:
+        return (struct schema_place){.kind = SCHEMA_TABLE, .node = place.node};
+    case SCHEMA_DOCUMENT:
+        if (!is_array_type(json_object_get(place.definition, "type")))
+            return (struct schema_place){.kind = SCHEMA_UNKNOWN};
+        return in_document(place.definitions, json_object_get(place.definition, "items"));
+    case SCHEMA_UNKNOWN:
+    default:
+        return (struct schema_place){.kind = SCHEMA_UNKNOWN};
+    }
+}
+
+// "merge", "merge,retainKeys": whether the word is among those between commas.
+static bool says_merge(const char *strategy)
+{
+    while (strategy != NULL && *strategy != '\0') {
+        size_t length = strcspn(strategy, ",");
+        if (length == 5 && memcmp(strategy, "merge", 5) == 0)
+            return true;
+        strategy += length + (strategy[length] == ',');
+    }
+    return false;
+}
+
+static size_t document_keys(const json_t *definition, const char *keys[SCHEMA_MAX_KEYS])
+{
+    const json_t *list = json_object_get(definition, "x-kubernetes-list-map-keys");
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(list) && count < SCHEMA_MAX_KEYS; i++) {
+        const char *key = json_string_value(json_array_get(list, i));
+        if (key != NULL)
+            keys[count++] = key;
+    }
+    const char *one =
+        json_string_value(json_object_get(definition, "x-kubernetes-patch-merge-key"));
+    if (list == NULL && one != NULL)
+        keys[count++] = one;
+    return count;
+}
+
+bool schema_joins_list(struct schema_place place, const char *keys[SCHEMA_MAX_KEYS],
+                       size_t *ret_count)
+{
+    if (place.kind == SCHEMA_DOCUMENT) {
+        const json_t *strategy = json_object_get(place.definition, "x-kubernetes-patch-strategy");
+        if (!says_merge(json_string_value(strategy)))
+            return false;
+        *ret_count = document_keys(place.definition, keys);
+        return true;
+    }
+    if (place.kind != SCHEMA_TABLE || place.keys == NULL)
+        return false;
+    size_t count = 0;
+    for (; place.keys[count] != NULL; count++)
+        keys[count] = place.keys[count];
+    *ret_count = count;
+    return true;
+}

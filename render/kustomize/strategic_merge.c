@@ -1,0 +1,316 @@
+// The walk over target and patch side by side. Where the target has nothing, the patch's value
+// takes its place and is then walked against itself, which resolves the directives and nulls within
+// it: from there on target and patch are the same value, as they are in kyaml.
+#include "render/kustomize/strategic_merge.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "base/yamljson.h"
+#include "base/yamljson_internal.h"
+#include "render/kustomize/strategic_merge_internal.h"
+
+static const char directive_key[] = "$patch";
+
+bool merge_is_missing(const json_t *value)
+{
+    return value == NULL || json_is_null(value);
+}
+
+char *scalar_text(const json_t *value)
+{
+    switch (value == NULL ? JSON_NULL : json_typeof(value)) {
+    case JSON_STRING:
+        return xstrdup(json_string_value(value));
+    case JSON_INTEGER:
+        return xasprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    case JSON_REAL: {
+        cleanup_strbuf struct strbuf text;
+        strbuf_init(&text, 512);
+        yamljson_add_real(&text, json_real_value(value));
+        return strbuf_steal(&text);
+    }
+    case JSON_TRUE:
+        return xstrdup("true");
+    case JSON_FALSE:
+        return xstrdup("false");
+    case JSON_NULL:
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+    default:
+        return xstrdup("");
+    }
+}
+
+bool scalar_may_be_plain(const char *text)
+{
+    size_t length = strlen(text);
+    struct yamljson_scalar scalar;
+    yamljson_resolve(text, length, &scalar);
+    if (length == 0 || scalar.kind != YAMLJSON_STRING)
+        return false;
+    bool sign = strchr("-?:", text[0]) != NULL;
+    if (strchr(",[]{}#&*!|>'\"%@` \t", text[0]) != NULL || (sign && strchr(" \t", text[1]) != NULL))
+        return false;
+    return strchr(text, '\n') == NULL && strstr(text, ": ") == NULL && strstr(text, " #") == NULL &&
+           text[length - 1] != ':' && text[length - 1] != ' ' && text[length - 1] != '\t';
+}
+
+static void add_path(struct strbuf *text, const struct merge_path *path)
+{
+    if (path == NULL)
+        return;
+    add_path(text, path->up);
+    if (path->name == NULL)
+        strbuf_addstr(text, "[]");
+    else
+        strbuf_addf(text, "%s%s", text->len == 0 ? "" : ".", path->name);
+}
+
+int merge_fail(const struct merge_walk *walk, enum error_code code, struct error *err,
+               const char *format, ...)
+{
+    cleanup_strbuf struct strbuf path;
+    strbuf_init(&path, 4096);
+    add_path(&path, walk->path);
+    va_list args;
+    va_start(args, format);
+    cleanup_free char *message = xvasprintf(format, args);
+    va_end(args);
+    return error_set(err, code, "%s: %s", path.len == 0 ? "the object" : path.data, message);
+}
+
+static const char *kind_name(const json_t *value)
+{
+    return json_is_object(value) ? "a mapping" : json_is_array(value) ? "a list" : "a scalar";
+}
+
+int merge_fail_kind(const struct merge_walk *walk, const char *expected, const json_t *value,
+                    struct error *err)
+{
+    return merge_fail(walk, ERROR_INVALID, err, "%s and %s cannot be merged; make both the same",
+                      expected, kind_name(value));
+}
+
+static int directive_of_text(const struct merge_walk *walk, const json_t *value,
+                             enum merge_directive *ret_directive, struct error *err)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : "";
+    if (strcmp(text, "delete") == 0)
+        *ret_directive = MERGE_DIRECTIVE_DELETE;
+    else if (strcmp(text, "replace") == 0)
+        *ret_directive = MERGE_DIRECTIVE_REPLACE;
+    else if (strcmp(text, "merge") == 0)
+        *ret_directive = MERGE_DIRECTIVE_MERGE;
+    else
+        return merge_fail(walk, ERROR_INVALID, err,
+                          "$patch is \"%s\"; it may be delete, replace or merge", text);
+    return 0;
+}
+
+// Takes the directive out of a map or, where it is an element of its own, of a list.
+static int take_directive(const struct merge_walk *walk, json_t *patch,
+                          enum merge_directive *ret_directive, struct error *err)
+{
+    *ret_directive = MERGE_DIRECTIVE_MERGE;
+    if (json_is_object(patch)) {
+        const json_t *value = json_object_get(patch, directive_key);
+        if (value == NULL)
+            return 0;
+        if (directive_of_text(walk, value, ret_directive, err) < 0)
+            return -1;
+        json_object_del(patch, directive_key);
+        return 0;
+    }
+    for (size_t i = 0; i < json_array_size(patch); i++) {
+        const json_t *element = json_array_get(patch, i);
+        const json_t *value = json_object_get(element, directive_key);
+        if (value == NULL)
+            continue;
+        if (json_object_size(element) > 1)
+            return 0;
+        if (directive_of_text(walk, value, ret_directive, err) < 0)
+            return -1;
+        cleanup_free char *text = scalar_text(value);
+        const char *keys[] = {directive_key};
+        return element_set(walk, patch, NULL, keys, 1, &text, 1, err);
+    }
+    return 0;
+}
+
+// What the map becomes before its members are merged: *ret_value borrowed, NULL where it goes.
+static int visit_map(const struct merge_walk *walk, json_t *dest, json_t *origin,
+                     json_t **ret_value, struct error *err)
+{
+    enum merge_directive directive;
+    *ret_value = NULL;
+    if (merge_is_missing(dest)) {
+        // An unknown directive stays in place here, as a member like any other.
+        if (take_directive(walk, origin, &directive, NULL) == 0 &&
+            directive == MERGE_DIRECTIVE_DELETE)
+            return 0;
+        bool kept = origin == NULL && dest != NULL && dest != yamljson_empty_null();
+        *ret_value = kept ? dest : origin;
+        return 0;
+    }
+    if (origin != NULL && json_is_null(origin))
+        return 0;
+    if (take_directive(walk, origin, &directive, err) < 0)
+        return -1;
+    if (directive != MERGE_DIRECTIVE_DELETE)
+        *ret_value = directive == MERGE_DIRECTIVE_REPLACE ? origin : dest;
+    return 0;
+}
+
+// A scalar keeps the quotes that stood at its place, and so becomes a string where there were some.
+static json_t *take_style(const json_t *old, json_t *value)
+{
+    bool typed = json_is_number(value) || json_is_boolean(value);
+    if (!typed || !json_is_string(old) || scalar_may_be_plain(json_string_value(old)))
+        return value;
+    cleanup_free char *text = scalar_text(value);
+    json_decref(value);
+    return json_string(text);
+}
+
+static int merge_member(const struct merge_walk *walk, json_t *dest, json_t *origin,
+                        const char *name, struct error *err)
+{
+    struct merge_path path = {.up = walk->path, .name = name};
+    struct merge_walk inner = {
+        .schema = walk->schema,
+        .place = schema_field(walk->place, name),
+        .path = &path,
+    };
+    json_t *old = json_object_get(dest, name);
+    json_t *value = NULL;
+    if (merge_walk_value(&inner, old, json_object_get(origin, name), &value, err) < 0)
+        return -1;
+    if (value == NULL)
+        json_object_del(dest, name);
+    else if (value == old)
+        json_decref(value);
+    else
+        json_object_set_new(dest, name, take_style(old, value));
+    return 0;
+}
+
+static int walk_map(const struct merge_walk *walk, json_t *dest, json_t *origin, json_t **ret_value,
+                    struct error *err)
+{
+    json_t *result = NULL;
+    if (visit_map(walk, dest, origin, &result, err) < 0)
+        return -1;
+    if (result == NULL || !json_is_object(result)) {
+        // A null that the target had is kept; one of the patch only removes.
+        *ret_value = result == NULL || result == origin ? NULL : json_incref(result);
+        return 0;
+    }
+    size_t count = 0;
+    cleanup_free const char **names =
+        xcalloc(json_object_size(result) + json_object_size(origin) + 1, sizeof *names);
+    const char *name = NULL;
+    json_t *value = NULL;
+    jval_foreach (result, name, value)
+        names[count++] = name;
+    if (origin != result)
+        jval_foreach (origin, name, value)
+            if (json_object_get(result, name) == NULL)
+                names[count++] = name;
+    json_incref(result);
+    for (size_t i = 0; i < count; i++)
+        if (merge_member(walk, result, origin, names[i], err) < 0) {
+            json_decref(result);
+            return -1;
+        }
+    *ret_value = result;
+    return 0;
+}
+
+static int visit_keyed_list(const struct merge_walk *walk, json_t *dest, json_t *origin,
+                            json_t **ret_value, struct error *err)
+{
+    *ret_value = NULL;
+    if (merge_is_missing(dest)) {
+        *ret_value = origin;
+        return 0;
+    }
+    if (origin != NULL && json_is_null(origin))
+        return 0;
+    enum merge_directive directive;
+    if (take_directive(walk, origin, &directive, err) < 0)
+        return -1;
+    if (directive != MERGE_DIRECTIVE_DELETE)
+        *ret_value = directive == MERGE_DIRECTIVE_REPLACE ? origin : dest;
+    return 0;
+}
+
+static int walk_list(const struct merge_walk *walk, json_t *dest, json_t *origin,
+                     json_t **ret_value, struct error *err)
+{
+    const char *keys[SCHEMA_MAX_KEYS];
+    size_t key_count = 0;
+    json_t *result = origin != NULL ? origin : dest;
+    if (schema_joins_list(walk->place, keys, &key_count)) {
+        if (visit_keyed_list(walk, dest, origin, &result, err) < 0)
+            return -1;
+        if (result == NULL) {
+            *ret_value = NULL;
+            return 0;
+        }
+        return merge_walk_keyed_list(walk, keys, key_count, result, origin, ret_value, err);
+    }
+    *ret_value = json_is_null(result) ? NULL : json_incref(result);
+    return 0;
+}
+
+// A value without a schema may be an object of a known kind all the same.
+static struct schema_place place_by_kind(struct schema *schema, const json_t *value)
+{
+    if (!json_is_object(value))
+        return (struct schema_place){.kind = SCHEMA_UNKNOWN};
+    cleanup_free char *api_version = scalar_text(json_object_get(value, "apiVersion"));
+    cleanup_free char *kind = scalar_text(json_object_get(value, "kind"));
+    if (*api_version == '\0' || *kind == '\0')
+        return (struct schema_place){.kind = SCHEMA_UNKNOWN};
+    return schema_of_kind(schema, api_version, kind);
+}
+
+static bool same_kind(const json_t *a, const json_t *b)
+{
+    return json_is_object(a) == json_is_object(b) && json_is_array(a) == json_is_array(b);
+}
+
+int merge_walk_value(const struct merge_walk *walk, json_t *dest, json_t *origin,
+                     json_t **ret_value, struct error *err)
+{
+    struct merge_walk here = *walk;
+    if (here.place.kind == SCHEMA_UNKNOWN)
+        here.place = place_by_kind(walk->schema, dest);
+    if (here.place.kind == SCHEMA_UNKNOWN)
+        here.place = place_by_kind(walk->schema, origin);
+    const json_t *first = merge_is_missing(dest) ? origin : dest;
+    if (merge_is_missing(first) || json_is_object(first)) {
+        if (!merge_is_missing(first) && !merge_is_missing(origin) && !json_is_object(origin))
+            return merge_fail_kind(walk, "a mapping", origin, err);
+        return walk_map(&here, dest, origin, ret_value, err);
+    }
+    if (!merge_is_missing(origin) && !same_kind(first, origin))
+        return merge_fail_kind(walk, kind_name(first), origin, err);
+    if (json_is_array(first))
+        return walk_list(&here, dest, origin, ret_value, err);
+    json_t *result = origin != NULL ? origin : dest;
+    *ret_value = json_is_null(result) ? NULL : json_incref(result);
+    return 0;
+}
+
+int strategic_merge(struct schema *schema, json_t *target, const json_t *patch, json_t **ret_value,
+                    struct error *err)
+{
+    cleanup_json json_t *copy = json_deep_copy(patch);
+    struct merge_walk walk = {.schema = schema, .place = {.kind = SCHEMA_UNKNOWN}};
+    return merge_walk_value(&walk, target, copy, ret_value, err);
+}
