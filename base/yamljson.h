@@ -28,6 +28,9 @@ struct yamljson_limits {
     bool kustomize;
     // Of a key that occurs twice the last value counts, as in a kustomization.yaml.
     bool last_wins;
+    // As go-yaml v2, with which kustomize reads its own files and JSON patches: yes, on and y are
+    // true, no, off and n false, and a date stays as it is written.
+    bool yaml11;
 };
 
 // A null like json_null() (json_is_null says so), by its address another one: what a strategic
@@ -43,6 +46,12 @@ struct yamljson_document {
 };
 void yamljson_document_release(void *document);
 #define YAMLJSON_DOCUMENTS VEC_OF(struct yamljson_document, yamljson_document_release)
+
+// What a scalar without quotes and tag means: a new reference; NULL where JSON has no such value
+// (.inf, .nan, an integer above 2^63 that a real does not hold).
+json_t *yamljson_scalar(const char *text, size_t size);
+// The text of a scalar as it stands unquoted in YAML; owned. "" for null, objects and arrays.
+char *yamljson_scalar_text(const json_t *value);
 
 // Every document of a stream, in order. A UTF-8 BOM at the start and CRLF are accepted. The error
 // names `name`, line, column: "apps/web.yaml:12:3: duplicate key "image"". ERROR_INVALID,

@@ -33,6 +33,10 @@ struct yamljson_scalar {
 // in numbers, dates; no base 60.
 void yamljson_resolve(const char *text, size_t length, struct yamljson_scalar *ret);
 
+// The same as go-yaml v2 does where it decodes into no type: more words are booleans, dates are
+// text.
+void yamljson_resolve_11(const char *text, size_t length, struct yamljson_scalar *ret);
+
 // Whether text must be quoted because some YAML 1.1 reader would take it for no string.
 bool yamljson_looks_typed(const char *text, size_t length);
 

@@ -308,18 +308,33 @@ static bool is_base60(const char *text)
     return *text == '\0';
 }
 
+// Those before FIRST_FALSE_WORD are true.
+static const char *const yaml11_words[] = {
+    "y", "Y", "yes", "Yes", "YES", "on",  "On",  "ON",
+    "n", "N", "no",  "No",  "NO",  "off", "Off", "OFF",
+};
+enum { FIRST_FALSE_WORD = 8 };
+
+void yamljson_resolve_11(const char *text, size_t length, struct yamljson_scalar *ret)
+{
+    yamljson_resolve(text, length, ret);
+    if (ret->kind == YAMLJSON_TIMESTAMP)
+        ret->kind = YAMLJSON_STRING;
+    if (ret->kind != YAMLJSON_STRING || strlen(text) != length)
+        return;
+    for (size_t i = 0; i < ARRAY_LENGTH(yaml11_words); i++)
+        if (strcmp(text, yaml11_words[i]) == 0)
+            *ret = (struct yamljson_scalar){.kind = YAMLJSON_BOOL, .truth = i < FIRST_FALSE_WORD};
+}
+
 bool yamljson_looks_typed(const char *text, size_t length)
 {
-    static const char *const words[] = {
-        "y", "Y", "yes", "Yes", "YES", "on",  "On",  "ON",
-        "n", "N", "no",  "No",  "NO",  "off", "Off", "OFF",
-    };
     if (length > MAX_NUMBER_BYTES || memchr(text, '\0', length) != NULL)
         return false;
     struct yamljson_scalar scalar;
     yamljson_resolve(text, length, &scalar);
-    return scalar.kind != YAMLJSON_STRING || is_one_of(text, words, ARRAY_LENGTH(words)) ||
-           is_base60(text);
+    return scalar.kind != YAMLJSON_STRING ||
+           is_one_of(text, yaml11_words, ARRAY_LENGTH(yaml11_words)) || is_base60(text);
 }
 
 // strconv.FormatFloat(real, 'g', -1, 64), after what JSON knows to be an integer.

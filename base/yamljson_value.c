@@ -222,7 +222,10 @@ int yamljson_scalar_value(struct yamljson_reader *reader, json_t **ret_value, st
         return 0;
     }
     struct yamljson_scalar scalar;
-    yamljson_resolve(text, length, &scalar);
+    if (reader->limits.yaml11)
+        yamljson_resolve_11(text, length, &scalar);
+    else
+        yamljson_resolve(text, length, &scalar);
     if (scalar.kind == YAMLJSON_TIMESTAMP && reader->in_key && reader->limits.kustomize)
         return yamljson_fail(reader, reader->event.start_mark, ERROR_INVALID, err,
                              "a mapping key that is a date; write it in quotes");

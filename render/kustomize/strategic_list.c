@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/vec.h"
+#include "base/yamljson.h"
 #include "render/kustomize/strategic_merge.h"
 #include "render/kustomize/strategic_merge_internal.h"
 
@@ -37,7 +38,7 @@ static bool text_equals(const json_t *value, const char *text)
 {
     if (json_is_string(value))
         return strcmp(json_string_value(value), text) == 0;
-    cleanup_free char *own = scalar_text(value);
+    cleanup_free char *own = yamljson_scalar_text(value);
     return strcmp(own, text) == 0;
 }
 
@@ -125,7 +126,8 @@ static void push_row(struct vec *rows, json_t *seen, const json_t *element, cons
     cleanup_strbuf struct strbuf identity;
     strbuf_init(&identity, SIZE_MAX / 2);
     for (size_t i = 0; i < n; i++) {
-        row.values[i] = scalar_text(key_count == 0 ? element : json_object_get(element, keys[i]));
+        row.values[i] =
+            yamljson_scalar_text(key_count == 0 ? element : json_object_get(element, keys[i]));
         strbuf_addf(&identity, "%zu:%s,", strlen(row.values[i]), row.values[i]);
     }
     if (json_object_get(seen, identity.data) != NULL) {
@@ -281,7 +283,7 @@ static int append_rest(const struct merge_walk *walk, json_t *items, const json_
         size_t values = 0;
         int status = 0;
         if (selection->count == 0)
-            row.values[values++] = scalar_text(element);
+            row.values[values++] = yamljson_scalar_text(element);
         for (size_t j = 0; j < selection->count && status == 0; j++) {
             if (!merge_is_missing(element) && !json_is_object(element))
                 status = merge_fail_kind(walk, "a mapping", element, err);
@@ -289,7 +291,7 @@ static int append_rest(const struct merge_walk *walk, json_t *items, const json_
             if (merge_is_missing(value))
                 json_array_append(items, element);
             else
-                row.values[values++] = scalar_text(value);
+                row.values[values++] = yamljson_scalar_text(value);
         }
         if (status == 0 && selection->count > 1)
             status = element_set(walk, items, NULL, selection->keys, selection->count, row.values,
@@ -346,7 +348,7 @@ static bool index_elements(const json_t *list, const char *key, bool doubles, js
         const json_t *value = json_object_get(element, key);
         if (merge_is_missing(value))
             return false;
-        cleanup_free char *text = scalar_text(value);
+        cleanup_free char *text = yamljson_scalar_text(value);
         bool known = json_object_get(index, text) != NULL;
         if (*text == '\0' || (known && !doubles))
             return false;

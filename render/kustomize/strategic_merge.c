@@ -10,7 +10,6 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/yamljson.h"
-#include "base/yamljson_internal.h"
 #include "render/kustomize/strategic_merge_internal.h"
 
 static const char directive_key[] = "$patch";
@@ -20,37 +19,13 @@ bool merge_is_missing(const json_t *value)
     return value == NULL || json_is_null(value);
 }
 
-char *scalar_text(const json_t *value)
-{
-    switch (value == NULL ? JSON_NULL : json_typeof(value)) {
-    case JSON_STRING:
-        return xstrdup(json_string_value(value));
-    case JSON_INTEGER:
-        return xasprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    case JSON_REAL: {
-        cleanup_strbuf struct strbuf text;
-        strbuf_init(&text, 512);
-        yamljson_add_real(&text, json_real_value(value));
-        return strbuf_steal(&text);
-    }
-    case JSON_TRUE:
-        return xstrdup("true");
-    case JSON_FALSE:
-        return xstrdup("false");
-    case JSON_NULL:
-    case JSON_OBJECT:
-    case JSON_ARRAY:
-    default:
-        return xstrdup("");
-    }
-}
-
-bool scalar_may_be_plain(const char *text)
+// Whether a string can have been written without quotes, so that the type of what takes its place
+// is free.
+static bool may_be_plain(const char *text)
 {
     size_t length = strlen(text);
-    struct yamljson_scalar scalar;
-    yamljson_resolve(text, length, &scalar);
-    if (length == 0 || scalar.kind != YAMLJSON_STRING)
+    cleanup_json json_t *plain = yamljson_scalar(text, length);
+    if (length == 0 || !json_is_string(plain))
         return false;
     bool sign = strchr("-?:", text[0]) != NULL;
     if (strchr(",[]{}#&*!|>'\"%@` \t", text[0]) != NULL || (sign && strchr(" \t", text[1]) != NULL))
@@ -134,7 +109,7 @@ static int take_directive(const struct merge_walk *walk, json_t *patch,
             return 0;
         if (directive_of_text(walk, value, ret_directive, err) < 0)
             return -1;
-        cleanup_free char *text = scalar_text(value);
+        cleanup_free char *text = yamljson_scalar_text(value);
         const char *keys[] = {directive_key};
         return element_set(walk, patch, NULL, keys, 1, &text, 1, err);
     }
@@ -169,9 +144,9 @@ static int visit_map(const struct merge_walk *walk, json_t *dest, json_t *origin
 static json_t *take_style(const json_t *old, json_t *value)
 {
     bool typed = json_is_number(value) || json_is_boolean(value);
-    if (!typed || !json_is_string(old) || scalar_may_be_plain(json_string_value(old)))
+    if (!typed || !json_is_string(old) || may_be_plain(json_string_value(old)))
         return value;
-    cleanup_free char *text = scalar_text(value);
+    cleanup_free char *text = yamljson_scalar_text(value);
     json_decref(value);
     return json_string(text);
 }
@@ -272,8 +247,8 @@ static struct schema_place place_by_kind(struct schema *schema, const json_t *va
 {
     if (!json_is_object(value))
         return (struct schema_place){.kind = SCHEMA_UNKNOWN};
-    cleanup_free char *api_version = scalar_text(json_object_get(value, "apiVersion"));
-    cleanup_free char *kind = scalar_text(json_object_get(value, "kind"));
+    cleanup_free char *api_version = yamljson_scalar_text(json_object_get(value, "apiVersion"));
+    cleanup_free char *kind = yamljson_scalar_text(json_object_get(value, "kind"));
     if (*api_version == '\0' || *kind == '\0')
         return (struct schema_place){.kind = SCHEMA_UNKNOWN};
     return schema_of_kind(schema, api_version, kind);

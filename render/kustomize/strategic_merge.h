@@ -6,7 +6,6 @@
 #define RENDER_KUSTOMIZE_STRATEGIC_MERGE_H
 
 #include <jansson.h>
-#include <stdbool.h>
 
 #include "base/error.h"
 #include "render/kustomize/schema.h"
@@ -17,11 +16,5 @@
 // in part. ERROR_LIMIT: lists with irregular keys beyond 2,000 elements.
 int strategic_merge(struct schema *schema, json_t *target, const json_t *patch, json_t **ret_value,
                     struct error *err) __attribute__((warn_unused_result));
-
-// The text of a scalar as a YAML node holds it; owned. "" for null, objects and arrays.
-char *scalar_text(const json_t *value);
-// Whether a string can have been written without quotes, so that the type of what takes its place
-// is free.
-bool scalar_may_be_plain(const char *text);
 
 #endif
