@@ -17,6 +17,7 @@
 enum {
     RETRY_MS = 500,  // while another process holds it
     CHECK_MS = 5000, // whether the file is still the one that others would lock
+    MAX_PID = 32,
 };
 
 struct files_lease {
@@ -24,7 +25,9 @@ struct files_lease {
     struct store_lease_events events;
     void *arg;
     char *path;
-    int fd; // locked; -1
+    const char *role; // the end of path
+    int fd;           // locked; -1
+    bool told;        // that another process holds it
     struct loop_timer *timer;
 };
 
@@ -39,6 +42,19 @@ static int try_lock(const char *path)
         return -1;
     }
     return fd;
+}
+
+// Once, not at every try.
+static void tell_that_it_waits(struct files_lease *lease)
+{
+    if (lease->told)
+        return;
+    lease->told = true;
+    cleanup_free char *holder = NULL;
+    size_t size;
+    if (file_read(lease->path, MAX_PID, &holder, &size, NULL) == 0)
+        holder[strcspn(holder, "\n")] = '\0';
+    log_info("another process acts in this role; standing by", "role", lease->role, "pid", holder);
 }
 
 static bool is_at(int fd, const char *path)
@@ -64,12 +80,16 @@ static void on_timer(void *arg)
         return;
     }
     lease->fd = try_lock(lease->path);
+    int cause = errno;
     loop_timer_set(lease->timer, lease->fd >= 0 ? CHECK_MS : RETRY_MS);
     if (lease->fd < 0) {
-        if (errno != EWOULDBLOCK)
-            log_warn("cannot lock the role", "path", lease->path, "error", strerrordesc_np(errno));
+        if (cause == EWOULDBLOCK)
+            tell_that_it_waits(lease);
+        else
+            log_warn("cannot lock the role", "path", lease->path, "error", strerrordesc_np(cause));
         return;
     }
+    lease->told = false;
     // For people: who holds it.
     if (ftruncate(lease->fd, 0) < 0 || dprintf(lease->fd, "%ld\n", (long)getpid()) < 0)
         log_debug("cannot write to the lock", "path", lease->path);
@@ -91,6 +111,7 @@ int files_lease_new(struct store *store, struct loop *loop, const char *role,
     lease->arg = arg;
     lease->fd = -1;
     lease->path = path_join(dir, role);
+    lease->role = strrchr(lease->path, '/') + 1;
     lease->timer = loop_timer_new(loop, on_timer, lease);
     loop_timer_set(lease->timer, 0);
     *(struct files_lease **)vec_push(&files->leases) = lease;

@@ -34,15 +34,28 @@ static void rotate(const char *path, int fd)
         log_debug("cannot rotate the events", "path", path);
 }
 
-static void append_line(const struct files_store *files, const char *line)
+// A full disk or a crash may have cut the last line; what follows gets a line of its own.
+static bool last_line_is_cut(int fd, off_t size)
+{
+    char last = '\n';
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+static void append_line(const struct files_store *files, const char *text)
 {
     cleanup_free char *path = events_path(files);
-    cleanup_fd int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        log_warn("cannot write an event", "path", path, "error", strerrordesc_np(errno));
+        return;
+    }
+    cleanup_free char *line =
+        xasprintf("%s%s\n", last_line_is_cut(fd, st.st_size) ? "\n" : "", text);
     cleanup_error struct error err = {0};
     // One write of a short line is not mixed with those of other processes.
-    if (fd < 0 || fstat(fd, &st) < 0 || file_write_all(fd, line, strlen(line), path, &err) < 0)
-        log_warn("cannot write an event", "path", path, "error", strerrordesc_np(errno));
+    if (file_write_all(fd, line, strlen(line), path, &err) < 0)
+        log_warn("cannot write an event", "error", error_message(&err));
     else if (st.st_size > EVENTS_MAX)
         rotate(path, fd);
 }
@@ -62,8 +75,7 @@ void files_event(struct store *store, const json_t *regarding, enum store_event_
     if (event == NULL || files->read_only)
         return;
     cleanup_free char *text = jval_compact(event);
-    cleanup_free char *line = xasprintf("%s\n", text);
-    append_line(files, line);
+    append_line(files, text);
 }
 
 static void add_events(const char *path, const struct object_key *regarding, json_t *events)

@@ -292,9 +292,20 @@ static void scan_namespace(struct files_store *files, const char *path, const ch
     for_each_folder(files, path, scan_object, &scan);
 }
 
+// Records (floors, sequences) are files of folders that hold no objects.
+static void clean_folder(struct files_store *files, const char *path, const char *name, void *arg)
+{
+    (void)files;
+    (void)arg;
+    if (name[0] != '.')
+        remove_leftovers(path);
+}
+
 void files_state_scan(struct files_store *files)
 {
     const struct kind *kind;
+    if (!files->read_only)
+        for_each_folder(files, files->state_dir, clean_folder, NULL);
     for (size_t i = 0; (kind = kind_at(i)) != NULL; i++) {
         if (!kind->has_status)
             continue;

@@ -33,6 +33,14 @@ static int remove_old(const char *path, struct error *err)
     return result < 0 ? -1 : file_remove_tree(path, err);
 }
 
+// A crash came between the making of a marker and its end, or a power cut took its content.
+static bool has_cut_marker(const char *path, const char *owner)
+{
+    cleanup_free char *marker = path_join(path, DIRECTORY_MARKER);
+    struct stat st;
+    return owner == NULL && lstat(marker, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int clear_temp(const struct directory *directory, struct error *err)
 {
     struct stat st;
@@ -41,7 +49,8 @@ static int clear_temp(const struct directory *directory, struct error *err)
     // Written by an apply that did not end: its marker is its first file. One that ended before
     // that is empty.
     cleanup_free char *owner = directory_owner_at(directory->temp);
-    if (owner != NULL && strcmp(owner, directory->owner) == 0)
+    if ((owner != NULL && strcmp(owner, directory->owner) == 0) ||
+        has_cut_marker(directory->temp, owner))
         return remove_old(directory->temp, err);
     // What we exchanged for the new tree and could not remove any more: a link or a file that had
     // taken our place.

@@ -34,7 +34,9 @@ char *directory_owner_at(const char *path)
     if (line == NULL)
         return NULL;
     line += sizeof owner_line - 1;
-    return xstrndup(line, strcspn(line, "\n"));
+    // Without its end the line was cut by a crash, and so may be the name.
+    const char *end = strchr(line, '\n');
+    return end != NULL ? xstrndup(line, (size_t)(end - line)) : NULL;
 }
 
 static bool is_empty_folder(int fd)

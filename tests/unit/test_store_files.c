@@ -554,6 +554,10 @@ static void test_store_survives_what_a_crash_leaves(void **state)
     cleanup_free char *status = path_join(folder, "status.json");
     cleanup_free char *temp = path_join(folder, ".status.json.AbCdEf");
     cleanup_free char *grave = path_join(place->state, "bundle/shop/.old.0123456789abcdef");
+    cleanup_free char *floors = path_join(place->state, "floors");
+    cleanup_free char *floor = path_join(floors, ".0123.json.AbCdEf");
+    assert_int_equal(file_make_dirs(floors, NULL), 0);
+    assert_int_equal(file_write_swap(floor, "{", 1, 0600, NULL), 0);
     assert_int_equal(file_write_swap(status, "{\"a\": ", 6, 0600, NULL), 0);
     assert_int_equal(file_write_swap(temp, "{", 1, 0600, NULL), 0);
     assert_int_equal(file_make_dirs(grave, NULL), 0);
@@ -563,6 +567,7 @@ static void test_store_survives_what_a_crash_leaves(void **state)
     assert_null(object_status(same, ""));
     assert_false(file_exists(temp));
     assert_false(file_exists(grave));
+    assert_false(file_exists(floor));
     cleanup_json json_t *value = json_pack("{s:i}", "a", 1);
     assert_int_equal(store_put_status(again, same, value, NULL, NULL), 0);
     store_free(again);
@@ -948,6 +953,24 @@ static void test_store_events_are_capped(void **state)
     store_free(store);
 }
 
+static void test_store_events_follow_a_cut_line(void **state)
+{
+    struct place *place = *state;
+    put_file(place, "a.yaml", BUNDLE("web", "1m"));
+    struct store *store = open_store(place);
+    cleanup_json json_t *web = get(store, "Bundle", "web");
+    cleanup_free char *path = path_join(place->state, "events.jsonl");
+    static const char cut[] = "{\"at\":\"2026-01-01T00:0";
+    assert_int_equal(file_write_swap(path, cut, sizeof cut - 1, 0600, NULL), 0);
+    store_event(store, web, STORE_EVENT_NORMAL, "Released", "first");
+    store_event(store, web, STORE_EVENT_NORMAL, "Released", "second");
+    cleanup_json json_t *events = NULL;
+    assert_int_equal(store_list_events(store, NULL, &events, NULL), 0);
+    assert_int_equal(json_array_size(events), 2);
+    assert_string_equal(jval_string(json_array_get(events, 0), "note"), "first");
+    store_free(store);
+}
+
 static void test_store_records_conflict(void **state)
 {
     struct place *place = *state;
@@ -1096,6 +1119,7 @@ int main(void)
         STORE_TEST(test_watch_may_free_itself),
         STORE_TEST(test_lease_has_one_owner),
         STORE_TEST(test_store_events_are_capped),
+        STORE_TEST(test_store_events_follow_a_cut_line),
         STORE_TEST(test_store_records_conflict),
         STORE_TEST(test_store_writers_lose_nothing),
         STORE_TEST(test_store_holds_thousands),

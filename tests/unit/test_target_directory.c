@@ -309,6 +309,35 @@ static void test_target_directory_tree_refuses_what_is_not_its_own(void **state)
     target_free(other);
 }
 
+// The marker is the first file of a new tree: a crash may cut it, and a power cut leave the rest.
+static void test_target_directory_tree_removes_what_a_crash_cut(void **state)
+{
+    (void)state;
+    struct target_object objects[] = {object("s/ConfigMap/a.yaml", "a: 1\n")};
+    struct target_request request = {.objects = objects, .n = 1, .prune = true};
+    struct target *target = make("shop/web", "tree", DIRECTORY_TREE);
+    expect(target, target_apply, &request, "create s/ConfigMap/a.yaml; ");
+    cleanup_free char *whole = get("tree/.sealift");
+    const char *owner = strstr(whole, "\nowner shop/web\n");
+    assert_non_null(owner);
+    const size_t sizes[] = {0, 3, (size_t)(owner - whole) + 5,
+                            (size_t)(owner - whole) + strlen("\nowner shop/web") - 1,
+                            (size_t)(owner - whole) + strlen("\nowner shop/web")};
+    cleanup_free char *temp = at(".tree.sealift");
+    for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++) {
+        cleanup_free char *cut = xstrndup(whole, sizes[i]);
+        put(".tree.sealift/.sealift", cut);
+        put(".tree.sealift/s/ConfigMap/a.yaml", "");
+        char text[16];
+        snprintf(text, sizeof text, "a: %zu\n", i + 2);
+        objects[0] = object("s/ConfigMap/a.yaml", text);
+        expect(target, target_apply, &request, "update s/ConfigMap/a.yaml; ");
+        assert_file("tree/s/ConfigMap/a.yaml", text);
+        assert_false(file_exists(temp));
+    }
+    target_free(target);
+}
+
 static void test_target_directory_refuses_paths_without_one_meaning(void **state)
 {
     (void)state;
@@ -505,6 +534,7 @@ int main(void)
         TEST(test_target_directory_tree_follows_its_objects),
         TEST(test_target_directory_tree_heals_everything),
         TEST(test_target_directory_tree_refuses_what_is_not_its_own),
+        TEST(test_target_directory_tree_removes_what_a_crash_cut),
         TEST(test_target_directory_refuses_paths_without_one_meaning),
         TEST(test_target_directory_tree_survives_a_crash),
         TEST(test_target_directory_tree_on_a_mount),
