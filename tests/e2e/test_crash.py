@@ -1,219 +1,182 @@
-"""Power cuts, stopped registries, full disks, two daemons: it converges, loses nothing, and shows no half."""
+"""kill -9 at any moment: what was acknowledged is not lost, it converges, and nobody sees a half-applied target."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import threading
 import time
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable, Optional
 
 import pytest
 
-from parts.git_http import GitHttpServer
-from parts.git_repo import GitRepo
-from parts.journey import Journey, config_map, object_file, push, released
+from parts.journey import config_map, object_file, released
 from parts.line import Line
-from parts.oci_registry import DockerRegistry
-from parts.sealift import Daemon, Sealift
-from parts.wait import stays, wait_for
+from parts.sampler import Sampler, snapshot
+from parts.sealift import Daemon
+from parts.wait import wait_for
+from parts.webhook import push_payload
 
 Serve = Callable[..., Daemon]
 
-
-@pytest.fixture
-def registry_line(line: Line, stack: ExitStack, tmp_path: Path) -> Iterator[tuple[Line, DockerRegistry]]:
-    """The path over a registry that the test may stop."""
-    registry = stack.enter_context(DockerRegistry(tmp_path / "registry"))
-    line.repository = registry.oci("acme/shop")
-    line.bundle = {"artifact": {"insecure": True}}
-    line.sync = {"artifact": {"insecure": True}}
-    yield line, registry
+NAMES = ("one", "two", "three", "four")
+FILLER = "x" * 20_000  # so that a file takes more than one write
+MOMENTS = 20
+SYNCS = ("shop", "flat")
 
 
-def test_push_while_the_registry_is_stopped(registry_line: tuple[Line, DockerRegistry], serve: Serve) -> None:
-    line, registry = registry_line
-    line.start(serve)
-    registry.stop()
-    line.push({"web.yaml": config_map("web", color="blue")})
-    line.bundle_refuses("PushFailed", registry.host)
-    line.daemon.kill()  # what it was told is not lost with it
-    line.daemon.start()
-    registry.start()
-    line.arrives("blue", timeout=40)
+def files(color: str) -> dict[str, str]:
+    return {f"{name}.yaml": config_map(name, color=color, filler=FILLER) for name in NAMES}
 
 
-@pytest.mark.parametrize("follows", ["bundle", "tag"])
-def test_restart_without_registry_keeps_healing(
-    registry_line: tuple[Line, DockerRegistry], serve: Serve, follows: str
-) -> None:
-    line, registry = registry_line
-    if follows == "tag":
-        line.sync = {"artifact": {"insecure": True, "repository": line.repository, "tag": "prod"}, "interval": "1s"}
-    line.start(serve)
-    line.daemon.kill()
-    registry.stop()
-    file = line.journey.target / object_file("web")
-    file.write_text("drifted while nobody looked")
-    line.daemon.start()
-    wait_for("the drift to be healed", lambda: "red" in line.web)
-    file.write_text("drifted again")
-    wait_for("the drift to be healed", lambda: "red" in line.web)
+def color_of(contents: list[str]) -> str:
+    """The one color of a whole target; what is cut or mixed has none."""
+    text = "".join(contents)
+    colors = re.findall(r"color: '?(\w+)'?\n", text)
+    whole = text.count(FILLER + "\n") + text.count(FILLER + "'\n") == len(NAMES) == len(colors)
+    if whole and len(set(colors)) == 1 and all(content.endswith("\n") for content in contents):
+        return str(colors[0])
+    return f"half: {colors} in {[len(content) for content in contents]}"
 
 
-class Watcher(threading.Thread):
-    """Reads every file of a Tree all the time; `seen` are the contents, whole or not."""
+class Targets:
+    """A Tree and a OneFile that follow the same Bundle."""
 
-    def __init__(self, folder: Path, names: list[str]) -> None:
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.tree = line.journey.target
+        self.folder = line.journey.folder / "one-file"
+        line.journey.sync("flat", target=self.folder, layout="OneFile")
+
+    def tree_color(self) -> Optional[str]:
+        found = snapshot(self.tree)
+        if found is None:
+            return None
+        if set(found) != {object_file(name) for name in NAMES}:
+            return f"half: {sorted(found)}"
+        return color_of(list(found.values()))
+
+    def flat_color(self) -> str:
+        visible = [path for path in self.folder.iterdir() if not path.name.startswith(".")]
+        assert len(visible) == 1, visible
+        return color_of([visible[0].read_text()])
+
+    def wait(self, color: str) -> None:
+        def both() -> bool:
+            found = (self.tree_color(), self.flat_color())
+            assert found == (color, color), (found, *(self._line.daemon.condition("Sync", name) for name in SYNCS))
+            return True
+
+        try:
+            wait_for(f"{color} in both targets", both)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self._line.daemon.output[-6000:]}") from None
+
+
+def all_roles_in_one(serve: Serve) -> list[Daemon]:
+    return [serve()]
+
+
+def a_process_per_role(serve: Serve) -> list[Daemon]:
+    return [serve(roles=role) for role in ("receiver", "packager", "controller")]
+
+
+def leftovers(line: Line, targets: Targets) -> list[Path]:
+    """What writers that did not come to their end leave beside the targets and in the state."""
+    return [*targets.tree.parent.glob(".*"), *targets.folder.glob(".*"), *line.daemon.state.rglob(".*.??????")]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("processes", [all_roles_in_one, a_process_per_role])
+def test_kill_at_every_moment(line: Line, serve: Serve, processes: Callable[[Serve], list[Daemon]]) -> None:
+    """Twenty moments between the hook's answer and the last file in place, and beyond. Nobody sends the hook again."""
+    targets = Targets(line)
+    line.write()
+    line.repo.commit(files("c0"))
+    line.repo.push()
+    daemons = processes(serve)
+    line.daemon = daemons[0]
+    targets.wait("c0")
+    usual = 0.0
+    for turn in range(3):
+        line.push(files(f"u{turn}"))
+        began = time.monotonic()
+        targets.wait(f"u{turn}")
+        usual = max(usual, time.monotonic() - began)
+    expected = {"u2"}
+    with Sampler(targets.tree_color) as tree, Sampler(targets.flat_color) as flat:
+        for turn in range(MOMENTS):
+            color = f"c{turn + 1}"
+            expected.add(color)
+            commit = line.push(files(color))
+            time.sleep(1.5 * usual * turn / (MOMENTS - 1))
+            victim = daemons[turn % len(daemons)]
+            victim.kill()
+            victim.start()
+            released(line.daemon, commit)
+            targets.wait(color)
+    assert tree.seen <= expected and flat.seen <= expected
+    line.push(files("last"))
+    targets.wait("last")
+    wait_for("the leftovers to be gone", lambda: not leftovers(line, targets))
+
+
+class Forge(threading.Thread):
+    """Tells of one push after the other to a branch, until nobody listens."""
+
+    def __init__(self, line: Line, branch: str) -> None:
         super().__init__(daemon=True)
-        self._files = [folder / object_file(name) for name in names]
-        self._end = threading.Event()
-        self.seen: set[tuple[str, bytes]] = set()
-        self.missing = 0
+        self.ref = f"refs/heads/{branch}"
+        self._line = line
+        self.acknowledged = 0
+
+    @staticmethod
+    def commit(number: int) -> str:
+        return f"{number:040x}"
 
     def run(self) -> None:
-        while not self._end.is_set():
-            for file in self._files:
-                if not self._read(file) and not self._read(file):
-                    self.missing += 1
-
-    def _read(self, file: Path) -> bool:
-        """False when it is not there; once may be because the folder was swapped between two of its names."""
         try:
-            self.seen.add((file.stem, file.read_bytes()))
-            return True
-        except FileNotFoundError:
-            return False
-
-    def __enter__(self) -> "Watcher":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self.join()
+            while True:
+                number = self.acknowledged + 1
+                answer = self._line.send(push_payload(self._line.url, self.commit(number), self.ref))
+                if answer.status != 202:
+                    return
+                self.acknowledged = number
+        except OSError:
+            pass
 
 
-NAMES = ["one", "two", "three"]
-FILLER = "x" * 20_000  # so that a file takes more than one write
-
-
-def color_of(content: bytes) -> str:
-    """The color of a whole file; what is cut or mixed has none."""
-    text = content.decode()
-    found = re.search(r"color: '?(\w+)'?", text)
-    whole = text.count(FILLER) == 1 and text.endswith("\n")
-    return found[1] if found and whole else f"half: {text[:200]!r}"
-
-
-def test_kill_at_every_moment(line: Line, serve: Serve) -> None:
-    """kill -9 at twenty moments between the hook's answer and the last file: without a new hook it converges."""
-
-    def files(color: str) -> dict[str, str]:
-        return {f"{name}.yaml": config_map(name, color=color, filler=FILLER) for name in NAMES}
-
-    line.start(serve)
-    line.push(files("c0"))
-    line.arrives("red")
-    colors = {"c0"}
-    with Watcher(line.journey.target, NAMES) as watcher:
-        for turn in range(20):
-            color = f"c{turn + 1}"
-            colors.add(color)
-            commit = line.push(files(color))
-            time.sleep(0.4 * turn / 19)
-            line.daemon.kill()
-            line.daemon.start()
-            released(line.daemon, commit)
-            wait_for(f"{color} in all files", lambda: all_have(line, color))
-    assert {color_of(content) for _, content in watcher.seen} <= colors
-    assert watcher.missing == 0, "a file was away for a moment"
-    line.goes_on()
-
-
-def all_have(line: Line, color: str) -> bool:
-    return all(color_of((line.journey.target / object_file(name)).read_bytes()) == color for name in NAMES)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = os.geteuid() == 0 and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True
-    ).returncode
-    if not mounted:
-        pytest.skip("a small file system needs root and mount")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Takes all the space there is."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as out:
-        for size in (1 << 16, 1):
-            try:
-                while True:
-                    out.write(bytes(size))
-            except OSError:
-                pass
-    return filler
-
-
-def test_full_disk_of_the_target(line: Line, serve: Serve, small_disk: Path) -> None:
-    line.journey.target = small_disk / "target"
-    line.start(serve)
-    filler = fill(small_disk)
-    line.push({"web.yaml": config_map("web", color="blue", filler=FILLER)})
-    line.daemon.wait_condition("Sync", "shop", "Ready", "False", "ApplyFailed")
-    assert "space" in line.daemon.condition("Sync", "shop")["message"]
-    assert "red" in line.web
-    filler.unlink()
-    line.arrives("blue", timeout=30)
-
-
-def test_full_disk_of_the_cache(line: Line, serve: Serve, small_disk: Path) -> None:
-    """Without a cache there is nothing to fetch into; with space there is."""
-    line.start(serve, "--cache-dir", small_disk)
-    filler = fill(small_disk)
-    line.push({"web.yaml": config_map("web", color="blue", filler=FILLER)})
-    line.bundle_refuses("GitFailed", "space")
-    filler.unlink()
-    line.arrives("blue", timeout=30)
-
-
-def test_full_disk_of_the_state(
-    sealift: Sealift, line: Line, small_disk: Path, git_server: GitHttpServer, stack: ExitStack
-) -> None:
-    """A hook that cannot be kept is not acknowledged: the forge may send it again."""
-    cache = line.journey.folder / "cache"
+def test_what_is_acknowledged_is_on_disk(line: Line, serve: Serve) -> None:
+    """kill -9 of a receiver in the middle of a stream of pushes."""
     line.write()
-    line.repo.commit({"web.yaml": config_map("web", color="red")})
-    line.repo.push()
-    line.daemon = stack.enter_context(
-        Daemon(sealift, line.journey.config.folder, small_disk / "state", "--cache-dir", cache)
-    )
-    line.arrives("red")
-    filler = fill(small_disk)
-    line.repo.commit({"web.yaml": config_map("web", color="blue")})
-    line.repo.push()
-    assert line.send().status == 503
-    stays("the target", lambda: "red" in line.web, 0.3)
-    filler.unlink()
-    assert line.send().status in (200, 202)
-    line.arrives("blue", timeout=30)
+    line.daemon = serve(roles="receiver")
+    total = 0
+    for turn in range(6):
+        forges = [Forge(line, f"branch-{turn}-{number}") for number in range(4)]
+        for forge in forges:
+            forge.start()
+        time.sleep(0.05 + 0.037 * turn)
+        line.daemon.kill()
+        for forge in forges:
+            forge.join()
+        pending = {entry["ref"]: entry["commit"] for entry in line.daemon.status("Hook", "shop").get("pending", [])}
+        for forge in forges:
+            # The newest of a branch; or the one after it, whose answer did not get out any more.
+            kept = [forge.commit(forge.acknowledged), forge.commit(forge.acknowledged + 1)]
+            assert forge.acknowledged == 0 or pending.get(forge.ref) in kept, forge.ref
+            total += forge.acknowledged
+        line.daemon.start()
+    assert total > 24
 
 
 def test_two_daemons_on_one_state(line: Line, serve: Serve) -> None:
     """One acts; when it dies, the other takes over. Both take hooks."""
     line.start(serve)
     first, second = line.daemon, serve()
-    assert second.lines(msg="packager holds its lease") == []
+    for role in ("packager", "controller"):
+        told = second.wait_line(msg="another process acts in this role; standing by", role=role)
+        assert told["pid"] == str(first.pid)
+        assert second.lines(msg=f"{role} holds its lease") == []
     line.push({"web.yaml": config_map("web", color="blue")})
     line.arrives("blue")
     line.daemon = second
@@ -226,3 +189,9 @@ def test_two_daemons_on_one_state(line: Line, serve: Serve) -> None:
     assert len(second.lines(msg="bundle released")) == 1
     (line.journey.target / object_file("web")).write_text("drifted")
     wait_for("the drift to be healed", lambda: "black" in line.web)
+    # The first comes back, and is the one that waits now.
+    first.start()
+    first.wait_line(msg="another process acts in this role; standing by", pid=str(second.pid))
+    line.push({"web.yaml": config_map("web", color="white")})
+    line.arrives("white")
+    assert len(first.lines(msg="bundle released")) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Iterable, Optional
@@ -71,29 +72,40 @@ class LoopbackHandler(BaseHTTPRequestHandler):
 
 
 class LoopbackServer:
-    """Listens on 127.0.0.1 until close(). A subclass names its handler; handlers reach it as `self.owner`."""
+    """Listens on 127.0.0.1 until close(). A subclass names its handler; handlers reach it as `self.owner`. stop() and
+    start() keep the port."""
 
     handler: type[LoopbackHandler]
 
     def __init__(self, tls: Optional[Certificate] = None, host: str = "127.0.0.1") -> None:
-        self.closing = threading.Event()
         self.lock = threading.Lock()
-        handler = type("Bound", (self.handler,), {"owner": self})
-        self._server = _QuietServer(("127.0.0.1", 0), handler)
-        if tls is not None:
-            # The handshake is left to the connection's own thread: a client that dawdles stops nobody.
-            self._server.socket = tls.server_context().wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        self.port: int = self._server.server_address[1]
+        self.port = 0
+        self._tls = tls
+        self.start()
         self.authority = f"{host}:{self.port}"
         self.url = f"{'https' if tls else 'http'}://{self.authority}"
+
+    def start(self) -> None:
+        self.closing = threading.Event()
+        handler = type("Bound", (self.handler,), {"owner": self})
+        self._server = _QuietServer(("127.0.0.1", self.port), handler)
+        if self._tls is not None:
+            # The handshake is left to the connection's own thread: a client that dawdles stops nobody.
+            self._server.socket = self._tls.server_context().wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """Nobody listens any more, and open connections are cut."""
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
+        self._server.cut()
+
+    def close(self) -> None:
+        self.stop()
 
     def __enter__(self):  # type: ignore[no-untyped-def]
         return self
@@ -106,6 +118,25 @@ class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], handler: type[LoopbackHandler]) -> None:
+        super().__init__(address, handler)
+        self._open: set[socket.socket] = set()
+
+    def process_request(self, request: socket.socket, address: object) -> None:  # type: ignore[override]
+        self._open.add(request)
+        super().process_request(request, address)  # type: ignore[arg-type]
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def cut(self) -> None:
+        for request in list(self._open):
+            try:
+                request.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it went by itself
 
     def handle_error(self, *_: object) -> None:
         """A client that went away, or did not like our certificate, is the test's business."""

@@ -274,7 +274,10 @@ class Daemon:
         except FileNotFoundError:
             return
         for line in text.splitlines():
-            yield json.loads(line)
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue  # cut by a full disk or a kill, or being written now
 
     def __enter__(self) -> "Daemon":
         return self
