@@ -1,0 +1,286 @@
+// As api/internal/accumulator and api/filters/refvar of kustomize: record, look up, expand.
+#include "render/kustomize/vars.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "render/kustomize/fieldspec.h"
+#include "render/kustomize/steps.h"
+
+enum { MAX_EXPANDED_BYTES = 1 << 20 };
+
+// What `objref` names. No group, version or kind is a wildcard here.
+struct var_target {
+    const char *group;
+    size_t group_length;
+    const char *version;
+    const char *kind;
+    const char *name;
+    const char *ns; // "" = any
+};
+
+// apiVersion wins over group and version, as far as it says something.
+static struct var_target target_of(const json_t *var)
+{
+    const json_t *ref = json_object_get(var, "objref");
+    const char *group = jval_string_or(ref, "group", "");
+    struct var_target target = {
+        .group = group,
+        .group_length = strlen(group),
+        .version = jval_string_or(ref, "version", ""),
+        .kind = jval_string_or(ref, "kind", ""),
+        .name = jval_string_or(ref, "name", ""),
+        .ns = jval_string_or(ref, "namespace", ""),
+    };
+    const char *api_version = jval_string_or(ref, "apiVersion", "");
+    const char *slash = strchr(api_version, '/');
+    if (slash != NULL && strchr(slash + 1, '/') == NULL) {
+        target.group = api_version;
+        target.group_length = (size_t)(slash - api_version);
+        target.version = slash + 1;
+    } else if (slash == NULL && *api_version != '\0') {
+        target.version = api_version;
+    }
+    return target;
+}
+
+static bool is_target(const struct var_target *target, struct resource_id id)
+{
+    size_t group_length = api_version_group_length(id.api_version);
+    return group_length == target->group_length &&
+           strncmp(id.api_version, target->group, group_length) == 0 &&
+           strcmp(api_version_version(id.api_version), target->version) == 0 &&
+           strcmp(id.kind, target->kind) == 0 && strcmp(id.name, target->name) == 0 &&
+           (*target->ns == '\0' || strcmp(resource_id_effective_namespace(id), target->ns) == 0);
+}
+
+static bool has_target(const struct var_target *target, const struct resource *resource)
+{
+    if (is_target(target, resource_current_id(resource)))
+        return true;
+    for (size_t i = 0; i < resource->past.len; i++)
+        if (is_target(target, resource_past_id(resource, i)))
+            return true;
+    return false;
+}
+
+static const json_t *find_var(const json_t *vars, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(vars); i++) {
+        const json_t *var = json_array_get(vars, i);
+        if (strcmp(jval_string_or(var, "name", ""), name) == 0)
+            return var;
+    }
+    return NULL;
+}
+
+int vars_merge(json_t *all, const json_t *others, struct error *err)
+{
+    for (size_t i = 0; i < json_array_size(others); i++) {
+        json_t *var = json_array_get(others, i);
+        const char *name = jval_string_or(var, "name", "");
+        if (find_var(all, name) != NULL)
+            return error_set(err, ERROR_INVALID,
+                             "the var %s is already declared; give one of them another name", name);
+        json_array_append(all, var);
+    }
+    return 0;
+}
+
+int vars_record(json_t *all, const json_t *vars, struct resmap *map, struct error *err)
+{
+    for (size_t i = 0; i < json_array_size(vars); i++) {
+        const json_t *var = json_array_get(vars, i);
+        const char *name = jval_string_or(var, "name", "");
+        struct var_target target = target_of(var);
+        struct resource *found = NULL;
+        size_t n = 0;
+        resmap_foreach(resource, map)
+        {
+            if (has_target(&target, resource)) {
+                found = resource;
+                n++;
+            }
+        }
+        if (n > 1)
+            return error_set(err, ERROR_INVALID,
+                             "vars[%zu]: the objref of %s fits %zu objects; name their namespace",
+                             i, name, n);
+        if (found != NULL) {
+            vec_push_string(&found->ref_vars, name);
+            found->has_history = true;
+        }
+    }
+    return vars_merge(all, vars, err);
+}
+
+// fmt.Sprint of a float64.
+static void add_real(struct strbuf *out, double real)
+{
+    char text[40];
+    int precision = 0;
+    do
+        snprintf(text, sizeof text, "%.*e", precision, real);
+    while (strtod(text, NULL) != real && precision++ < 17);
+    long exponent = strtol(strchr(text, 'e') + 1, NULL, 10);
+    if (exponent >= -4 && exponent < 21 && (exponent < 6 || real == (double)(int64_t)real))
+        strbuf_addf(out, "%.*f", precision > exponent ? (int)(precision - exponent) : 0, real);
+    else
+        strbuf_addstr(out, text);
+}
+
+static void add_value(struct strbuf *out, const json_t *value)
+{
+    if (json_is_string(value))
+        strbuf_add(out, json_string_value(value), json_string_length(value));
+    else if (json_is_integer(value))
+        strbuf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_real(value))
+        add_real(out, json_real_value(value));
+    else
+        strbuf_addstr(out, json_is_true(value) ? "true" : "false");
+}
+
+// The value of the variable called `size` bytes of name; borrowed, NULL when there is none that a
+// text can hold.
+static json_t *value_of(const json_t *values, const char *name, size_t size, json_t *used)
+{
+    cleanup_free char *key = xstrndup(name, size);
+    json_t *value = json_object_get(values, key);
+    if (value == NULL || json_is_object(value) || json_is_array(value))
+        return NULL;
+    json_object_set_new(used, key, json_true());
+    return value;
+}
+
+json_t *vars_expand(const char *text, size_t size, const json_t *values, json_t *used)
+{
+    cleanup_strbuf struct strbuf out;
+    strbuf_init(&out, MAX_EXPANDED_BYTES + size);
+    for (size_t at = 0; at < size; at++) {
+        if (text[at] != '$' || at + 1 == size) {
+            strbuf_addch(&out, text[at]);
+            continue;
+        }
+        const char *close = text[at + 1] == '(' ? memchr(text + at, ')', size - at) : NULL;
+        if (close == NULL) {
+            strbuf_addch(&out, '$');
+            if (text[at + 1] != '$')
+                strbuf_addch(&out, text[at + 1]);
+            at++;
+            continue;
+        }
+        const char *name = text + at + 2;
+        size_t end = (size_t)(close - text);
+        json_t *value = value_of(values, name, (size_t)(close - name), used);
+        if (value != NULL && at == 0 && end + 1 == size)
+            return json_incref(value);
+        if (value != NULL)
+            add_value(&out, value);
+        else
+            strbuf_add(&out, text + at, end + 1 - at);
+        at = end;
+    }
+    return json_stringn(out.data, out.len);
+}
+
+struct expansion {
+    const json_t *values;
+    json_t *used;
+};
+
+static json_t *expand(const struct expansion *expansion, const json_t *text)
+{
+    return vars_expand(json_string_value(text), json_string_length(text), expansion->values,
+                       expansion->used);
+}
+
+static int expand_list(const struct expansion *expansion, json_t *list, struct error *err)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        if (!json_is_string(item))
+            return error_set(err, ERROR_INVALID,
+                             "item %zu is no text, which a list that may hold vars must have", i);
+        json_array_set_new(list, i, expand(expansion, item));
+    }
+    return 0;
+}
+
+static int expand_field(void *arg, struct resource *resource, const struct slot *slot,
+                        struct error *err)
+{
+    (void)resource;
+    const struct expansion *expansion = arg;
+    json_t *value = slot_get(slot);
+    if (json_is_string(value)) {
+        slot_set(slot, expand(expansion, value));
+    } else if (json_is_object(value)) {
+        const char *name = NULL;
+        json_t *member = NULL;
+        json_object_foreach (value, name, member)
+            if (json_is_string(member))
+                json_object_set_new(value, name, expand(expansion, member));
+    } else if (json_is_array(value)) {
+        return expand_list(expansion, value, err);
+    }
+    return 0;
+}
+
+static int find_value(const json_t *var, struct resmap *map, json_t *values, struct error *err)
+{
+    const char *name = jval_string_or(var, "name", "");
+    const char *path = jval_string_or(var, "fieldref.fieldPath", "");
+    if (*path == '\0')
+        path = "metadata.name";
+    resmap_foreach(resource, map)
+    {
+        vec_foreach (char *, read_by, &resource->ref_vars) {
+            if (strcmp(*read_by, name) != 0)
+                continue;
+            const json_t *value = vars_field(resource->value, path);
+            if (value == NULL)
+                return error_set(err, ERROR_INVALID, "the var %s reads %s of %s %s, which has none",
+                                 name, path, resource_kind(resource), resource_name(resource));
+            json_object_set_new(values, name,
+                                json_is_null(value) ? json_string("null") : jval_ref(value));
+            return 0;
+        }
+    }
+    return error_set(err, ERROR_INVALID,
+                     "the var %s names %s %s, which no kustomization holds; its objref must give "
+                     "apiVersion, kind and name",
+                     name, jval_string_or(var, "objref.kind", "an object without kind"),
+                     jval_string_or(var, "objref.name", ""));
+}
+
+static void warn_of_unused(struct frame *frame, const json_t *values, const json_t *used)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    jval_foreach (values, name, value)
+        if (json_object_get(used, name) == NULL)
+            frame_warn(frame, "the var %s is declared and never used", name);
+}
+
+int vars_resolve(struct frame *frame, const json_t *vars, const struct vec *specs,
+                 struct resmap *map, struct error *err)
+{
+    if (json_array_size(vars) == 0)
+        return 0;
+    cleanup_json json_t *values = json_object();
+    for (size_t i = 0; i < json_array_size(vars); i++)
+        if (find_value(json_array_get(vars, i), map, values, err) < 0)
+            return -1;
+    cleanup_json json_t *used = json_object();
+    struct expansion expansion = {.values = values, .used = used};
+    resmap_foreach(resource,
+                   map) if (fieldspec_walk_all(specs, resource, CREATE_NOTHING, expand_field,
+                                               &expansion, err) < 0) return error_wrap(err, "vars");
+    resmap_renamed(map);
+    warn_of_unused(frame, values, used);
+    return 0;
+}
