@@ -35,7 +35,7 @@ void generator_merge_options(json_t *generator, const json_t *global)
     merge_map(options, global, "labels");
     merge_map(options, global, "annotations");
     static const char *const flags[] = {"disableNameSuffixHash", "immutable"};
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+    for (size_t i = 0; i < ARRAY_LENGTH(flags); i++)
         if (json_is_true(json_object_get(global, flags[i])))
             json_object_set_new(options, flags[i], json_true());
 }
@@ -143,7 +143,7 @@ static void add_options(json_t *value, const json_t *options)
 {
     json_t *metadata = json_object_get(value, "metadata");
     static const char *const maps[] = {"labels", "annotations"};
-    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(maps); i++) {
         const json_t *map = json_object_get(options, maps[i]);
         if (json_object_size(map) > 0)
             json_object_set_new(metadata, maps[i], json_deep_copy(map));

@@ -1,16 +1,12 @@
 // As api/internal/accumulator and api/filters/refvar of kustomize: record, look up, expand.
 #include "render/kustomize/vars.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/jval.h"
 #include "base/memory.h"
 #include "render/kustomize/fieldspec.h"
 #include "render/kustomize/steps.h"
-
-enum { MAX_EXPANDED_BYTES = 1 << 20 };
 
 // What `objref` names. No group, version or kind is a wildcard here.
 struct var_target {
@@ -117,95 +113,43 @@ int vars_record(json_t *all, const json_t *vars, struct resmap *map, struct erro
     return vars_merge(all, vars, err);
 }
 
-// fmt.Sprint of a float64.
-static void add_real(struct strbuf *out, double real)
-{
-    char text[40];
-    int precision = 0;
-    do
-        snprintf(text, sizeof text, "%.*e", precision, real);
-    while (strtod(text, NULL) != real && precision++ < 17);
-    long exponent = strtol(strchr(text, 'e') + 1, NULL, 10);
-    if (exponent >= -4 && exponent < 21 && (exponent < 6 || real == (double)(int64_t)real))
-        strbuf_addf(out, "%.*f", precision > exponent ? (int)(precision - exponent) : 0, real);
-    else
-        strbuf_addstr(out, text);
-}
-
-static void add_value(struct strbuf *out, const json_t *value)
-{
-    if (json_is_string(value))
-        strbuf_add(out, json_string_value(value), json_string_length(value));
-    else if (json_is_integer(value))
-        strbuf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    else if (json_is_real(value))
-        add_real(out, json_real_value(value));
-    else
-        strbuf_addstr(out, json_is_true(value) ? "true" : "false");
-}
-
-// The value of the variable called `size` bytes of name; borrowed, NULL when there is none that a
-// text can hold.
-static json_t *value_of(const json_t *values, const char *name, size_t size, json_t *used)
-{
-    cleanup_free char *key = xstrndup(name, size);
-    json_t *value = json_object_get(values, key);
-    if (value == NULL || json_is_object(value) || json_is_array(value))
-        return NULL;
-    json_object_set_new(used, key, json_true());
-    return value;
-}
-
-json_t *vars_expand(const char *text, size_t size, const json_t *values, json_t *used)
-{
-    cleanup_strbuf struct strbuf out;
-    strbuf_init(&out, MAX_EXPANDED_BYTES + size);
-    for (size_t at = 0; at < size; at++) {
-        if (text[at] != '$' || at + 1 == size) {
-            strbuf_addch(&out, text[at]);
-            continue;
-        }
-        const char *close = text[at + 1] == '(' ? memchr(text + at, ')', size - at) : NULL;
-        if (close == NULL) {
-            strbuf_addch(&out, '$');
-            if (text[at + 1] != '$')
-                strbuf_addch(&out, text[at + 1]);
-            at++;
-            continue;
-        }
-        const char *name = text + at + 2;
-        size_t end = (size_t)(close - text);
-        json_t *value = value_of(values, name, (size_t)(close - name), used);
-        if (value != NULL && at == 0 && end + 1 == size)
-            return json_incref(value);
-        if (value != NULL)
-            add_value(&out, value);
-        else
-            strbuf_add(&out, text + at, end + 1 - at);
-        at = end;
-    }
-    return json_stringn(out.data, out.len);
-}
-
 struct expansion {
     const json_t *values;
     json_t *used;
 };
 
-static json_t *expand(const struct expansion *expansion, const json_t *text)
+static int expand(const struct expansion *expansion, const struct slot *slot, struct error *err)
 {
-    return vars_expand(json_string_value(text), json_string_length(text), expansion->values,
-                       expansion->used);
+    const json_t *text = slot_get(slot);
+    json_t *expanded = vars_expand(json_string_value(text), json_string_length(text),
+                                   expansion->values, expansion->used);
+    if (expanded == NULL)
+        return error_set(err, ERROR_LIMIT, "vars make a text longer by more than 1 MiB");
+    slot_set(slot, expanded);
+    return 0;
 }
 
 static int expand_list(const struct expansion *expansion, json_t *list, struct error *err)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *item = json_array_get(list, i);
-        if (!json_is_string(item))
+        struct slot slot = {.parent = list, .index = i};
+        if (!json_is_string(slot_get(&slot)))
             return error_set(err, ERROR_INVALID,
                              "item %zu is no text, which a list that may hold vars must have", i);
-        json_array_set_new(list, i, expand(expansion, item));
+        if (expand(expansion, &slot, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int expand_members(const struct expansion *expansion, json_t *object, struct error *err)
+{
+    const char *name = NULL;
+    json_t *member = NULL;
+    json_object_foreach (object, name, member) {
+        struct slot slot = {.parent = object, .key = name};
+        if (json_is_string(member) && expand(expansion, &slot, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -216,18 +160,11 @@ static int expand_field(void *arg, struct resource *resource, const struct slot 
     (void)resource;
     const struct expansion *expansion = arg;
     json_t *value = slot_get(slot);
-    if (json_is_string(value)) {
-        slot_set(slot, expand(expansion, value));
-    } else if (json_is_object(value)) {
-        const char *name = NULL;
-        json_t *member = NULL;
-        json_object_foreach (value, name, member)
-            if (json_is_string(member))
-                json_object_set_new(value, name, expand(expansion, member));
-    } else if (json_is_array(value)) {
-        return expand_list(expansion, value, err);
-    }
-    return 0;
+    if (json_is_string(value))
+        return expand(expansion, slot, err);
+    if (json_is_object(value))
+        return expand_members(expansion, value, err);
+    return json_is_array(value) ? expand_list(expansion, value, err) : 0;
 }
 
 static int find_value(const json_t *var, struct resmap *map, json_t *values, struct error *err)

@@ -22,7 +22,7 @@ int vars_merge(json_t *all, const json_t *others, struct error *err)
 
 // The text with every $(NAME) of `values` (an object) replaced; "$$" is one '$', unknown names and
 // what is no reference stay. Where the text is one reference, its value keeps its type. Adds the
-// names used to `used` (an object). Owned.
+// names used to `used` (an object). Owned; NULL when it would grow by more than 1 MiB.
 json_t *vars_expand(const char *text, size_t size, const json_t *values, json_t *used);
 
 // The field of value at a path as kustomize's GetFieldValue takes it: "a.b[0].[name=x].c\.d".
