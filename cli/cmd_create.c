@@ -347,6 +347,24 @@ static int split_pair(const char *option, const char *text, char **ret_name, con
     return 0;
 }
 
+// A password or token in a file of one line: the break that an editor or `echo` puts at its end is
+// not part of it. All other keys keep every byte.
+static size_t without_line_break(const struct cli *cli, const char *key, const char *path,
+                                 const char *content, size_t size)
+{
+    static const char *const words[] = {"token", "username", "password", "bearerToken",
+                                        "cosign.password"};
+    bool is_word = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++)
+        is_word = is_word || strcmp(key, words[i]) == 0;
+    size_t line = strcspn(content, "\r\n");
+    bool one_line = size - line == strspn(content + line, "\r\n") && size - line <= 2;
+    if (!is_word || line == size || !one_line)
+        return size;
+    tell_warning(cli, "%s ends in a line break, which is not part of a %s: left out", path, key);
+    return line;
+}
+
 static int run_secret(struct cli *cli, struct error *err)
 {
     cleanup_json json_t *object = new_object(cli, "Secret", true);
@@ -372,6 +390,7 @@ static int run_secret(struct cli *cli, struct error *err)
         if (split_pair("from-file", *text, &name, &path, err) < 0 ||
             file_read(path, MAX_FILE_BYTES, &content, &size, err) < 0)
             return -1;
+        size = without_line_break(cli, name, path, content, size);
         cleanup_secret char *encoded = base64_encode(content, size);
         json_object_set_new(data, name, json_string(encoded));
     }
@@ -379,7 +398,9 @@ static int run_secret(struct cli *cli, struct error *err)
 }
 
 static const struct option_spec secret_options[] = {
-    {"from-file", 0, OPTION_LIST, "KEY=FILE", "a key with the content of a file; may be repeated",
+    {"from-file", 0, OPTION_LIST, "KEY=FILE",
+     "a key with the content of a file (a password or token without its line break); may be "
+     "repeated",
      NULL},
     {"from-literal", 0, OPTION_LIST, "KEY=VALUE", "a key with this value; may be repeated", NULL},
     {"export", 0, OPTION_FLAG, NULL, "print the object instead of writing it", NULL},

@@ -2,6 +2,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/semver.h"
+#include "base/url.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/print.h"
@@ -22,6 +23,14 @@ static void split_revision(const char *revision, char **ret_ref, const char **re
     *ret_commit = at != NULL ? at + strlen("@sha1:") : NULL;
 }
 
+// --source as it may be published: credentials of a clone's address stay here. Owned; NULL = none.
+static char *public_source(const struct cli *cli)
+{
+    const char *source = cli_string(cli, "source");
+    return source != NULL && strstr(source, "://") != NULL ? url_without_credentials(source)
+                                                           : xstrdup_or_null(source);
+}
+
 static int build(const struct cli *cli, struct oci_artifact *ret_artifact, struct error *err)
 {
     cleanup_vec struct vec files = OCI_FILES;
@@ -32,9 +41,10 @@ static int build(const struct cli *cli, struct oci_artifact *ret_artifact, struc
         return error_wrap(err, "--created");
     if (files_load(cli, cli_argument(cli, 0), &files, err) < 0)
         return -1;
+    cleanup_free char *source = public_source(cli);
     const struct oci_artifact_info info = {
         .created_ms = created_ms,
-        .source = cli_string(cli, "source"),
+        .source = source,
         .revision = cli_string(cli, "revision"),
         .path = cli_string(cli, "path"),
     };
@@ -48,12 +58,13 @@ static int sign(const struct cli *cli, struct registry *registry,
     cleanup_free char *repository = NULL;
     cleanup_free char *ref = NULL;
     const char *commit = NULL;
-    const char *source = cli_string(cli, "source");
+    cleanup_free char *source = public_source(cli);
     int64_t now_ms = clock_wall_ms(clock_system());
     split_revision(cli_string(cli, "revision"), &ref, &commit);
     if (source != NULL && identity_git(source, &repository, err) < 0)
         return error_wrap(err, "--source");
     const struct provenance provenance = {.repository = repository,
+                                          .url = source,
                                           .ref = ref,
                                           .commit = commit,
                                           .path = cli_string_or(cli, "path", ""),

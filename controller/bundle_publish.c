@@ -256,10 +256,12 @@ static int sign(struct bundle_flow *flow, int64_t sequence, struct error *err)
     int64_t now_ms = clock_wall_ms(flow->role->clock);
     // Statements name repositories in one spelling, the one that policies compare with.
     cleanup_free char *repository = NULL;
-    if (identity_git(object_spec_string(flow->object, "source.git.url"), &repository, err) < 0)
+    const char *url = object_spec_string(flow->object, "source.git.url");
+    if (identity_git(url, &repository, err) < 0)
         return -1;
     const struct provenance provenance = {
         .repository = repository,
+        .url = url,
         .ref = flow->revision.ref,
         .commit = flow->revision.commit,
         .path = path_of(flow),

@@ -232,10 +232,12 @@ int oci_reference_parse(const char *text, struct oci_reference *ret_reference, s
             return error_set(err, ERROR_INVALID,
                              "the reference holds white space; " REFERENCE_FORM);
     cleanup_oci_reference struct oci_reference reference = {0};
-    static const char registry_scheme[] = "oci://", layout_scheme[] = "oci-layout://";
+    static const char registry_scheme[] = "oci://", layout_scheme[] = "oci-layout:/";
     int result;
     if (strncmp(text, layout_scheme, sizeof layout_scheme - 1) == 0) {
-        cleanup_free char *rest = xstrdup(text + sizeof layout_scheme - 1);
+        // An identity, as messages and policies have it, has the one slash that starts its path.
+        const char *path = text + sizeof layout_scheme - 2;
+        cleanup_free char *rest = xstrdup(path + (path[1] == '/' ? 2 : 0));
         result = parse_layout(text, rest, &reference, err);
     } else {
         bool has_scheme = strncmp(text, registry_scheme, sizeof registry_scheme - 1) == 0;

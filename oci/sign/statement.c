@@ -48,10 +48,18 @@ char *statement_build_sign(const char *subject_name, const char *digest)
     return build(subject_name, digest, STATEMENT_SIGN_TYPE, json_object());
 }
 
+// A download location as SPDX writes it and SLSA asks for: git+<scheme>://<host>/<path>@<ref>.
+static char *source_uri(const struct provenance *from)
+{
+    const char *place = from->url != NULL ? from->url : from->repository;
+    const char *scheme = *place == '/' ? "file://" : "https://";
+    return xasprintf("git+%s%s@%s", strstr(place, "://") != NULL ? "" : scheme, place, from->ref);
+}
+
 char *statement_build_provenance(const char *subject_name, const char *digest,
                                  const struct provenance *from)
 {
-    cleanup_free char *uri = xasprintf("git+%s@%s", from->repository, from->ref);
+    cleanup_free char *uri = source_uri(from);
     json_t *predicate = json_pack(
         "{s:{s:s, s:{s:s, s:s, s:s}, s:{s:s*, s:s*, s:s*}, s:[{s:s, s:{s:s}}]},"
         " s:{s:{s:s, s:{s:s}}, s:{s:s*}}}",

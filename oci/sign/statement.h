@@ -27,7 +27,8 @@ enum statement_kind {
 
 // Which sources the artifact was rendered from. NULL and 0 leave a member out.
 struct provenance {
-    const char *repository; // as the Bundle names it, without credentials
+    const char *repository; // its identity (base/git_identity.h)
+    const char *url;        // "https://…", without credentials; NULL = unknown; not read back
     const char *ref;        // "refs/heads/main"
     const char *commit;     // 40 or 64 hex digits
     const char *path;       // "apps/shop/prod"; "" is the root

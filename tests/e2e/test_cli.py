@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pty
@@ -408,3 +409,42 @@ def test_two_processes_share_a_state(world: World, serve: Serve) -> None:
     commit = world.repo.commit({"web.yaml": config_map("web", color="blue")})
     world.run("reconcile", "bundle", "shop")
     applied(second, released(second, commit)["digest"])
+
+
+def test_create_secret_leaves_out_the_line_break_of_a_password(sealift: Sealift, tmp_path: Path) -> None:
+    for name, text in (("word", "s3cret\n"), ("pem", "a key\n"), ("lines", "a\nb\n")):
+        (tmp_path / name).write_text(text)
+    words = ("--from-file", f"password={tmp_path}/word", "--from-file", f"ca.crt={tmp_path}/pem")
+    made = sealift("create", "secret", "login", *words, "--from-file", f"token={tmp_path}/lines", "--export")
+    data = {key: base64.b64decode(value) for key, value in yaml.safe_load(made.out)["data"].items()}
+    assert data == {"password": b"s3cret", "ca.crt": b"a key\n", "token": b"a\nb\n"}
+    assert "word ends in a line break" in made.err and "s3cret" not in made.err
+
+
+def test_push_publishes_no_credentials_of_the_source(sealift: Sealift, folder: Path, key: Path, tmp_path: Path) -> None:
+    layout = tmp_path / "published"
+    words = ("--key", key, "--source", "https://ada:hunter2@git.example.com/acme/config.git")
+    words += ("--revision", "main@sha1:" + "1" * 40)
+    sealift("push", folder, f"oci-layout://{layout}:prod", *words, env={"COSIGN_PASSWORD": KEY_PASSWORD})
+    blobs = [path.read_bytes() for path in (layout / "blobs" / "sha256").iterdir()]
+    payloads = [json.loads(blob)["dsseEnvelope"]["payload"] for blob in blobs if b"dsseEnvelope" in blob]
+    texts = blobs + [base64.b64decode(payload) for payload in payloads]
+    assert not any(b"hunter2" in text for text in texts)
+    assert any(b"git+https://git.example.com/acme/config.git@refs/heads/main" in text for text in texts)
+
+
+def test_what_is_printed_of_a_layout_can_be_given_back(sealift: Sealift, reference: str) -> None:
+    repository = sealift("inspect", reference, "-o", "json").json()["repository"]
+    assert repository.startswith("oci-layout:/")
+    assert sealift("inspect", f"{repository}:prod", "-o", "json").json()["repository"] == repository
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="not Debian")
+def test_getting_started_names_the_libraries(sealift: Sealift) -> None:
+    dynamic = subprocess.run(["readelf", "-d", sealift.program], capture_output=True, text=True, check=True).stdout
+    document = (CHECKOUT / "docs" / "getting-started.md").read_text()
+    for library in re.findall(r"NEEDED.*\[(lib[^]]+)\]", dynamic):
+        found = subprocess.run(["dpkg-query", "-S", f"*/{library}"], capture_output=True, text=True).stdout
+        package = found.split(":")[0]
+        if package not in ("libc6", "libgcc-s1") and not package.startswith(("libasan", "libubsan", "libtsan", "gcc")):
+            assert package in document, f"{library} is in {package}, which a host needs"

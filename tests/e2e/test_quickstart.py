@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from parts.need import CHECKOUT
+from parts.wait import wait_for
 
 QUICKSTART = CHECKOUT / "deploy" / "quickstart"
 
@@ -18,6 +19,16 @@ def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(QUICKSTART), *words], env=env, cwd="/", text=True, capture_output=True, timeout=600)
 
 
+def push_once_more(home: Path) -> None:
+    """What the last lines invite to: edit, commit, push, and watch the target."""
+    work, target = home / "work", home / "target" / "shop" / "Deployment.apps" / "web.yaml"
+    manifest = work / "apps" / "shop" / "web.yaml"
+    manifest.write_text(manifest.read_text().replace("replicas: 5", "replicas: 7"))
+    for command in (["git", "commit", "-qam", "Seven"], ["git", "push"]):
+        subprocess.run(command, cwd=work, check=True, capture_output=True, timeout=60)
+    wait_for("the push in the target", lambda: "replicas: 7" in target.read_text())
+
+
 def test_quickstart_tells_the_whole_story_twice(tmp_path: Path) -> None:
     home = tmp_path / "quickstart"
     try:
@@ -27,6 +38,7 @@ def test_quickstart_tells_the_whole_story_twice(tmp_path: Path) -> None:
             for line in ("refuses, and says why", "was put back to 5", "puts the tag back", "Tear it down"):
                 assert line in story.stdout
             assert "✗" in story.stdout and "Released" not in story.stderr
+        push_once_more(home)
     finally:
         gone = run(home, "down")
     assert gone.returncode == 0 and not home.exists()

@@ -108,6 +108,12 @@ static void test_oci_reference_layout_identity_is_the_real_path(void **state)
     cleanup_free char *identity = oci_reference_identity(&reference);
     cleanup_free char *expected = xasprintf("oci-layout:%s/to/shop", real);
     assert_string_equal(identity, expected);
+    // What messages print can be given to a command again.
+    cleanup_free char *printed = xasprintf("%s:prod", identity);
+    cleanup_oci_reference struct oci_reference again = {0};
+    assert_int_equal(oci_reference_parse(printed, &again, &err), 0);
+    assert_string_equal(again.layout_path, identity + strlen("oci-layout:"));
+    assert_string_equal(again.tag, "prod");
     assert_int_equal(file_remove_tree(dir, &err), 0);
 }
 

@@ -305,6 +305,28 @@ static void test_statement_provenance_round_trips(void **state)
     assert_int_equal(read->finished_ms, sample_provenance.finished_ms);
 }
 
+static void test_statement_provenance_names_a_place_to_download_from(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        const char *repository;
+        const char *uri;
+    } cases[] = {
+        {"ssh://git@git.example.com:2222/a/b.git", "git.example.com:2222/a/b",
+         "\"git+ssh://git@git.example.com:2222/a/b.git@refs/heads/main\""},
+        {NULL, "git.example.com/a/b", "\"git+https://git.example.com/a/b@refs/heads/main\""},
+        {NULL, "/srv/git/b", "\"git+file:///srv/git/b@refs/heads/main\""},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct provenance from = sample_provenance;
+        from.url = cases[i].url;
+        from.repository = cases[i].repository;
+        cleanup_free char *text = statement_build_provenance("r", DIGEST, &from);
+        assert_non_null(strstr(text, cases[i].uri));
+    }
+}
+
 static void test_statement_release_round_trips(void **state)
 {
     (void)state;
@@ -418,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_simple_signing_is_strict),
         cmocka_unit_test(test_statement_sign_round_trips),
         cmocka_unit_test(test_statement_provenance_round_trips),
+        cmocka_unit_test(test_statement_provenance_names_a_place_to_download_from),
         cmocka_unit_test(test_statement_release_round_trips),
         cmocka_unit_test(test_statement_is_about_its_digest_alone),
         cmocka_unit_test(test_statement_is_strict),
