@@ -54,7 +54,7 @@ static void add_choices(struct strbuf *out, const char *choices)
 
 static void add_bounds(struct strbuf *out, const struct field *field)
 {
-    if (field->type == FIELD_INT)
+    if (field->type == FIELD_INT && field->max > field->min)
         strbuf_addf(out, " %lld to %lld.", (long long)field->min, (long long)field->max);
     if (field->type == FIELD_LIST && field->max > 0)
         strbuf_addf(out, " At most %lld.", (long long)field->max);

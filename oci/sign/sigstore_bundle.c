@@ -221,7 +221,7 @@ static int parse_bundle(const json_t *root, struct sigstore_bundle *bundle, stru
 {
     static const char *const names[] = {"mediaType", "verificationMaterial", "messageSignature",
                                         "dsseEnvelope", NULL};
-    enum version version;
+    enum version version = VERSION_0_1;
     if (json_strict_members(root, "the bundle", names, err) < 0 ||
         parse_version(root, &version, err) < 0 ||
         parse_material(json_proto_member(root, "verificationMaterial"), version, bundle, err) < 0)

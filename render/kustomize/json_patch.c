@@ -348,7 +348,7 @@ static bool values_equal(const json_t *a, const json_t *b)
 
 static int apply_test(struct application *at, struct error *err)
 {
-    const char *pointer = NULL;
+    const char *pointer = "";
     if (string_member(at->operation, "path", &pointer, err) < 0)
         return -1;
     json_t *value = at->root;
