@@ -1,0 +1,376 @@
+// The patches of a kustomization: strategic merges and JSON patches, by path or inline, for objects
+// that the patch names or that a target selects (kustomize's PatchTransformer,
+// PatchStrategicMergeTransformer and PatchJson6902Transformer).
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/yamljson.h"
+#include "render/kustomize/json_patch.h"
+#include "render/kustomize/selector.h"
+#include "render/kustomize/steps.h"
+#include "render/kustomize/strategic_merge.h"
+
+struct patch_options {
+    bool allow_name_change;
+    bool allow_kind_change;
+};
+
+// Where a patch's text is from, for messages.
+struct patch_text {
+    char *text; // owned
+    size_t size;
+    char *name; // owned
+};
+
+static void patch_text_release(struct patch_text *text)
+{
+    free(text->text);
+    free(text->name);
+}
+#define cleanup_patch_text __attribute__((cleanup(patch_text_release)))
+
+static void trim(const char **text, size_t *size)
+{
+    while (*size > 0 && strchr(" \t\r\n\v\f", **text) != NULL) {
+        (*text)++;
+        (*size)--;
+    }
+    while (*size > 0 && strchr(" \t\r\n\v\f", (*text)[*size - 1]) != NULL)
+        (*size)--;
+}
+
+static int load_text(struct frame *frame, const char *path, const char *inline_text,
+                     const char *inline_name, struct patch_text *ret_text, struct error *err)
+{
+    size_t size = strlen(inline_text);
+    trim(&inline_text, &size);
+    if (*path == '\0' && size == 0)
+        return error_set(err, ERROR_INVALID, "neither path nor %s is set; set one of them",
+                         inline_name);
+    if (*path != '\0' && size > 0)
+        return error_set(err, ERROR_INVALID, "path and %s are both set; keep one of them",
+                         inline_name);
+    if (*path != '\0')
+        return frame_read(frame, path, &ret_text->text, &ret_text->size, &ret_text->name, err);
+    ret_text->text = xstrndup(inline_text, size);
+    ret_text->size = size;
+    ret_text->name = xstrdup(inline_name);
+    return 0;
+}
+
+static char *id_text(const struct resource *resource)
+{
+    struct resource_id id = resource_current_id(resource);
+    return xasprintf("%s\n%s\n%s\n%s", id.api_version, id.kind, id.ns, id.name);
+}
+
+static bool id_changed(const struct resource *resource, const char *before)
+{
+    cleanup_free char *now = id_text(resource);
+    return strcmp(now, before) != 0;
+}
+
+// What kustomize does with a patch that goes to selected objects: its labels and annotations become
+// text, so that a null there is the text "null" and removes nothing.
+static void stringify_map(json_t *metadata, const char *field)
+{
+    const json_t *map = json_object_get(metadata, field);
+    if (map == NULL)
+        return;
+    json_t *texts = json_object();
+    const char *key = NULL;
+    json_t *value = NULL;
+    jval_foreach (map, key, value) {
+        bool written_null = json_is_null(value) && value != yamljson_empty_null();
+        cleanup_free char *text = written_null ? xstrdup("null") : yamljson_scalar_text(value);
+        json_object_set_new(texts, key, json_string(text));
+    }
+    if (json_object_size(texts) == 0)
+        json_object_del(metadata, field);
+    else
+        json_object_set(metadata, field, texts);
+    json_decref(texts);
+}
+
+// The patch as one object takes it; owned.
+static json_t *patch_for(const struct resource *patch, const struct resource *target)
+{
+    json_t *copy = json_deep_copy(patch->value);
+    json_t *metadata = json_object_get(copy, "metadata");
+    stringify_map(metadata, "labels");
+    stringify_map(metadata, "annotations");
+    if (*resource_namespace(patch) == '\0')
+        json_object_del(metadata, "namespace");
+    struct resource_id id = resource_current_id(target);
+    json_object_set_new(copy, "apiVersion", json_string(id.api_version));
+    return copy;
+}
+
+// Merges one patch into one object; the object is freed where nothing of it is left.
+static int merge(struct frame *frame, struct resmap *map, struct resource *target,
+                 const json_t *patch, struct patch_options options, struct error *err)
+{
+    cleanup_free char *before = id_text(target);
+    cleanup_free char *kind = xstrdup(resource_kind(target));
+    cleanup_free char *name = xstrdup(resource_name(target));
+    cleanup_free char *ns = xstrdup(resource_namespace(target));
+    if (options.allow_name_change || options.allow_kind_change) {
+        resource_remember_id(target);
+        target->has_history = true;
+    }
+    json_t *merged = NULL;
+    if (strategic_merge(frame->build->schema, target->value, patch, &merged, err) < 0) {
+        cleanup_free char *what = resource_id_describe(resource_current_id(target));
+        return error_wrap(err, "%s", what);
+    }
+    if (merged == NULL || json_object_size(merged) == 0) {
+        json_decref(merged);
+        resmap_remove(map, target);
+        return 0;
+    }
+    json_decref(target->value);
+    target->value = merged;
+    if (!options.allow_kind_change)
+        resource_set_kind(target, kind);
+    if (!options.allow_name_change)
+        resource_set_name(target, name);
+    resource_set_namespace(target, ns);
+    if (id_changed(target, before))
+        resmap_renamed(map);
+    return 0;
+}
+
+static int check_single(struct resmap *map, const struct resource *target, struct error *err)
+{
+    cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
+    resmap_find_current(map, resource_current_id(target), &found);
+    if (found.len < 2)
+        return 0;
+    cleanup_free char *name = resource_id_describe(resource_current_id(target));
+    return error_set(err, ERROR_INVALID,
+                     "it leaves two objects called %s; select fewer, or change the name to another",
+                     name);
+}
+
+static bool is_in(const struct resmap *map, const struct resource *wanted)
+{
+    resmap_foreach(resource, map) if (resource == wanted) return true;
+    return false;
+}
+
+static int merge_into_all(struct frame *frame, struct resmap *map, const struct vec *targets,
+                          const struct resource *patch, struct patch_options options,
+                          struct error *err)
+{
+    bool may_collide = options.allow_name_change || options.allow_kind_change;
+    vec_foreach (struct resource *, target, targets) {
+        cleanup_json json_t *copy = patch_for(patch, *target);
+        if (merge(frame, map, *target, copy, options, err) < 0)
+            return -1;
+        if (may_collide && is_in(map, *target) && check_single(map, *target, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int select_targets(const json_t *config, const struct resmap *map, struct vec *found,
+                          struct error *err)
+{
+    cleanup_selector struct selector *selector = NULL;
+    if (selector_new(config, &selector, err) < 0 || selector_select(selector, map, found, err) < 0)
+        return error_wrap(err, "target");
+    return 0;
+}
+
+static int merge_strategic(struct frame *frame, const json_t *target, const struct vec *patches,
+                           const struct patch_text *text, struct patch_options options,
+                           struct resmap *map, struct error *err)
+{
+    if (target != NULL) {
+        if (patches->len > 1)
+            return error_set(err, ERROR_INVALID,
+                             "%s holds %zu strategic merge patches, and a target takes one; make "
+                             "an entry of each",
+                             text->name, patches->len);
+        cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
+        if (select_targets(target, map, &found, err) < 0)
+            return -1;
+        return merge_into_all(frame, map, &found, *(struct resource **)vec_at(patches, 0), options,
+                              err);
+    }
+    vec_foreach (struct resource *, patch, patches) {
+        struct resource *object = NULL;
+        if (resmap_get(map, resource_current_id(*patch), &object, err) < 0)
+            return error_wrap(err, "the strategic merge patch %s:%zu", text->name, (*patch)->line);
+        if (merge(frame, map, object, (*patch)->value, options, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+// kustomize keeps what it remembers in annotations, so that they are there for a JSON patch to add
+// to; they go again when nothing is in them.
+static bool lend_annotations(struct resource *resource)
+{
+    json_t *metadata = json_object_get(resource->value, "metadata");
+    json_t *annotations = json_object_get(metadata, "annotations");
+    if (!resource->has_history || !json_is_object(metadata) ||
+        (annotations != NULL && !json_is_null(annotations)))
+        return false;
+    json_object_set_new(metadata, "annotations", json_object());
+    return true;
+}
+
+static void take_back_annotations(struct resource *resource)
+{
+    json_t *metadata = json_object_get(resource->value, "metadata");
+    const json_t *annotations = json_object_get(metadata, "annotations");
+    if (json_is_object(annotations) && json_object_size(annotations) == 0)
+        json_object_del(metadata, "annotations");
+}
+
+static int apply_json(struct resmap *map, struct resource *resource, const struct json_patch *patch,
+                      struct error *err)
+{
+    cleanup_free char *before = id_text(resource);
+    bool lent = lend_annotations(resource);
+    json_t *patched = NULL;
+    if (json_patch_apply(patch, resource->value, &patched, err) < 0) {
+        cleanup_free char *name = resource_id_describe(resource_current_id(resource));
+        return error_wrap(err, "%s", name);
+    }
+    json_decref(resource->value);
+    resource->value = patched;
+    if (lent)
+        take_back_annotations(resource);
+    if (id_changed(resource, before))
+        resmap_renamed(map);
+    return 0;
+}
+
+static int apply_json_to_all(const json_t *target, const struct json_patch *patch, bool remember,
+                             struct resmap *map, struct error *err)
+{
+    cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
+    if (select_targets(target, map, &found, err) < 0)
+        return -1;
+    vec_foreach (struct resource *, resource, &found) {
+        if (remember) {
+            resource_remember_id(*resource);
+            (*resource)->has_history = true;
+        }
+        if (apply_json(map, *resource, patch, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+// Text that is neither: the sentence of the reading that the text looks like.
+static int refuse_text(const struct patch_text *text, struct error *as_merge, struct error *as_json,
+                       struct error *err)
+{
+    const char *start = text->text;
+    size_t size = text->size;
+    trim(&start, &size);
+    bool list = size > 0 && (*start == '[' || *start == '-');
+    error_move(err, list ? as_json : as_merge);
+    return error_wrap(err, "%s is neither a strategic merge patch nor a JSON patch", text->name);
+}
+
+int patch_transform(struct frame *frame, const json_t *config, struct resmap *map,
+                    struct error *err)
+{
+    cleanup_patch_text struct patch_text text = {0};
+    if (load_text(frame, jval_string_or(config, "path", ""), jval_string_or(config, "patch", ""),
+                  "patch", &text, err) < 0)
+        return -1;
+    const json_t *target = jval_object(config, "target");
+    struct patch_options options = {
+        .allow_name_change = jval_bool(config, "options.allowNameChange", false),
+        .allow_kind_change = jval_bool(config, "options.allowKindChange", false),
+    };
+    cleanup_vec struct vec merges = RESOURCES;
+    cleanup_json_patch struct json_patch *operations = NULL;
+    cleanup_error struct error as_merge = {0};
+    cleanup_error struct error as_json = {0};
+    bool merge_fits = resource_parse(text.text, text.size, text.name, &merges, &as_merge) == 0;
+    bool json_fits = json_patch_parse(text.text, text.size, text.name, &operations, &as_json) == 0;
+    if (!merge_fits && !json_fits)
+        return refuse_text(&text, &as_merge, &as_json, err);
+    if (merge_fits)
+        return merges.len == 0 ? 0
+                               : merge_strategic(frame, target, &merges, &text, options, map, err);
+    if (target == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "%s is a JSON patch, which names no object; add a target", text.name);
+    if (apply_json_to_all(target, operations, true, map, err) < 0)
+        return error_wrap(err, "%s", text.name);
+    return 0;
+}
+
+// An entry is a patch itself, or else the path of a file.
+static int load_merges(struct frame *frame, const char *entry, struct vec *patches,
+                       struct error *err)
+{
+    if (resource_parse(entry, strlen(entry), "patch", patches, NULL) == 0)
+        return 0;
+    cleanup_free char *data = NULL;
+    cleanup_free char *name = NULL;
+    size_t size = 0;
+    if (strchr(entry, '\n') != NULL)
+        return resource_parse(entry, strlen(entry), "patch", patches, err);
+    if (frame_read(frame, entry, &data, &size, &name, err) < 0)
+        return -1;
+    return resource_parse(data, size, name, patches, err);
+}
+
+int patch_strategic_transform(struct frame *frame, const json_t *config, struct resmap *map,
+                              struct error *err)
+{
+    cleanup_vec struct vec patches = RESOURCES;
+    const json_t *paths = json_object_get(config, "paths");
+    const char *text = jval_string_or(config, "patches", "");
+    if (json_array_size(paths) == 0 && *text == '\0')
+        return error_set(err, ERROR_INVALID, "neither paths nor patches is set; set one of them");
+    for (size_t i = 0; i < json_array_size(paths); i++)
+        if (load_merges(frame, json_string_value(json_array_get(paths, i)), &patches, err) < 0)
+            return -1;
+    if (*text != '\0' && resource_parse(text, strlen(text), "patches", &patches, err) < 0)
+        return -1;
+    if (patches.len == 0)
+        return error_set(err, ERROR_INVALID, "the patches hold no object");
+    struct patch_options options = {0};
+    vec_foreach (struct resource *, patch, &patches) {
+        cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
+        if (resmap_get(map, resource_current_id(*patch), vec_push(&found), err) < 0)
+            return error_wrap(err, "the strategic merge patch %s:%zu", (*patch)->file,
+                              (*patch)->line);
+        if (merge_into_all(frame, map, &found, *patch, options, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int patch_json6902_transform(struct frame *frame, const json_t *config, struct resmap *map,
+                             struct error *err)
+{
+    const json_t *target = jval_object(config, "target");
+    if (*jval_string_or(target, "name", "") == '\0')
+        return error_set(err, ERROR_INVALID, "target.name is not set; name the object to patch");
+    // The kustomization's own field calls the text "patch".
+    const char *text_field = json_object_get(config, "patch") != NULL ? "patch" : "jsonOp";
+    cleanup_patch_text struct patch_text text = {0};
+    if (load_text(frame, jval_string_or(config, "path", ""), jval_string_or(config, text_field, ""),
+                  text_field, &text, err) < 0)
+        return -1;
+    cleanup_json_patch struct json_patch *operations = NULL;
+    if (json_patch_parse(text.text, text.size, text.name, &operations, err) < 0)
+        return -1;
+    if (json_patch_count(operations) == 0)
+        return error_set(err, ERROR_INVALID, "%s holds no operation", text.name);
+    if (apply_json_to_all(target, operations, false, map, err) < 0)
+        return error_wrap(err, "%s", text.name);
+    return 0;
+}
