@@ -6,6 +6,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "render/kustomize/config_internal.h"
+#include "render/kustomize/sort.h"
 
 static const char *const section_names[CONFIG_SECTIONS] = {
     [CONFIG_NAME_PREFIX] = "namePrefix",
@@ -25,25 +26,20 @@ void config_reference_release(void *element)
     vec_free(&((struct config_reference *)element)->fields);
 }
 
-void config_init(struct config *config)
+void config_init(struct config *config, enum config_state state)
 {
-    *config = (struct config){.references = CONFIG_REFERENCES, .sources = json_array()};
+    *config =
+        (struct config){.state = state, .references = CONFIG_REFERENCES, .sources = json_array()};
     for (size_t i = 0; i < CONFIG_SECTIONS; i++)
-        config->added[i] = FIELDSPECS;
+        config->specs[i] = FIELDSPECS;
 }
 
 void config_release(struct config *config)
 {
     for (size_t i = 0; i < CONFIG_SECTIONS; i++)
-        vec_free(&config->added[i]);
+        vec_free(&config->specs[i]);
     vec_free(&config->references);
     json_decref(STEAL(config->sources));
-}
-
-static void push_table(const struct config_table *table, struct vec *specs)
-{
-    for (size_t i = 0; i < table->count; i++)
-        *(struct fieldspec *)vec_push(specs) = table->rows[i];
 }
 
 static void push_all(const struct vec *from, struct vec *specs)
@@ -52,113 +48,155 @@ static void push_all(const struct vec *from, struct vec *specs)
         *(struct fieldspec *)vec_push(specs) = *spec;
 }
 
+static void push_table(const struct config_table *table, struct vec *specs)
+{
+    for (size_t i = 0; i < table->count; i++)
+        *(struct fieldspec *)vec_push(specs) = table->rows[i];
+}
+
 void config_specs(const struct config *config, enum config_section section, struct vec *specs)
 {
-    push_table(&config_default_specs[section], specs);
-    push_all(&config->added[section], specs);
+    if (config->state == CONFIG_DEFAULT)
+        push_table(&config_default_specs[section], specs);
+    push_all(&config->specs[section], specs);
 }
 
-// Adds to `own` what neither it nor the table holds.
-static int add_specs(const struct config_table *table, struct vec *own, const struct vec *incoming,
-                     struct error *err)
+static void push_reference(struct vec *references, const char *group, const char *version,
+                           const char *kind, struct vec fields)
 {
-    if (incoming->len == 0)
-        return 0;
-    cleanup_vec struct vec all = FIELDSPECS;
-    push_table(table, &all);
-    push_all(own, &all);
-    size_t before = all.len;
-    if (fieldspec_merge(&all, incoming, err) < 0)
-        return -1;
-    for (size_t i = before; i < all.len; i++)
-        *(struct fieldspec *)vec_push(own) = *(struct fieldspec *)vec_at(&all, i);
-    return 0;
+    *(struct config_reference *)vec_push(references) =
+        (struct config_reference){group, version, kind, fields};
 }
 
-static bool same_type(const struct config_reference *reference, const char *group,
-                      const char *version, const char *kind)
+void config_references(const struct config *config, struct vec *references)
 {
-    return strcmp(reference->group, group) == 0 && strcmp(reference->version, version) == 0 &&
-           strcmp(reference->kind, kind) == 0;
+    size_t defaults = config->state == CONFIG_DEFAULT ? config_default_reference_count : 0;
+    for (size_t i = 0; i < defaults; i++) {
+        const struct config_reference_table *known = &config_default_references[i];
+        struct vec fields = FIELDSPECS;
+        push_table(&known->fields, &fields);
+        push_reference(references, known->group, known->version, known->kind, fields);
+    }
+    vec_foreach (const struct config_reference, own, &config->references) {
+        struct vec fields = FIELDSPECS;
+        push_all(&own->fields, &fields);
+        push_reference(references, own->group, own->version, own->kind, fields);
+    }
+}
+
+// ---- merging ----
+
+// kustomize sorts after every merge, and so decides which of two that mean the same field stays:
+// the one of the more particular kind.
+static int compare_gvk(const char *const left[3], const char *const right[3])
+{
+    int by_rank = sort_rank(left[2]) - sort_rank(right[2]);
+    static const char *const marks[] = {"~G", "~V", "~K"};
+    for (size_t i = 0; i < 3 && by_rank == 0; i++)
+        by_rank =
+            strcmp(*left[i] != '\0' ? left[i] : marks[i], *right[i] != '\0' ? right[i] : marks[i]);
+    return by_rank;
+}
+
+static int compare_specs(const void *a, const void *b)
+{
+    const struct fieldspec *left = a;
+    const struct fieldspec *right = b;
+    const char *const left_gvk[] = {left->group, left->version, left->kind};
+    const char *const right_gvk[] = {right->group, right->version, right->kind};
+    int by_gvk = compare_gvk(left_gvk, right_gvk);
+    return by_gvk != 0 ? by_gvk : strcmp(left->path, right->path);
+}
+
+static int compare_references(const void *a, const void *b)
+{
+    const struct config_reference *left = a;
+    const struct config_reference *right = b;
+    const char *const left_gvk[] = {left->group, left->version, left->kind};
+    const char *const right_gvk[] = {right->group, right->version, right->kind};
+    return compare_gvk(left_gvk, right_gvk);
+}
+
+static void own_lists(struct config *config)
+{
+    if (config->state == CONFIG_DEFAULT) {
+        for (size_t i = 0; i < CONFIG_SECTIONS; i++)
+            push_table(&config_default_specs[i], &config->specs[i]);
+        struct vec defaults = CONFIG_REFERENCES;
+        config_references(config, &defaults);
+        config->references = defaults;
+    }
+    config->state = CONFIG_OWN;
 }
 
 static struct config_reference *find_reference(struct vec *references,
                                                const struct config_reference *like)
 {
     vec_foreach (struct config_reference, reference, references)
-        if (same_type(reference, like->group, like->version, like->kind))
+        if (compare_references(reference, like) == 0)
             return reference;
-    struct config_reference *added = vec_push(references);
-    *added = (struct config_reference){like->group, like->version, like->kind, FIELDSPECS};
-    return added;
+    push_reference(references, like->group, like->version, like->kind, FIELDSPECS);
+    return vec_at(references, references->len - 1);
 }
 
-static int add_reference(struct config *config, const struct config_reference *incoming,
-                         struct error *err)
+static int merge_references(struct vec *references, const struct vec *incoming, struct error *err)
 {
-    static const struct config_table none = {NULL, 0};
-    const struct config_table *table = &none;
-    for (size_t i = 0; i < config_default_reference_count; i++) {
-        const struct config_reference_table *known = &config_default_references[i];
-        if (same_type(incoming, known->group, known->version, known->kind))
-            table = &known->fields;
-    }
-    struct config_reference *own = find_reference(&config->references, incoming);
-    return add_specs(table, &own->fields, &incoming->fields, err);
-}
-
-static int add_reference_json(struct config *config, const json_t *item, struct error *err)
-{
-    cleanup_vec struct vec fields = FIELDSPECS;
-    fieldspec_read_all(json_object_get(item, "fieldSpecs"), &fields);
-    struct config_reference reference = {
-        .group = jval_string_or(item, "group", ""),
-        .version = jval_string_or(item, "version", ""),
-        .kind = jval_string_or(item, "kind", ""),
-        .fields = fields,
-    };
-    return add_reference(config, &reference, err);
-}
-
-int config_add(struct config *config, json_t *file, struct error *err)
-{
-    json_array_append(config->sources, file);
-    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
-        cleanup_vec struct vec specs = FIELDSPECS;
-        fieldspec_read_all(json_object_get(file, section_names[i]), &specs);
-        if (add_specs(&config_default_specs[i], &config->added[i], &specs, err) < 0)
-            return error_wrap(err, "%s", section_names[i]);
-    }
-    const json_t *references = json_object_get(file, "nameReference");
-    for (size_t i = 0; i < json_array_size(references); i++)
-        if (add_reference_json(config, json_array_get(references, i), err) < 0)
-            return error_wrap(err, "nameReference[%zu]", i);
+    vec_foreach (const struct config_reference, reference, incoming)
+        if (fieldspec_merge(&find_reference(references, reference)->fields, &reference->fields,
+                            err) < 0)
+            return error_wrap(err, "nameReference");
+    vec_sort(references, compare_references);
     return 0;
 }
 
 int config_merge(struct config *config, const struct config *other, struct error *err)
 {
+    if (other->state == CONFIG_EMPTY ||
+        (config->state == CONFIG_DEFAULT && other->state == CONFIG_DEFAULT))
+        return 0;
+    if (config->state == CONFIG_EMPTY && other->state == CONFIG_DEFAULT) {
+        config->state = CONFIG_DEFAULT;
+        return 0;
+    }
+    own_lists(config);
     json_array_extend(config->sources, other->sources);
-    for (size_t i = 0; i < CONFIG_SECTIONS; i++)
-        if (add_specs(&config_default_specs[i], &config->added[i], &other->added[i], err) < 0)
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        cleanup_vec struct vec incoming = FIELDSPECS;
+        config_specs(other, i, &incoming);
+        if (fieldspec_merge(&config->specs[i], &incoming, err) < 0)
             return error_wrap(err, "%s", section_names[i]);
-    vec_foreach (const struct config_reference, reference, &other->references)
-        if (add_reference(config, reference, err) < 0)
-            return error_wrap(err, "nameReference");
-    return 0;
+        vec_sort(&config->specs[i], compare_specs);
+    }
+    cleanup_vec struct vec references = CONFIG_REFERENCES;
+    config_references(other, &references);
+    return merge_references(&config->references, &references, err);
 }
 
-void config_references(const struct config *config, struct vec *references)
+static void read_references(const json_t *list, struct vec *references)
 {
-    for (size_t i = 0; i < config_default_reference_count; i++) {
-        const struct config_reference_table *known = &config_default_references[i];
-        struct config_reference *reference = vec_push(references);
-        *reference =
-            (struct config_reference){known->group, known->version, known->kind, FIELDSPECS};
-        push_table(&known->fields, &reference->fields);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        struct vec fields = FIELDSPECS;
+        fieldspec_read_all(json_object_get(item, "fieldSpecs"), &fields);
+        push_reference(references, jval_string_or(item, "group", ""),
+                       jval_string_or(item, "version", ""), jval_string_or(item, "kind", ""),
+                       fields);
     }
-    vec_foreach (const struct config_reference, added, &config->references)
-        push_all(&added->fields, &find_reference(references, added)->fields);
+    vec_sort(references, compare_references);
+}
+
+int config_add(struct config *config, json_t *file, struct error *err)
+{
+    cleanup_config struct config read;
+    config_init(&read, CONFIG_EMPTY);
+    read.state = CONFIG_OWN;
+    json_array_append(read.sources, file);
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        fieldspec_read_all(json_object_get(file, section_names[i]), &read.specs[i]);
+        vec_sort(&read.specs[i], compare_specs);
+    }
+    read_references(json_object_get(file, "nameReference"), &read.references);
+    return config_merge(config, &read, err);
 }
 
 // ---- crds ----

@@ -35,28 +35,31 @@ void config_reference_release(void *element);
 #define CONFIG_REFERENCES VEC_OF(struct config_reference, config_reference_release)
 
 struct config {
-    struct vec added[CONFIG_SECTIONS]; // struct fieldspec
-    struct vec references;             // struct config_reference, added ones
+    // Nothing at all, what is built in, or lists of its own. Nearly every build ends with the
+    // second, so those lists are not copied.
+    enum config_state { CONFIG_EMPTY, CONFIG_DEFAULT, CONFIG_OWN } state;
+    struct vec specs[CONFIG_SECTIONS]; // struct fieldspec, while CONFIG_OWN
+    struct vec references;             // struct config_reference, while CONFIG_OWN
     json_t *sources;                   // owned; what the text is borrowed from
 };
 
-void config_init(struct config *config);
+void config_init(struct config *config, enum config_state state); // not CONFIG_OWN
 void config_release(struct config *config);
 #define cleanup_config __attribute__((cleanup(config_release)))
 
-// A checked file of `configurations` (shape "configuration"). ERROR_INVALID when it contradicts
-// what is there.
+// Adds a checked file of `configurations` (shape "configuration"; referenced, not copied).
+// ERROR_INVALID when it contradicts what is there.
 int config_add(struct config *config, json_t *file, struct error *err)
     __attribute__((warn_unused_result));
-// What `other` added, too.
+// Adds what `other` holds.
 int config_merge(struct config *config, const struct config *other, struct error *err)
     __attribute__((warn_unused_result));
-// The annotations x-kubernetes-… of an OpenAPI document that `crds` names: a mapping from type
-// names to {Schema: …}. Consumes nothing.
+// Adds the annotations x-kubernetes-… of an OpenAPI document that `crds` names: a mapping from type
+// names to {Schema: …}.
 int config_add_crds(struct config *config, const json_t *types, struct error *err)
     __attribute__((warn_unused_result));
 
-// All of a section, built-in ones first: pushes struct fieldspec, borrowed from config.
+// All of a section: pushes struct fieldspec, borrowed from config.
 void config_specs(const struct config *config, enum config_section section, struct vec *specs);
 // All references: pushes struct config_reference.
 void config_references(const struct config *config, struct vec *references);

@@ -141,6 +141,13 @@ int fieldspec_walk(const struct fieldspec *spec, struct resource *resource,
     return 0;
 }
 
+int fieldspec_walk_names(const struct vec *names, struct resource *resource, fieldspec_apply *apply,
+                         void *arg, struct error *err)
+{
+    struct walk walk = {names->data, false, CREATE_NOTHING, resource, apply, arg};
+    return walk_object(&walk, 0, resource->value, err);
+}
+
 int fieldspec_walk_all(const struct vec *specs, struct resource *resource,
                        enum fieldspec_create create, fieldspec_apply *apply, void *arg,
                        struct error *err)

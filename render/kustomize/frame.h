@@ -23,6 +23,7 @@ struct build {
     struct schema *schema; // owned; merge keys by field, with what openapi and crds added
     struct vec warnings;   // char *
     size_t read_bytes;
+    size_t frames; // opened so far
 };
 
 struct frame {
@@ -30,8 +31,24 @@ struct frame {
     const struct frame *parent; // the kustomization that names this one; NULL at the top
     char *dir;                  // owned; a path in the tree without links, "" = its root
     struct kustomization kustomization;
-    json_t *origin; // owned; {path: …} while buildMetadata asks for it, else NULL
+    // Owned; while buildMetadata asks for it: where this folder is, as the top names it ("" = the
+    // top). NULL otherwise.
+    char *origin;
 };
+void frame_release(struct frame *frame); // may be called twice
+#define cleanup_frame __attribute__((cleanup(frame_release)))
+
+// The kustomization in folder `dir` (a path in the tree without links). ERROR_NOT_FOUND when there
+// is none, ERROR_INVALID for two of them, or for one that is being built already: the sentence
+// shows the circle.
+int frame_open(struct build *build, const struct frame *parent, const char *dir,
+               struct frame *ret_frame, struct error *err) __attribute__((warn_unused_result));
+
+// What a path of the kustomization leads to: *ret_path (owned) is without links. Folders may stand
+// anywhere in the tree, files are restricted as in frame_read. ERROR_INVALID for what is not in the
+// tree at all (a URL, an absolute path).
+int frame_resolve(struct frame *frame, const char *path, char **ret_path, enum tree_kind *ret_kind,
+                  struct error *err) __attribute__((warn_unused_result));
 
 // A file named in the kustomization, relative to its folder. *ret_data is owned with a NUL behind
 // its *ret_size bytes; *ret_path (may be NULL) is its path in the tree, owned, for messages.
@@ -39,7 +56,7 @@ struct frame {
 int frame_read(struct frame *frame, const char *path, char **ret_data, size_t *ret_size,
                char **ret_path, struct error *err) __attribute__((warn_unused_result));
 
-// Takes the sentence over from printf; said once per build.
+// A sentence for people, said once per build; the file of the kustomization goes in front.
 void frame_warn(struct frame *frame, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // What every transformer and every generator is. `config` has the form of the builtin plugin's

@@ -182,17 +182,14 @@ static void take_over(struct resource *made, struct resource *old)
     merge_member(metadata, "annotations", json_object_get(old_metadata, "annotations"));
     resource_set_name(made, resource_name(old));
     resource_set_namespace(made, resource_namespace(old));
-    struct vec *mine[] = {&made->past, &made->prefixes, &made->suffixes, &made->ref_by,
-                          &made->ref_vars};
-    struct vec *theirs[] = {&old->past, &old->prefixes, &old->suffixes, &old->ref_by,
-                            &old->ref_vars};
+    struct vec *mine[] = {&made->past, &made->prefixes, &made->suffixes, &made->ref_vars};
+    struct vec *theirs[] = {&old->past, &old->prefixes, &old->suffixes, &old->ref_vars};
     for (size_t i = 0; i < ARRAY_LENGTH(mine); i++) {
         struct vec swapped = *mine[i];
         *mine[i] = *theirs[i];
         *theirs[i] = swapped;
     }
     made->needs_hash = made->needs_hash && old->needs_hash;
-    made->has_history = true;
     if (made->behavior == BEHAVIOR_MERGE) {
         merge_member(made->value, "data", json_object_get(old->value, "data"));
         merge_member(made->value, "binaryData", json_object_get(old->value, "binaryData"));

@@ -23,7 +23,6 @@ struct resource *resource_new(json_t *value, const char *file, size_t line)
         .past = VEC_OF(struct resource_past, release_past),
         .prefixes = VEC_OF(char *, vec_release_string),
         .suffixes = VEC_OF(char *, vec_release_string),
-        .ref_by = VEC_OF(char *, vec_release_string),
         .ref_vars = VEC_OF(char *, vec_release_string),
         .file = xstrdup_or_null(file),
         .line = line,
@@ -50,11 +49,9 @@ struct resource *resource_copy(const struct resource *resource)
     }
     copy_strings(&copy->prefixes, &resource->prefixes);
     copy_strings(&copy->suffixes, &resource->suffixes);
-    copy_strings(&copy->ref_by, &resource->ref_by);
     copy_strings(&copy->ref_vars, &resource->ref_vars);
     copy->behavior = resource->behavior;
     copy->needs_hash = resource->needs_hash;
-    copy->has_history = resource->has_history;
     copy->origin = json_deep_copy(resource->origin);
     copy->transformations = json_deep_copy(resource->transformations);
     return copy;
@@ -68,7 +65,6 @@ void resource_free(struct resource *resource)
     vec_free(&resource->past);
     vec_free(&resource->prefixes);
     vec_free(&resource->suffixes);
-    vec_free(&resource->ref_by);
     vec_free(&resource->ref_vars);
     free(resource->file);
     json_decref(resource->origin);
@@ -192,5 +188,4 @@ void resource_remember_id(struct resource *resource)
         .name = xstrdup(id.name),
         .ns = xstrdup(resource_id_effective_namespace(id)),
     };
-    resource->has_history = true;
 }

@@ -44,14 +44,13 @@ struct resource {
     struct vec past;     // struct resource_past, oldest first
     struct vec prefixes; // char *, in the order they were added
     struct vec suffixes; // char *
-    struct vec ref_by;   // char *, resource_id_describe of those whose fields name this one
     struct vec ref_vars; // char *, names of the vars that read from it
     enum resource_behavior behavior;
-    bool needs_hash;  // a generator made it, and a hash of its content ends its name
-    bool has_history; // something was recorded; kustomize then drops an empty annotations field
-    char *file;       // owned; the file of the tree it came from
-    size_t line;      // where it starts there, from 1; 0 when it was generated
-    json_t *origin;   // owned; NULL unless buildMetadata asks for it
+    bool needs_hash;         // a generator made it, and a hash of its content ends its name
+    char *file;              // owned; the file of the tree it came from
+    size_t line;             // where it starts there, from 1; 0 when it was generated
+    bool has_history;        // something of the above was recorded
+    json_t *origin;          // owned; NULL unless buildMetadata asks for it
     json_t *transformations; // owned; NULL or an array
 };
 

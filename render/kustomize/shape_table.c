@@ -92,6 +92,7 @@ static const struct shape_field label[] = {
     TEXT_MAP("pairs"),
     BOOL("includeSelectors"),
     BOOL("includeTemplates"),
+    BOOL("includeVolumeClaimTemplates"), // of versions after 5.8.1
     OBJECTS("fields", "fieldSpec"),
     END,
 };

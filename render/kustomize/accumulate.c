@@ -1,0 +1,202 @@
+#include "render/kustomize/accumulate.h"
+
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/yamljson.h"
+#include "render/kustomize/origin.h"
+#include "render/kustomize/schema.h"
+#include "render/kustomize/vars.h"
+
+void accumulator_init(struct accumulator *accumulator)
+{
+    resmap_init(&accumulator->map);
+    config_init(&accumulator->config, CONFIG_EMPTY);
+    accumulator->vars = json_array();
+}
+
+void accumulator_release(struct accumulator *accumulator)
+{
+    resmap_release(&accumulator->map);
+    config_release(&accumulator->config);
+    json_decref(STEAL(accumulator->vars));
+}
+
+// ---- resources ----
+
+static int add_file(struct frame *frame, const char *path, struct accumulator *into,
+                    struct error *err)
+{
+    cleanup_free char *text = NULL;
+    cleanup_free char *file = NULL;
+    size_t size = 0;
+    cleanup_vec struct vec resources = RESOURCES;
+    cleanup_json json_t *origin = origin_of_file(frame, path);
+    if (frame_read(frame, path, &text, &size, &file, err) < 0 ||
+        resource_parse(text, size, file, &resources, err) < 0)
+        return -1;
+    vec_foreach (struct resource *, resource, &resources) {
+        (*resource)->origin = json_incref(origin);
+        if (resmap_append(&into->map, STEAL(*resource), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int merge(struct accumulator *into, struct accumulator *from, struct error *err)
+{
+    if (resmap_append_all(&into->map, &from->map, err) < 0 ||
+        config_merge(&into->config, &from->config, err) < 0)
+        return -1;
+    return vars_merge(into->vars, from->vars, err);
+}
+
+static int set_schema(struct frame *frame, struct error *err)
+{
+    const json_t *openapi = json_object_get(frame->kustomization.value, "openapi");
+    const char *path = jval_string(openapi, "path");
+    const char *version = jval_string(openapi, "version");
+    cleanup_free char *text = NULL;
+    cleanup_free char *file = NULL;
+    size_t size = 0;
+    if (path != NULL && version != NULL)
+        error_set(err, ERROR_INVALID, "path and version exclude one another; keep one");
+    else if ((path == NULL ||
+              (frame_read(frame, path, &text, &size, &file, err) == 0 &&
+               schema_set_document(frame->build->schema, text, size, file, err) == 0)) &&
+             (version == NULL || schema_set_version(frame->build->schema, version, err) == 0))
+        return 0;
+    return kustomization_wrap(&frame->kustomization, err, "openapi");
+}
+
+static int add_folder(struct frame *frame, const char *path, const char *dir, bool component,
+                      struct accumulator *into, struct error *err)
+{
+    cleanup_frame struct frame child = {0};
+    if (frame_open(frame->build, frame, dir, &child, err) < 0)
+        return -1;
+    if (child.kustomization.component != component)
+        return error_set(err, ERROR_INVALID, "%s is a %s; name it under %s",
+                         child.kustomization.file, component ? "Kustomization" : "Component",
+                         component ? "resources" : "components");
+    if (frame->origin != NULL)
+        child.origin = origin_join(frame->origin, path);
+    if (set_schema(&child, err) < 0)
+        return -1;
+    if (component)
+        return accumulate(&child, into, err);
+    cleanup_accumulator struct accumulator own;
+    accumulator_init(&own);
+    if (accumulate(&child, &own, err) < 0)
+        return -1;
+    return merge(into, &own, err);
+}
+
+static int add_path(struct frame *frame, const char *path, bool component, struct accumulator *into,
+                    struct error *err)
+{
+    cleanup_free char *resolved = NULL;
+    enum tree_kind kind = TREE_OTHER;
+    if (frame_resolve(frame, path, &resolved, &kind, err) < 0)
+        return -1;
+    if (kind == TREE_DIRECTORY)
+        return add_folder(frame, path, resolved, component, into, err);
+    if (component)
+        return error_set(err, ERROR_INVALID, "%s is a file; a component is a folder", resolved);
+    return add_file(frame, path, into, err);
+}
+
+int accumulate_paths(struct frame *frame, const char *field, const json_t *paths,
+                     struct accumulator *into, struct error *err)
+{
+    bool component = strcmp(field, "components") == 0;
+    for (size_t i = 0; i < json_array_size(paths); i++) {
+        const char *path = json_string_value(json_array_get(paths, i));
+        if (add_path(frame, path, component, into, err) < 0)
+            return kustomization_wrap(&frame->kustomization, err, "%s[%zu]", field, i);
+    }
+    return 0;
+}
+
+// ---- configurations and crds ----
+
+static int add_configuration(struct frame *frame, const char *path, struct config *config,
+                             struct error *err)
+{
+    cleanup_free char *text = NULL;
+    cleanup_free char *file = NULL;
+    cleanup_json json_t *value = NULL;
+    size_t size = 0;
+    if (frame_read(frame, path, &text, &size, &file, err) < 0 ||
+        yamljson_parse(text, size, file, &value, err) < 0)
+        return -1;
+    if (json_is_null(value))
+        return 0;
+    if (kustomization_check(value, "configuration", err) < 0 || config_add(config, value, err) < 0)
+        return error_wrap(err, "%s", file);
+    return 0;
+}
+
+static int add_crd(struct frame *frame, const char *path, struct config *config, struct error *err)
+{
+    cleanup_free char *text = NULL;
+    cleanup_free char *file = NULL;
+    cleanup_json json_t *value = NULL;
+    size_t size = 0;
+    if (frame_read(frame, path, &text, &size, &file, err) < 0 ||
+        yamljson_parse(text, size, file, &value, err) < 0)
+        return -1;
+    if (config_add_crds(config, value, err) < 0)
+        return error_wrap(err, "%s", file);
+    return 0;
+}
+
+static int add_each(struct frame *frame, const char *field, struct config *config,
+                    int (*add)(struct frame *, const char *, struct config *, struct error *),
+                    struct error *err)
+{
+    const json_t *paths = json_object_get(frame->kustomization.value, field);
+    for (size_t i = 0; i < json_array_size(paths); i++)
+        if (add(frame, json_string_value(json_array_get(paths, i)), config, err) < 0)
+            return kustomization_wrap(&frame->kustomization, err, "%s[%zu]", field, i);
+    return 0;
+}
+
+// The files are merged among themselves, then with what is built in, then with the bases': the
+// order decides which of two specifications stays.
+static int add_configs(struct frame *frame, struct config *into, struct error *err)
+{
+    cleanup_config struct config files;
+    cleanup_config struct config own;
+    cleanup_config struct config crds;
+    config_init(&files, CONFIG_EMPTY);
+    config_init(&own, CONFIG_DEFAULT);
+    config_init(&crds, CONFIG_EMPTY);
+    if (add_each(frame, "configurations", &files, add_configuration, err) < 0)
+        return -1;
+    if (config_merge(&own, &files, err) < 0 || config_merge(into, &own, err) < 0)
+        return kustomization_wrap(&frame->kustomization, err, "configurations");
+    if (add_each(frame, "crds", &crds, add_crd, err) < 0)
+        return -1;
+    if (config_merge(into, &crds, err) < 0)
+        return kustomization_wrap(&frame->kustomization, err, "crds");
+    return 0;
+}
+
+int accumulate(struct frame *frame, struct accumulator *into, struct error *err)
+{
+    const json_t *value = frame->kustomization.value;
+    if (frame->parent == NULL && set_schema(frame, err) < 0)
+        return -1;
+    if (accumulate_paths(frame, "resources", json_object_get(value, "resources"), into, err) < 0 ||
+        add_configs(frame, &into->config, err) < 0 || run_generators(frame, into, err) < 0 ||
+        accumulate_paths(frame, "components", json_object_get(value, "components"), into, err) <
+            0 ||
+        run_transformers(frame, into, err) < 0 || run_validators(frame, into, err) < 0)
+        return -1;
+    const json_t *vars = json_object_get(value, "vars");
+    if (vars_record(into->vars, vars, &into->map, err) < 0)
+        return kustomization_wrap(&frame->kustomization, err, "vars");
+    return 0;
+}

@@ -1,0 +1,217 @@
+// Opens kustomizations and reads the files they name, within the tree and, as kustomize does by
+// default, files within the kustomization's own folder only (api/internal/loader).
+#include "render/kustomize/frame.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+enum {
+    MAX_FRAMES = 20000,
+    MAX_FRAMES_DEEP = 64,
+    MAX_FILE_BYTES = 64 << 20,
+    MAX_TOTAL_BYTES = 512 << 20,
+};
+
+static const char *const file_names[] = {
+    "kustomization.yaml",
+    "kustomization.yml",
+    "Kustomization",
+};
+
+bool kustomize_is_file_name(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(file_names); i++)
+        if (strcmp(name, file_names[i]) == 0)
+            return true;
+    return false;
+}
+
+void frame_release(struct frame *frame)
+{
+    free(STEAL(frame->dir));
+    free(STEAL(frame->origin));
+    kustomization_release(&frame->kustomization);
+}
+
+// Whether `path` is `dir` or below it.
+static bool is_within(const char *path, const char *dir)
+{
+    size_t length = strlen(dir);
+    return length == 0 ||
+           (strncmp(path, dir, length) == 0 && (path[length] == '/' || path[length] == '\0'));
+}
+
+static const char *name_of(const char *dir)
+{
+    return *dir != '\0' ? dir : "the root";
+}
+
+static void add_chain(struct strbuf *text, const struct frame *frame)
+{
+    if (frame == NULL)
+        return;
+    add_chain(text, frame->parent);
+    strbuf_addf(text, "%s → ", name_of(frame->dir));
+}
+
+// A base that holds the folder of one that is being built is a circle, or would be with the next
+// change.
+static int check_circle(const struct frame *parent, const char *dir, struct error *err)
+{
+    unsigned depth = 0;
+    for (const struct frame *frame = parent; frame != NULL; frame = frame->parent) {
+        if (++depth > MAX_FRAMES_DEEP)
+            return error_set(err, ERROR_LIMIT, "more than %d kustomizations in one another",
+                             MAX_FRAMES_DEEP);
+        if (!is_within(frame->dir, dir))
+            continue;
+        cleanup_strbuf struct strbuf chain;
+        strbuf_init(&chain, 65536);
+        add_chain(&chain, parent);
+        if (strcmp(frame->dir, dir) == 0)
+            return error_set(err, ERROR_INVALID, "the kustomizations form a circle: %s%s",
+                             chain.data, name_of(dir));
+        return error_set(err, ERROR_INVALID,
+                         "the base %s contains the folder %s that it is a base of (%s%s); move one "
+                         "beside the other",
+                         name_of(dir), name_of(frame->dir), chain.data, name_of(dir));
+    }
+    return 0;
+}
+
+static int find_file(struct tree *tree, const char *dir, char **ret_file, struct error *err)
+{
+    cleanup_free char *found = NULL;
+    for (size_t i = 0; i < ARRAY_LENGTH(file_names); i++) {
+        cleanup_free char *file = tree_join(dir, file_names[i]);
+        cleanup_error struct error failure = {0};
+        cleanup_free char *path = NULL;
+        enum tree_kind kind = TREE_OTHER;
+        if (tree_resolve(tree, file, &path, &kind, &failure) < 0) {
+            if (failure.code == ERROR_NOT_FOUND)
+                continue;
+            return error_move(err, &failure);
+        }
+        if (kind != TREE_FILE)
+            continue;
+        if (found != NULL)
+            return error_set(err, ERROR_INVALID, "%s and %s are both kustomizations; keep one",
+                             found, file);
+        found = STEAL(file);
+    }
+    if (found == NULL)
+        return error_set(err, ERROR_NOT_FOUND,
+                         "there is no kustomization.yaml in %s; add one, or name its files one by "
+                         "one",
+                         name_of(dir));
+    *ret_file = STEAL(found);
+    return 0;
+}
+
+static int read_bounded(struct build *build, const char *path, char **ret_data, size_t *ret_size,
+                        struct error *err)
+{
+    cleanup_free char *data = NULL;
+    size_t size = 0;
+    if (tree_read(build->tree, path, MAX_FILE_BYTES, &data, &size, err) < 0)
+        return -1;
+    build->read_bytes += size;
+    if (build->read_bytes > MAX_TOTAL_BYTES)
+        return error_set(err, ERROR_LIMIT, "%s: more than %d MiB read for one build", path,
+                         MAX_TOTAL_BYTES >> 20);
+    *ret_data = STEAL(data);
+    *ret_size = size;
+    return 0;
+}
+
+int frame_open(struct build *build, const struct frame *parent, const char *dir,
+               struct frame *ret_frame, struct error *err)
+{
+    cleanup_free char *file = NULL;
+    cleanup_free char *text = NULL;
+    size_t size = 0;
+    if (++build->frames > MAX_FRAMES)
+        return error_set(err, ERROR_LIMIT, "more than %d kustomizations in one build", MAX_FRAMES);
+    if (check_circle(parent, dir, err) < 0 || find_file(build->tree, dir, &file, err) < 0 ||
+        read_bounded(build, file, &text, &size, err) < 0)
+        return -1;
+    cleanup_frame struct frame frame = {.build = build, .parent = parent, .dir = xstrdup(dir)};
+    if (kustomization_parse(file, text, size, &frame.kustomization, &build->warnings, err) < 0)
+        return -1;
+    *ret_frame = frame;
+    frame = (struct frame){0};
+    return 0;
+}
+
+// What kustomize would fetch.
+static bool looks_remote(const char *path)
+{
+    return strstr(path, "://") != NULL || strncmp(path, "git@", 4) == 0 ||
+           strncmp(path, "github.com/", 11) == 0 || strncmp(path, "github.com:", 11) == 0 ||
+           strstr(path, "?ref=") != NULL || strncmp(path, "git::", 5) == 0;
+}
+
+static int refuse_path(const char *path, struct error *failure, struct error *err)
+{
+    if (!looks_remote(path))
+        return error_move(err, failure);
+    error_release(failure);
+    return error_set(err, ERROR_INVALID,
+                     "%s is not in this tree, and nothing is fetched while rendering: what is "
+                     "signed must be what was committed; commit a copy (kustomize localize makes "
+                     "one) and name that",
+                     path);
+}
+
+int frame_resolve(struct frame *frame, const char *path, char **ret_path, enum tree_kind *ret_kind,
+                  struct error *err)
+{
+    cleanup_error struct error failure = {0};
+    cleanup_free char *joined = tree_join(frame->dir, path);
+    if (*path == '\0')
+        return error_set(err, ERROR_INVALID, "an empty path");
+    if (*path == '/')
+        return error_set(err, ERROR_DENIED,
+                         "%s is an absolute path; write it relative to the kustomization", path);
+    if (tree_resolve(frame->build->tree, joined, ret_path, ret_kind, &failure) < 0)
+        return refuse_path(path, &failure, err);
+    return 0;
+}
+
+int frame_read(struct frame *frame, const char *path, char **ret_data, size_t *ret_size,
+               char **ret_path, struct error *err)
+{
+    cleanup_free char *resolved = NULL;
+    enum tree_kind kind = TREE_OTHER;
+    if (frame_resolve(frame, path, &resolved, &kind, err) < 0)
+        return -1;
+    if (kind != TREE_FILE)
+        return error_set(err, ERROR_INVALID, "%s is not a file", resolved);
+    if (!frame->build->options->unrestricted && !is_within(resolved, frame->dir))
+        return error_set(err, ERROR_DENIED,
+                         "%s is outside of %s, and a kustomization reads files of its own folder "
+                         "only; move it there, or make it a base of its own",
+                         resolved, name_of(frame->dir));
+    if (read_bounded(frame->build, resolved, ret_data, ret_size, err) < 0)
+        return -1;
+    if (ret_path != NULL)
+        *ret_path = STEAL(resolved);
+    return 0;
+}
+
+void frame_warn(struct frame *frame, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    cleanup_free char *sentence = xvasprintf(format, args);
+    va_end(args);
+    cleanup_free char *warning = xasprintf("%s: %s", frame->kustomization.file, sentence);
+    vec_foreach (char *, said, &frame->build->warnings)
+        if (strcmp(*said, warning) == 0)
+            return;
+    *(char **)vec_push(&frame->build->warnings) = STEAL(warning);
+}

@@ -1,0 +1,177 @@
+// Runs the kustomization at the top, and what is done once at the end: hashes in names, references,
+// variables, order, annotations.
+#include "render/kustomize/kustomize.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/yamljson.h"
+#include "render/kustomize/accumulate.h"
+#include "render/kustomize/origin.h"
+#include "render/kustomize/schema.h"
+#include "render/kustomize/sort.h"
+#include "render/kustomize/steps.h"
+#include "render/kustomize/transform.h"
+
+void kustomize_object_release(void *element)
+{
+    struct kustomize_object *object = element;
+    json_decref(object->value);
+    free(object->file);
+}
+
+static bool is_local(const struct resource *resource)
+{
+    const json_t *local =
+        json_object_get(resource_annotations(resource), "config.kubernetes.io/local-config");
+    const char *text = json_string_value(local);
+    return local != NULL && !json_is_false(local) && (text == NULL || strcmp(text, "false") != 0);
+}
+
+static void drop_local(struct resmap *map)
+{
+    size_t kept = 0;
+    struct resource **list = map->list.data;
+    for (size_t i = 0; i < map->list.len; i++) {
+        if (is_local(list[i]))
+            resource_free(list[i]);
+        else
+            list[kept++] = list[i];
+    }
+    map->list.len = kept;
+    resmap_renamed(map);
+}
+
+static bool asks_for_managed_by(const json_t *build_metadata)
+{
+    for (size_t i = 0; i < json_array_size(build_metadata); i++)
+        if (strcmp(json_string_value(json_array_get(build_metadata, i)), "managedByLabel") == 0)
+            return true;
+    return false;
+}
+
+// Whose output this is equal to.
+static int add_managed_by(struct resmap *map, struct error *err)
+{
+    cleanup_json json_t *pairs =
+        json_pack("{s:s}", "app.kubernetes.io/managed-by", "kustomize-v5.8.1");
+    cleanup_vec struct vec specs = FIELDSPECS;
+    *(struct fieldspec *)vec_push(&specs) = (struct fieldspec){"", "", "", "metadata/labels", true};
+    return transform_pairs(pairs, &specs, map, err);
+}
+
+static json_t *as_text(const json_t *value)
+{
+    if (json_is_null(value))
+        return json_string("");
+    if (json_is_boolean(value))
+        return json_string(json_is_true(value) ? "true" : "false");
+    cleanup_strbuf struct strbuf text;
+    strbuf_init(&text, 512);
+    if (yamljson_write(value, &text, NULL) < 0 || text.len == 0)
+        return json_string("");
+    return json_stringn(text.data, text.len - 1);
+}
+
+// kustomize rewrites the annotations of every object at its end: values become text, and an empty
+// mapping goes.
+static void settle_annotations(struct resource *resource)
+{
+    json_t *metadata = json_object_get(resource->value, "metadata");
+    json_t *annotations = json_object_get(metadata, "annotations");
+    void *next = NULL;
+    const char *key = NULL;
+    json_t *value = NULL;
+    if (json_object_size(annotations) == 0 && annotations != NULL)
+        json_object_del(metadata, "annotations");
+    json_object_foreach_safe(annotations, next, key, value) if (!json_is_string(value) &&
+                                                                !json_is_object(value) &&
+                                                                !json_is_array(value))
+        json_object_set_new(annotations, key, as_text(value));
+}
+
+static int finish(struct frame *top, struct accumulator *all, struct error *err)
+{
+    const json_t *value = top->kustomization.value;
+    const json_t *build_metadata = json_object_get(value, "buildMetadata");
+    cleanup_vec struct vec references = CONFIG_REFERENCES;
+    cleanup_vec struct vec var_fields = FIELDSPECS;
+    config_references(&all->config, &references);
+    config_specs(&all->config, CONFIG_VAR_REFERENCE, &var_fields);
+    if (hash_transform(top, NULL, &all->map, err) < 0 ||
+        transform_references(&references, &all->map, err) < 0)
+        return error_wrap(err, "%s", top->kustomization.file);
+    if (json_array_size(all->vars) > 0 &&
+        vars_resolve(top, all->vars, &var_fields, &all->map, err) < 0)
+        return error_wrap(err, "%s: vars", top->kustomization.file);
+    drop_local(&all->map);
+    if (sort_resources(&all->map, json_object_get(value, "sortOptions"), top->build->options->order,
+                       err) < 0)
+        return kustomization_wrap(&top->kustomization, err, "sortOptions");
+    if (asks_for_managed_by(build_metadata) && add_managed_by(&all->map, err) < 0)
+        return kustomization_wrap(&top->kustomization, err, "buildMetadata");
+    origin_annotate(&all->map, build_metadata);
+    resmap_foreach(resource, &all->map) settle_annotations(resource);
+    return 0;
+}
+
+static int run(struct build *build, const char *path, struct vec *objects, struct error *err)
+{
+    cleanup_free char *dir = NULL;
+    cleanup_frame struct frame top = {0};
+    enum tree_kind kind = TREE_OTHER;
+    if (tree_resolve(build->tree, path, &dir, &kind, err) < 0)
+        return -1;
+    if (kind != TREE_DIRECTORY)
+        return error_set(err, ERROR_INVALID, "%s is a file; a kustomization is named by its folder",
+                         path);
+    if (frame_open(build, NULL, dir, &top, err) < 0)
+        return -1;
+    if (json_array_size(json_object_get(top.kustomization.value, "buildMetadata")) > 0)
+        top.origin = xstrdup("");
+    cleanup_accumulator struct accumulator all;
+    accumulator_init(&all);
+    if (accumulate(&top, &all, err) < 0 || finish(&top, &all, err) < 0)
+        return -1;
+    resmap_foreach(resource, &all.map)
+    {
+        *(struct kustomize_object *)vec_push(objects) = (struct kustomize_object){
+            .value = STEAL(resource->value),
+            .file = xstrdup(resource->file != NULL ? resource->file : top.kustomization.file),
+            .line = resource->line > 0 ? resource->line : 1,
+        };
+    }
+    return 0;
+}
+
+int kustomize_build(struct tree *tree, const char *path, const struct kustomize_options *options,
+                    struct vec *objects, struct vec *warnings, struct error *err)
+{
+    cleanup_schema struct schema *schema = schema_new();
+    struct build build = {
+        .tree = tree,
+        .options = options,
+        .schema = schema,
+        .warnings = VEC_OF(char *, vec_release_string),
+    };
+    int done = run(&build, path, objects, err);
+    vec_foreach (char *, warning, &build.warnings)
+        *(char **)vec_push(warnings) = STEAL(*warning);
+    vec_free(&build.warnings);
+    return done;
+}
+
+int kustomize_print(const struct vec *objects, struct strbuf *out, struct error *err)
+{
+    bool first = true;
+    vec_foreach (const struct kustomize_object, object, objects) {
+        if (!first)
+            strbuf_addstr(out, "---\n");
+        first = false;
+        if (yamljson_write(object->value, out, err) < 0)
+            return -1;
+    }
+    return strbuf_check(out, "the output", err);
+}

@@ -1,0 +1,156 @@
+#include "render/kustomize/origin.h"
+
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/yamljson.h"
+
+enum { MAX_TEXT_BYTES = 1 << 20 };
+
+char *origin_join(const char *dir, const char *path)
+{
+    cleanup_vec struct vec names = VEC_OF(char *, vec_release_string);
+    cleanup_free char *joined = xasprintf("%s/%s", dir, path);
+    for (const char *at = joined; *at != '\0';) {
+        size_t length = strcspn(at, "/");
+        char *last = names.len > 0 ? *(char **)vec_at(&names, names.len - 1) : NULL;
+        if (length == 2 && at[0] == '.' && at[1] == '.' && last != NULL && strcmp(last, "..") != 0)
+            vec_remove(&names, names.len - 1);
+        else if (length > 0 && !(length == 1 && *at == '.'))
+            *(char **)vec_push(&names) = xstrndup(at, length);
+        at += length + (at[length] == '/');
+    }
+    cleanup_strbuf struct strbuf text;
+    strbuf_init(&text, strlen(joined) + 1);
+    vec_foreach (char *, name, &names)
+        strbuf_addf(&text, "%s%s", text.len > 0 ? "/" : "", *name);
+    return strbuf_steal(&text);
+}
+
+json_t *origin_of_file(const struct frame *frame, const char *path)
+{
+    if (frame->origin == NULL)
+        return NULL;
+    cleanup_free char *joined = origin_join(frame->origin, path);
+    return json_pack("{s:s}", "path", joined);
+}
+
+json_t *origin_of_builtin(const struct frame *frame, const char *plugin_kind)
+{
+    if (frame->origin == NULL)
+        return NULL;
+    const char *slash = strrchr(frame->kustomization.file, '/');
+    cleanup_free char *file =
+        origin_join(frame->origin, slash != NULL ? slash + 1 : frame->kustomization.file);
+    return json_pack("{s:s, s:{s:s, s:s}}", "configuredIn", file, "configuredBy", "apiVersion",
+                     "builtin", "kind", plugin_kind);
+}
+
+json_t *origin_of_plugin(const struct resource *config)
+{
+    const char *path = jval_string(config->origin, "path");
+    if (path == NULL)
+        return NULL;
+    struct resource_id id = resource_current_id(config);
+    json_t *by = json_pack("{s:s, s:s, s:s}", "apiVersion", id.api_version, "kind", id.kind, "name",
+                           id.name);
+    if (*id.ns != '\0')
+        json_object_set_new(by, "namespace", json_string(id.ns));
+    return json_pack("{s:s, s:o}", "configuredIn", path, "configuredBy", by);
+}
+
+void origin_mark_generated(struct resmap *map, json_t *origin)
+{
+    resmap_foreach(resource, map) if (origin != NULL && resource->origin == NULL) resource->origin =
+        json_incref(origin);
+}
+
+void origin_mark_transformed(struct resmap *map, json_t *origin)
+{
+    resmap_foreach(resource, map)
+    {
+        if (origin == NULL)
+            return;
+        if (resource->origin == NULL) {
+            resource->origin = json_incref(origin);
+            continue;
+        }
+        if (resource->transformations == NULL)
+            resource->transformations = json_array();
+        json_array_append(resource->transformations, origin);
+    }
+}
+
+// ---- annotations ----
+
+// Text as YAML needs it, by the writer that every value goes through.
+static void add_scalar(struct strbuf *out, const char *text)
+{
+    cleanup_json json_t *value = json_string(text);
+    cleanup_strbuf struct strbuf scalar;
+    strbuf_init(&scalar, MAX_TEXT_BYTES);
+    if (yamljson_write(value, &scalar, NULL) == 0)
+        strbuf_addstr(out, scalar.data);
+}
+
+// Members in the order of Go's struct, the first behind `first`, the others behind `rest`.
+static void add_members(struct strbuf *out, const json_t *origin, const char *first,
+                        const char *rest)
+{
+    static const char *const members[] = {
+        "path", "configuredIn", "configuredBy", "apiVersion", "kind", "name", "namespace",
+    };
+    const char *indent = first;
+    for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
+        const json_t *value = json_object_get(origin, members[i]);
+        if (value == NULL)
+            continue;
+        strbuf_addf(out, "%s%s:", indent, members[i]);
+        indent = rest;
+        if (json_is_object(value)) {
+            cleanup_free char *deeper = xasprintf("%s  ", rest);
+            strbuf_addch(out, '\n');
+            add_members(out, value, deeper, deeper);
+        } else {
+            strbuf_addch(out, ' ');
+            add_scalar(out, json_string_value(value));
+        }
+    }
+}
+
+static bool asks(const json_t *build_metadata, const char *option)
+{
+    for (size_t i = 0; i < json_array_size(build_metadata); i++)
+        if (strcmp(json_string_value(json_array_get(build_metadata, i)), option) == 0)
+            return true;
+    return false;
+}
+
+static void annotate(struct resource *resource, const char *key, const struct strbuf *text)
+{
+    json_t *annotations = resource_make_annotations(resource);
+    if (annotations != NULL && text->len > 0)
+        json_object_set_new(annotations, key, json_stringn(text->data, text->len));
+}
+
+void origin_annotate(struct resmap *map, const json_t *build_metadata)
+{
+    bool origins = asks(build_metadata, "originAnnotations");
+    bool transformations = asks(build_metadata, "transformerAnnotations");
+    resmap_foreach(resource, map)
+    {
+        cleanup_strbuf struct strbuf text;
+        strbuf_init(&text, MAX_TEXT_BYTES);
+        if (origins) {
+            add_members(&text, resource->origin, "", "");
+            annotate(resource, "config.kubernetes.io/origin", &text);
+        }
+        if (!transformations)
+            continue;
+        strbuf_reset(&text);
+        for (size_t i = 0; i < json_array_size(resource->transformations); i++)
+            add_members(&text, json_array_get(resource->transformations, i), "- ", "  ");
+        annotate(resource, "alpha.config.kubernetes.io/transformations", &text);
+    }
+}

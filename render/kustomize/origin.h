@@ -1,0 +1,29 @@
+// Where objects come from and what changed them, while buildMetadata asks for it
+// (api/resource/origin.go): JSON objects {path, configuredIn, configuredBy: {apiVersion, kind,
+// name, namespace}} in resources, annotations at the end.
+#ifndef RENDER_KUSTOMIZE_ORIGIN_H
+#define RENDER_KUSTOMIZE_ORIGIN_H
+
+#include <jansson.h>
+
+#include "render/kustomize/frame.h"
+#include "render/kustomize/resmap.h"
+
+// All owned, and NULL where the frame keeps no origins.
+json_t *origin_of_file(const struct frame *frame, const char *path);
+json_t *origin_of_builtin(const struct frame *frame, const char *plugin_kind);
+// Of what the plugin does that `config` configures.
+json_t *origin_of_plugin(const struct resource *config);
+
+// `origin` is shared, and may be NULL (then nothing happens). Generated: for those that have none
+// yet. Transformed: noted as the last that changed each object.
+void origin_mark_generated(struct resmap *map, json_t *origin);
+void origin_mark_transformed(struct resmap *map, json_t *origin);
+
+// "a/b" from "a" and "b", with "." and ".." taken out as far as they can be. Owned.
+char *origin_join(const char *dir, const char *path);
+
+// Writes the annotations that build_metadata (a list) asks for.
+void origin_annotate(struct resmap *map, const json_t *build_metadata);
+
+#endif

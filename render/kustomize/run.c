@@ -1,0 +1,388 @@
+// From the fields of a kustomization to calls of the generators and transformers, in the order that
+// kustomize has fixed (configureBuiltinGenerators, configureBuiltinTransformers of
+// api/internal/target/kusttarget_configplugin.go).
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "render/kustomize/accumulate.h"
+#include "render/kustomize/generator.h"
+#include "render/kustomize/origin.h"
+#include "render/kustomize/steps.h"
+#include "render/kustomize/transform.h"
+
+static const json_t *field(const struct frame *frame, const char *name)
+{
+    return json_object_get(frame->kustomization.value, name);
+}
+
+// ---- generators ----
+
+static int generate_each(struct frame *frame, const char *name, const char *plugin_kind,
+                         frame_step *generate, struct accumulator *into, struct error *err)
+{
+    const json_t *list = field(frame, name);
+    cleanup_json json_t *origin = origin_of_builtin(frame, plugin_kind);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        cleanup_json json_t *args = json_deep_copy(json_array_get(list, i));
+        generator_merge_options(args, field(frame, "generatorOptions"));
+        cleanup_resmap struct resmap made;
+        resmap_init(&made);
+        if (generate(frame, args, &made, err) < 0)
+            return kustomization_wrap(&frame->kustomization, err, "%s[%zu]", name, i);
+        origin_mark_generated(&made, origin);
+        if (resmap_absorb(&into->map, &made, err) < 0)
+            return kustomization_wrap(&frame->kustomization, err, "%s[%zu]", name, i);
+    }
+    return 0;
+}
+
+static int refuse_charts(struct frame *frame, struct error *err)
+{
+    static const char *const fields[] = {"helmCharts", "helmChartInflationGenerator"};
+    for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
+        if (json_array_size(field(frame, fields[i])) == 0)
+            continue;
+        error_set(err, ERROR_INVALID,
+                  "Helm charts are not rendered within a kustomization yet; commit the output of "
+                  "helm template and name it under resources");
+        return kustomization_wrap(&frame->kustomization, err, "%s[0]", fields[i]);
+    }
+    return 0;
+}
+
+// The configurations of plugins that `name` lists: YAML written there, or paths.
+static int load_configs(struct frame *frame, const char *name, struct accumulator *configs,
+                        struct error *err)
+{
+    const json_t *list = field(frame, name);
+    cleanup_json json_t *paths = json_array();
+    const char *file = frame->kustomization.file;
+    const char *slash = strrchr(file, '/');
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *item = json_array_get(list, i);
+        cleanup_vec struct vec resources = RESOURCES;
+        cleanup_json json_t *origin = origin_of_file(frame, slash != NULL ? slash + 1 : file);
+        if (resource_parse(json_string_value(item), json_string_length(item), file, &resources,
+                           NULL) < 0) {
+            json_array_append(paths, item);
+            continue;
+        }
+        vec_foreach (struct resource *, resource, &resources) {
+            (*resource)->origin = json_incref(origin);
+            if (resmap_append(&configs->map, STEAL(*resource), err) < 0)
+                return kustomization_wrap(&frame->kustomization, err, "%s[%zu]", name, i);
+        }
+    }
+    return accumulate_paths(frame, name, paths, configs, err);
+}
+
+int run_generators(struct frame *frame, struct accumulator *into, struct error *err)
+{
+    if (generate_each(frame, "configMapGenerator", "ConfigMapGenerator", configmap_generate, into,
+                      err) < 0 ||
+        generate_each(frame, "secretGenerator", "SecretGenerator", secret_generate, into, err) <
+            0 ||
+        refuse_charts(frame, err) < 0)
+        return -1;
+    if (json_array_size(field(frame, "generators")) == 0)
+        return 0;
+    cleanup_accumulator struct accumulator configs;
+    accumulator_init(&configs);
+    if (load_configs(frame, "generators", &configs, err) < 0)
+        return -1;
+    if (plugin_generate(frame, &configs.map, &into->map, err) < 0)
+        return kustomization_wrap(&frame->kustomization, err, "generators");
+    return 0;
+}
+
+// ---- transformers ----
+
+// One transformer at work: what it is called where somebody asks for its traces, and its place.
+struct run {
+    struct frame *frame;
+    struct accumulator *into;
+    const char *field;
+    const char *plugin_kind;
+};
+
+static void mark(const struct run *run)
+{
+    cleanup_json json_t *origin = origin_of_builtin(run->frame, run->plugin_kind);
+    origin_mark_transformed(&run->into->map, origin);
+}
+
+static int wrap(const struct run *run, struct error *err)
+{
+    return kustomization_wrap(&run->frame->kustomization, err, "%s", run->field);
+}
+
+static int wrap_item(const struct run *run, size_t index, struct error *err)
+{
+    return kustomization_wrap(&run->frame->kustomization, err, "%s[%zu]", run->field, index);
+}
+
+// A step of its own for each entry.
+static int step_each(const struct run *run, frame_step *step, struct error *err)
+{
+    const json_t *list = field(run->frame, run->field);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (step(run->frame, json_array_get(list, i), &run->into->map, err) < 0)
+            return wrap_item(run, i, err);
+        mark(run);
+    }
+    return 0;
+}
+
+static int patches_strategic(const struct run *run, struct error *err)
+{
+    json_t *list = jval_unconst(field(run->frame, run->field));
+    if (json_array_size(list) == 0)
+        return 0;
+    cleanup_json json_t *config = json_pack("{s:O}", "paths", list);
+    if (patch_strategic_transform(run->frame, config, &run->into->map, err) < 0)
+        return wrap(run, err);
+    mark(run);
+    return 0;
+}
+
+static int patches(const struct run *run, struct error *err)
+{
+    return step_each(run, patch_transform, err);
+}
+
+static int patches_json(const struct run *run, struct error *err)
+{
+    const json_t *list = field(run->frame, run->field);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        cleanup_json json_t *config = json_copy(json_array_get(list, i));
+        if (json_object_get(config, "patch") != NULL) {
+            json_object_set(config, "jsonOp", json_object_get(config, "patch"));
+            json_object_del(config, "patch");
+        }
+        if (patch_json6902_transform(run->frame, config, &run->into->map, err) < 0)
+            return wrap_item(run, i, err);
+        mark(run);
+    }
+    return 0;
+}
+
+static int namespaces(const struct run *run, struct error *err)
+{
+    struct namespace_options options = {.ns = json_string_value(field(run->frame, run->field))};
+    cleanup_vec struct vec specs = FIELDSPECS;
+    if (options.ns == NULL || *options.ns == '\0')
+        return 0;
+    config_specs(&run->into->config, CONFIG_NAMESPACE, &specs);
+    if (transform_namespace(&options, &specs, &run->into->map, err) < 0)
+        return wrap(run, err);
+    mark(run);
+    return 0;
+}
+
+static int affix(const struct run *run, enum config_section section,
+                 int (*transform)(const char *, const struct vec *, struct resmap *,
+                                  struct error *),
+                 struct error *err)
+{
+    const char *text = json_string_value(field(run->frame, run->field));
+    cleanup_vec struct vec specs = FIELDSPECS;
+    if (text == NULL || *text == '\0')
+        return 0;
+    config_specs(&run->into->config, section, &specs);
+    if (transform(text, &specs, &run->into->map, err) < 0)
+        return wrap(run, err);
+    mark(run);
+    return 0;
+}
+
+static int prefix(const struct run *run, struct error *err)
+{
+    return affix(run, CONFIG_NAME_PREFIX, transform_prefix, err);
+}
+
+static int suffix(const struct run *run, struct error *err)
+{
+    return affix(run, CONFIG_NAME_SUFFIX, transform_suffix, err);
+}
+
+// Versions after 5.8.1 leave the templates of volume claims out unless they are asked for. What
+// says so in words is understood; what does not is rendered as 5.8.1 does.
+static void drop_claim_templates(struct vec *specs)
+{
+    for (size_t i = 0; i < specs->len;) {
+        const struct fieldspec *spec = vec_at(specs, i);
+        if (strncmp(spec->path, "spec/volumeClaimTemplates[]/", 28) == 0)
+            vec_remove(specs, i);
+        else
+            i++;
+    }
+}
+
+// The fields that an entry of `labels` goes into.
+static int label_specs(const struct config *config, const json_t *label, struct vec *specs,
+                       struct error *err)
+{
+    static const struct fieldspec metadata_labels = {"", "", "", "metadata/labels", true};
+    cleanup_vec struct vec own = FIELDSPECS;
+    cleanup_vec struct vec more = FIELDSPECS;
+    fieldspec_read_all(json_object_get(label, "fields"), specs);
+    config_specs(config, CONFIG_LABELS, &own);
+    if (fieldspec_merge(specs, &own, err) < 0)
+        return -1;
+    if (jval_bool(label, "includeSelectors", false)) {
+        config_specs(config, CONFIG_COMMON_LABELS, &more);
+    } else {
+        if (jval_bool(label, "includeTemplates", false))
+            config_specs(config, CONFIG_TEMPLATE_LABELS, &more);
+        if (!jval_bool(label, "includeVolumeClaimTemplates", true))
+            drop_claim_templates(&more);
+        *(struct fieldspec *)vec_push(&more) = metadata_labels;
+    }
+    return fieldspec_merge(specs, &more, err);
+}
+
+static int labels(const struct run *run, struct error *err)
+{
+    const json_t *list = field(run->frame, run->field);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *label = json_array_get(list, i);
+        cleanup_vec struct vec specs = FIELDSPECS;
+        if (label_specs(&run->into->config, label, &specs, err) < 0 ||
+            transform_pairs(json_object_get(label, "pairs"), &specs, &run->into->map, err) < 0)
+            return wrap_item(run, i, err);
+        mark(run);
+    }
+    return 0;
+}
+
+static int common_labels(const struct run *run, struct error *err)
+{
+    const json_t *pairs = field(run->frame, run->field);
+    cleanup_vec struct vec specs = FIELDSPECS;
+    if (json_object_size(pairs) == 0 && json_array_size(field(run->frame, "labels")) == 0)
+        return 0;
+    config_specs(&run->into->config, CONFIG_COMMON_LABELS, &specs);
+    if (transform_pairs(pairs, &specs, &run->into->map, err) < 0)
+        return wrap(run, err);
+    mark(run);
+    return 0;
+}
+
+static int common_annotations(const struct run *run, struct error *err)
+{
+    const json_t *pairs = field(run->frame, run->field);
+    cleanup_vec struct vec specs = FIELDSPECS;
+    if (json_object_size(pairs) == 0)
+        return 0;
+    config_specs(&run->into->config, CONFIG_COMMON_ANNOTATIONS, &specs);
+    if (transform_pairs(pairs, &specs, &run->into->map, err) < 0)
+        return wrap(run, err);
+    mark(run);
+    return 0;
+}
+
+static int with_specs(const struct run *run, enum config_section section,
+                      int (*transform)(const json_t *, const struct vec *, struct resmap *,
+                                       struct error *),
+                      struct error *err)
+{
+    const json_t *list = field(run->frame, run->field);
+    cleanup_vec struct vec specs = FIELDSPECS;
+    if (json_array_size(list) > 0)
+        config_specs(&run->into->config, section, &specs);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (transform(json_array_get(list, i), &specs, &run->into->map, err) < 0)
+            return wrap_item(run, i, err);
+        mark(run);
+    }
+    return 0;
+}
+
+static int replicas(const struct run *run, struct error *err)
+{
+    return with_specs(run, CONFIG_REPLICAS, transform_replica, err);
+}
+
+static int images(const struct run *run, struct error *err)
+{
+    return with_specs(run, CONFIG_IMAGES, transform_image, err);
+}
+
+static int replacements(const struct run *run, struct error *err)
+{
+    json_t *list = jval_unconst(field(run->frame, run->field));
+    if (json_array_size(list) == 0)
+        return 0;
+    cleanup_json json_t *config = json_pack("{s:O}", "replacements", list);
+    if (replacement_transform(run->frame, config, &run->into->map, err) < 0)
+        return wrap(run, err);
+    mark(run);
+    return 0;
+}
+
+static const struct {
+    const char *field;
+    const char *plugin_kind;
+    int (*transform)(const struct run *run, struct error *err);
+} transformers[] = {
+    {"patchesStrategicMerge", "PatchStrategicMergeTransformer", patches_strategic},
+    {"patches", "PatchTransformer", patches},
+    {"namespace", "NamespaceTransformer", namespaces},
+    {"namePrefix", "PrefixTransformer", prefix},
+    {"nameSuffix", "SuffixTransformer", suffix},
+    {"labels", "LabelTransformer", labels},
+    {"commonLabels", "LabelTransformer", common_labels},
+    {"commonAnnotations", "AnnotationsTransformer", common_annotations},
+    {"patchesJson6902", "PatchJson6902Transformer", patches_json},
+    {"replicas", "ReplicaCountTransformer", replicas},
+    {"images", "ImageTagTransformer", images},
+    {"replacements", "ReplacementTransformer", replacements},
+};
+
+static int run_plugins(struct frame *frame, const char *name, struct accumulator *into,
+                       struct error *err)
+{
+    if (json_array_size(field(frame, name)) == 0)
+        return 0;
+    cleanup_accumulator struct accumulator configs;
+    accumulator_init(&configs);
+    if (load_configs(frame, name, &configs, err) < 0)
+        return -1;
+    if (plugin_transform(frame, &configs.map, &into->map, err) < 0)
+        return kustomization_wrap(&frame->kustomization, err, "%s", name);
+    return 0;
+}
+
+int run_transformers(struct frame *frame, struct accumulator *into, struct error *err)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(transformers); i++) {
+        struct run run = {frame, into, transformers[i].field, transformers[i].plugin_kind};
+        if (transformers[i].transform(&run, err) < 0)
+            return -1;
+    }
+    return run_plugins(frame, "transformers", into, err);
+}
+
+// All objects as one text, to see whether a validator changed any.
+static char *fingerprint(struct resmap *map)
+{
+    cleanup_json json_t *values = json_array();
+    resmap_foreach(resource, map) json_array_append(values, resource->value);
+    return jval_canonical(values);
+}
+
+int run_validators(struct frame *frame, struct accumulator *into, struct error *err)
+{
+    if (json_array_size(field(frame, "validators")) == 0)
+        return 0;
+    cleanup_free char *before = fingerprint(&into->map);
+    if (run_plugins(frame, "validators", into, err) < 0)
+        return -1;
+    cleanup_free char *after = fingerprint(&into->map);
+    if (strcmp(before, after) == 0)
+        return 0;
+    error_set(err, ERROR_INVALID,
+              "a validator changed an object; what changes objects belongs under transformers");
+    return kustomization_wrap(&frame->kustomization, err, "validators");
+}

@@ -1,0 +1,81 @@
+// namePrefix and nameSuffix (internal/builtins/PrefixTransformer.go, SuffixTransformer.go).
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "render/kustomize/transform.h"
+
+struct affix {
+    const char *prefix;
+    const char *suffix;
+};
+
+static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
+{
+    const struct affix *affix = arg;
+    const json_t *value = slot_get(slot);
+    (void)resource;
+    if (value != NULL && !json_is_string(value) && !json_is_null(value))
+        return error_set(err, ERROR_INVALID, "only text can have a prefix or suffix");
+    const char *text = json_string_value(value);
+    cleanup_free char *named =
+        xasprintf("%s%s%s", affix->prefix, text != NULL ? text : "", affix->suffix);
+    slot_set(slot, json_string(named));
+    return 0;
+}
+
+// What others find by a name that is fixed or made of other fields.
+static bool keeps_its_name(struct resource_id id)
+{
+    return strcmp(id.kind, "CustomResourceDefinition") == 0 || strcmp(id.kind, "Namespace") == 0 ||
+           gvk_matches(id.api_version, id.kind, "apiregistration.k8s.io", "", "APIService");
+}
+
+static int affix_resource(const struct affix *affix, const struct vec *specs,
+                          struct resource *resource, struct error *err)
+{
+    vec_foreach (const struct fieldspec, spec, specs) {
+        struct resource_id id = resource_original_id(resource);
+        if (!gvk_matches(id.api_version, id.kind, spec->group, spec->version, spec->kind))
+            continue;
+        if (strcmp(spec->path, "metadata/name") == 0) {
+            if (*affix->prefix != '\0')
+                vec_push_string(&resource->prefixes, affix->prefix);
+            if (*affix->suffix != '\0')
+                vec_push_string(&resource->suffixes, affix->suffix);
+            if (*affix->prefix != '\0' || *affix->suffix != '\0')
+                resource_remember_id(resource);
+        }
+        if (fieldspec_walk(spec, resource, CREATE_STRING, put, (void *)(uintptr_t)affix, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int affix_all(const struct affix *affix, const struct vec *specs, struct resmap *map,
+                     struct error *err)
+{
+    resmap_foreach(resource, map)
+    {
+        if (keeps_its_name(resource_original_id(resource)))
+            continue;
+        if (affix_resource(affix, specs, resource, err) < 0)
+            return -1;
+    }
+    resmap_renamed(map);
+    return 0;
+}
+
+int transform_prefix(const char *prefix, const struct vec *specs, struct resmap *map,
+                     struct error *err)
+{
+    struct affix affix = {prefix, ""};
+    return affix_all(&affix, specs, map, err);
+}
+
+int transform_suffix(const char *suffix, const struct vec *specs, struct resmap *map,
+                     struct error *err)
+{
+    struct affix affix = {"", suffix};
+    return affix_all(&affix, specs, map, err);
+}

@@ -1,0 +1,361 @@
+// Name references (filters/nameref, internal/accumulator/namereferencetransformer.go): where a
+// field holds the earlier name of an object, it gets the present one.
+//
+// kustomize asks every object for every field and compares every name with every object. Here the
+// fields that can be in objects of one kind are gathered once, and objects are found by an earlier
+// name through an index, so that the cost is one of fields that are there.
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "render/kustomize/transform.h"
+
+// A field of some kind, and what it may name.
+struct field {
+    const struct config_reference *target;
+    const char *path;
+    struct vec names; // char *, the path taken apart, NULL behind the last
+};
+
+static void release_field(void *element)
+{
+    vec_free(&((struct field *)element)->names);
+}
+
+struct kind_fields {
+    char *key;
+    struct vec fields; // struct field
+};
+
+static void release_kind_fields(void *element)
+{
+    struct kind_fields *kind = element;
+    cleanup_free char *key = kind->key;
+    vec_free(&kind->fields);
+}
+
+struct references {
+    const struct vec *targets; // struct config_reference
+    struct resmap *map;
+    json_t *places;     // earlier name -> array of places in the map's list
+    json_t *namespaces; // first namespace -> object of present ones, of all that are namespaced
+    json_t *kind_index; // "apiVersion kind" -> place in kinds
+    struct vec kinds;   // struct kind_fields
+};
+
+static void references_release(struct references *all)
+{
+    json_decref(all->places);
+    json_decref(all->namespaces);
+    json_decref(all->kind_index);
+    vec_free(&all->kinds);
+}
+
+// One field of one object while it is looked at.
+struct referrer {
+    struct references *all;
+    struct resource *resource;
+    const struct field *field;
+};
+
+static struct resource *at(const struct resmap *map, size_t place)
+{
+    return *(struct resource **)vec_at(&map->list, place);
+}
+
+static json_t *member(json_t *object, const char *key, json_t *(*make)(void))
+{
+    json_t *value = json_object_get(object, key);
+    if (value == NULL) {
+        value = make();
+        json_object_set_new_nocheck(object, key, value);
+    }
+    return value;
+}
+
+static void index_names(struct references *all)
+{
+    for (size_t place = 0; place < all->map->list.len; place++) {
+        const struct resource *resource = at(all->map, place);
+        for (size_t i = 0; i < resource->past.len; i++) {
+            json_t *places = member(all->places, resource_past_id(resource, i).name, json_array);
+            size_t size = json_array_size(places);
+            if (size == 0 ||
+                json_integer_value(json_array_get(places, size - 1)) != (json_int_t)place)
+                json_array_append_new(places, json_integer((json_int_t)place));
+        }
+        struct resource_id original = resource_original_id(resource);
+        if (resource_id_is_cluster_scoped(original))
+            continue;
+        json_t *present =
+            member(all->namespaces, resource_id_effective_namespace(original), json_object);
+        const char *now = resource_id_effective_namespace(resource_current_id(resource));
+        json_object_set_new_nocheck(present, now, json_true());
+    }
+}
+
+static const struct vec *fields_of(struct references *all, const struct resource *resource)
+{
+    struct resource_id id = resource_original_id(resource);
+    cleanup_free char *key = xasprintf("%s %s", id.api_version, id.kind);
+    const json_t *place = json_object_get(all->kind_index, key);
+    if (place != NULL)
+        return &((struct kind_fields *)vec_at(&all->kinds, (size_t)json_integer_value(place)))
+                    ->fields;
+    json_object_set_new_nocheck(all->kind_index, key, json_integer((json_int_t)all->kinds.len));
+    struct kind_fields *kind = vec_push(&all->kinds);
+    *kind = (struct kind_fields){STEAL(key), VEC_OF(struct field, release_field)};
+    vec_foreach (const struct config_reference, target, all->targets) {
+        vec_foreach (const struct fieldspec, spec, &target->fields) {
+            if (!gvk_matches(id.api_version, id.kind, spec->group, spec->version, spec->kind))
+                continue;
+            struct field *field = vec_push(&kind->fields);
+            *field = (struct field){target, spec->path, VEC_OF(char *, vec_release_string)};
+            fieldspec_split(spec->path, '/', &field->names);
+            vec_push(&field->names);
+        }
+    }
+    return &kind->fields;
+}
+
+// ---- which objects may be meant ----
+
+static bool any_past_is(const struct resource *resource, const char *group, const char *version,
+                        const char *kind)
+{
+    for (size_t i = 0; i < resource->past.len; i++) {
+        struct resource_id id = resource_past_id(resource, i);
+        if (gvk_matches(id.api_version, id.kind, group, version, kind))
+            return true;
+    }
+    return false;
+}
+
+// A RoleBinding may name the ServiceAccounts of other namespaces.
+static bool binds_namespace(const struct resource *referrer, const char *ns)
+{
+    if (strcmp(resource_kind(referrer), "RoleBinding") != 0)
+        return false;
+    const json_t *subjects = json_object_get(referrer->value, "subjects");
+    for (size_t i = 0; i < json_array_size(subjects); i++) {
+        const json_t *subject = json_array_get(subjects, i);
+        if (strcmp(jval_string_or(subject, "kind", ""), "ServiceAccount") == 0 &&
+            strcmp(jval_string_or(subject, "namespace", ""), ns) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool can_reach(const struct referrer *referrer, const struct resource *candidate)
+{
+    struct resource_id from = resource_current_id(referrer->resource);
+    struct resource_id to = resource_current_id(candidate);
+    if (resource_id_is_cluster_scoped(from) || resource_id_is_cluster_scoped(to))
+        return true;
+    if (strcmp(resource_id_effective_namespace(from), resource_id_effective_namespace(to)) == 0)
+        return true;
+    return strcmp(to.kind, "ServiceAccount") == 0 && binds_namespace(referrer->resource, to.ns);
+}
+
+static bool fits_role_ref(const struct referrer *referrer, const struct resource *candidate)
+{
+    size_t length = strlen(referrer->field->path);
+    if (length < 12 || strcmp(referrer->field->path + length - 12, "roleRef/name") != 0)
+        return true;
+    const json_t *role = json_object_get(referrer->resource->value, "roleRef");
+    const char *group = jval_string(role, "apiGroup");
+    const char *kind = jval_string(role, "kind");
+    return group == NULL || kind == NULL || any_past_is(candidate, group, "", kind);
+}
+
+static bool same_ending(const struct vec *a, const struct vec *b)
+{
+    size_t shorter = a->len < b->len ? a->len : b->len;
+    if (shorter == 0)
+        return a->len == b->len;
+    for (size_t i = 1; i <= shorter; i++)
+        if (strcmp(*(char **)vec_at(a, a->len - i), *(char **)vec_at(b, b->len - i)) != 0)
+            return false;
+    return true;
+}
+
+static bool same_affixes(const struct vec *a, const struct vec *b, bool allow_empty)
+{
+    return (allow_empty && (a->len == 0 || b->len == 0)) || same_ending(a, b);
+}
+
+static void keep_same_affixes(const struct referrer *referrer, struct vec *candidates,
+                              bool allow_empty)
+{
+    for (size_t i = 0; i < candidates->len;) {
+        const struct resource *candidate = *(struct resource **)vec_at(candidates, i);
+        if (same_affixes(&candidate->prefixes, &referrer->resource->prefixes, allow_empty) &&
+            same_affixes(&candidate->suffixes, &referrer->resource->suffixes, allow_empty))
+            i++;
+        else
+            vec_remove(candidates, i);
+    }
+}
+
+static bool all_alike(const struct vec *candidates, bool with_namespace)
+{
+    const struct resource *first = *(struct resource **)vec_at(candidates, 0);
+    vec_foreach (struct resource *, other, candidates)
+        if (strcmp(resource_name(*other), resource_name(first)) != 0 ||
+            (with_namespace && strcmp(resource_namespace(*other), resource_namespace(first)) != 0))
+            return false;
+    return true;
+}
+
+static int refuse_many(const struct vec *candidates, const char *name, struct error *err)
+{
+    cleanup_strbuf struct strbuf list;
+    strbuf_init(&list, 4096);
+    vec_foreach (struct resource *, candidate, candidates) {
+        cleanup_free char *one = resource_id_describe(resource_current_id(*candidate));
+        strbuf_addf(&list, "%s%s", list.len > 0 ? ", " : "", one);
+    }
+    return error_set(err, ERROR_INVALID, "\"%s\" may mean any of %s; give them different names",
+                     name, list.data);
+}
+
+// Whether objects that were first in this namespace are within the referrer's reach at all; then
+// its first namespace is what `namespace` beside a name means, else the present one.
+static bool counts_as_first(const struct referrer *referrer, const char *ns)
+{
+    const json_t *present = json_object_get(referrer->all->namespaces, ns);
+    struct resource_id id = resource_current_id(referrer->resource);
+    const char *now = NULL;
+    const json_t *marker = NULL;
+    if (present == NULL || resource_id_is_cluster_scoped(id))
+        return present != NULL;
+    jval_foreach (present, now, marker)
+        if (strcmp(now, resource_id_effective_namespace(id)) == 0 ||
+            binds_namespace(referrer->resource, now))
+            return true;
+    return false;
+}
+
+static bool is_in_namespace(const struct resource *candidate, const char *ns, bool first)
+{
+    struct resource_id id =
+        first ? resource_original_id(candidate) : resource_current_id(candidate);
+    return !resource_id_is_cluster_scoped(id) &&
+           strcmp(resource_id_effective_namespace(id), ns) == 0;
+}
+
+// *ret_resource is NULL when no object is meant. ns may be NULL.
+static int select_object(const struct referrer *referrer, const char *name, const char *ns,
+                         bool with_namespace, struct resource **ret_resource, struct error *err)
+{
+    cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
+    const struct config_reference *target = referrer->field->target;
+    const json_t *places = json_object_get(referrer->all->places, name);
+    bool first = ns != NULL && counts_as_first(referrer, ns);
+    *ret_resource = NULL;
+    for (size_t i = 0; i < json_array_size(places); i++) {
+        struct resource *candidate =
+            at(referrer->all->map, (size_t)json_integer_value(json_array_get(places, i)));
+        if (any_past_is(candidate, target->group, target->version, target->kind) &&
+            (ns == NULL || is_in_namespace(candidate, ns, first)) &&
+            fits_role_ref(referrer, candidate) && can_reach(referrer, candidate))
+            *(struct resource **)vec_push(&found) = candidate;
+    }
+    if (found.len > 1)
+        keep_same_affixes(referrer, &found, true);
+    if (found.len > 1)
+        keep_same_affixes(referrer, &found, false);
+    if (found.len > 1 && !all_alike(&found, with_namespace))
+        return refuse_many(&found, name, err);
+    if (found.len > 0)
+        *ret_resource = *(struct resource **)vec_at(&found, 0);
+    return 0;
+}
+
+// ---- writing ----
+
+static int put_name(const struct referrer *referrer, const struct slot *slot, struct error *err)
+{
+    struct resource *meant = NULL;
+    const char *name = json_string_value(slot_get(slot));
+    if (name == NULL)
+        return 0;
+    if (select_object(referrer, name, NULL, false, &meant, err) < 0)
+        return -1;
+    if (meant != NULL && strcmp(resource_name(meant), name) != 0)
+        slot_set(slot, json_string(resource_name(meant)));
+    return 0;
+}
+
+// A mapping such as a subject of a RoleBinding: name and namespace.
+static int put_name_and_namespace(const struct referrer *referrer, json_t *map, struct error *err)
+{
+    struct resource *meant = NULL;
+    const char *name = json_string_value(json_object_get(map, "name"));
+    if (json_object_get(map, "name") == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "the mapping there has no name; the path of this nameReference must lead "
+                         "to a name, or to a mapping that holds one");
+    const json_t *ns = json_object_get(map, "namespace");
+    const char *ns_text = ns == NULL ? NULL : json_is_string(ns) ? json_string_value(ns) : "";
+    if (name == NULL)
+        return 0;
+    if (select_object(referrer, name, ns_text, true, &meant, err) < 0)
+        return -1;
+    if (meant == NULL)
+        return 0;
+    json_object_set_new(map, "name", json_string(resource_name(meant)));
+    if (*resource_namespace(meant) != '\0')
+        json_object_set_new(map, "namespace", json_string(resource_namespace(meant)));
+    return 0;
+}
+
+static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
+{
+    const struct referrer *referrer = arg;
+    json_t *value = slot_get(slot);
+    (void)resource;
+    if (json_is_object(value))
+        return put_name_and_namespace(referrer, value, err);
+    if (!json_is_array(value))
+        return put_name(referrer, slot, err);
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        struct slot item = {.parent = value, .index = i};
+        json_t *element = json_array_get(value, i);
+        if (json_is_array(element))
+            return error_set(err, ERROR_INVALID, "a list of lists where names are expected");
+        if ((json_is_object(element) ? put_name_and_namespace(referrer, element, err)
+                                     : put_name(referrer, &item, err)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int update(struct references *all, struct resource *resource, struct error *err)
+{
+    vec_foreach (const struct field, field, fields_of(all, resource)) {
+        struct referrer referrer = {all, resource, field};
+        if (fieldspec_walk_names(&field->names, resource, put, &referrer, err) < 0) {
+            cleanup_free char *name = resource_id_describe(resource_current_id(resource));
+            return error_wrap(err, "field %s of %s", field->path, name);
+        }
+    }
+    return 0;
+}
+
+int transform_references(const struct vec *references, struct resmap *map, struct error *err)
+{
+    __attribute__((cleanup(references_release))) struct references all = {
+        .targets = references,
+        .map = map,
+        .places = json_object(),
+        .namespaces = json_object(),
+        .kind_index = json_object(),
+        .kinds = VEC_OF(struct kind_fields, release_kind_fields),
+    };
+    index_names(&all);
+    if (json_object_size(all.places) == 0)
+        return 0;
+    resmap_foreach(resource, map) if (update(&all, resource, err) < 0) return -1;
+    return 0;
+}

@@ -1,0 +1,58 @@
+// The replica count transformer (internal/builtins/ReplicaCountTransformer.go).
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "render/kustomize/transform.h"
+
+static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
+{
+    const json_t *count = arg;
+    const json_t *value = slot_get(slot);
+    (void)resource;
+    if (json_is_object(value) || json_is_array(value))
+        return error_set(err, ERROR_INVALID, "a number of replicas is no mapping and no list");
+    slot_set(slot, json_integer(json_integer_value(count)));
+    return 0;
+}
+
+static bool has_name(struct resource_id id, const char *name, const struct fieldspec *spec)
+{
+    return strcmp(id.name, name) == 0 &&
+           gvk_matches(id.api_version, id.kind, spec->group, spec->version, spec->kind);
+}
+
+static bool is_meant(const struct resource *resource, const char *name,
+                     const struct fieldspec *spec)
+{
+    if (has_name(resource_current_id(resource), name, spec))
+        return true;
+    for (size_t i = 0; i < resource->past.len; i++)
+        if (has_name(resource_past_id(resource, i), name, spec))
+            return true;
+    return false;
+}
+
+int transform_replica(const json_t *replica, const struct vec *specs, struct resmap *map,
+                      struct error *err)
+{
+    const char *name = jval_string_or(replica, "name", "");
+    cleanup_json json_t *count = json_integer(jval_int(replica, "count", 0));
+    bool found = false;
+    vec_foreach (const struct fieldspec, spec, specs) {
+        resmap_foreach(resource, map)
+        {
+            if (!is_meant(resource, name, spec))
+                continue;
+            found = true;
+            if (fieldspec_walk(spec, resource, CREATE_INTEGER, put, count, err) < 0)
+                return -1;
+        }
+    }
+    if (found)
+        return 0;
+    return error_set(err, ERROR_NOT_FOUND,
+                     "nothing that has replicas is called \"%s\" (a Deployment, StatefulSet, "
+                     "ReplicaSet or ReplicationController, or what configurations add)",
+                     name);
+}
