@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -149,6 +150,25 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
 int file_write_swap(const char *path, const void *data, size_t size, mode_t mode, struct error *err)
 {
     return write_and_rename(path, data, size, mode, false, err);
+}
+
+void file_remove_temporary(const char *path)
+{
+    static const size_t random_part = 7;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    size_t length = strlen(name);
+    cleanup_free char *folder = dir_of(path);
+    DIR *dir = opendir(folder);
+    if (dir == NULL)
+        return;
+    for (struct dirent *found; (found = readdir(dir)) != NULL;) {
+        const char *temp = found->d_name;
+        if (*temp == '.' && strlen(temp) == 1 + length + random_part &&
+            strncmp(temp + 1, name, length) == 0 && temp[1 + length] == '.')
+            (void)unlinkat(dirfd(dir), temp, 0);
+    }
+    closedir(dir);
 }
 
 int file_make_dirs(const char *path, struct error *err)

@@ -29,6 +29,9 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
 // The same without the two fsyncs, for what can be made again.
 int file_write_swap(const char *path, const void *data, size_t size, mode_t mode, struct error *err)
     __attribute__((warn_unused_result));
+// Removes what writers of path left that did not come to their end. Only for who keeps other
+// writers out.
+void file_remove_temporary(const char *path);
 
 int file_write_all(int fd, const void *data, size_t size, const char *name, struct error *err)
     __attribute__((warn_unused_result));

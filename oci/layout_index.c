@@ -65,6 +65,7 @@ int layout_index_write(const char *dir, const json_t *index, struct error *err)
     if (size > MAX_INDEX)
         return error_set(err, ERROR_LIMIT, "%s would exceed %d bytes; remove old artifacts", path,
                          MAX_INDEX);
+    file_remove_temporary(path);
     return file_write_atomic(path, text, size, 0644, err);
 }
 

@@ -215,6 +215,8 @@ static int open_in(struct gitstore *store, struct error *err)
 {
     if (file_make_dirs(store->pack_dir, err) < 0 || take_lock(store, err) < 0)
         return -1;
+    cleanup_free char *state = path_join(store->dir, "state.json");
+    file_remove_temporary(state);
     read_state(store);
     if (store->tip == NULL)
         return gitstore_clear(store, err);

@@ -262,6 +262,7 @@ static int add_row(const struct merge_walk *walk, const char *const *keys, size_
     json_t *new = origin == dest ? old : element_of_row(origin, keys, key_count, row);
     // Held, because the target's list lets go of elements below.
     cleanup_json json_t *held = json_incref(old);
+    (void)held;
     if (merge_elements(walk, old, new, &value, err) < 0)
         return -1;
     if (is_empty_element(value))

@@ -165,6 +165,29 @@ static void test_oci_layout_referrers(void **state)
     assert_int_equal(err.code, ERROR_NOT_FOUND);
 }
 
+static void test_oci_layout_leaves_nothing_of_a_crash(void **state)
+{
+    struct fixture *fixture = *state;
+    struct oci_repository *repository = open_layout(fixture, NULL);
+    struct digest digest;
+    push(repository, "one", "prod", &digest);
+    static const struct {
+        const char *name;
+        bool stays;
+    } rows[] = {
+        {".index.json.AbCdEf", false}, {".index.json", true}, {".index.json.more.AbCdEf", true}};
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        cleanup_free char *path = path_join(fixture->layout, rows[i].name);
+        assert_int_equal(file_write_swap(path, "{", 1, 0600, NULL), 0);
+    }
+    push(repository, "two", "prod", &digest);
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        cleanup_free char *path = path_join(fixture->layout, rows[i].name);
+        assert_int_equal(file_exists(path), rows[i].stays);
+    }
+    oci_repository_close(repository);
+}
+
 static void test_oci_layout_damage_is_seen(void **state)
 {
     const struct fixture *fixture = *state;
@@ -302,6 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_oci_layout_reads_what_was_pushed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oci_layout_referrers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_oci_layout_leaves_nothing_of_a_crash, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oci_layout_damage_is_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oci_layout_refuses_a_manifest_without_its_blobs, setup,
                                         teardown),
