@@ -7,6 +7,7 @@
 #include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
+#include "receiver/route.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,16 +63,31 @@ static void check_keys(struct checking *checking, const json_t *object, const ch
         check_secret(checking, object, where, jval_string(key, "secretRef.name"), wanted);
 }
 
+// How to reach the registry: login and TLS, which may be absent.
+static void check_artifact(struct checking *checking, const json_t *object)
+{
+    static const char *const any[] = {NULL};
+    check_secret(checking, object, "spec.artifact.secretRef",
+                 object_spec_string(object, "artifact.secretRef.name"), any);
+    check_secret(checking, object, "spec.artifact.certSecretRef",
+                 object_spec_string(object, "artifact.certSecretRef.name"), any);
+}
+
 static void check_bundle(struct checking *checking, const json_t *object)
 {
     static const char *const signing[] = {"cosign.key", NULL};
+    static const char *const token[] = {"token", NULL};
     static const char *const any[] = {NULL};
+    size_t index;
+    json_t *notified;
     check_secret(checking, object, "spec.sign", object_spec_string(object, "sign.secretRef.name"),
                  signing);
     check_secret(checking, object, "spec.source.git",
                  object_spec_string(object, "source.git.secretRef.name"), any);
-    check_secret(checking, object, "spec.artifact",
-                 object_spec_string(object, "artifact.secretRef.name"), any);
+    check_artifact(checking, object);
+    json_array_foreach (object_spec(object, "notify"), index, notified)
+        check_secret(checking, object, "spec.notify[]", jval_string(notified, "secretRef.name"),
+                     token);
 }
 
 static void check_sync(struct checking *checking, const json_t *object)
@@ -83,6 +99,7 @@ static void check_sync(struct checking *checking, const json_t *object)
     cleanup_free char *who = object_text(object);
     check_keys(checking, object, "spec.verify.keys",
                jval_array(object_spec(object, "verify"), "keys"));
+    check_artifact(checking, object);
     if (namespace == NULL)
     namespace = object_namespace(object);
     if (bundle != NULL &&
@@ -100,6 +117,24 @@ static void check_sync(struct checking *checking, const json_t *object)
     }
 }
 
+// The receiver takes no deliveries under a token that could be guessed.
+static void check_token(struct checking *checking, const json_t *object)
+{
+    cleanup_secret_data struct secret_data *secret = NULL;
+    const char *name = object_spec_string(object, "secretRef.name");
+    size_t size = 0;
+    if (name == NULL ||
+        store_secret(checking->store, object_namespace(object), name, &secret, NULL) < 0 ||
+        secret_data_get(secret, "token", &size) == NULL || size >= HOOK_TOKEN_MIN_BYTES)
+        return;
+    cleanup_free char *who = object_text(object);
+    cleanup_free char *text =
+        xasprintf("%s: the token in the Secret %s/%s has %zu bytes, and at least %d are needed; "
+                  "`openssl rand -hex 32` makes one",
+                  who, object_namespace(object), name, size, HOOK_TOKEN_MIN_BYTES);
+    problem(checking, text);
+}
+
 static void check_hook(struct checking *checking, const json_t *object)
 {
     static const char *const token[] = {"token", NULL};
@@ -107,6 +142,7 @@ static void check_hook(struct checking *checking, const json_t *object)
     json_t *resource;
     check_secret(checking, object, "spec.secretRef", object_spec_string(object, "secretRef.name"),
                  token);
+    check_token(checking, object);
     json_array_foreach (object_spec(object, "resources"), index, resource) {
         cleanup_json json_t *found = NULL;
         const char *kind = jval_string_or(resource, "kind", "");
@@ -147,6 +183,11 @@ static int check_kind(struct checking *checking, const char *kind,
     return 0;
 }
 
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_store struct store *store = NULL;
@@ -164,9 +205,9 @@ static int run(struct cli *cli, struct error *err)
         check_kind(&checking, "TrustPolicy", check_policy, err) < 0)
         return -1;
     if (checking.problems > 0)
-        return error_set(err, ERROR_INVALID, "%zu problems in %zu objects", checking.problems,
-                         checking.objects);
-    tell_done(cli, "%zu objects, no problem", checking.objects);
+        return error_set(err, ERROR_INVALID, "%zu problem%s in %zu object%s", checking.problems,
+                         plural(checking.problems), checking.objects, plural(checking.objects));
+    tell_done(cli, "%zu object%s, no problem", checking.objects, plural(checking.objects));
     return 0;
 }
 

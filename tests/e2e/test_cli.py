@@ -283,6 +283,18 @@ def test_check(world: World) -> None:
     assert said.code == 1 and "spec.artifact" in said.out and "nobody" in said.out
 
 
+def test_check_looks_at_every_secret(sealift: Sealift, config: Config, tmp_path: Path) -> None:
+    config.secret("weak", token="short")
+    config.hook("weak", secretRef={"name": "weak"}, resources=[{"kind": "Sync", "name": "shop"}])
+    artifact = {"repository": "oci://registry.example.com/a/b", "tag": "prod"}
+    artifact |= {"secretRef": {"name": "login"}, "certSecretRef": {"name": "authority"}}
+    config.sync("shop", artifact=artifact, target={"directory": {"path": "/srv/shop"}})
+    said = sealift.fails("check", "--config", config.folder, "--state", tmp_path / "state")
+    assert said.code == 1
+    for words in ("Secret default/login", "Secret default/authority", "at least 16 are needed"):
+        assert words in said.out, said.out
+
+
 def test_create(sealift: Sealift, config: Config, tmp_path: Path, serve: Serve) -> None:
     """From nothing to an applied target with `create` alone."""
     repo = GitRepo(tmp_path / "repo")
