@@ -237,7 +237,15 @@ static json_t *load_tables(void)
     const char *folder = getenv("SEALIFT_CONFORMANCE");
     cleanup_free char *path =
         path_join(folder != NULL ? folder : TEST_CONFORMANCE, "tables-kustomize.json");
-    return file_exists(path) ? json_load_file(path, 0, NULL) : NULL;
+    if (!file_exists(path))
+        return NULL;
+    cleanup_free char *text = NULL;
+    size_t size = 0;
+    assert_int_equal(file_read(path, 16 << 20, &text, &size, NULL), 0);
+    // One row holds half a character, which jansson refuses.
+    for (char *half = text; (half = strstr(half, "\\udc")) != NULL;)
+        memcpy(half, "\\u00", 4);
+    return json_loads(text, 0, NULL);
 }
 
 static const json_t *find_table(const json_t *tables, const char *ending)

@@ -1,0 +1,265 @@
+// The configurations of builtin plugins, brought to the functions that a kustomization's own fields
+// end in. Programs, containers and libraries that a repository names are never run.
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "render/kustomize/kustomization.h"
+#include "render/kustomize/origin.h"
+#include "render/kustomize/steps.h"
+#include "render/kustomize/transform.h"
+
+static void read_specs(const json_t *config, struct vec *specs)
+{
+    fieldspec_read_all(json_object_get(config, "fieldSpecs"), specs);
+}
+
+static int run_prefix(struct frame *frame, const json_t *config, struct resmap *map,
+                      struct error *err)
+{
+    (void)frame;
+    cleanup_vec struct vec specs = FIELDSPECS;
+    const char *prefix = jval_string_or(config, "prefix", "");
+    read_specs(config, &specs);
+    return *prefix != '\0' ? transform_prefix(prefix, &specs, map, err) : 0;
+}
+
+static int run_suffix(struct frame *frame, const json_t *config, struct resmap *map,
+                      struct error *err)
+{
+    (void)frame;
+    cleanup_vec struct vec specs = FIELDSPECS;
+    const char *suffix = jval_string_or(config, "suffix", "");
+    read_specs(config, &specs);
+    return *suffix != '\0' ? transform_suffix(suffix, &specs, map, err) : 0;
+}
+
+static int run_prefix_and_suffix(struct frame *frame, const json_t *config, struct resmap *map,
+                                 struct error *err)
+{
+    if (run_prefix(frame, config, map, err) < 0)
+        return -1;
+    return run_suffix(frame, config, map, err);
+}
+
+static int read_subjects_mode(const char *name, enum subjects_mode *ret_mode, struct error *err)
+{
+    static const struct {
+        const char *name;
+        enum subjects_mode mode;
+    } modes[] = {
+        {"", SUBJECTS_DEFAULT_ONLY},
+        {"defaultOnly", SUBJECTS_DEFAULT_ONLY},
+        {"allServiceAccounts", SUBJECTS_SERVICE_ACCOUNTS},
+        {"none", SUBJECTS_NONE},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(modes); i++) {
+        if (strcmp(modes[i].name, name) == 0) {
+            *ret_mode = modes[i].mode;
+            return 0;
+        }
+    }
+    return error_set(err, ERROR_INVALID,
+                     "setRoleBindingSubjects is \"%s\"; write defaultOnly, allServiceAccounts or "
+                     "none",
+                     name);
+}
+
+static int run_namespace(struct frame *frame, const json_t *config, struct resmap *map,
+                         struct error *err)
+{
+    (void)frame;
+    struct namespace_options options = {
+        .ns = jval_string_or(config, "metadata.namespace", ""),
+        .unset_only = jval_bool(config, "unsetOnly", false),
+    };
+    cleanup_vec struct vec specs = FIELDSPECS;
+    if (read_subjects_mode(jval_string_or(config, "setRoleBindingSubjects", ""), &options.subjects,
+                           err) < 0)
+        return -1;
+    read_specs(config, &specs);
+    return *options.ns != '\0' ? transform_namespace(&options, &specs, map, err) : 0;
+}
+
+static int run_pairs(const json_t *config, const char *name, struct resmap *map, struct error *err)
+{
+    cleanup_vec struct vec specs = FIELDSPECS;
+    const json_t *pairs = json_object_get(config, name);
+    read_specs(config, &specs);
+    return json_object_size(pairs) > 0 ? transform_pairs(pairs, &specs, map, err) : 0;
+}
+
+static int run_labels(struct frame *frame, const json_t *config, struct resmap *map,
+                      struct error *err)
+{
+    (void)frame;
+    return run_pairs(config, "labels", map, err);
+}
+
+static int run_annotations(struct frame *frame, const json_t *config, struct resmap *map,
+                           struct error *err)
+{
+    (void)frame;
+    return run_pairs(config, "annotations", map, err);
+}
+
+static int run_image(struct frame *frame, const json_t *config, struct resmap *map,
+                     struct error *err)
+{
+    (void)frame;
+    cleanup_vec struct vec specs = FIELDSPECS;
+    read_specs(config, &specs);
+    return transform_image(json_object_get(config, "imageTag"), &specs, map, err);
+}
+
+static int run_replicas(struct frame *frame, const json_t *config, struct resmap *map,
+                        struct error *err)
+{
+    (void)frame;
+    cleanup_vec struct vec specs = FIELDSPECS;
+    read_specs(config, &specs);
+    return transform_replica(json_object_get(config, "replica"), &specs, map, err);
+}
+
+static int generate_iam_policy(struct frame *frame, const json_t *config, struct resmap *map,
+                               struct error *err)
+{
+    const char *cloud = jval_string_or(config, "cloud", "");
+    if (strcmp(cloud, "gke") != 0)
+        return error_set(err, ERROR_INVALID, "cloud is \"%s\"; only gke is known", cloud);
+    const char *name = jval_string_or(config, "kubernetesService.name", "");
+    if (*name == '\0')
+        return error_set(err, ERROR_INVALID, "kubernetesService.name is missing");
+    cleanup_free char *account = xasprintf("%s@%s.iam.gserviceaccount.com",
+                                           jval_string_or(config, "serviceAccount.name", ""),
+                                           jval_string_or(config, "serviceAccount.projectId", ""));
+    json_t *value = json_pack("{s:s, s:s, s:{s:s, s:{s:s}}}", "apiVersion", "v1", "kind",
+                              "ServiceAccount", "metadata", "name", name, "annotations",
+                              "iam.gke.io/gcp-service-account", account);
+    const char *ns = jval_string_or(config, "kubernetesService.namespace", "");
+    if (*ns != '\0')
+        jval_set_string(value, "metadata.namespace", ns);
+    return resmap_append(map, resource_new(value, frame->kustomization.file, 0), err);
+}
+
+static int refuse_chart(struct frame *frame, const json_t *config, struct resmap *map,
+                        struct error *err)
+{
+    (void)frame;
+    (void)config;
+    (void)map;
+    return error_set(err, ERROR_INVALID,
+                     "Helm charts are not rendered within a kustomization yet; commit the output "
+                     "of helm template and name it under resources");
+}
+
+struct plugin {
+    const char *kind;
+    frame_step *run;
+    const char *shape; // of its configuration; NULL = not checked
+    bool generator;
+};
+
+static const struct plugin plugins[] = {
+    {"ConfigMapGenerator", configmap_generate, "ConfigMapGenerator", true},
+    {"SecretGenerator", secret_generate, "SecretGenerator", true},
+    {"IAMPolicyGenerator", generate_iam_policy, NULL, true},
+    {"HelmChartInflationGenerator", refuse_chart, NULL, true},
+    {"AnnotationsTransformer", run_annotations, "AnnotationsTransformer", false},
+    {"HashTransformer", hash_transform, NULL, false},
+    {"ImageTagTransformer", run_image, "ImageTagTransformer", false},
+    {"LabelTransformer", run_labels, "LabelTransformer", false},
+    {"NamespaceTransformer", run_namespace, "NamespaceTransformer", false},
+    {"PatchJson6902Transformer", patch_json6902_transform, "PatchJson6902Transformer", false},
+    {"PatchStrategicMergeTransformer", patch_strategic_transform, "PatchStrategicMergeTransformer",
+     false},
+    {"PatchTransformer", patch_transform, "PatchTransformer", false},
+    {"PrefixTransformer", run_prefix, "PrefixTransformer", false},
+    {"SuffixTransformer", run_suffix, "SuffixTransformer", false},
+    {"PrefixSuffixTransformer", run_prefix_and_suffix, NULL, false},
+    {"ReplacementTransformer", replacement_transform, "ReplacementTransformer", false},
+    {"ReplicaCountTransformer", run_replicas, "ReplicaCountTransformer", false},
+    {"ValueAddTransformer", value_add_transform, "ValueAddTransformer", false},
+};
+
+// What a configuration that names no builtin plugin would have kustomize run.
+static const char *program_kind(const struct resource *config)
+{
+    static const char *const names[] = {"config.kubernetes.io/function", "config.k8s.io/function"};
+    const json_t *annotations = resource_annotations(config);
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        const char *function = json_string_value(json_object_get(annotations, names[i]));
+        if (function != NULL)
+            return strstr(function, "exec") != NULL ? "a KRM function run as a program"
+                                                    : "a KRM function run in a container";
+    }
+    return "an exec or Go plugin";
+}
+
+static int find_plugin(const struct resource *config, const struct plugin **ret_plugin,
+                       struct error *err)
+{
+    const char *kind = resource_kind(config);
+    if (strcmp(resource_current_id(config).api_version, "builtin") != 0)
+        return error_set(err, ERROR_INVALID,
+                         "%s: this is %s, and nothing that a repository brings along is executed "
+                         "here; run it beforehand, and commit what it makes",
+                         kind, program_kind(config));
+    for (size_t i = 0; i < ARRAY_LENGTH(plugins); i++) {
+        if (strcmp(plugins[i].kind, kind) == 0) {
+            *ret_plugin = &plugins[i];
+            return 0;
+        }
+    }
+    if (strcmp(kind, "SortOrderTransformer") == 0 || strcmp(kind, "LegacyOrderTransformer") == 0)
+        return error_set(err, ERROR_INVALID, "%s is no plugin for this place; use sortOptions",
+                         kind);
+    return error_set(err, ERROR_INVALID, "there is no builtin plugin %s", kind);
+}
+
+static int run_plugin(struct frame *frame, const struct resource *config, bool generator,
+                      struct resmap *map, struct error *err)
+{
+    const struct plugin *plugin = NULL;
+    if (find_plugin(config, &plugin, err) < 0)
+        return -1;
+    if (plugin->generator != generator)
+        return error_set(err, ERROR_INVALID, "%s goes under %s", plugin->kind,
+                         plugin->generator ? "generators" : "transformers");
+    cleanup_json json_t *value = json_deep_copy(config->value);
+    if (plugin->shape != NULL && kustomization_check(value, plugin->shape, err) < 0)
+        return error_wrap(err, "%s %s", plugin->kind, resource_name(config));
+    if (plugin->run(frame, value, map, err) < 0)
+        return error_wrap(err, "%s %s", plugin->kind, resource_name(config));
+    return 0;
+}
+
+int plugin_generate(struct frame *frame, struct resmap *configs, struct resmap *map,
+                    struct error *err)
+{
+    resmap_foreach(config, configs)
+    {
+        cleanup_resmap struct resmap made;
+        resmap_init(&made);
+        if (run_plugin(frame, config, true, &made, err) < 0)
+            return -1;
+        cleanup_json json_t *origin = origin_of_plugin(config);
+        origin_mark_generated(&made, origin);
+        if (resmap_absorb(map, &made, err) < 0)
+            return error_wrap(err, "%s %s", resource_kind(config), resource_name(config));
+    }
+    return 0;
+}
+
+int plugin_transform(struct frame *frame, struct resmap *configs, struct resmap *map,
+                     struct error *err)
+{
+    resmap_foreach(config, configs)
+    {
+        if (run_plugin(frame, config, false, map, err) < 0)
+            return -1;
+        cleanup_json json_t *origin = origin_of_plugin(config);
+        origin_mark_transformed(map, origin);
+    }
+    return 0;
+}

@@ -1,0 +1,188 @@
+// The builtin ValueAddTransformer: one value, put into fields of many objects.
+#include "render/kustomize/value_add.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "base/yamljson.h"
+#include "render/kustomize/fieldspec.h"
+#include "render/kustomize/kustomization.h"
+#include "render/kustomize/selector.h"
+#include "render/kustomize/steps.h"
+
+char *value_add_insert(const char *path, size_t position, const char *part)
+{
+    cleanup_strbuf struct strbuf out;
+    strbuf_init(&out, strlen(path) + strlen(part) + 3);
+    if (*path == '/') {
+        strbuf_addch(&out, '/');
+        path++;
+    }
+    size_t index = 0;
+    for (; *path != '\0' && index < position; index++) {
+        size_t length = strcspn(path, "/");
+        strbuf_add(&out, path, length);
+        strbuf_addch(&out, '/');
+        path += length;
+        path += *path == '/';
+    }
+    strbuf_addstr(&out, part);
+    if (*path != '\0') {
+        strbuf_addch(&out, '/');
+        strbuf_addstr(&out, path);
+    }
+    return strbuf_steal(&out);
+}
+
+// A new field has the type that the text has when it is written without quotes.
+static json_t *new_scalar(const char *text)
+{
+    json_t *value = NULL;
+    if (yamljson_parse(text, strlen(text), "value", &value, NULL) == 0 && !json_is_object(value) &&
+        !json_is_array(value) && !json_is_null(value))
+        return value;
+    json_decref(value);
+    return json_string(text);
+}
+
+static int set_field(json_t *parent, const char *name, const char *text, size_t position,
+                     struct error *err)
+{
+    json_t *old = json_object_get(parent, name);
+    if (json_is_object(old) || json_is_array(old))
+        return error_set(err, ERROR_INVALID, "the field %s is no text", name);
+    if (position == 0) {
+        json_object_set_new(parent, name, old == NULL ? new_scalar(text) : json_string(text));
+        return 0;
+    }
+    cleanup_free char *number = json_is_number(old) ? json_dumps(old, JSON_ENCODE_ANY) : NULL;
+    const char *path = number != NULL ? number : json_string_value(old);
+    cleanup_free char *inserted = value_add_insert(path != NULL ? path : "", position - 1, text);
+    json_object_set_new(parent, name, json_string(inserted));
+    return 0;
+}
+
+// Makes mappings on the way.
+static int add_value(struct resource *resource, const char *path, const char *text, size_t position,
+                     struct error *err)
+{
+    cleanup_vec struct vec names = VEC_OF(char *, vec_release_string);
+    fieldspec_split(path, '/', &names);
+    json_t *parent = resource->value;
+    for (size_t i = 0; i + 1 < names.len; i++) {
+        const char *name = *(char **)vec_at(&names, i);
+        json_t *member = json_object_get(parent, name);
+        if (member == NULL || json_is_null(member)) {
+            json_object_set_new(parent, name, json_object());
+            member = json_object_get(parent, name);
+        }
+        if (!json_is_object(member))
+            return error_set(err, ERROR_INVALID, "%s %s: %s of %s is no mapping",
+                             resource_kind(resource), resource_name(resource), name, path);
+        parent = member;
+    }
+    return set_field(parent, *(char **)vec_at(&names, names.len - 1), text, position, err);
+}
+
+static int select_all(const json_t *target, struct resmap *map, struct vec *found,
+                      struct error *err)
+{
+    const json_t *config = json_object_get(target, "selector");
+    if (config == NULL) {
+        resmap_foreach(resource, map) * (struct resource **)vec_push(found) = resource;
+        return 0;
+    }
+    cleanup_selector struct selector *selector = NULL;
+    if (selector_new(config, &selector, err) < 0)
+        return -1;
+    return selector_select(selector, map, found, err);
+}
+
+static int add_to_target(const json_t *target, const char *text, struct resmap *map,
+                         struct error *err)
+{
+    const char *path = jval_string_or(target, "fieldPath", "");
+    int64_t position = jval_int(target, "filePathPosition", 0);
+    if (*path == '\0')
+        return error_set(err, ERROR_INVALID, "fieldPath is missing");
+    if (position < 0)
+        return error_set(err, ERROR_INVALID, "filePathPosition is below zero");
+    cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
+    if (select_all(target, map, &found, err) < 0)
+        return -1;
+    bool is_namespace = strcmp(path, "metadata/namespace") == 0;
+    vec_foreach (struct resource *, resource, &found) {
+        if (!is_namespace) {
+            if (add_value(*resource, path, text, (size_t)position, err) < 0)
+                return -1;
+        } else if (!resource_id_is_cluster_scoped(resource_current_id(*resource))) {
+            resource_set_namespace(*resource, text);
+        }
+    }
+    return 0;
+}
+
+static int add_to_targets(const json_t *targets, const char *text, struct resmap *map,
+                          struct error *err)
+{
+    for (size_t i = 0; i < json_array_size(targets); i++)
+        if (add_to_target(json_array_get(targets, i), text, map, err) < 0)
+            return error_wrap(err, "targets[%zu]", i);
+    return 0;
+}
+
+// The file that targetFilePath names: more targets.
+static int read_targets(struct frame *frame, const char *named, json_t **ret_file,
+                        struct error *err)
+{
+    cleanup_free char *text = NULL;
+    cleanup_free char *path = NULL;
+    size_t size = 0;
+    cleanup_json json_t *file = NULL;
+    if (frame_read(frame, named, &text, &size, &path, err) < 0 ||
+        yamljson_parse(text, size, path, &file, err) < 0)
+        return error_wrap(err, "targetFilePath");
+    if (!json_is_object(file))
+        return error_set(err, ERROR_INVALID, "targetFilePath: %s holds no mapping with targets",
+                         path);
+    if (kustomization_check(file, "ValueAddTransformer", err) < 0)
+        return error_wrap(err, "targetFilePath: %s", path);
+    *ret_file = STEAL(file);
+    return 0;
+}
+
+// The value of the configuration without white space around it; the folder's name without one.
+static char *value_of(const struct frame *frame, const json_t *config)
+{
+    static const char spaces[] = " \t\n\v\f\r";
+    const char *value = jval_string_or(config, "value", "");
+    value += strspn(value, spaces);
+    size_t length = strlen(value);
+    while (length > 0 && strchr(spaces, value[length - 1]) != NULL)
+        length--;
+    if (length > 0)
+        return xstrndup(value, length);
+    const char *slash = strrchr(frame->dir, '/');
+    return xstrdup(slash != NULL ? slash + 1 : frame->dir);
+}
+
+int value_add_transform(struct frame *frame, const json_t *config, struct resmap *map,
+                        struct error *err)
+{
+    cleanup_free char *text = value_of(frame, config);
+    cleanup_json json_t *file = NULL;
+    const char *path = jval_string_or(config, "targetFilePath", "");
+    if (*path != '\0' && read_targets(frame, path, &file, err) < 0)
+        return -1;
+    const json_t *own = jval_array(config, "targets");
+    const json_t *more = jval_array(file, "targets");
+    if (json_array_size(own) + json_array_size(more) == 0)
+        return error_set(err, ERROR_INVALID, "there is no target");
+    if (add_to_targets(own, text, map, err) < 0 || add_to_targets(more, text, map, err) < 0)
+        return -1;
+    resmap_renamed(map);
+    return 0;
+}
