@@ -1,0 +1,418 @@
+#include "base/jval.h"
+#include "base/kube/kube_watch.h"
+#include "base/memory.h"
+
+#include "fake_kube.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// What the server does: the answers to lists and to watches, each in turn; the last one stays.
+struct script {
+    const char *lists[4];
+    const char *watches[4]; // lines; then, by their first letter: '!' cuts, '.' ends, '~' is silent
+};
+
+struct scene {
+    const struct script *script;
+    struct fake_http *server;
+    struct kube_client *client;
+    struct loop *loop;
+    struct kube_loop *kube;
+    struct kube_watch *watch;
+    struct strbuf log;
+    bool free_on_object;
+    unsigned syncs;
+    unsigned calls;
+    pthread_mutex_t lock;
+    size_t lists;
+    size_t watches;
+};
+
+static const char *in_turn(const char *const *answers, size_t n)
+{
+    size_t last = 0;
+    while (last < 3 && answers[last + 1] != NULL)
+        last++;
+    return answers[n < last ? n : last];
+}
+
+static void play(struct fake_exchange *exchange, const char *script)
+{
+    if (strncmp(script, "HTTP ", 5) == 0) { // a whole answer
+        fake_send_text(exchange, script + 5);
+        exchange->close = true;
+        return;
+    }
+    fake_kube_stream(exchange);
+    while (*script != '\0') {
+        size_t length = strcspn(script, "\n");
+        cleanup_free char *line = xstrndup(script, length);
+        script += length + (script[length] == '\n');
+        if (*line == '!') { // the rest is half a line, and the connection breaks
+            cleanup_free char *half = xasprintf("%zx\r\n%s\r\n", strlen(line) - 1, line + 1);
+            if (strlen(line) > 1)
+                fake_send_text(exchange, half);
+            exchange->close = true;
+            return;
+        }
+        if (*line == '~')
+            fake_pause(exchange, 20000);
+        else if (*line == '.')
+            fake_send_text(exchange, "0\r\n\r\n");
+        else
+            fake_kube_line(exchange, line);
+    }
+    exchange->close = true;
+}
+
+static void handle(void *arg, struct fake_exchange *exchange)
+{
+    struct scene *scene = arg;
+    bool is_watch = strstr(exchange->path, "watch=1") != NULL;
+    pthread_mutex_lock(&scene->lock);
+    size_t n = is_watch ? scene->watches++ : scene->lists++;
+    pthread_mutex_unlock(&scene->lock);
+    const char *answer = in_turn(is_watch ? scene->script->watches : scene->script->lists, n);
+    if (!is_watch && strncmp(answer, "HTTP ", 5) != 0)
+        fake_kube_reply(exchange, answer);
+    else
+        play(exchange, answer);
+}
+
+static void on_object(void *arg, enum kube_change change, const json_t *object)
+{
+    static const char *const names[] = {"+", "~", "-"};
+    struct scene *scene = arg;
+    assert_string_equal(jval_string(object, "kind"), "ConfigMap");
+    assert_string_equal(jval_string(object, "apiVersion"), "v1");
+    strbuf_addf(&scene->log, "%s%s/%s@%s ", names[change],
+                jval_string_or(object, "metadata.name", "?"),
+                jval_string_or(object, "metadata.uid", "?"),
+                jval_string_or(object, "metadata.resourceVersion", "?"));
+    if (scene->free_on_object) {
+        kube_watch_free(scene->watch);
+        scene->watch = NULL;
+    }
+}
+
+static void on_synced(void *arg)
+{
+    struct scene *scene = arg;
+    scene->syncs++;
+    strbuf_addstr(&scene->log, "synced ");
+}
+
+static void on_error(void *arg, const struct error *err)
+{
+    struct scene *scene = arg;
+    strbuf_addf(&scene->log, "[%s: %s] ", error_code_name(err->code), err->message);
+}
+
+static void begin(struct scene *scene, const struct script *script,
+                  const struct kube_watch_options *more)
+{
+    static const struct kube_watch_events events = {on_object, on_synced, on_error};
+    struct kube_watch_options options = more != NULL ? *more : (struct kube_watch_options){0};
+    options.ref = (struct kube_ref){"", "v1", "configmaps", "shop", NULL, NULL};
+    scene->script = script;
+    cleanup_error struct error err = {0};
+    if (kube_watch_new(scene->kube, &options, &events, scene, &scene->watch, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(scene->log.len, 0);
+}
+
+static int setup(void **state)
+{
+    struct scene *scene = xcalloc(1, sizeof *scene);
+    pthread_mutex_init(&scene->lock, NULL);
+    strbuf_init(&scene->log, 1 << 20);
+    scene->server = fake_http_start(NULL, handle, scene);
+    scene->client = fake_kube_client(scene->server);
+    assert_int_equal(loop_new(clock_system(), &scene->loop, NULL), 0);
+    assert_int_equal(kube_loop_new(scene->client, scene->loop, &scene->kube, NULL), 0);
+    *state = scene;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *scene = *state;
+    kube_watch_free(scene->watch);
+    kube_loop_free(scene->kube);
+    loop_free(scene->loop);
+    kube_client_free(scene->client);
+    fake_http_stop(scene->server);
+    strbuf_release(&scene->log);
+    pthread_mutex_destroy(&scene->lock);
+    free(scene);
+    return 0;
+}
+
+static void stop_loop(void *arg)
+{
+    loop_stop(arg);
+}
+
+static void run_for(struct scene *scene, int64_t ms)
+{
+    struct loop_timer *timer = loop_timer_new(scene->loop, stop_loop, scene->loop);
+    loop_timer_set(timer, ms);
+    assert_int_equal(loop_run(scene->loop, NULL), 0);
+    loop_timer_free(timer);
+}
+
+static void run_until_log(struct scene *scene, const char *text)
+{
+    for (int tries = 0; strstr(scene->log.data, text) == NULL && tries < 500; tries++)
+        run_for(scene, 20);
+    if (strstr(scene->log.data, text) == NULL)
+        fail_msg("\"%s\" is not in: %s", text, scene->log.data);
+}
+
+static void assert_received(struct scene *scene, const char *text)
+{
+    cleanup_free char *received = fake_http_received(scene->server);
+    if (strstr(received, text) == NULL)
+        fail_msg("\"%s\" is not in: %s", text, received);
+}
+
+#define META(name, uid, version)                                                 \
+    "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"shop\",\"uid\":\"" uid \
+    "\",\"resourceVersion\":\"" version "\"}}"
+#define OBJECT(name, uid, version)                                                 \
+    "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" name \
+    "\",\"namespace\":\"shop\",\"uid\":\"" uid "\",\"resourceVersion\":\"" version "\"}}"
+#define LIST(version, more, items)                                                         \
+    "{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":" \
+    "\"" version "\",\"continue\":\"" more "\"},\"items\":[" items "]}"
+#define EVENT(type, object) "{\"type\":\"" type "\",\"object\":" object "}\n"
+#define GONE                                                                             \
+    EVENT("ERROR", "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"code\":410,\"reason\":" \
+                   "\"Expired\",\"message\":\"too old resource version\"}")
+
+static void test_watch_lists_pages_then_follows(void **state)
+{
+    struct scene *scene = *state;
+    static const struct script script = {
+        {LIST("10", "more", META("a", "1", "5") "," META("b", "2", "6")),
+         LIST("11", "", META("c", "3", "7"))},
+        {EVENT("MODIFIED", OBJECT("a", "1", "12")) EVENT("DELETED", OBJECT("b", "2", "13"))
+             EVENT("DELETED", OBJECT("x", "9", "14")) EVENT("ADDED", OBJECT("d", "4", "15"))
+                 EVENT("BOOKMARK", OBJECT("", "", "99")) ".",
+         "~"}};
+    begin(scene, &script, &(struct kube_watch_options){.label_selector = "app=x"});
+    run_until_log(scene, "+d/4@15 ");
+    assert_string_equal(scene->log.data, "+a/1@5 +b/2@6 +c/3@7 synced ~a/1@12 -b/2@13 +d/4@15 ");
+    assert_int_equal(kube_watch_count(scene->watch), 3);
+    for (int i = 0; i < 250 && scene->watches < 2; i++)
+        run_for(scene, 20);
+    run_for(scene, 50);
+    assert_true(kube_watch_is_synced(scene->watch));
+    assert_received(scene, "?limit=500&continue=more&labelSelector=app%3Dx HTTP");
+    assert_received(scene, "labelSelector=app%3Dx&resourceVersion=11&watch=1");
+    assert_received(scene, "resourceVersion=99&watch=1&allowWatchBookmarks=true&timeoutSeconds=");
+    assert_int_equal(scene->syncs, 1);
+}
+
+static void test_watch_tells_what_it_missed(void **state)
+{
+    struct scene *scene = *state;
+    static const struct script script = {
+        {LIST("10", "", META("a", "1", "5") "," META("b", "2", "6") "," META("c", "3", "7")),
+         LIST("20", "", META("b", "2", "6") "," META("c", "33", "17") "," META("e", "5", "18"))},
+        {GONE, "~"}};
+    begin(scene, &script, NULL);
+    run_until_log(scene, "synced -");
+    run_until_log(scene, "-a/1@5 synced");
+    assert_string_equal(scene->log.data, "+a/1@5 +b/2@6 +c/3@7 synced -c/3@7 +c/33@17 +e/5@18 "
+                                         "-a/1@5 synced ");
+}
+
+static void test_watch_starts_a_list_again_when_it_expired(void **state)
+{
+    struct scene *scene = *state;
+    static const struct script script = {
+        {LIST("10", "more", META("a", "1", "5")),
+         "HTTP HTTP/1.1 410 Gone\r\nContent-Length: 40\r\n\r\n"
+         "{\"kind\":\"Status\",\"apiVersion\":\"v1\"}     ",
+         LIST("11", "", META("a", "1", "5") "," META("b", "2", "6"))},
+        {"~"}};
+    begin(scene, &script, NULL);
+    run_until_log(scene, "synced");
+    assert_string_equal(scene->log.data, "+a/1@5 +b/2@6 synced ");
+}
+
+static void test_watch_survives_what_servers_do(void **state)
+{
+    struct scene *scene = *state;
+    static const struct {
+        const char *answer;
+        const char *error;
+        int64_t at_least_ms;
+    } cases[] = {
+        {EVENT("ADDED", OBJECT("z", "9", "12")) "!{\"type\":\"ADD",
+         "[unavailable: watch configmaps in namespace shop: ", 0},
+        {"{\"type\":\n~",
+         "[unavailable: watch configmaps in namespace shop: the watch sent "
+         "something that is no event",
+         0},
+        {"{\"type\":\"ADDED\"}\n~", "without type or object", 0},
+        {"HTTP HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>", "[unavailable: ", 0},
+        {"HTTP HTTP/1.1 403 Forbidden\r\nContent-Length: 55\r\n\r\n"
+         "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"message\":\"not you\"}",
+         "[denied: watch configmaps in namespace shop: not you]", 0},
+        {"HTTP HTTP/1.1 429 Too Many\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n",
+         "[unavailable: ", 1900},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct script script = {
+            {LIST("10", "", META("a", "1", "5"))},
+            {cases[i].answer, EVENT("MODIFIED", OBJECT("a", "1", "30")) "~"}};
+        strbuf_reset(&scene->log);
+        scene->lists = scene->watches = 0;
+        begin(scene, &script, NULL);
+        run_until_log(scene, cases[i].error);
+        int64_t start = clock_mono_ms(clock_system());
+        assert_false(kube_watch_is_synced(scene->watch));
+        run_until_log(scene, "~a/1@30 ");
+        assert_true(clock_mono_ms(clock_system()) - start >= cases[i].at_least_ms);
+        assert_true(kube_watch_is_synced(scene->watch));
+        assert_int_equal(scene->lists, 1); // the version was kept
+        kube_watch_free(scene->watch);
+        scene->watch = NULL;
+    }
+}
+
+static void test_watch_takes_a_silent_connection_for_dead(void **state)
+{
+    struct scene *scene = *state;
+    static const struct script script = {{LIST("10", "", META("a", "1", "5"))},
+                                         {"~", EVENT("MODIFIED", OBJECT("a", "1", "30")) "~"}};
+    begin(scene, &script, &(struct kube_watch_options){.idle_ms = 200});
+    run_until_log(scene, "sent nothing for 200 ms");
+    run_until_log(scene, "~a/1@30 ");
+}
+
+static void test_watch_bounds_an_event(void **state)
+{
+    struct scene *scene = *state;
+    enum { SIZE = 1500000 };
+    char *big = xmalloc(SIZE + 1);
+    memset(big, 'x', SIZE);
+    big[SIZE] = '\0';
+    cleanup_free char *event =
+        xasprintf("{\"type\":\"ADDED\",\"object\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\","
+                  "\"metadata\":{\"name\":\"big\",\"uid\":\"1\",\"resourceVersion\":\"11\"},"
+                  "\"data\":{\"x\":\"%s\"}}}\n~",
+                  big);
+    free(big);
+    const struct script script = {{LIST("10", "", "")}, {event}};
+    begin(scene, &script, NULL);
+    run_until_log(scene, "+big/1@11 ");
+    kube_watch_free(scene->watch);
+    scene->lists = scene->watches = 0;
+    strbuf_reset(&scene->log);
+    begin(scene, &script, &(struct kube_watch_options){.max_event_bytes = 1024 * 1024});
+    run_until_log(scene, "[limit: ");
+}
+
+static void test_watch_may_be_freed_by_its_own_call(void **state)
+{
+    struct scene *scene = *state;
+    static const struct script script = {
+        {LIST("10", "", META("a", "1", "5") "," META("b", "2", "6")), LIST("10", "", "")},
+        {EVENT("ADDED", OBJECT("c", "1", "12")) EVENT("ADDED", OBJECT("d", "1", "13")) "~"}};
+    scene->free_on_object = true;
+    begin(scene, &script, NULL);
+    run_until_log(scene, "+a/1@5 ");
+    run_for(scene, 50);
+    assert_string_equal(scene->log.data, "+a/1@5 ");
+    strbuf_reset(&scene->log);
+    begin(scene, &script, NULL);
+    run_until_log(scene, "+c/1@12 ");
+    run_for(scene, 50);
+    assert_string_equal(scene->log.data, "synced +c/1@12 ");
+    assert_null(scene->watch);
+}
+
+static void test_watch_keeps_lists_few(void **state)
+{
+    struct scene *scene = *state;
+    static const struct script script = {{LIST("10", "", META("a", "1", "5"))}, {"~"}};
+    static const struct kube_watch_events events = {on_object, on_synced, on_error};
+    struct kube_watch *watches[12];
+    scene->script = &script;
+    struct kube_watch_options options = {.ref = {"", "v1", "configmaps", NULL, NULL, NULL},
+                                         .accept = KUBE_METADATA};
+    for (size_t i = 0; i < ARRAY_LENGTH(watches); i++)
+        assert_int_equal(kube_watch_new(scene->kube, &options, &events, scene, &watches[i], NULL),
+                         0);
+    for (int i = 0; i < 250 && scene->syncs < 11; i++) {
+        run_for(scene, 20);
+        kube_watch_free(watches[0]); // one goes while it waits, or later
+        watches[0] = NULL;
+    }
+    assert_in_range(scene->syncs, 11, 12);
+    for (size_t i = 0; i < ARRAY_LENGTH(watches); i++)
+        kube_watch_free(watches[i]);
+}
+
+static void count_done(void *arg, struct kube_result *result)
+{
+    struct scene *scene = arg;
+    scene->calls++;
+    assert_int_equal(result->error.code, ERROR_NONE);
+}
+
+static void test_call_many_at_once(void **state)
+{
+    struct scene *scene = *state;
+    static const struct script script = {{LIST("10", "", "")}, {"~"}};
+    scene->script = &script;
+    struct kube_call *first = NULL;
+    for (size_t i = 0; i < 100; i++) {
+        cleanup_free char *name = xasprintf("c%zu", i);
+        struct kube_request request = {.verb = KUBE_GET,
+                                       .ref = {"", "v1", "configmaps", "shop", name, NULL}};
+        struct kube_call *call = kube_call_start(scene->kube, &request, count_done, scene);
+        first = first != NULL ? first : call;
+    }
+    kube_call_cancel(first);
+    for (int i = 0; i < 250 && scene->calls < 99; i++)
+        run_for(scene, 20);
+    assert_int_equal(scene->calls, 99);
+    // What is under way is cancelled by the teardown.
+    struct kube_request request = {.verb = KUBE_GET, .path = "/x?watch=1"};
+    kube_call_start(scene->kube, &request, count_done, scene);
+    run_for(scene, 50);
+}
+
+int main(void)
+{
+    unsetenv("http_proxy");
+    unsetenv("https_proxy");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_watch_lists_pages_then_follows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watch_tells_what_it_missed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watch_starts_a_list_again_when_it_expired, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_watch_survives_what_servers_do, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watch_takes_a_silent_connection_for_dead, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_watch_bounds_an_event, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watch_may_be_freed_by_its_own_call, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watch_keeps_lists_few, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_call_many_at_once, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
