@@ -285,7 +285,7 @@ def test_check(world: World) -> None:
 
 def test_check_looks_at_every_secret(sealift: Sealift, config: Config, tmp_path: Path) -> None:
     config.secret("weak", token="short")
-    config.hook("weak", secretRef={"name": "weak"}, resources=[{"kind": "Sync", "name": "shop"}])
+    config.hook("weak", provider="github", secretRef={"name": "weak"}, resources=[{"kind": "Sync", "name": "shop"}])
     artifact = {"repository": "oci://registry.example.com/a/b", "tag": "prod"}
     artifact |= {"secretRef": {"name": "login"}, "certSecretRef": {"name": "authority"}}
     config.sync("shop", artifact=artifact, target={"directory": {"path": "/srv/shop"}})
