@@ -63,7 +63,7 @@ static const struct option_spec options[] = {
     SIGNER_OPTIONS,
     {"in-toto", 0, OPTION_FLAG, NULL, "the file is an in-toto statement: sign it in an envelope",
      NULL},
-    {"identity-token", 0, OPTION_STRING, "TOKEN", "keyless signing; refused, see below", NULL},
+    {"identity-token", 0, OPTION_STRING, "TOKEN", "keyless signing; refused, see above", NULL},
     {"trusted-root", 0, OPTION_STRING, "FILE", "of keyless signing; not needed with a key", NULL},
     {"signing-config", 0, OPTION_STRING, "FILE", "of keyless signing; not needed with a key", NULL},
     {"staging", 0, OPTION_FLAG, NULL, "of keyless signing; not needed with a key", NULL},
@@ -74,10 +74,12 @@ const struct command command_sign_bundle = {
     .name = "sign-bundle",
     .arguments = "FILE",
     .summary = "Sign a file into a Sigstore bundle",
-    .help = "Signs a file, or with --in-toto the statement in it, and writes a bundle of version "
-            "0.3 that `sealift verify-bundle` and `cosign verify-blob --key` accept.\n"
-            "Keyless signing asks a certificate authority and a log and is not done here.\n\n"
-            "  sealift sign-bundle --key cosign.key --bundle app.sigstore.json app.tar.gz\n",
+    .help =
+        "Signs a file, or with --in-toto the statement in it, and writes a bundle of version 0.3 "
+        "that\n"
+        "`sealift verify-bundle` and `cosign verify-blob --key` accept. Keyless signing asks a\n"
+        "certificate authority and a log and is not done here.\n\n"
+        "  sealift sign-bundle --key cosign.key --bundle app.sigstore.json app.tar.gz\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,
