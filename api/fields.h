@@ -1,5 +1,5 @@
 // The table of fields: one row says all there is to say about a field, and validation, defaults and
-// the reference are read from it (later the CRDs too).
+// the reference and the CRDs are read from it.
 //
 // A path is dotted, with [] for the items of a list: "spec.verify.keys[].name". Every field has its
 // own row, its parent's before it. Static data; any thread.
@@ -23,7 +23,7 @@ enum field_type {
     FIELD_TIME,     // RFC 3339
     FIELD_OBJECT,
     FIELD_LIST,     // of min to max items, described by the row of path "[]"
-    FIELD_TEXT_MAP, // names to strings
+    FIELD_TEXT_MAP, // at most max names to strings
     FIELD_ANY,      // whatever its owner makes of it
 };
 
@@ -35,7 +35,7 @@ struct field {
     const char *path;
     enum field_type type;
     bool required; // where its parent is present
-    bool secret;   // its value is never shown
+    bool secret;   // its value is never shown: it may hold a password or a private key
     bool unique;   // FIELD_LIST: no two items (or their `name`) are equal
     // JSON. Set where the field is absent and its parent present; "{}" makes a parent.
     const char *fallback;
@@ -56,6 +56,10 @@ struct field_rule {
     const char *path; // what `broken` looks at; for every item when it ends in []
     bool (*broken)(const json_t *value, const json_t *spec);
     const char *sentence; // "exactly one of pem and secretRef must be given"
+    // The same in CEL for the API server, where true is fine: over `self` at `path`, or at the
+    // parent `at` when it looks further than `broken`'s value.
+    const char *holds;
+    const char *at;
 };
 
 struct kind_table {
@@ -132,6 +136,7 @@ extern const struct kind_table kind_namespace;
 #define SELECTOR_FIELDS(at)                                                         \
     {.path = at ".matchLabels",                                                     \
      .type = FIELD_TEXT_MAP,                                                        \
+     .max = 64,                                                                     \
      .doc = "Labels and their values.",                                             \
      .example = "{env: prod}"},                                                     \
         {.path = at ".matchExpressions",                                            \
@@ -185,7 +190,8 @@ extern const struct kind_table kind_namespace;
      .example = "packager"},                                                                 \
         {.path = at ".pem",                                                                  \
          .type = FIELD_STRING,                                                               \
-         .max = 16384,                                                                       \
+         .max = 8192,                                                                        \
+         .secret = true,                                                                     \
          .check = check_pem,                                                                 \
          .doc = "The public key or certificate itself.",                                     \
          .example = "\"-----BEGIN PUBLIC KEY-----\\n…\""},                                   \
@@ -202,11 +208,18 @@ extern const struct kind_table kind_namespace;
 
 bool rule_key_not_one_source(const json_t *value, const json_t *spec);
 bool rule_key_times_reversed(const json_t *value, const json_t *spec);
-#define KEY_RULES(at)                                                                           \
-    {at, rule_key_not_one_source,                                                               \
-     "exactly one of pem and secretRef must be given: the key itself, or the Secret it is in"}, \
-    {                                                                                           \
-        at, rule_key_times_reversed, "notAfter must be later than notBefore"                    \
+// What timestamp() takes, roughly; the field's own rule speaks about the rest.
+#define TIME_START "^[0-9]{4}-[01][0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
+#define KEY_RULES(at)                                                                             \
+    {at, rule_key_not_one_source,                                                                 \
+     "exactly one of pem and secretRef must be given: the key itself, or the Secret it is in",    \
+     "has(self.pem) != has(self.secretRef)", NULL},                                               \
+    {                                                                                             \
+        at, rule_key_times_reversed, "notAfter must be later than notBefore",                     \
+            "!has(self.notBefore) || !has(self.notAfter) || !self.notBefore.matches('" TIME_START \
+            "') || !self.notAfter.matches('" TIME_START "') || "                                  \
+            "timestamp(self.notBefore.upperAscii()) < timestamp(self.notAfter.upperAscii())",     \
+            NULL                                                                                  \
     }
 
 // How many of the members, named in a NULL-ended list, value has.

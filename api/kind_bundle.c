@@ -140,6 +140,7 @@ static const struct field fields[] = {
     {.path = "spec.artifact.identity",
      .type = FIELD_STRING,
      .max = 2048,
+     .secret = true,
      .check = check_registry_name,
      .doc = "The registry name that signatures name for a layout on disk, so that a copy to that "
             "registry still verifies.",
@@ -262,11 +263,19 @@ static bool plain_http_to_layout(const json_t *value, const json_t *spec)
 
 static const struct field_rule rules[] = {
     {"spec.source.git.ref", ref_is_not_one,
-     "exactly one of branch, tag, semver and commit must be given"},
+     "exactly one of branch, tag, semver and commit must be given",
+     "[has(self.branch), has(self.tag), has(self.semver), has(self.commit)].filter(x, x).size() == "
+     "1",
+     NULL},
     {"spec.artifact", identity_without_layout,
-     "identity is for oci-layout:// repositories only; leave it out"},
+     "identity is for oci-layout:// repositories only; leave it out",
+     "!has(self.identity) || !has(self.repository) || self.repository.startsWith('oci-layout:')",
+     NULL},
     {"spec.artifact", plain_http_to_layout,
-     "insecure is for registries; leave it out for an OCI layout"},
+     "insecure is for registries; leave it out for an OCI layout",
+     "!has(self.insecure) || !self.insecure || !has(self.repository) || "
+     "!self.repository.startsWith('oci-layout:')",
+     NULL},
 };
 
 static const struct field status_fields[] = {

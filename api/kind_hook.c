@@ -89,7 +89,11 @@ static bool selects_nothing(const json_t *value, const json_t *spec)
 
 static const struct field_rule rules[] = {
     {"spec", selects_nothing,
-     "the Hook triggers nothing; name objects in resources, or labels in selector"},
+     "the Hook triggers nothing; name objects in resources, or labels in selector",
+     "(has(self.resources) && size(self.resources) > 0) || (has(self.selector) && "
+     "((has(self.selector.matchLabels) && size(self.selector.matchLabels) > 0) || "
+     "(has(self.selector.matchExpressions) && size(self.selector.matchExpressions) > 0)))",
+     NULL},
 };
 
 static const struct field status_fields[] = {

@@ -240,25 +240,38 @@ static bool forces(const json_t *value, const json_t *spec)
     return json_object_get(value, "force") != NULL;
 }
 
+// For the API server.
+#define NO_DIRECTORY "!has(self.target) || !has(self.target.directory)"
+
 static const struct field_rule rules[] = {
     {"spec", sources_are_not_one,
-     "exactly one of bundleRef and artifact.repository must be given: what to follow"},
+     "exactly one of bundleRef and artifact.repository must be given: what to follow",
+     "has(self.bundleRef) != (has(self.artifact) && has(self.artifact.repository))", NULL},
     {"spec.artifact", bundle_ref_and_more,
      "with bundleRef the Bundle says what to follow; only secretRef, certSecretRef and insecure "
-     "may "
-     "stand here"},
+     "may stand here",
+     "!has(self.bundleRef) || !has(self.artifact) || has(self.artifact.repository) || "
+     "!(has(self.artifact.tag) || has(self.artifact.digest) || has(self.artifact.semver) || "
+     "has(self.artifact.channel))",
+     "spec"},
     {"spec.artifact", pins_are_not_one,
-     "exactly one of tag, semver and digest must be given with repository"},
+     "exactly one of tag, semver and digest must be given with repository",
+     "!has(self.repository) || "
+     "[has(self.tag), has(self.semver), has(self.digest)].filter(x, x).size() == 1",
+     NULL},
     {"spec", names_target_namespace,
      "targetNamespace does not apply to a directory target: it gets the objects as they stand in "
-     "the artifact; leave it out"},
+     "the artifact; leave it out",
+     "!has(self.targetNamespace) || " NO_DIRECTORY, NULL},
     {"spec", names_account,
      "serviceAccountName does not apply to a directory target: nothing is applied as an account; "
-     "leave it out"},
-    {"spec", waits,
-     "wait does not apply to a directory target: files have no health; leave it out"},
+     "leave it out",
+     "!has(self.serviceAccountName) || " NO_DIRECTORY, NULL},
+    {"spec", waits, "wait does not apply to a directory target: files have no health; leave it out",
+     "!has(self.wait) || " NO_DIRECTORY, NULL},
     {"spec", forces,
-     "force does not apply to a directory target: files have no immutable fields; leave it out"},
+     "force does not apply to a directory target: files have no immutable fields; leave it out",
+     "!has(self.force) || " NO_DIRECTORY, NULL},
     KEY_RULES("spec.verify.keys[]"),
 };
 

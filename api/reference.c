@@ -157,13 +157,25 @@ int api_reference_markdown(const char *kind, struct strbuf *out, struct error *e
 int api_reference_all(struct strbuf *out, struct error *err)
 {
     strbuf_addstr(
-        out, "# API reference\n\n"
-             "Made from the same table that validates objects; a test fails when it is stale.\n\n"
-             "Durations are written like `10m`, `1h30m` or `500ms`; times like "
-             "`2026-01-31T12:00:00Z`. A field that is not in these tables is refused, and so is "
-             "one that is not built yet: nothing is accepted and ignored. A `secretRef` names a "
-             "Secret in the object's own namespace; that of a TrustPolicy one in the "
-             "controller's.\n\n");
+        out,
+        "# API reference\n\n"
+        "Made from the same table that validates objects; a test fails when it is stale.\n\n"
+        "Durations are written like `10m`, `1h30m` or `500ms`; times like "
+        "`2026-01-31T12:00:00Z`. A field that is not in these tables is refused, and so is "
+        "one that is not built yet: nothing is accepted and ignored. A `secretRef` names a "
+        "Secret in the object's own namespace; that of a TrustPolicy one in the "
+        "controller's.\n\n"
+        "## In a cluster\n\n"
+        "The definitions (`sealift export crds`) carry the same rules as CEL, so that the API "
+        "server refuses what is refused in files, with the same sentence. In words of its "
+        "own it speaks about a value of another type, a field that does not exist (under "
+        "strict validation, which kubectl asks for; else the field is dropped), a text, list or "
+        "map that is too long, `metadata`, and all that `kubectl` finds before it asks. "
+        "After one of these it does not look at the rest. It "
+        "proposes another spelling (\"did you mean …?\") only where upper and lower case "
+        "differ. What CEL cannot say is told by the role that reads the object, as "
+        "`Stalled` with reason `InvalidSpec`: texts with a NUL byte, and a git or registry "
+        "address whose parts are odd in a way that no pattern catches.\n\n");
     const struct kind *kind;
     for (size_t i = 0; (kind = kind_at(i)) != NULL; i++) {
         if (api_reference_markdown(kind->name, out, err) < 0)

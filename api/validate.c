@@ -218,8 +218,8 @@ static void check_int(struct walk *walk, const struct field *field, const char *
 {
     int64_t number = json_integer_value(value);
     if (number < field->min || number > field->max)
-        complain(walk, shown, "%lld is out of range; write %lld to %lld", (long long)number,
-                 (long long)field->min, (long long)field->max);
+        complain(walk, shown, "is out of range; write %lld to %lld", (long long)field->min,
+                 (long long)field->max);
 }
 
 static void check_text_map(struct walk *walk, const struct field *field, const char *shown,
@@ -227,6 +227,11 @@ static void check_text_map(struct walk *walk, const struct field *field, const c
 {
     const char *name;
     json_t *item;
+    if (field->max > 0 && (int64_t)json_object_size(value) > field->max) {
+        complain(walk, shown, "has %zu entries; the most is %lld", json_object_size(value),
+                 (long long)field->max);
+        return;
+    }
     jval_foreach (value, name, item) {
         cleanup_free char *at = xasprintf("%s.%.100s", shown, name);
         if (!json_is_string(item)) {

@@ -185,7 +185,7 @@ static const struct wrong wrong_fields[] = {
             "p}}]}]}"),
      "TrustPolicy prod: spec: at most one entry of require may have attests: true"},
     {POLICY("{require: [{name: a, threshold: 0, keys: [{name: p, secretRef: {name: p}}]}]}"),
-     "TrustPolicy prod: spec.require[0].threshold: 0 is out of range; write 1 to 64"},
+     "TrustPolicy prod: spec.require[0].threshold: is out of range; write 1 to 32"},
     {"{apiVersion: sealift.dev/v1alpha1, kind: TrustPolicy, metadata: {name: prod, namespace: a}, "
      "spec: {require: [" PACKAGER "]}}",
      "TrustPolicy a/prod: metadata.namespace: a TrustPolicy belongs to no namespace; leave it out"},
