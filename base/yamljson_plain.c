@@ -64,3 +64,17 @@ char *yamljson_scalar_text(const json_t *value)
         return xstrdup("");
     }
 }
+
+bool yamljson_may_be_plain(const char *text)
+{
+    size_t length = strlen(text);
+    struct yamljson_scalar scalar;
+    yamljson_resolve(text, length, &scalar);
+    if (length == 0 || scalar.kind != YAMLJSON_STRING)
+        return false;
+    bool sign = strchr("-?:", text[0]) != NULL;
+    if (strchr(",[]{}#&*!|>'\"%@` \t", text[0]) != NULL || (sign && strchr(" \t", text[1]) != NULL))
+        return false;
+    return strchr(text, '\n') == NULL && strstr(text, ": ") == NULL && strstr(text, " #") == NULL &&
+           text[length - 1] != ':' && text[length - 1] != ' ' && text[length - 1] != '\t';
+}

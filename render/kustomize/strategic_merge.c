@@ -19,21 +19,6 @@ bool merge_is_missing(const json_t *value)
     return value == NULL || json_is_null(value);
 }
 
-// Whether a string can have been written without quotes, so that the type of what takes its place
-// is free.
-static bool may_be_plain(const char *text)
-{
-    size_t length = strlen(text);
-    cleanup_json json_t *plain = yamljson_scalar(text, length);
-    if (length == 0 || !json_is_string(plain))
-        return false;
-    bool sign = strchr("-?:", text[0]) != NULL;
-    if (strchr(",[]{}#&*!|>'\"%@` \t", text[0]) != NULL || (sign && strchr(" \t", text[1]) != NULL))
-        return false;
-    return strchr(text, '\n') == NULL && strstr(text, ": ") == NULL && strstr(text, " #") == NULL &&
-           text[length - 1] != ':' && text[length - 1] != ' ' && text[length - 1] != '\t';
-}
-
 static void add_path(struct strbuf *text, const struct merge_path *path)
 {
     if (path == NULL)
@@ -141,10 +126,11 @@ static int visit_map(const struct merge_walk *walk, json_t *dest, json_t *origin
 }
 
 // A scalar keeps the quotes that stood at its place, and so becomes a string where there were some.
+// Which strings had quotes is not known any more; those that need them had them.
 static json_t *take_style(const json_t *old, json_t *value)
 {
     bool typed = json_is_number(value) || json_is_boolean(value);
-    if (!typed || !json_is_string(old) || may_be_plain(json_string_value(old)))
+    if (!typed || !json_is_string(old) || yamljson_may_be_plain(json_string_value(old)))
         return value;
     cleanup_free char *text = yamljson_scalar_text(value);
     json_decref(value);

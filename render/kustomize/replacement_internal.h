@@ -1,0 +1,41 @@
+// The three parts of a replacement: where its value comes from (replacement_source.c), how it is
+// written into a field (replacement_write.c), and which objects' fields (replacements.c).
+#ifndef RENDER_KUSTOMIZE_REPLACEMENT_INTERNAL_H
+#define RENDER_KUSTOMIZE_REPLACEMENT_INTERNAL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "render/kustomize/resmap.h"
+
+#define REPLACEMENT_DEFAULT_PATH "metadata.name"
+
+// What is written.
+struct source_value {
+    json_t *value; // owned; as it goes where a mapping or a list was
+    char *text;    // owned; as it goes where a scalar was; "" for mappings and lists
+};
+void source_value_release(struct source_value *source);
+#define cleanup_source_value __attribute__((cleanup(source_value_release)))
+
+// By `source` or `sourceValue` of a replacement. ERROR_NOT_FOUND, ERROR_INVALID.
+int source_value_read(const struct resmap *map, const json_t *replacement,
+                      struct source_value *ret_source, struct error *err)
+    __attribute__((warn_unused_result));
+
+// Into every place of an object that the path names. options: of the target.
+int source_value_write(json_t *object, const char *path, const json_t *options,
+                       const struct source_value *source, struct error *err)
+    __attribute__((warn_unused_result));
+
+// Text in the place of `old`, with its type: an integer takes no "x". Owned; NULL when it does not
+// fit.
+json_t *replacement_retype(const json_t *old, const char *text);
+bool replacement_is_scalar(const json_t *value);
+// options.delimiter; whether it is set, and -1 where the value is not one that can be cut.
+bool replacement_has_delimiter(const json_t *options);
+int replacement_check_delimiter(const json_t *value, struct error *err)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,195 @@
+// How a value is written: at each place that a path names, or inside text that is JSON or YAML.
+#include "render/kustomize/replacement_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "base/yamljson.h"
+#include "render/kustomize/field_path.h"
+#include "render/kustomize/structured_text.h"
+
+enum { MAX_VALUE_BYTES = 4 << 20 };
+
+static int refuse_type(const json_t *old, const char *text, struct error *err)
+{
+    const char *type = json_is_boolean(old) ? "a boolean" : json_is_null(old) ? "null" : "a number";
+    return error_set(
+        err, ERROR_INVALID,
+        "\"%s\" cannot take the place of %s; put quotes around the value that is there "
+        "to make it text",
+        text, type);
+}
+
+// `old` with the new text put between its delimiters; owned.
+static int join_piece(const json_t *options, const char *old, const char *text, char **ret_joined,
+                      struct error *err)
+{
+    const char *delimiter = jval_string(options, "delimiter");
+    int64_t index = jval_int(options, "index", 0);
+    cleanup_strbuf struct strbuf out;
+    strbuf_init(&out, MAX_VALUE_BYTES);
+    if (index < 0)
+        strbuf_addf(&out, "%s%s", text, delimiter);
+    bool replaced = index < 0;
+    for (int64_t i = 0;; i++) {
+        const char *end = strstr(old, delimiter);
+        size_t length = end != NULL ? (size_t)(end - old) : strlen(old);
+        if (i == index)
+            strbuf_addstr(&out, text);
+        else
+            strbuf_add(&out, old, length);
+        replaced |= i == index;
+        if (end == NULL)
+            break;
+        strbuf_addstr(&out, delimiter);
+        old = end + strlen(delimiter);
+    }
+    if (!replaced)
+        strbuf_addf(&out, "%s%s", delimiter, text);
+    if (strbuf_check(&out, "the field", err) < 0)
+        return -1;
+    *ret_joined = strbuf_steal(&out);
+    return 0;
+}
+
+static int write_match(const json_t *options, const struct field_match *match,
+                       const struct source_value *source, struct error *err)
+{
+    json_t *old = slot_get(&match->slot);
+    cleanup_free char *text = xstrdup(source->text);
+    if (replacement_has_delimiter(options)) {
+        cleanup_free char *old_text = yamljson_scalar_text(old);
+        char *joined = NULL;
+        if (replacement_check_delimiter(old, err) < 0 ||
+            join_piece(options, old_text, source->text, &joined, err) < 0)
+            return -1;
+        free(text);
+        text = joined;
+    }
+    json_t *value = NULL;
+    if (!replacement_is_scalar(old))
+        value = json_deep_copy(source->value);
+    else if (match->created)
+        value = yamljson_scalar(text, strlen(text));
+    else
+        value = replacement_retype(old, text);
+    if (value == NULL)
+        return refuse_type(old, text, err);
+    slot_set(&match->slot, value);
+    return 0;
+}
+
+static enum field_create create_kind(const json_t *options, const struct source_value *source)
+{
+    if (!jval_bool(options, "create", false))
+        return FIELD_FIND;
+    if (json_is_object(source->value))
+        return FIELD_CREATE_OBJECT;
+    return json_is_array(source->value) ? FIELD_CREATE_ARRAY : FIELD_CREATE_SCALAR;
+}
+
+// The first part of the path at which text stands that is JSON or YAML itself. *ret_count is the
+// number of parts up to it, 0 when there is none; *ret_document is owned.
+static json_t *find_structured(json_t *object, const struct vec *parts, size_t *ret_count,
+                               json_t **ret_scalar)
+{
+    for (size_t count = 1; count < parts->len; count++) {
+        struct vec head = *parts;
+        head.len = count;
+        json_t *scalar = NULL;
+        if (field_path_get(object, &head, &scalar, NULL) < 0 || scalar == NULL ||
+            !json_is_string(scalar))
+            continue;
+        const char *text = json_string_value(scalar);
+        cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
+        struct yamljson_limits limits = {.kustomize = true};
+        if (yamljson_parse_all(text, strlen(text), "text", &limits, &documents, NULL) < 0 ||
+            documents.len == 0)
+            continue;
+        struct yamljson_document *document = vec_at(&documents, 0);
+        *ret_count = count;
+        *ret_scalar = scalar;
+        return STEAL(document->value);
+    }
+    return NULL;
+}
+
+// Puts the value into each place inside the text; false where one cannot take it, and then
+// kustomize changes nothing and says nothing.
+static bool write_inside(const struct field_matches *matches, const struct source_value *source)
+{
+    vec_foreach (struct field_match, match, &matches->found) {
+        const json_t *old = slot_get(&match->slot);
+        json_t *value = NULL;
+        if (!replacement_is_scalar(old))
+            value = json_deep_copy(source->value);
+        else if (match->created)
+            value = yamljson_scalar(source->text, strlen(source->text));
+        else
+            value = replacement_retype(old, source->text);
+        if (value == NULL)
+            return false;
+        slot_set(&match->slot, value);
+    }
+    return true;
+}
+
+// 1 when the path led into such a text and all is done, 0 when it is a path like any other.
+static int write_structured(json_t *object, const struct vec *parts, enum field_create create,
+                            const struct source_value *source, struct error *err)
+{
+    size_t count = 0;
+    json_t *scalar = NULL;
+    cleanup_json json_t *document = find_structured(object, parts, &count, &scalar);
+    if (document == NULL)
+        return 0;
+    struct vec tail = *parts;
+    tail.data = (char **)parts->data + count;
+    tail.len -= count;
+    cleanup_json json_t *before = json_deep_copy(document);
+    cleanup_field_matches struct field_matches matches = {0};
+    if (field_path_match(document, &tail, create, &matches, NULL) < 0 || matches.found.len == 0)
+        return 0;
+    if (!write_inside(&matches, source))
+        return 1;
+    struct vec head = *parts;
+    head.len = count;
+    cleanup_field_matches struct field_matches place = {0};
+    char *text = NULL;
+    if (structured_text_update(json_string_value(scalar), before, document, &text, err) < 0)
+        return -1;
+    cleanup_free char *held = text;
+    if (field_path_match(object, &head, FIELD_FIND, &place, err) < 0)
+        return -1;
+    vec_foreach (struct field_match, match, &place.found)
+        if (slot_get(&match->slot) == scalar) {
+            slot_set(&match->slot, json_string(held));
+            break;
+        }
+    return 1;
+}
+
+int source_value_write(json_t *object, const char *path, const json_t *options,
+                       const struct source_value *source, struct error *err)
+{
+    cleanup_vec struct vec parts = VEC_OF(char *, vec_release_string);
+    enum field_create create = create_kind(options, source);
+    if (field_path_split(path, &parts, err) < 0)
+        return -1;
+    int inside = write_structured(object, &parts, create, source, err);
+    if (inside != 0)
+        return inside < 0 ? -1 : 0;
+    cleanup_field_matches struct field_matches matches = {0};
+    if (field_path_match(object, &parts, create, &matches, err) < 0)
+        return -1;
+    if (matches.found.len == 0)
+        return error_set(err, ERROR_INVALID, "there is no such field%s",
+                         create == FIELD_FIND ? "; options.create makes it" : "");
+    vec_foreach (struct field_match, match, &matches.found)
+        if (write_match(options, match, source, err) < 0)
+            return -1;
+    return 0;
+}

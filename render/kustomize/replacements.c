@@ -1,0 +1,212 @@
+// Replacements: a value of one object, or one given, is written into fields of others (kustomize's
+// filters/replacement). Scalars keep the type of the place they go to: "8080" becomes a number
+// where a number was.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/yamljson.h"
+#include "render/kustomize/replacement_internal.h"
+#include "render/kustomize/selector.h"
+#include "render/kustomize/steps.h"
+
+static char *id_text(const struct resource *resource)
+{
+    struct resource_id id = resource_current_id(resource);
+    return xasprintf("%s\n%s\n%s\n%s", id.api_version, id.kind, id.ns, id.name);
+}
+
+static int write_object(struct resmap *map, struct resource *resource, const json_t *target,
+                        const struct source_value *source, struct error *err)
+{
+    const json_t *paths = jval_array(target, "fieldPaths");
+    const json_t *options = json_object_get(target, "options");
+    size_t count = json_array_size(paths);
+    cleanup_free char *before = id_text(resource);
+    for (size_t i = 0; i < (count > 0 ? count : 1); i++) {
+        const char *path =
+            count > 0 ? json_string_value(json_array_get(paths, i)) : REPLACEMENT_DEFAULT_PATH;
+        if (source_value_write(resource->value, path, options, source, err) < 0) {
+            cleanup_free char *name = resource_id_describe(resource_current_id(resource));
+            return error_wrap(err, "%s: field %s", name, path);
+        }
+    }
+    cleanup_free char *after = id_text(resource);
+    if (strcmp(before, after) != 0)
+        resmap_renamed(map);
+    return 0;
+}
+
+// ---- which objects ----
+
+struct target {
+    struct selector *select;
+    struct vec reject;     // struct selector *
+    struct vec reject_ids; // bool: whether the one of the same place says anything about names
+};
+
+static void release_selector(void *element)
+{
+    selector_free(*(struct selector **)element);
+}
+
+static void target_release(struct target *target)
+{
+    selector_free(target->select);
+    vec_free(&target->reject);
+    vec_free(&target->reject_ids);
+}
+#define cleanup_target __attribute__((cleanup(target_release)))
+
+static bool says_names(const json_t *config)
+{
+    static const char *const fields[] = {"group", "version", "kind", "name", "namespace"};
+    for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
+        if (*jval_string_or(config, fields[i], "") != '\0')
+            return true;
+    return false;
+}
+
+static int read_target(const json_t *config, struct target *target, struct error *err)
+{
+    const json_t *select = jval_object(config, "select");
+    const json_t *reject = jval_array(config, "reject");
+    if (select == NULL)
+        return error_set(err, ERROR_INVALID, "select is not set; say which objects are meant");
+    if (selector_new(select, &target->select, err) < 0)
+        return error_wrap(err, "select");
+    for (size_t i = 0; i < json_array_size(reject); i++) {
+        const json_t *entry = json_array_get(reject, i);
+        if (selector_new(entry, vec_push(&target->reject), err) < 0)
+            return error_wrap(err, "reject[%zu]", i);
+        *(bool *)vec_push(&target->reject_ids) = says_names(entry);
+    }
+    return 0;
+}
+
+// Whether any name the object has or had is meant.
+static int matches_any_id(const struct selector *selector, const struct resource *resource,
+                          bool *ret_matches, struct error *err)
+{
+    if (selector_matches_id(selector, resource_current_id(resource), ret_matches, err) < 0)
+        return -1;
+    for (size_t i = 0; i < resource->past.len && !*ret_matches; i++)
+        if (selector_matches_id(selector, resource_past_id(resource, i), ret_matches, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int is_target(const struct target *target, const struct resource *resource,
+                     bool *ret_matches, struct error *err)
+{
+    if (matches_any_id(target->select, resource, ret_matches, err) < 0)
+        return -1;
+    *ret_matches = *ret_matches && selector_matches_labels(target->select, resource);
+    for (size_t i = 0; i < target->reject.len && *ret_matches; i++) {
+        const struct selector *reject = *(struct selector **)vec_at(&target->reject, i);
+        // A rejection by labels counts whatever else it says.
+        bool rejected = selector_has_labels(reject) && selector_matches_labels(reject, resource);
+        if (!rejected && *(bool *)vec_at(&target->reject_ids, i) &&
+            matches_any_id(reject, resource, &rejected, err) < 0)
+            return -1;
+        *ret_matches = !rejected;
+    }
+    return 0;
+}
+
+static int write_target(struct resmap *map, const json_t *config, const struct source_value *source,
+                        struct error *err)
+{
+    cleanup_target struct target target = {
+        .reject = VEC_OF(struct selector *, release_selector),
+        .reject_ids = VEC_OF(bool, NULL),
+    };
+    if (read_target(config, &target, err) < 0)
+        return -1;
+    resmap_foreach(resource, map)
+    {
+        bool matches = false;
+        if (is_target(&target, resource, &matches, err) < 0)
+            return -1;
+        if (matches && write_object(map, resource, config, source, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int replace_one(struct resmap *map, const json_t *replacement, struct error *err)
+{
+    const json_t *targets = jval_array(replacement, "targets");
+    if (targets == NULL || (jval_object(replacement, "source") == NULL &&
+                            jval_string(replacement, "sourceValue") == NULL))
+        return error_set(err, ERROR_INVALID,
+                         "a replacement has a source (or a sourceValue) and at least one target");
+    cleanup_source_value struct source_value source = {0};
+    if (source_value_read(map, replacement, &source, err) < 0)
+        return -1;
+    for (size_t i = 0; i < json_array_size(targets); i++)
+        if (write_target(map, json_array_get(targets, i), &source, err) < 0)
+            return error_wrap(err, "targets[%zu]", i);
+    return 0;
+}
+
+// ---- the list of them ----
+
+// A file holds one replacement or a list of them. Appends to `list`.
+static int load_file(struct frame *frame, const char *path, json_t *list, struct error *err)
+{
+    cleanup_free char *data = NULL;
+    cleanup_free char *name = NULL;
+    size_t size = 0;
+    if (frame_read(frame, path, &data, &size, &name, err) < 0)
+        return -1;
+    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
+    struct yamljson_limits limits = {.last_wins = true, .yaml11 = true};
+    if (yamljson_parse_all(data, size, name, &limits, &documents, err) < 0)
+        return -1;
+    json_t *value = documents.len > 0 ? ((struct yamljson_document *)documents.data)->value : NULL;
+    if (!json_is_object(value) && !json_is_array(value))
+        return error_set(err, ERROR_INVALID, "%s holds neither a replacement nor a list of them",
+                         name);
+    cleanup_json json_t *wrapped = json_object();
+    if (json_is_array(value)) {
+        json_object_set(wrapped, "replacements", value);
+    } else {
+        json_t *one = json_array();
+        json_array_append(one, value);
+        json_object_set_new(wrapped, "replacements", one);
+    }
+    if (kustomization_check(wrapped, "ReplacementTransformer", err) < 0)
+        return error_wrap(err, "%s", name);
+    json_array_extend(list, json_object_get(wrapped, "replacements"));
+    return 0;
+}
+
+static int collect(struct frame *frame, const json_t *entry, json_t *list, struct error *err)
+{
+    const char *path = jval_string_or(entry, "path", "");
+    if (*path == '\0') {
+        json_array_append(list, jval_unconst(entry));
+        return 0;
+    }
+    if (json_object_get(entry, "source") != NULL ||
+        json_array_size(json_object_get(entry, "targets")) > 0)
+        return error_set(err, ERROR_INVALID,
+                         "path and an inline replacement are both set; keep one of them");
+    return load_file(frame, path, list, err);
+}
+
+int replacement_transform(struct frame *frame, const json_t *config, struct resmap *map,
+                          struct error *err)
+{
+    const json_t *entries = jval_array(config, "replacements");
+    cleanup_json json_t *list = json_array();
+    for (size_t i = 0; i < json_array_size(entries); i++)
+        if (collect(frame, json_array_get(entries, i), list, err) < 0)
+            return -1;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (replace_one(map, json_array_get(list, i), err) < 0)
+            return -1;
+    return 0;
+}

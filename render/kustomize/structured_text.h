@@ -1,0 +1,17 @@
+// Changes inside a string that holds JSON or YAML itself (a ConfigMap's config.yaml), so that the
+// rest of the text stays as kustomize would print it: JSON is written anew with sorted names, YAML
+// with its order, quotes and flow style.
+#ifndef RENDER_KUSTOMIZE_STRUCTURED_TEXT_H
+#define RENDER_KUSTOMIZE_STRUCTURED_TEXT_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+
+// `text` was read as `before` (the first document of it) and shall hold `after`, which differs in
+// values and by additions. *ret_text is owned. ERROR_INVALID: it cannot be written back without
+// losing something (comments, anchors).
+int structured_text_update(const char *text, const json_t *before, const json_t *after,
+                           char **ret_text, struct error *err) __attribute__((warn_unused_result));
+
+#endif
