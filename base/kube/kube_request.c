@@ -114,10 +114,10 @@ static void add_write_query(struct strbuf *url, const struct kube_request *reque
         manager = manager != NULL ? manager : "sealift";
         add_query(url, "force", request->force ? "true" : "false");
     }
-    if (request->verb != KUBE_DELETE) {
-        add_query(url, "fieldManager", manager);
-        add_query(url, "fieldValidation", request->field_validation);
-    }
+    if (request->verb == KUBE_DELETE) // all its options are in the body, the query is not looked at
+        return;
+    add_query(url, "fieldManager", manager);
+    add_query(url, "fieldValidation", request->field_validation);
     add_query(url, "dryRun", request->dry_run ? "All" : NULL);
 }
 
@@ -249,6 +249,8 @@ static char *delete_options(const struct kube_request *request)
         jval_set_string(options, "preconditions.uid", request->if_uid);
     if (is_set(request->if_resource_version))
         jval_set_string(options, "preconditions.resourceVersion", request->if_resource_version);
+    if (request->dry_run)
+        jval_set(options, "dryRun", json_pack("[s]", "All"));
     return jval_compact(options);
 }
 
