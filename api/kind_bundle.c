@@ -104,14 +104,13 @@ static const struct field fields[] = {
      .example = "{type: Plain}"},
     {.path = "spec.render.type",
      .type = FIELD_ENUM,
-     .choices = "Auto|Plain",
-     .pending_choices = "Kustomize|Helm",
-     .pending = "this version renders plain YAML only; commit the output of `kustomize build` or "
-                "`helm template`",
+     .choices = "Auto|Plain|Kustomize",
+     .pending_choices = "Helm",
+     .pending = "this version renders no charts; commit the output of `helm template`",
      .fallback = "\"Auto\"",
      .doc =
-         "`Plain` takes every YAML file below the path. `Auto` chooses the renderer by what lies "
-         "there, and refuses what it cannot render yet.",
+         "`Plain` takes every YAML file below the path, `Kustomize` the kustomization at the path. "
+         "`Auto` chooses the renderer by what lies there, and refuses what it cannot render yet.",
      .example = "Auto"},
     {.path = "spec.render.helm",
      .type = FIELD_OBJECT,

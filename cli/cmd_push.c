@@ -154,7 +154,7 @@ static const struct option_spec options[] = {
     SIGNER_OPTIONS,
     {"unsigned", 0, OPTION_FLAG, NULL, "push without signing", NULL},
     {"path", 0, OPTION_STRING, "PATH", "render only this path of the folder", NULL},
-    {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain"},
+    {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain|Kustomize"},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "push Secrets with data, too", NULL},
     {"source", 0, OPTION_STRING, "URL",
      "Git repository it comes from, for annotation and provenance", NULL},

@@ -49,7 +49,7 @@ static int run(struct cli *cli, struct error *err)
 static const struct option_spec options[] = {
     {"output", 'o', OPTION_STRING, "FORMAT", "print it as", "yaml|json|name"},
     {"path", 0, OPTION_STRING, "PATH", "render only this path of the folder", NULL},
-    {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain"},
+    {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain|Kustomize"},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "render Secrets with data, too", NULL},
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/object_path.h"
 #include "cli/registry.h"
+#include "cli/tell.h"
 #include "cli/workspace.h"
 #include "oci/artifact.h"
 #include "render/tree.h"
@@ -22,13 +23,16 @@ int files_render(const struct cli *cli, const char *folder, struct render_result
 {
     cleanup_tree struct tree *tree = NULL;
     const struct render_options options = {
-        .type =
-            strcmp(cli_string_or(cli, "type", "Auto"), "Plain") == 0 ? RENDER_PLAIN : RENDER_AUTO,
+        .type = render_type_parse(cli_string_or(cli, "type", "Auto")),
         .allow_secrets = cli_flag(cli, "allow-secrets"),
     };
     if (tree_open_dir(folder, &tree, err) < 0)
         return -1;
-    return render_tree(tree, cli_string_or(cli, "path", ""), &options, ret_result, err);
+    if (render_tree(tree, cli_string_or(cli, "path", ""), &options, ret_result, err) < 0)
+        return -1;
+    vec_foreach (char *, warning, &ret_result->warnings)
+        tell_warning(cli, "%s", *warning);
+    return 0;
 }
 
 static void push_file(struct vec *files, const char *path, const char *data, size_t size)

@@ -15,10 +15,8 @@
 static int render(struct bundle_flow *flow, struct render_result *ret_result, struct error *err)
 {
     const struct render_options options = {
-        .type = strcmp(jval_string_or(object_spec(flow->object, "render"), "type", "Auto"),
-                       "Plain") == 0
-                    ? RENDER_PLAIN
-                    : RENDER_AUTO,
+        .type =
+            render_type_parse(jval_string_or(object_spec(flow->object, "render"), "type", "Auto")),
         .allow_secrets = jval_bool(object_spec(flow->object, "artifact"), "allowSecrets", false),
     };
     const char *path = object_spec_string(flow->object, "path");

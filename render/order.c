@@ -65,6 +65,8 @@ int render_order_compare(const void *a, const void *b)
 {
     const struct render_object *left = a;
     const struct render_object *right = b;
+    if (left->order != right->order)
+        return left->order < right->order ? -1 : 1;
     int by_rank = rank_of(left->kind) - rank_of(right->kind);
     for (int with_name = 0; by_rank == 0 && with_name < 2; with_name++) {
         cleanup_free char *left_key = sort_key(left, with_name == 1);

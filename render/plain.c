@@ -9,27 +9,24 @@
 #include "base/memory.h"
 #include "base/object_path.h"
 #include "base/yamljson.h"
+#include "render/collect.h"
 #include "render/object.h"
 
 enum {
     MAX_FILES = 20000, // what an artifact may hold
-    MAX_OBJECTS = 20000,
     MAX_FOLDERS_DEEP = 32,
     MAX_LISTS_DEEP = 4,
     MAX_ENTRIES = 500000, // looked at; folders shared or linked many times cost no bytes
     MAX_FILE_BYTES = 4 << 20,
-    MAX_TOTAL_BYTES = 128 << 20, // of all files read, and of all objects written
+    MAX_TOTAL_BYTES = 128 << 20, // of all files read
 };
 
 struct plain {
     struct tree *tree;
-    const struct render_options *options;
-    struct vec *objects;
-    json_t *places; // artifact path -> place in objects
+    struct collect collect;
     size_t files;
     size_t entries;
     size_t read_bytes;
-    size_t written_bytes;
 };
 
 // A manifest being taken apart.
@@ -46,12 +43,15 @@ int plain_refuse_unrendered(const char *file, struct error *err)
 {
     const char *slash = strrchr(file, '/');
     const char *name = slash != NULL ? slash + 1 : file;
+    if (strcmp(name, "Chart.yaml") == 0)
+        return error_set(err, ERROR_INVALID,
+                         "%s: this is a Helm chart, which this version does not render: point "
+                         "spec.path at rendered manifests (the output of helm template)",
+                         file);
     return error_set(err, ERROR_INVALID,
-                     "%s: this is a %s; this version renders plain YAML only: point spec.path at "
-                     "rendered manifests (%s)",
-                     file, strcmp(name, "Chart.yaml") == 0 ? "Helm chart" : "Kustomize tree",
-                     strcmp(name, "Chart.yaml") == 0 ? "the output of helm template"
-                                                     : "the output of kustomize build");
+                     "%s: this is a Kustomize tree among plain manifests: point spec.path at its "
+                     "folder, or add a kustomization.yaml that names it and the manifests",
+                     file);
 }
 
 static int fail_at_line(const struct manifest *manifest, const char *field, struct error *err)
@@ -60,59 +60,6 @@ static int fail_at_line(const struct manifest *manifest, const char *field, stru
     size_t line =
         field != NULL ? yamljson_line_of(manifest->text, manifest->size, manifest->start, path) : 0;
     return error_wrap(err, "%s:%zu", manifest->file, line > 0 ? line : manifest->line);
-}
-
-static int refuse_secret(const struct manifest *manifest, const char *what, const char *hint,
-                         struct error *err)
-{
-    return error_set(err, ERROR_DENIED,
-                     "%s:%zu: %s; a signed artifact is no place for secrets: commit an "
-                     "ExternalSecret (External Secrets) or a SealedSecret (Sealed Secrets) "
-                     "instead%s",
-                     manifest->file, manifest->line, what, hint);
-}
-
-static int check_secret(const struct plain *plain, const struct manifest *manifest,
-                        const struct object_identity *identity, const json_t *value,
-                        struct error *err)
-{
-    if (json_object_get(value, "sops") != NULL)
-        return refuse_secret(manifest, "a file encrypted by SOPS, which nothing here decrypts", "",
-                             err);
-    if (plain->options->allow_secrets || !object_is_secret_with_data(identity, value))
-        return 0;
-    cleanup_free char *described = object_identity_describe(identity);
-    cleanup_free char *what = xasprintf("%s carries its values", described);
-    return refuse_secret(manifest, what, ", or allow it with spec.artifact.allowSecrets", err);
-}
-
-static int check_unique(struct plain *plain, const struct manifest *manifest,
-                        const struct object_identity *identity, const char *path, struct error *err)
-{
-    const json_t *place = json_object_get(plain->places, path);
-    if (place == NULL) {
-        json_object_set_new_nocheck(plain->places, path,
-                                    json_integer((json_int_t)plain->objects->len));
-        return 0;
-    }
-    const struct render_object *first = vec_at(plain->objects, (size_t)json_integer_value(place));
-    cleanup_free char *described = object_identity_describe(identity);
-    return error_set(err, ERROR_INVALID,
-                     "%s:%zu: %s is already defined at %s:%zu; keep one of the two", manifest->file,
-                     manifest->line, described, first->source, first->line);
-}
-
-static int write_object(struct plain *plain, const json_t *value, struct render_object *object,
-                        struct error *err)
-{
-    cleanup_strbuf struct strbuf yaml;
-    strbuf_init(&yaml, MAX_TOTAL_BYTES - plain->written_bytes);
-    if (yamljson_write(value, &yaml, err) < 0)
-        return -1;
-    plain->written_bytes += yaml.len;
-    object->yaml_size = yaml.len;
-    object->yaml = strbuf_steal(&yaml);
-    return 0;
 }
 
 static int add_object(struct plain *plain, const struct manifest *manifest, json_t *value,
@@ -128,33 +75,11 @@ static int add_object(struct plain *plain, const struct manifest *manifest, json
         if (strncmp(jval_string_or(value, "apiVersion", ""), "kustomize.config.k8s.io/", 24) == 0)
             return plain_refuse_unrendered(manifest->file, err);
         if (json_object_get(value, "sops") != NULL)
-            return check_secret(plain, manifest, &identity, value, err);
+            return collect_check_secret(&plain->collect, &identity, value, manifest->file,
+                                        manifest->line, err);
         return fail_at_line(manifest, field, err);
     }
-    if (check_secret(plain, manifest, &identity, value, err) < 0)
-        return -1;
-    cleanup_free char *path =
-        object_path(identity.group, identity.kind, identity.ns, identity.name);
-    if (check_unique(plain, manifest, &identity, path, err) < 0)
-        return -1;
-    if (plain->objects->len >= MAX_OBJECTS)
-        return error_set(err, ERROR_LIMIT, "%s:%zu: more than %d objects; split the path in two",
-                         manifest->file, manifest->line, MAX_OBJECTS);
-    struct render_object *object = vec_push(plain->objects);
-    *object = (struct render_object){
-        .path = STEAL(path),
-        .api_version = STEAL(identity.api_version),
-        .group = STEAL(identity.group),
-        .kind = STEAL(identity.kind),
-        .ns = STEAL(identity.ns),
-        .name = STEAL(identity.name),
-        .value = json_incref(value),
-        .source = xstrdup(manifest->file),
-        .line = manifest->line,
-    };
-    if (write_object(plain, value, object, err) < 0)
-        return error_wrap(err, "%s:%zu", manifest->file, manifest->line);
-    return 0;
+    return collect_add(&plain->collect, value, &identity, manifest->file, manifest->line, err);
 }
 
 // List of v1 and the lists that API servers print (ConfigMapList): their items are the objects.
@@ -311,23 +236,16 @@ static int walk(struct plain *plain, const char *folder, unsigned depth, struct 
     return 0;
 }
 
-static int compare_paths(const void *a, const void *b)
-{
-    return strcmp(((const struct render_object *)a)->path, ((const struct render_object *)b)->path);
-}
-
 int plain_render(struct tree *tree, const char *path, const struct render_options *options,
                  struct vec *objects, struct error *err)
 {
     enum tree_kind kind;
     if (tree_lookup(tree, path, &kind, NULL, err) < 0)
         return -1;
-    cleanup_json json_t *places = json_object();
-    struct plain plain = {.tree = tree, .options = options, .objects = objects, .places = places};
+    struct plain plain = {.tree = tree};
+    collect_init(&plain.collect, options, objects);
     int done =
         kind == TREE_DIRECTORY ? walk(&plain, path, 0, err) : read_manifest(&plain, path, err);
-    if (done < 0)
-        return -1;
-    vec_sort(objects, compare_paths);
-    return 0;
+    collect_release(&plain.collect);
+    return done;
 }

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/object_path.h"
+#include "render/collect.h"
+#include "render/kustomize/kustomize.h"
+#include "render/object.h"
 #include "render/plain.h"
 
 void render_object_release(void *element)
@@ -26,34 +28,99 @@ void render_result_release(struct render_result *result)
 {
     vec_free(&result->objects);
     vec_free(&result->inputs);
+    vec_free(&result->warnings);
 }
 
-// A path that another renderer would take is refused by name, instead of applying its pieces.
-static int check_auto(struct tree *tree, const char *path, struct error *err)
+enum render_type render_type_parse(const char *name)
 {
-    cleanup_vec struct vec entries = TREE_ENTRIES;
+    if (strcmp(name, "Kustomize") == 0)
+        return RENDER_KUSTOMIZE;
+    return strcmp(name, "Plain") == 0 ? RENDER_PLAIN : RENDER_AUTO;
+}
+
+static int is_file(struct tree *tree, const char *dir, const char *name, bool *ret_found,
+                   struct error *err)
+{
+    cleanup_free char *path = tree_join(dir, name);
+    cleanup_free char *resolved = NULL;
+    cleanup_error struct error failure = {0};
+    enum tree_kind kind = TREE_OTHER;
+    *ret_found = tree_resolve(tree, path, &resolved, &kind, &failure) == 0 && kind == TREE_FILE;
+    return failure.code == ERROR_NONE || failure.code == ERROR_NOT_FOUND
+               ? 0
+               : error_move(err, &failure);
+}
+
+// By what lies at the path. A chart is refused by name, instead of applying its pieces.
+static int choose(struct tree *tree, const char *path, enum render_type *ret_type,
+                  struct error *err)
+{
+    static const char *const names[] = {
+        "kustomization.yaml",
+        "kustomization.yml",
+        "Kustomization",
+        "Chart.yaml",
+    };
+    cleanup_free char *resolved = NULL;
     enum tree_kind kind;
-    if (tree_lookup(tree, path, &kind, NULL, err) < 0)
+    *ret_type = RENDER_PLAIN;
+    if (tree_resolve(tree, path, &resolved, &kind, err) < 0)
         return -1;
-    if (kind != TREE_DIRECTORY)
-        return 0;
-    if (tree_list(tree, path, &entries, err) < 0)
-        return -1;
-    vec_foreach (struct tree_entry, entry, &entries) {
-        if (!object_path_needs_rendering(entry->name))
-            continue;
-        cleanup_free char *file = tree_join(path, entry->name);
-        return plain_refuse_unrendered(file, err);
+    for (size_t i = 0; i < ARRAY_LENGTH(names) && kind == TREE_DIRECTORY; i++) {
+        bool found = false;
+        if (is_file(tree, path, names[i], &found, err) < 0)
+            return -1;
+        cleanup_free char *file = tree_join(path, names[i]);
+        if (found && strcmp(names[i], "Chart.yaml") == 0)
+            return plain_refuse_unrendered(file, err);
+        if (found) {
+            *ret_type = RENDER_KUSTOMIZE;
+            return 0;
+        }
     }
     return 0;
 }
 
-static int render(struct tree *tree, const char *path, const struct render_options *options,
-                  struct vec *objects, struct error *err)
+// Every object of a build, in its order; what an artifact cannot hold is refused.
+static int add_built(const struct vec *built, const struct render_options *options,
+                     struct vec *objects, struct error *err)
 {
-    if (options->type == RENDER_AUTO && check_auto(tree, path, err) < 0)
+    cleanup_collect struct collect collect;
+    collect_init(&collect, options, objects);
+    vec_foreach (const struct kustomize_object, object, built) {
+        cleanup_object_identity struct object_identity identity = {0};
+        if (object_identity_read(object->value, &identity, NULL, err) < 0)
+            return error_wrap(err, "%s:%zu", object->file, object->line);
+        if (collect_add(&collect, object->value, &identity, object->file, object->line, err) < 0)
+            return -1;
+        struct render_object *added = vec_at(objects, objects->len - 1);
+        added->order = objects->len;
+    }
+    return 0;
+}
+
+static int render_kustomize(struct tree *tree, const char *path,
+                            const struct render_options *options, struct render_result *result,
+                            struct error *err)
+{
+    static const struct kustomize_options as_the_command = {.order = KUSTOMIZE_ORDER_LEGACY};
+    cleanup_vec struct vec built = KUSTOMIZE_OBJECTS;
+    if (kustomize_build(tree, path, &as_the_command, &built, &result->warnings, err) < 0)
         return -1;
-    return plain_render(tree, path, options, objects, err);
+    return add_built(&built, options, &result->objects, err);
+}
+
+static int render(struct tree *tree, const char *path, const struct render_options *options,
+                  struct render_result *result, struct error *err)
+{
+    enum render_type type = options->type;
+    if (type == RENDER_AUTO && choose(tree, path, &type, err) < 0)
+        return -1;
+    if ((type == RENDER_KUSTOMIZE ? render_kustomize(tree, path, options, result, err)
+                                  : plain_render(tree, path, options, &result->objects, err)) < 0)
+        return -1;
+    collect_sort(&result->objects);
+    return 0;
 }
 
 int render_tree(struct tree *tree, const char *path, const struct render_options *options,
@@ -62,6 +129,7 @@ int render_tree(struct tree *tree, const char *path, const struct render_options
     cleanup_render_result struct render_result result = {
         .objects = RENDER_OBJECTS,
         .inputs = VEC_OF(char *, vec_release_string),
+        .warnings = VEC_OF(char *, vec_release_string),
     };
     // "./apps" and "apps/" name files like "apps" in messages.
     while (path[0] == '.' && path[1] == '/')
@@ -72,7 +140,7 @@ int render_tree(struct tree *tree, const char *path, const struct render_options
     cleanup_free char *plain_path =
         length == 1 && *path == '.' ? xstrdup("") : xstrndup(path, length);
     tree_record(tree, &result.inputs);
-    int done = render(tree, plain_path, options, &result.objects, err);
+    int done = render(tree, plain_path, options, &result, err);
     tree_record(tree, NULL);
     if (done < 0)
         return -1;

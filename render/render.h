@@ -12,9 +12,13 @@
 #include "render/tree.h"
 
 enum render_type {
-    RENDER_AUTO,  // by the files at the path; refused where their renderer is not built
-    RENDER_PLAIN, // every .yaml, .yml and .json file below the path, as kubectl apply -R reads them
+    RENDER_AUTO,      // by the files at the path; refused where their renderer is not built
+    RENDER_PLAIN,     // every .yaml, .yml and .json file below the path, as kubectl apply -R does
+    RENDER_KUSTOMIZE, // the kustomization at the path, as kustomize build does
 };
+
+// The type by its name in a Bundle ("Auto", "Plain", "Kustomize"); RENDER_AUTO for another.
+enum render_type render_type_parse(const char *name);
 
 struct render_options {
     enum render_type type;
@@ -33,13 +37,15 @@ struct render_object {
     size_t yaml_size;
     char *source; // the file it came from, a path in the tree
     size_t line;  // where it starts there, from 1
+    size_t order; // where its renderer puts it in print, from 1; 0 = it has no order of its own
 };
 void render_object_release(void *object);
 #define RENDER_OBJECTS VEC_OF(struct render_object, render_object_release)
 
 struct render_result {
-    struct vec objects; // struct render_object, sorted by path, no path twice
-    struct vec inputs;  // char *, sorted: what was looked at, as tree_record states it
+    struct vec objects;  // struct render_object, sorted by path, no path twice
+    struct vec inputs;   // char *, sorted: what was looked at, as tree_record states it
+    struct vec warnings; // char *, sentences for whoever wrote the files
 };
 void render_result_release(struct render_result *result); // may be called twice, and on zeros
 #define cleanup_render_result __attribute__((cleanup(render_result_release)))

@@ -90,11 +90,11 @@ static const struct wrong wrong_fields[] = {
     {BUNDLE(", zzz: {}"), "Bundle shop/web: spec.zzz is no field of Bundle; there are suspend, "
                           "interval, timeout, source, "
                           "path, render, artifact, sign, exportTo, notify"},
-    {BUNDLE(", render: {type: plain}"),
-     "Bundle shop/web: spec.render.type: \"plain\" is none of Auto, Plain; did you mean Plain?"},
+    {BUNDLE(", render: {type: plain}"), "Bundle shop/web: spec.render.type: \"plain\" is none of "
+                                        "Auto, Plain, Kustomize; did you mean Plain?"},
     {BUNDLE(", render: {type: Helm}"),
-     "Bundle shop/web: spec.render.type: Helm is not built yet: this version renders plain YAML "
-     "only; commit the output of `kustomize build` or `helm template`"},
+     "Bundle shop/web: spec.render.type: Helm is not built yet: this version renders no charts; "
+     "commit the output of `helm template`"},
     {BUNDLE(", render: {substitute: {}}"),
      "Bundle shop/web: spec.render.substitute is not built yet: write the values into the files"},
     {BUNDLE(", suspend: \"yes\""), "Bundle shop/web: spec.suspend: \"yes\" is no boolean; write it "

@@ -213,18 +213,19 @@ static void test_render_refuses_bad_input(void **state)
          "no place for secrets: commit an ExternalSecret (External Secrets) or a SealedSecret "
          "(Sealed Secrets) instead"},
         {{{"a/x.json", "{\"data\": \"ENC[AES256_GCM]\", \"sops\": {}}"}}, ERROR_DENIED, NULL},
-        {{{"a/kustomization.yaml", "resources: [x.yaml]\n"}, {"a/x.yaml", CM("a")}},
+        {{{"a/b/kustomization.yaml", "resources: [x.yaml]\n"}, {"a/b/x.yaml", CM("a")}},
          ERROR_INVALID,
-         "a/kustomization.yaml: this is a Kustomize tree; this version renders plain YAML only: "
-         "point spec.path at rendered manifests (the output of kustomize build)"},
+         "a/b/kustomization.yaml: this is a Kustomize tree among plain manifests: point spec.path "
+         "at its folder, or add a kustomization.yaml that names it and the manifests"},
         {{{"a/b/Chart.yaml", "apiVersion: v2\nname: x\n"}, {"a/b/templates/x.yaml", "{{ x }}: ["}},
          ERROR_INVALID,
-         "a/b/Chart.yaml: this is a Helm chart; this version renders plain YAML only: point "
-         "spec.path at rendered manifests (the output of helm template)"},
+         "a/b/Chart.yaml: this is a Helm chart, which this version does not render: point "
+         "spec.path "
+         "at rendered manifests (the output of helm template)"},
         {{{"a/b/k.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"}},
          ERROR_INVALID,
-         "a/b/k.yaml: this is a Kustomize tree; this version renders plain YAML only: point "
-         "spec.path at rendered manifests (the output of kustomize build)"},
+         "a/b/k.yaml: this is a Kustomize tree among plain manifests: point spec.path at its "
+         "folder, or add a kustomization.yaml that names it and the manifests"},
         {{{"a/x.yaml", "-> /etc/passwd"}},
          ERROR_DENIED,
          "a/x.yaml: the symbolic link leads to /etc/passwd, out of the tree; commit the file "

@@ -1,0 +1,115 @@
+#include "render/collect.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/object_path.h"
+#include "base/yamljson.h"
+
+enum {
+    MAX_OBJECTS = 20000, // what an artifact may hold
+    MAX_TOTAL_BYTES = 128 << 20,
+};
+
+void collect_init(struct collect *collect, const struct render_options *options,
+                  struct vec *objects)
+{
+    *collect = (struct collect){.options = options, .objects = objects, .places = json_object()};
+}
+
+void collect_release(struct collect *collect)
+{
+    json_decref(STEAL(collect->places));
+}
+
+static int refuse_secret(const char *file, size_t line, const char *what, const char *hint,
+                         struct error *err)
+{
+    return error_set(err, ERROR_DENIED,
+                     "%s:%zu: %s; a signed artifact is no place for secrets: commit an "
+                     "ExternalSecret (External Secrets) or a SealedSecret (Sealed Secrets) "
+                     "instead%s",
+                     file, line, what, hint);
+}
+
+int collect_check_secret(const struct collect *collect, const struct object_identity *identity,
+                         const json_t *value, const char *file, size_t line, struct error *err)
+{
+    if (json_object_get(value, "sops") != NULL)
+        return refuse_secret(file, line, "a file encrypted by SOPS, which nothing here decrypts",
+                             "", err);
+    if (collect->options->allow_secrets || identity->kind == NULL ||
+        !object_is_secret_with_data(identity, value))
+        return 0;
+    cleanup_free char *described = object_identity_describe(identity);
+    cleanup_free char *what = xasprintf("%s carries its values", described);
+    return refuse_secret(file, line, what, ", or allow it with spec.artifact.allowSecrets", err);
+}
+
+static int check_unique(struct collect *collect, const struct object_identity *identity,
+                        const char *path, const char *file, size_t line, struct error *err)
+{
+    const json_t *place = json_object_get(collect->places, path);
+    if (place == NULL) {
+        json_object_set_new_nocheck(collect->places, path,
+                                    json_integer((json_int_t)collect->objects->len));
+        return 0;
+    }
+    const struct render_object *first = vec_at(collect->objects, (size_t)json_integer_value(place));
+    cleanup_free char *described = object_identity_describe(identity);
+    return error_set(err, ERROR_INVALID,
+                     "%s:%zu: %s is already defined at %s:%zu; keep one of the two", file, line,
+                     described, first->source, first->line);
+}
+
+static int write_object(struct collect *collect, const json_t *value, struct render_object *object,
+                        struct error *err)
+{
+    cleanup_strbuf struct strbuf yaml;
+    strbuf_init(&yaml, MAX_TOTAL_BYTES - collect->written_bytes);
+    if (yamljson_write(value, &yaml, err) < 0)
+        return -1;
+    collect->written_bytes += yaml.len;
+    object->yaml_size = yaml.len;
+    object->yaml = strbuf_steal(&yaml);
+    return 0;
+}
+
+int collect_add(struct collect *collect, json_t *value, struct object_identity *identity,
+                const char *file, size_t line, struct error *err)
+{
+    if (collect_check_secret(collect, identity, value, file, line, err) < 0)
+        return -1;
+    cleanup_free char *path =
+        object_path(identity->group, identity->kind, identity->ns, identity->name);
+    if (check_unique(collect, identity, path, file, line, err) < 0)
+        return -1;
+    if (collect->objects->len >= MAX_OBJECTS)
+        return error_set(err, ERROR_LIMIT, "%s:%zu: more than %d objects; split the path in two",
+                         file, line, MAX_OBJECTS);
+    struct render_object *object = vec_push(collect->objects);
+    *object = (struct render_object){
+        .path = STEAL(path),
+        .api_version = STEAL(identity->api_version),
+        .group = STEAL(identity->group),
+        .kind = STEAL(identity->kind),
+        .ns = STEAL(identity->ns),
+        .name = STEAL(identity->name),
+        .value = json_incref(value),
+        .source = xstrdup(file),
+        .line = line,
+    };
+    if (write_object(collect, value, object, err) < 0)
+        return error_wrap(err, "%s:%zu", file, line);
+    return 0;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(((const struct render_object *)a)->path, ((const struct render_object *)b)->path);
+}
+
+void collect_sort(struct vec *objects)
+{
+    vec_sort(objects, compare_paths);
+}
