@@ -264,9 +264,17 @@ static bool resolve_word(const char *text, struct yamljson_scalar *ret)
     return true;
 }
 
+// Whether anything that is no string begins like this; most strings do not.
+static bool may_be_typed(const char *text, size_t length)
+{
+    return length == 0 || strchr("~nNtTfFyYoO.+-0123456789", *text) != NULL;
+}
+
 void yamljson_resolve(const char *text, size_t length, struct yamljson_scalar *ret)
 {
     *ret = (struct yamljson_scalar){.kind = YAMLJSON_STRING};
+    if (!may_be_typed(text, length))
+        return;
     // A NUL inside would make the words below see less than there is.
     if (length > MAX_NUMBER_BYTES || memchr(text, '\0', length) != NULL)
         return;
@@ -329,7 +337,8 @@ void yamljson_resolve_11(const char *text, size_t length, struct yamljson_scalar
 
 bool yamljson_looks_typed(const char *text, size_t length)
 {
-    if (length > MAX_NUMBER_BYTES || memchr(text, '\0', length) != NULL)
+    if (!may_be_typed(text, length) || length > MAX_NUMBER_BYTES ||
+        memchr(text, '\0', length) != NULL)
         return false;
     struct yamljson_scalar scalar;
     yamljson_resolve(text, length, &scalar);

@@ -112,8 +112,9 @@ static bool emit_scalar(yaml_emitter_t *emitter, const char *text, size_t length
                         yaml_scalar_style_t style)
 {
     yaml_event_t event;
-    cleanup_free unsigned char *copy = xmemdup(text, length + 1);
-    return yaml_scalar_event_initialize(&event, NULL, NULL, copy, (int)length, 1, 1, style) != 0 &&
+    // libyaml copies the text and takes no const.
+    unsigned char *bytes = (unsigned char *)(uintptr_t)text;
+    return yaml_scalar_event_initialize(&event, NULL, NULL, bytes, (int)length, 1, 1, style) != 0 &&
            emit(emitter, &event);
 }
 

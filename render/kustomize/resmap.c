@@ -25,10 +25,20 @@ void resmap_renamed(struct resmap *map)
     json_decref(STEAL(map->index));
 }
 
-// A unit separator is in no name.
+// A unit separator is in no name. Owned. Made for every name of every object, hence no printf.
 static char *key_of(struct resource_id id)
 {
-    return xasprintf("%s\x1f%s\x1f%s", id.kind, resource_id_effective_namespace(id), id.name);
+    const char *ns = resource_id_effective_namespace(id);
+    size_t kind_length = strlen(id.kind);
+    size_t ns_length = strlen(ns);
+    size_t name_length = strlen(id.name);
+    char *key = xmalloc(kind_length + ns_length + name_length + 3);
+    memcpy(key, id.kind, kind_length);
+    key[kind_length] = '\x1f';
+    memcpy(key + kind_length + 1, ns, ns_length);
+    key[kind_length + 1 + ns_length] = '\x1f';
+    memcpy(key + kind_length + ns_length + 2, id.name, name_length + 1);
+    return key;
 }
 
 static void index_id(struct resmap *map, struct resource_id id, size_t serial)

@@ -8,6 +8,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/vec.h"
+#include "base/yamljson.h"
 
 struct check {
     struct strbuf *path; // of the field being looked at; may be NULL
@@ -83,6 +84,18 @@ static const json_t *yaml11_bool(const json_t *value)
     return value;
 }
 
+// The configuration of a plugin is read by a decoder that makes text of other scalars.
+static json_t *to_text(const struct check *check, json_t *value)
+{
+    bool scalar = json_is_boolean(value) || json_is_integer(value) || json_is_real(value);
+    if (json_is_null(value))
+        return json_string("");
+    if (!check->lenient || !scalar)
+        return json_incref(value);
+    cleanup_free char *text = yamljson_scalar_text(value);
+    return json_string(text);
+}
+
 static int check_object(struct check *check, json_t *value, const struct shape *shape,
                         struct error *err);
 
@@ -91,13 +104,11 @@ static int check_texts(struct check *check, json_t *list, struct error *err)
     if (!json_is_array(list))
         return refuse("a list", list, err);
     for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *item = json_array_get(list, i);
         size_t before = mark(check);
         enter_item(check, i);
-        if (json_is_null(item))
-            json_array_set_new(list, i, json_string(""));
-        else if (!json_is_string(item))
-            return refuse("text", item, err);
+        json_array_set_new(list, i, to_text(check, json_array_get(list, i)));
+        if (!json_is_string(json_array_get(list, i)))
+            return refuse("text", json_array_get(list, i), err);
         leave(check, before);
     }
     return 0;
@@ -114,10 +125,9 @@ static int check_text_map(struct check *check, json_t *map, struct error *err)
     {
         size_t before = mark(check);
         enter(check, key);
-        if (json_is_null(value))
-            json_object_set_new(map, key, json_string(""));
-        else if (!json_is_string(value))
-            return refuse("text", value, err);
+        json_object_set_new(map, key, to_text(check, value));
+        if (!json_is_string(json_object_get(map, key)))
+            return refuse("text", json_object_get(map, key), err);
         leave(check, before);
     }
     return 0;
@@ -146,6 +156,8 @@ static int check_value(struct check *check, json_t *parent, const struct shape_f
     json_t *value = json_object_get(parent, field->name);
     switch (field->type) {
     case SHAPE_TEXT:
+        json_object_set_new(parent, field->name, to_text(check, value));
+        value = json_object_get(parent, field->name);
         return json_is_string(value) ? 0 : refuse("text", value, err);
     case SHAPE_INTEGER:
         return json_is_integer(value) ? 0 : refuse("a whole number", value, err);

@@ -4,6 +4,7 @@
 // kustomize asks every object for every field and compares every name with every object. Here the
 // fields that can be in objects of one kind are gathered once, and objects are found by an earlier
 // name through an index, so that the cost is one of fields that are there.
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/jval.h"
@@ -23,14 +24,16 @@ static void release_field(void *element)
 }
 
 struct kind_fields {
-    char *key;
+    char *api_version;
+    char *kind;
     struct vec fields; // struct field
 };
 
 static void release_kind_fields(void *element)
 {
     struct kind_fields *kind = element;
-    cleanup_free char *key = kind->key;
+    free(kind->api_version);
+    free(kind->kind);
     vec_free(&kind->fields);
 }
 
@@ -39,7 +42,7 @@ struct references {
     struct resmap *map;
     json_t *places;     // earlier name -> array of places in the map's list
     json_t *namespaces; // first namespace -> object of present ones, of all that are namespaced
-    json_t *kind_index; // "apiVersion kind" -> place in kinds
+    json_t *kind_index; // kind -> array of places in kinds, one per apiVersion
     struct vec kinds;   // struct kind_fields
 };
 
@@ -94,20 +97,11 @@ static void index_names(struct references *all)
     }
 }
 
-static const struct vec *fields_of(struct references *all, const struct resource *resource)
+static void gather_fields(const struct references *all, struct kind_fields *kind)
 {
-    struct resource_id id = resource_original_id(resource);
-    cleanup_free char *key = xasprintf("%s %s", id.api_version, id.kind);
-    const json_t *place = json_object_get(all->kind_index, key);
-    if (place != NULL)
-        return &((struct kind_fields *)vec_at(&all->kinds, (size_t)json_integer_value(place)))
-                    ->fields;
-    json_object_set_new_nocheck(all->kind_index, key, json_integer((json_int_t)all->kinds.len));
-    struct kind_fields *kind = vec_push(&all->kinds);
-    *kind = (struct kind_fields){STEAL(key), VEC_OF(struct field, release_field)};
     vec_foreach (const struct config_reference, target, all->targets) {
         vec_foreach (const struct fieldspec, spec, &target->fields) {
-            if (!gvk_matches(id.api_version, id.kind, spec->group, spec->version, spec->kind))
+            if (!gvk_matches(kind->api_version, kind->kind, spec->group, spec->version, spec->kind))
                 continue;
             struct field *field = vec_push(&kind->fields);
             *field = (struct field){target, spec->path, VEC_OF(char *, vec_release_string)};
@@ -115,6 +109,23 @@ static const struct vec *fields_of(struct references *all, const struct resource
             vec_push(&field->names);
         }
     }
+}
+
+static const struct vec *fields_of(struct references *all, const struct resource *resource)
+{
+    struct resource_id id = resource_original_id(resource);
+    json_t *places = member(all->kind_index, id.kind, json_array);
+    for (size_t i = 0; i < json_array_size(places); i++) {
+        const struct kind_fields *known =
+            vec_at(&all->kinds, (size_t)json_integer_value(json_array_get(places, i)));
+        if (strcmp(known->api_version, id.api_version) == 0)
+            return &known->fields;
+    }
+    json_array_append_new(places, json_integer((json_int_t)all->kinds.len));
+    struct kind_fields *kind = vec_push(&all->kinds);
+    *kind = (struct kind_fields){xstrdup(id.api_version), xstrdup(id.kind),
+                                 VEC_OF(struct field, release_field)};
+    gather_fields(all, kind);
     return &kind->fields;
 }
 

@@ -90,8 +90,20 @@ static void test_render_plain_takes_what_kubectl_takes(void **state)
         {"shop/Deployment.apps/web.yaml", "app/web.yaml", 3},
     };
     static const char *const inputs[] = {
-        "app/",     "app/README.md",    "app/gone",         "app/linked.yaml", "app/nowhere",
-        "app/sub/", "app/sub/list.yml", "app/sub/one.json", "app/web.yaml",    "shared/role.yaml",
+        "app/",
+        "app/Chart.yaml",
+        "app/Kustomization",
+        "app/README.md",
+        "app/gone",
+        "app/kustomization.yaml",
+        "app/kustomization.yml",
+        "app/linked.yaml",
+        "app/nowhere",
+        "app/sub/",
+        "app/sub/list.yml",
+        "app/sub/one.json",
+        "app/web.yaml",
+        "shared/role.yaml",
     };
     char *root = make_tree(files, ARRAY_LENGTH(files));
     cleanup_render_result struct render_result result = {0};
