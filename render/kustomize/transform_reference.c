@@ -354,6 +354,27 @@ static int update(struct references *all, struct resource *resource, struct erro
     return 0;
 }
 
+// A ServiceAccount's namespace that is there and says nothing is a mistake kustomize refuses, too.
+static int check_subjects(const struct resource *resource, struct error *err)
+{
+    if (strcmp(resource_kind(resource), "RoleBinding") != 0)
+        return 0;
+    const json_t *subjects = json_object_get(resource->value, "subjects");
+    for (size_t i = 0; i < json_array_size(subjects); i++) {
+        const json_t *subject = json_array_get(subjects, i);
+        const json_t *ns = json_object_get(subject, "namespace");
+        if (ns == NULL || json_is_string(ns) ||
+            strcmp(jval_string_or(subject, "kind", ""), "ServiceAccount") != 0)
+            continue;
+        cleanup_free char *name = resource_id_describe(resource_current_id(resource));
+        return error_set(err, ERROR_INVALID,
+                         "%s: subjects[%zu].namespace is no text; name the namespace, or leave the "
+                         "field out",
+                         name, i);
+    }
+    return 0;
+}
+
 int transform_references(const struct vec *references, struct resmap *map, struct error *err)
 {
     __attribute__((cleanup(references_release))) struct references all = {
@@ -364,6 +385,7 @@ int transform_references(const struct vec *references, struct resmap *map, struc
         .kind_index = json_object(),
         .kinds = VEC_OF(struct kind_fields, release_kind_fields),
     };
+    resmap_foreach(resource, map) if (check_subjects(resource, err) < 0) return -1;
     index_names(&all);
     if (json_object_size(all.places) == 0)
         return 0;

@@ -149,6 +149,8 @@ static void test_every_case(void **state)
         if (only != NULL && strcmp(only, *name) != 0)
             continue;
         bool passed = run_case(dir, *name);
+        if (!passed)
+            print_message("%s fails%s\n", *name, is_known(*name) ? ", as known" : "");
         if (passed && is_known(*name))
             print_message("%s passes: take it off the list\n", *name);
         if (!passed && is_known(*name))
