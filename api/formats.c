@@ -302,6 +302,28 @@ bool check_http_url(const char *text, struct strbuf *sentence)
     return false;
 }
 
+bool check_issuer(const char *text, struct strbuf *sentence)
+{
+    if (strncmp(text, "https://", 8) == 0 && text[8] != '\0' && strchr(text, '*') == NULL)
+        return true;
+    if (strchr(text, '*') != NULL)
+        strbuf_addstr(sentence, "holds a wildcard; write the issuer out, and use another entry of "
+                                "keyless for another issuer");
+    else
+        strbuf_addstr(sentence, "is no URL of an issuer; write it like "
+                                "https://token.actions.githubusercontent.com");
+    return false;
+}
+
+bool check_subject_pattern(const char *text, struct strbuf *sentence)
+{
+    if (text[strspn(text, "*/")] != '\0')
+        return true;
+    strbuf_addstr(sentence, "is everybody whom the issuer knows; name an identity, or what it must "
+                            "begin with");
+    return false;
+}
+
 bool check_pem(const char *text, struct strbuf *sentence)
 {
     if (strstr(text, "PRIVATE KEY-----") != NULL) {

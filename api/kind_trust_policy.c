@@ -72,11 +72,10 @@ static const struct field fields[] = {
      .example = "true"},
     {.path = "spec.require[].keys",
      .type = FIELD_LIST,
-     .required = true,
      .min = 1,
      .max = 32,
      .unique = true,
-     .doc = "Its signers. A `secretRef` is in the controller's namespace.",
+     .doc = "Its signers by key. A `secretRef` is in the controller's namespace.",
      .example = "[{name: packager, secretRef: {name: packager-pub}}]"},
     {.path = "spec.require[].keys[]",
      .type = FIELD_OBJECT,
@@ -85,15 +84,47 @@ static const struct field fields[] = {
     KEY_FIELDS("spec.require[].keys[]"),
     {.path = "spec.require[].keyless",
      .type = FIELD_LIST,
-     .doc = "Signers by identity (Fulcio certificates).",
-     .pending = "this version verifies keys only; list the signers' public keys in keys",
+     .min = 1,
+     .max = 32,
+     .unique = true,
+     .doc = "Its signers by identity, as Sigstore certificates (Fulcio) name them. Where `attests` "
+            "is set, what a certificate says of repository and ref must agree with `spec.source`.",
      .example = "[{issuer: https://accounts.example.com, subject: ci@example.com}]"},
+    {.path = "spec.require[].keyless[]",
+     .type = FIELD_OBJECT,
+     .doc = "An identity.",
+     .example = "{issuer: https://accounts.example.com, subject: ci@example.com}"},
+    {.path = "spec.require[].keyless[].issuer",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 2048,
+     .check = check_issuer,
+     .doc = "The OpenID issuer that vouches for the identity, written out.",
+     .example = "https://accounts.example.com"},
+    {.path = "spec.require[].keyless[].subject",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 2048,
+     .check = check_subject_pattern,
+     .doc = "The whole identity: an e-mail address, or the URI of a workflow; `*` matches between "
+            "slashes, `**` across. What matches a pattern is as many signers as there are "
+            "identities.",
+     .example = "https://git.example.com/acme/config/.ci/release.yml@refs/heads/main"},
     {.path = "spec.require[].notation",
      .type = FIELD_OBJECT,
      .doc = "Signers by Notation certificates.",
      .pending = "this version verifies cosign signatures only; list the signers' public keys in "
                 "keys",
      .example = "{}"},
+
+    {.path = "spec.trustedRoot",
+     .type = FIELD_OBJECT,
+     .doc = "Who certifies, logs and stamps keyless signatures; absent: Sigstore's public "
+            "instance as this version knows it. Nothing is asked over the network.",
+     .example = "{secretRef: {name: sigstore-root}}"},
+    SECRET_REF_FIELDS("spec.trustedRoot.secretRef", true,
+                      "The Secret, in the controller's namespace, that holds the trusted root "
+                      "under `trusted_root.json`."),
 
     {.path = "spec.source",
      .type = FIELD_OBJECT,
@@ -186,11 +217,26 @@ static bool nobody_attests(const json_t *value, const json_t *spec)
     return count_attesting(spec) == 0;
 }
 
-static bool threshold_out_of_reach(const json_t *value, const json_t *spec)
+static bool nobody_signs(const json_t *value, const json_t *spec)
 {
     (void)spec;
+    return count_members(value, "keys", "keyless", NULL) == 0;
+}
+
+static bool threshold_out_of_reach(const json_t *value, const json_t *spec)
+{
+    const json_t *identities = json_object_get(value, "keyless");
+    size_t i;
+    json_t *identity;
+    if (nobody_signs(value, spec))
+        return false;
+    // A pattern may match any number of signers.
+    json_array_foreach (identities, i, identity) {
+        if (strchr(jval_string_or(identity, "subject", ""), '*') != NULL)
+            return false;
+    }
     return jval_int(value, "threshold", 1) >
-           (int64_t)json_array_size(json_object_get(value, "keys"));
+           (int64_t)(json_array_size(json_object_get(value, "keys")) + json_array_size(identities));
 }
 
 static const struct field_rule rules[] = {
@@ -206,9 +252,14 @@ static const struct field_rule rules[] = {
      "!has(self.freshness) || !has(self.require) || self.require.exists(x, has(x.attests) && "
      "x.attests)",
      "spec"},
+    {"spec.require[]", nobody_signs, "it needs signers: keys, or keyless identities, or both",
+     "has(self.keys) || has(self.keyless)", NULL},
     {"spec.require[]", threshold_out_of_reach,
-     "threshold is higher than the number of keys, so it can never be met",
-     "!has(self.threshold) || !has(self.keys) || self.threshold <= size(self.keys)", NULL},
+     "threshold is higher than the number of keys and identities, so it can never be met",
+     "!has(self.threshold) || (!has(self.keys) && !has(self.keyless)) || (has(self.keyless) && "
+     "self.keyless.exists(x, has(x.subject) && x.subject.contains('*'))) || self.threshold <= "
+     "(has(self.keys) ? size(self.keys) : 0) + (has(self.keyless) ? size(self.keyless) : 0)",
+     NULL},
     KEY_RULES("spec.require[].keys[]"),
 };
 

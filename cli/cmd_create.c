@@ -296,6 +296,15 @@ static int run_policy(struct cli *cli, struct error *err)
     jval_set_int(entry, "threshold", cli_number(cli, "threshold", 1));
     if (add_keys(cli, entry, "keys", err) < 0)
         return -1;
+    if (cli_string(cli, "certificate-identity") != NULL) {
+        json_t *identity = json_object();
+        jval_set_string(identity, "issuer", cli_string_or(cli, "certificate-oidc-issuer", ""));
+        jval_set_string(identity, "subject", cli_string(cli, "certificate-identity"));
+        json_t *identities = json_array();
+        json_array_append_new(identities, identity);
+        jval_set(entry, "keyless", identities);
+    }
+    set_from(cli, object, "spec.trustedRoot.secretRef.name", "trusted-root-secret");
     json_t *require = json_array();
     json_array_append(require, entry);
     jval_set(object, "spec.require", require);
@@ -312,6 +321,11 @@ static const struct option_spec policy_options[] = {
      "repositories that may be used, like registry.example.com/acme/*", NULL},
     {"entry", 0, OPTION_STRING, "NAME", "name of the signers (default: packager)", NULL},
     {"key", 0, OPTION_LIST, "FILE", "public key of a signer; may be repeated", NULL},
+    {"certificate-identity", 0, OPTION_STRING, "NAME",
+     "a keyless signer; * matches between slashes, ** across", NULL},
+    {"certificate-oidc-issuer", 0, OPTION_STRING, "URL", "who vouches for that signer", NULL},
+    {"trusted-root-secret", 0, OPTION_STRING, "NAME",
+     "Secret with trusted_root.json (default: Sigstore's public instance)", NULL},
     {"threshold", 0, OPTION_NUMBER, "N", "how many of them must have signed (default: 1)", NULL},
     {"no-attest", 0, OPTION_FLAG, NULL, "do not ask for release statements (no channel, no floor)",
      NULL},

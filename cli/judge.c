@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "oci/sign/collect.h"
+#include "oci/sign/trusted_root.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +22,10 @@ static int add_key_files(const struct cli *cli, struct trust_entry *entry, struc
 {
     cleanup_vec struct vec files = VEC_OF(const char *, NULL);
     cli_list(cli, "key", &files);
-    if (files.len == 0)
-        return error_set(err, ERROR_INVALID, "whose signature? name a public key with --key FILE");
+    if (files.len == 0 && cli_string(cli, "certificate-identity") == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "whose signature? name a public key with --key FILE, or a keyless signer "
+                         "with --certificate-identity and --certificate-oidc-issuer");
     vec_foreach (const char *, file, &files) {
         cleanup_free char *pem = NULL;
         size_t size = 0;
@@ -32,6 +35,27 @@ static int add_key_files(const struct cli *cli, struct trust_entry *entry, struc
             return -1;
     }
     return 0;
+}
+
+static int add_identity(const struct cli *cli, struct trust_policy *policy,
+                        struct trust_entry *entry, struct error *err)
+{
+    const char *subject = cli_string(cli, "certificate-identity");
+    const char *issuer = cli_string(cli, "certificate-oidc-issuer");
+    const char *file = cli_string(cli, "trusted-root");
+    cleanup_free char *root = NULL;
+    size_t size = 0;
+    if (subject == NULL && issuer == NULL)
+        return 0;
+    if (subject == NULL || issuer == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "--certificate-identity and --certificate-oidc-issuer go together: an "
+                         "identity is what an issuer vouches for");
+    if (file != NULL && file_read(file, TRUSTED_ROOT_MAX_BYTES, &root, &size, err) < 0)
+        return error_wrap(err, "--trusted-root");
+    if (trust_policy_set_root(policy, root, size, file, err) < 0)
+        return -1;
+    return trust_entry_add_identity(entry, issuer, subject, err);
 }
 
 static int policy_of_flags(const struct cli *cli, struct trust_policy *policy, struct error *err)
@@ -45,6 +69,8 @@ static int policy_of_flags(const struct cli *cli, struct trust_policy *policy, s
     const char *source = cli_string(cli, "source");
     if (source != NULL && identity_git(source, &policy->source_repository, err) < 0)
         return error_wrap(err, "--source");
+    if (add_identity(cli, policy, entry, err) < 0)
+        return -1;
     return add_key_files(cli, entry, err);
 }
 
@@ -52,15 +78,13 @@ int judge(const struct cli *cli, struct registry *registry, struct judgement *re
           struct error *err)
 {
     cleanup_trust_policy struct trust_policy policy = {0};
-    cleanup_vec struct vec keys = KEY_LIST;
     cleanup_judgement struct judgement judgement = {0};
     evidence_set_init(&judgement.evidence);
     if (policy_of_flags(cli, &policy, err) < 0 || trust_policy_check(&policy, err) < 0 ||
         registry_resolve(registry, &judgement.artifact, err) < 0)
         return -1;
-    key_list_add_policy(&keys, &policy);
-    if (evidence_collect(registry->repository, judgement.artifact.digest.text, &keys,
-                         &judgement.evidence, err) < 0)
+    if (evidence_collect_for(registry->repository, judgement.artifact.digest.text, &policy, 1,
+                             &judgement.evidence, err) < 0)
         return -1;
     const struct trust_subject subject = {
         .repository = oci_repository_identity(registry->repository),

@@ -9,6 +9,19 @@
 
 #define JUDGE_OPTIONS                                                                              \
     {"key", 0, OPTION_LIST, "FILE", "public key of a signer; may be repeated", NULL},              \
+        {"certificate-identity",                                                                   \
+         0,                                                                                        \
+         OPTION_STRING,                                                                            \
+         "NAME",                                                                                   \
+         "a keyless signer; * and ** match as in policies",                                        \
+         NULL},                                                                                    \
+        {"certificate-oidc-issuer", 0, OPTION_STRING, "URL", "who vouches for that signer", NULL}, \
+        {"trusted-root",                                                                           \
+         0,                                                                                        \
+         OPTION_STRING,                                                                            \
+         "FILE",                                                                                   \
+         "who certifies and logs keyless signers (default: Sigstore's public instance)",           \
+         NULL},                                                                                    \
         {"threshold", 0, OPTION_NUMBER, "N", "how many of them must have signed (default: 1)",     \
          NULL},                                                                                    \
         {"channel",                                                                                \

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "oci/sign/policy.h"
+#include "oci/sign/trusted_root.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,51 @@ static int add_keys(struct gathering *gathering, struct trust_entry *entry, cons
     return 0;
 }
 
+static int add_identities(struct trust_entry *entry, const json_t *identities, struct error *err)
+{
+    size_t index;
+    json_t *identity;
+    json_array_foreach (identities, index, identity) {
+        if (trust_entry_add_identity(entry, jval_string_or(identity, "issuer", ""),
+                                     jval_string_or(identity, "subject", ""), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+// The root that vouches for keyless identities: of a Secret, or the public instance's.
+static int add_root(struct gathering *gathering, struct trust_policy *policy, const json_t *spec,
+                    struct error *err)
+{
+    static const char key[] = "trusted_root.json";
+    cleanup_secret_data struct secret_data *secret = NULL;
+    const char *name = jval_string(spec, "trustedRoot.secretRef.name");
+    const char *namespace = gathering->role->namespace;
+    bool needed = false;
+    vec_foreach (const struct trust_entry, entry, &policy->entries)
+        needed = needed || entry->identities.len > 0;
+    if (!needed)
+        return 0;
+    if (name == NULL) {
+        int result = trust_policy_set_root(policy, NULL, 0, NULL, err);
+        if (result == 0)
+            strbuf_addf(&gathering->rules, "root %s\n", policy->root->digest.text);
+        return result;
+    }
+    *gathering->reason = "SecretNotUsable";
+    if (store_secret(gathering->role->store, namespace, name, &secret, err) < 0)
+        return error_wrap(err, "trustedRoot");
+    const char *text = secret_data_text(secret, key);
+    if (text == NULL)
+        return error_set(err, ERROR_INVALID, "trustedRoot: Secret %s/%s has no key %s", namespace,
+                         name, key);
+    cleanup_free char *what = xasprintf("Secret %s/%s", namespace, name);
+    if (trust_policy_set_root(policy, text, strlen(text), what, err) < 0)
+        return -1;
+    strbuf_addf(&gathering->rules, "root %s\n", policy->root->digest.text);
+    return 0;
+}
+
 static void push_strings(struct vec *strings, const json_t *array)
 {
     size_t index;
@@ -122,7 +168,13 @@ static int add_policy(struct gathering *gathering, const json_t *object, struct 
         if (add_keys(gathering, wanted, jval_array(entry, "keys"), gathering->role->namespace,
                      err) < 0)
             return error_wrap(err, "%s", name);
+        *gathering->reason = "PolicyUnreadable";
+        if (add_identities(wanted, jval_array(entry, "keyless"), err) < 0)
+            return error_wrap(err, "%s", name);
     }
+    *gathering->reason = "PolicyUnreadable";
+    if (add_root(gathering, policy, spec, err) < 0)
+        return error_wrap(err, "%s", name);
     *gathering->reason = "PolicyUnreadable";
     if (add_source(policy, spec, err) < 0)
         return error_wrap(err, "%s", name);

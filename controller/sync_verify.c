@@ -51,11 +51,8 @@ static void remember(struct sync_flow *flow)
 
 static int judge(struct sync_flow *flow, struct error *err)
 {
-    cleanup_vec struct vec keys = KEY_LIST;
     cleanup_evidence_set struct evidence_set evidence;
     evidence_set_init(&evidence);
-    vec_foreach (struct trust_policy, policy, &flow->governance.policies)
-        key_list_add_policy(&keys, policy);
     flow->reason = "PullFailed";
     if (sync_source_open(flow, err) < 0)
         return -1;
@@ -63,7 +60,9 @@ static int judge(struct sync_flow *flow, struct error *err)
     size_t size;
     if (oci_get_manifest(flow->repository, flow->source.digest.text, &bytes, &size, &flow->manifest,
                          err) < 0 ||
-        evidence_collect(flow->repository, flow->source.digest.text, &keys, &evidence, err) < 0)
+        evidence_collect_for(flow->repository, flow->source.digest.text,
+                             flow->governance.policies.data, flow->governance.policies.len,
+                             &evidence, err) < 0)
         return -1;
     const struct trust_subject subject = {
         .repository = flow->source.identity,

@@ -68,6 +68,22 @@ char *collect_identity(const char *named)
     return xstrdup(named);
 }
 
+static int walk(struct collection *collection, struct error *err)
+{
+    struct oci_repository *repository = collection->repository;
+    const char *digest = collection->digest;
+    cleanup_free char *tag = oci_derived_tag(digest, ".sig");
+    oci_read_ahead(repository, &(struct oci_ahead){.tag = tag, .referrers = digest});
+    int result = collect_simple(collection, err);
+    if (result == 0 && !collection->ended)
+        result = collect_bundles(collection, err);
+    // What was asked for and not needed must not answer a later question.
+    oci_read_ahead(repository, &(struct oci_ahead){0});
+    if (result < 0)
+        return error_wrap(err, "read the signatures of %s", digest);
+    return 0;
+}
+
 int evidence_walk(struct oci_repository *repository, const char *digest, const struct vec *keys,
                   struct evidence_set *notes, evidence_keep *keep, void *arg, struct error *err)
 {
@@ -77,16 +93,7 @@ int evidence_walk(struct oci_repository *repository, const char *digest, const s
                                     .notes = notes,
                                     .keep = keep,
                                     .arg = arg};
-    cleanup_free char *tag = oci_derived_tag(digest, ".sig");
-    oci_read_ahead(repository, &(struct oci_ahead){.tag = tag, .referrers = digest});
-    int result = collect_simple(&collection, err);
-    if (result == 0 && !collection.ended)
-        result = collect_bundles(&collection, err);
-    // What was asked for and not needed must not answer a later question.
-    oci_read_ahead(repository, &(struct oci_ahead){0});
-    if (result < 0)
-        return error_wrap(err, "read the signatures of %s", digest);
-    return 0;
+    return walk(&collection, err);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -98,8 +105,14 @@ static bool same_release_line(const struct evidence *a, const struct evidence *b
 {
     const struct release *one = &a->statement.release;
     const struct release *other = &b->statement.release;
-    return strcmp(a->signer.text, b->signer.text) == 0 &&
-           strcmp(one->repository, other->repository) == 0 &&
+    bool keyless = a->subject != NULL || b->subject != NULL;
+    bool same_signer = keyless
+                           ? same_text(a->subject, b->subject) && same_text(a->issuer, b->issuer) &&
+                                 same_text(a->source_repository, b->source_repository) &&
+                                 same_text(a->source_ref, b->source_ref) &&
+                                 strcmp(a->root.text, b->root.text) == 0
+                           : strcmp(a->signer.text, b->signer.text) == 0;
+    return same_signer && strcmp(one->repository, other->repository) == 0 &&
            strcmp(one->channel, other->channel) == 0 && same_text(one->version, other->version);
 }
 
@@ -142,6 +155,24 @@ int evidence_collect(struct oci_repository *repository, const char *digest, cons
                      struct evidence_set *set, struct error *err)
 {
     return evidence_walk(repository, digest, keys, set, keep_best, set, err);
+}
+
+int evidence_collect_for(struct oci_repository *repository, const char *digest,
+                         const struct trust_policy *policies, size_t count,
+                         struct evidence_set *set, struct error *err)
+{
+    cleanup_vec struct vec keys = KEY_LIST;
+    for (size_t i = 0; i < count; i++)
+        key_list_add_policy(&keys, &policies[i]);
+    struct collection collection = {.repository = repository,
+                                    .digest = digest,
+                                    .keys = &keys,
+                                    .policies = policies,
+                                    .n_policies = count,
+                                    .notes = set,
+                                    .keep = keep_best,
+                                    .arg = set};
+    return walk(&collection, err);
 }
 
 const struct release *evidence_newest_release(const struct evidence_set *set,

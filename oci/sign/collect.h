@@ -29,6 +29,13 @@ void key_list_add(struct vec *keys, const struct verify_key *key);
 // All keys of the policies, whatever their windows.
 void key_list_add_policy(struct vec *keys, const struct trust_policy *policy);
 
+// What a judgement of these policies needs: signatures and statements by their keys and, under
+// their trusted roots, by any keyless identity that one of them lists.
+int evidence_collect_for(struct oci_repository *repository, const char *digest,
+                         const struct trust_policy *policies, size_t count,
+                         struct evidence_set *set, struct error *err)
+    __attribute__((warn_unused_result));
+
 // `digest` is the artifact's manifest or index. Appends to `set`. That nothing is there is no
 // error, and one malformed or vanished signature is a note; a registry that cannot be asked is an
 // error (UNAVAILABLE, TIMEOUT, DENIED, CANCELED), since "no signature" would be a guess.

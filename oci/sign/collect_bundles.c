@@ -8,6 +8,7 @@
 #include "oci/repository.h"
 #include "oci/sign/key.h"
 #include "oci/sign/sigstore_bundle.h"
+#include "oci/sign/sigstore_verify.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,23 +66,26 @@ static int read_bundle(struct collection *collection, const struct digest *manif
     const struct verify_key *key = NULL;
     if (sigstore_bundle_parse(data, size, &bundle, err) < 0)
         return -1;
-    if (bundle.material != SIGSTORE_PUBLIC_KEY)
-        return error_set(err, ERROR_UNVERIFIED,
-                         "it is keyless (signed with a certificate), and only keys are listed");
+    bool keyed = bundle.material == SIGSTORE_PUBLIC_KEY;
     if (bundle.content != SIGSTORE_DSSE)
         return error_set(err, ERROR_UNVERIFIED, "it signs bytes, not a statement");
     if (strcmp(bundle.dsse.payload_type, DSSE_IN_TOTO) != 0)
         return error_set(err, ERROR_UNVERIFIED, "its payload is a %.64s, not an in-toto statement",
                          bundle.dsse.payload_type);
-    if (find_signer(collection, &bundle, &key, err) < 0)
+    if (keyed && find_signer(collection, &bundle, &key, err) < 0)
         return -1;
-    struct evidence item = {
-        .form = EVIDENCE_BUNDLE, .signer = *verify_key_fingerprint(key), .manifest = *manifest};
+    struct evidence item = {.form = EVIDENCE_BUNDLE, .manifest = *manifest};
     if (statement_parse(bundle.dsse.payload, bundle.dsse.payload_size, collection->digest,
                         &item.statement, err) < 0)
-        return error_wrap(err, "by key %s", verify_key_fingerprint(key)->text);
+        return keyed ? error_wrap(err, "by key %s", verify_key_fingerprint(key)->text) : -1;
     item.kind = item.statement.kind;
     item.repository = collect_identity(item.statement.subject_name);
+    if (!keyed) {
+        int result = collect_certificate(collection, &bundle, &(struct signed_data){0}, &item, err);
+        evidence_release(&item);
+        return result;
+    }
+    item.signer = *verify_key_fingerprint(key);
     collection->ended = !collection->keep(&item, collection->arg);
     return 0;
 }

@@ -5,11 +5,15 @@
 #include "oci/sign/collect.h"
 
 struct oci_manifest;
+struct signed_data;
+struct sigstore_bundle;
 
 struct collection {
     struct oci_repository *repository;
     const char *digest;
     const struct vec *keys;
+    const struct trust_policy *policies; // whose keyless identities count
+    size_t n_policies;
     struct evidence_set *notes;
     evidence_keep *keep;
     void *arg;
@@ -24,6 +28,14 @@ const struct verify_key *collect_key(const struct collection *collection, const 
 
 // The repository that a signature names, in the form of identities; NULL for NULL. Owned.
 char *collect_identity(const char *named);
+
+// What a certificate made counts for: one piece of evidence for a listed key, and one for each
+// trusted root under which a policy lists the identity (collect_keyless.c). `like` is copied: what
+// the evidence says besides the signer. `data` is what a bare signature is over. ERROR_UNVERIFIED
+// when it is nobody's that is listed.
+int collect_certificate(struct collection *collection, const struct sigstore_bundle *bundle,
+                        const struct signed_data *data, const struct evidence *like,
+                        struct error *err) __attribute__((warn_unused_result));
 
 // All layers under the .sig tag (collect_simple.c).
 int collect_simple(struct collection *collection, struct error *err)

@@ -8,6 +8,8 @@
 #include "oci/reference.h"
 #include "oci/repository.h"
 #include "oci/sign/key.h"
+#include "oci/sign/sigstore_bundle.h"
+#include "oci/sign/sigstore_verify.h"
 #include "oci/sign/simple_signing.h"
 
 #include <stdlib.h>
@@ -63,6 +65,19 @@ static int find_signer(struct collection *collection, const struct payload *payl
     return error_set(err, ERROR_UNVERIFIED, "signed by none of the listed keys");
 }
 
+// A layer that was signed with a certificate.
+static int read_keyless(struct collection *collection, const struct oci_descriptor *layer,
+                        const struct payload *payload, const struct evidence *like,
+                        struct error *err)
+{
+    cleanup_sigstore_bundle struct sigstore_bundle bundle = {0};
+    struct signed_data data;
+    signed_data_of(payload->data, payload->size, &data);
+    if (simple_signing_bundle(layer, &bundle, err) < 0)
+        return -1;
+    return collect_certificate(collection, &bundle, &data, like, err);
+}
+
 static int read_layer(struct collection *collection, const struct digest *manifest,
                       const struct oci_descriptor *layer, struct payload *payload,
                       struct error *err)
@@ -75,19 +90,32 @@ static int read_layer(struct collection *collection, const struct digest *manife
     if (signature == NULL || *signature == '\0')
         return error_set(err, ERROR_INVALID, "a layer without the annotation %s",
                          SIMPLE_SIGNING_ANNOTATION);
-    if (get_payload(collection, layer, payload, err) < 0 ||
-        find_signer(collection, payload, signature, &key, err) < 0 ||
-        simple_signing_parse(payload->data, payload->size, &parsed, err) < 0)
+    if (get_payload(collection, layer, payload, err) < 0)
+        return -1;
+    bool keyless = false;
+    if (find_signer(collection, payload, signature, &key, err) < 0) {
+        if (oci_descriptor_annotation(layer, SIMPLE_SIGNING_CERTIFICATE) == NULL)
+            return -1;
+        keyless = true;
+    }
+    if (simple_signing_parse(payload->data, payload->size, &parsed, err) < 0)
         return -1;
     // A valid signature of another artifact, put here.
     if (strcmp(parsed.digest.text, collection->digest) != 0)
-        return error_set(err, ERROR_UNVERIFIED, "a signature by key %s for another artifact, %s",
-                         verify_key_fingerprint(key)->text, parsed.digest.text);
+        return error_set(err, ERROR_UNVERIFIED, "a signature by %s %s for another artifact, %s",
+                         keyless ? "a" : "key",
+                         keyless ? "certificate" : verify_key_fingerprint(key)->text,
+                         parsed.digest.text);
     struct evidence item = {.form = EVIDENCE_SIMPLE,
-                            .signer = *verify_key_fingerprint(key),
                             .kind = STATEMENT_SIGN,
                             .repository = collect_identity(parsed.reference),
                             .manifest = *manifest};
+    if (keyless) {
+        int result = read_keyless(collection, layer, payload, &item, err);
+        evidence_release(&item);
+        return result;
+    }
+    item.signer = *verify_key_fingerprint(key);
     collection->ended = !collection->keep(&item, collection->arg);
     return 0;
 }

@@ -13,6 +13,10 @@ const char *evidence_form_name(enum evidence_form form)
 void evidence_release(void *evidence)
 {
     struct evidence *item = evidence;
+    free(item->subject);
+    free(item->issuer);
+    free(item->source_repository);
+    free(item->source_ref);
     free(item->repository);
     statement_release(&item->statement);
 }

@@ -18,7 +18,13 @@ const char *evidence_form_name(enum evidence_form form);
 
 struct evidence {
     enum evidence_form form;
-    struct digest signer;       // fingerprint of the key that verified it
+    struct digest signer; // fingerprint of the key that verified it
+    // Of a keyless signer, as the certificate says; all owned, NULL of a listed key's signature.
+    char *subject;
+    char *issuer;
+    char *source_repository; // what the issuer said it ran for; NULL when it said nothing
+    char *source_ref;
+    struct digest root;         // the trusted root that vouched for it; empty for a listed key
     enum statement_kind kind;   // STATEMENT_SIGN for EVIDENCE_SIMPLE
     char *repository;           // identity the signature names; NULL when it names none; owned
     struct statement statement; // with EVIDENCE_BUNDLE; else zero

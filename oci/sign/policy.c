@@ -1,9 +1,12 @@
 #include "oci/sign/policy.h"
 
+#include "base/glob.h"
 #include "base/memory.h"
 #include "base/semver.h"
 #include "oci/sign/key.h"
 #include "oci/sign/policy_internal.h"
+#include "oci/sign/public_good_root.h"
+#include "oci/sign/trusted_root.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +23,14 @@ static void release_entry(void *element)
     struct trust_entry *entry = element;
     free(entry->name);
     vec_free(&entry->keys);
+    vec_free(&entry->identities);
+}
+
+static void release_identity(void *element)
+{
+    struct trust_identity *identity = element;
+    free(identity->issuer);
+    free(identity->subject);
 }
 
 void trust_policy_init(struct trust_policy *policy, const char *name)
@@ -42,6 +53,7 @@ void trust_policy_release(void *element)
     vec_free(&policy->refs);
     vec_free(&policy->paths);
     vec_free(&policy->channels);
+    trusted_root_free(STEAL(policy->root));
 }
 
 struct trust_entry *trust_policy_add_entry(struct trust_policy *policy, const char *name,
@@ -51,7 +63,41 @@ struct trust_entry *trust_policy_add_entry(struct trust_policy *policy, const ch
     entry->name = xstrdup(name);
     entry->threshold = threshold;
     entry->keys = VEC_OF(struct trust_key, release_key);
+    entry->identities = VEC_OF(struct trust_identity, release_identity);
     return entry;
+}
+
+int trust_entry_add_identity(struct trust_entry *entry, const char *issuer, const char *subject,
+                             struct error *err)
+{
+    if (*issuer == '\0' || strchr(issuer, '*') != NULL)
+        return error_set(err, ERROR_INVALID,
+                         "keyless of entry %s: the issuer is empty or holds a wildcard; write out "
+                         "its URL",
+                         entry->name);
+    if (subject[strspn(subject, "*/")] == '\0')
+        return error_set(err, ERROR_INVALID,
+                         "keyless of entry %s: the subject \"%s\" is everybody whom %s knows; name "
+                         "somebody",
+                         entry->name, subject, issuer);
+    struct trust_identity *identity = vec_push(&entry->identities);
+    identity->issuer = xstrdup(issuer);
+    identity->subject = xstrdup(subject);
+    return 0;
+}
+
+int trust_policy_set_root(struct trust_policy *policy, const char *data, size_t size,
+                          const char *what, struct error *err)
+{
+    struct trusted_root *root = NULL;
+    int result = data != NULL ? trusted_root_parse(data, size, what, &root, err)
+                              : trusted_root_parse(public_good_root, public_good_root_size,
+                                                   "the built-in trusted root", &root, err);
+    if (result < 0)
+        return -1;
+    trusted_root_free(policy->root);
+    policy->root = root;
+    return 0;
 }
 
 int trust_entry_add_key(struct trust_entry *entry, const char *name, const char *pem, size_t size,
@@ -69,6 +115,11 @@ int trust_entry_add_key(struct trust_entry *entry, const char *name, const char 
     return 0;
 }
 
+static bool identity_equal(const struct trust_identity *a, const struct trust_identity *b)
+{
+    return strcmp(a->issuer, b->issuer) == 0 && strcmp(a->subject, b->subject) == 0;
+}
+
 static size_t distinct_keys(const struct trust_entry *entry)
 {
     size_t count = 0;
@@ -84,20 +135,38 @@ static size_t distinct_keys(const struct trust_entry *entry)
     return count;
 }
 
+// How many distinct signers can meet the entry; SIZE_MAX where a pattern matches any number.
+static size_t possible_signers(const struct trust_entry *entry)
+{
+    size_t count = distinct_keys(entry);
+    for (size_t i = 0; i < entry->identities.len; i++) {
+        const struct trust_identity *identity = vec_at(&entry->identities, i);
+        if (strchr(identity->subject, '*') != NULL)
+            return SIZE_MAX;
+        size_t first = 0;
+        while (!identity_equal(vec_at(&entry->identities, first), identity))
+            first++;
+        count += first == i;
+    }
+    return count;
+}
+
 static int check_entry(const struct trust_entry *entry, struct error *err)
 {
-    if (entry->keys.len == 0)
+    size_t listed = entry->keys.len + entry->identities.len;
+    if (listed == 0)
         return error_set(err, ERROR_INVALID, "entry %s lists no keys", entry->name);
-    if (entry->keys.len > TRUST_MAX_KEYS)
-        return error_set(err, ERROR_INVALID, "entry %s lists %zu keys; at most %d are read",
-                         entry->name, entry->keys.len, TRUST_MAX_KEYS);
+    if (entry->keys.len > TRUST_MAX_KEYS || entry->identities.len > TRUST_MAX_KEYS)
+        return error_set(err, ERROR_INVALID,
+                         "entry %s lists %zu keys and identities; at most %d of each are read",
+                         entry->name, listed, TRUST_MAX_KEYS);
     if (entry->threshold == 0)
         return error_set(err, ERROR_INVALID, "entry %s has threshold 0; write 1 or more",
                          entry->name);
-    if (entry->threshold > distinct_keys(entry))
+    if (entry->threshold > possible_signers(entry))
         return error_set(err, ERROR_INVALID,
                          "entry %s asks for %u signers and lists %zu distinct keys", entry->name,
-                         entry->threshold, distinct_keys(entry));
+                         entry->threshold, possible_signers(entry));
     return 0;
 }
 
@@ -112,6 +181,11 @@ int trust_policy_check(const struct trust_policy *policy, struct error *err)
     vec_foreach (struct trust_entry, entry, &policy->entries) {
         if (check_entry(entry, err) < 0)
             return -1;
+        if (entry->identities.len > 0 && policy->root == NULL)
+            return error_set(err, ERROR_INVALID,
+                             "entry %s lists keyless identities, and there is no trusted root to "
+                             "judge them by",
+                             entry->name);
         attesting += entry->attests;
     }
     if (attesting > 1)
@@ -136,6 +210,35 @@ const struct trust_key *trial_key(const struct trial *trial, const struct trust_
             return key;
     }
     return NULL;
+}
+
+const struct trust_identity *trial_identity(const struct trial *trial,
+                                            const struct trust_entry *entry,
+                                            const struct evidence *item)
+{
+    const struct trusted_root *root = trial->policy->root;
+    if (item->subject == NULL || item->issuer == NULL || root == NULL ||
+        strcmp(item->root.text, root->digest.text) != 0)
+        return NULL;
+    vec_foreach (const struct trust_identity, identity, &entry->identities) {
+        if (strcmp(identity->issuer, item->issuer) == 0 &&
+            glob_match(identity->subject, item->subject))
+            return identity;
+    }
+    return NULL;
+}
+
+// The words of a certificate count as far as it has been verified: for an entry that trusts its
+// subject, not for one that trusts its key.
+const char *trial_name(const struct trial *trial, const struct trust_entry *entry,
+                       const struct evidence *item)
+{
+    const struct trust_key *key = trial_key(trial, entry, &item->signer);
+    if (key != NULL)
+        return key->name;
+    if (trial_identity(trial, entry, item) == NULL)
+        return NULL;
+    return entry != trial->attesting || trial_claims_agree(trial, item) ? item->subject : NULL;
 }
 
 static void judge_windows_again(struct trial *trial, const struct trust_entry *entry)

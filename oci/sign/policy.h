@@ -2,14 +2,16 @@
 // so that the rooms above fill it from wherever policies are kept. Pure functions; the time is
 // given.
 //
-// Every policy must be met, and of a policy every entry: `threshold` distinct signers (fingerprints
-// of keys, so a key listed twice is one) signed the digest, and a signer counts for one entry only.
+// Every policy must be met, and of a policy every entry: `threshold` distinct signers signed the
+// digest, and a signer counts for one entry only. One signer is whoever uses one key or one keyless
+// identity: a key listed twice is one, and so are a key and an identity that ever signed with it.
 // A signature that names another repository does not count; one that names none counts where some
 // entry attests or the entry says any_repository.
 //
 // At most one entry attests: of the statements that its keys signed, the release with the highest
 // sequence for the channel decides about channel, freshness and floor, and the provenance about the
-// source. An attestation is never a signature.
+// source; what the certificate of a keyless signer of that entry says about the source must agree.
+// An attestation is never a signature.
 #ifndef OCI_SIGN_POLICY_H
 #define OCI_SIGN_POLICY_H
 
@@ -23,10 +25,11 @@
 #include "oci/sign/evidence.h"
 
 struct semver;
+struct trusted_root;
 struct verify_key;
 
 enum {
-    TRUST_MAX_KEYS = 64,    // of one entry
+    TRUST_MAX_KEYS = 64,    // of one entry, and as many identities
     TRUST_MAX_ENTRIES = 16, // of one policy
     TRUST_AGE_SKEW_MS = 5 * 60 * 1000,
     TRUST_CLOCK_SKEW_MS = 24 * 60 * 60 * 1000,
@@ -39,12 +42,20 @@ struct trust_key {
     int64_t not_after_ms;  // proves no time of its own
 };
 
+// Who signs without a key of their own: a subject that an issuer vouches for. `*` in the subject
+// matches within a segment, `**` across; the whole must match. The issuer is written out.
+struct trust_identity {
+    char *issuer;
+    char *subject;
+};
+
 struct trust_entry {
     char *name; // owned
     bool attests;
     bool any_repository;
     unsigned threshold;
-    struct vec keys; // struct trust_key
+    struct vec keys;       // struct trust_key
+    struct vec identities; // struct trust_identity
 };
 
 struct trust_policy {
@@ -57,6 +68,7 @@ struct trust_policy {
     struct vec channels;     // char *; `*` and `**`
     int64_t max_age_ms;      // 0 = none
     bool rollback_allowed;
+    struct trusted_root *root; // who vouches for identities; NULL where no entry lists any; owned
 };
 void trust_policy_init(struct trust_policy *policy, const char *name);
 void trust_policy_release(void *policy); // may be called twice
@@ -68,6 +80,12 @@ struct trust_entry *trust_policy_add_entry(struct trust_policy *policy, const ch
 int trust_entry_add_key(struct trust_entry *entry, const char *name, const char *pem, size_t size,
                         int64_t not_before_ms, int64_t not_after_ms, struct error *err)
     __attribute__((warn_unused_result));
+// ERROR_INVALID when anybody whom the issuer knows would match, or the issuer holds a wildcard.
+int trust_entry_add_identity(struct trust_entry *entry, const char *issuer, const char *subject,
+                             struct error *err) __attribute__((warn_unused_result));
+// A trusted root as JSON; NULL stands for Sigstore's public instance, as it is built in.
+int trust_policy_set_root(struct trust_policy *policy, const char *data, size_t size,
+                          const char *what, struct error *err) __attribute__((warn_unused_result));
 // Whether a policy can be judged at all: entries with keys, thresholds that can be reached, source
 // and freshness only where an entry attests. ERROR_INVALID.
 int trust_policy_check(const struct trust_policy *policy, struct error *err)

@@ -21,7 +21,7 @@ static bool matches_any(const struct vec *patterns, const char *text)
 static bool is_attested(const struct trial *trial, const struct evidence *item,
                         enum statement_kind kind)
 {
-    return item->kind == kind && trial_key(trial, trial->attesting, &item->signer) != NULL;
+    return item->kind == kind && trial_name(trial, trial->attesting, item) != NULL;
 }
 
 static bool is_for_repository(const struct trial *trial, const struct release *release)
@@ -65,8 +65,8 @@ static char *other_releases(const struct trial *trial)
             continue;
         char *name;
         if (!is_attested(trial, item, STATEMENT_RELEASE))
-            name = xasprintf("%s (signed by a key that %s does not list now)", release->channel,
-                             trial->attesting->name);
+            name = xasprintf("%s (signed by a %s that %s does not list now)", release->channel,
+                             item->subject != NULL ? "signer" : "key", trial->attesting->name);
         else if (!is_for_repository(trial, release))
             name = xasprintf("%s of %s", release->channel, release->repository);
         else if (trial->subject->version != NULL)
@@ -236,6 +236,18 @@ static bool source_allowed(const struct trust_policy *policy, const struct prove
     }
     return ref_allowed(policy, from->ref) && !has_dot_segments(from->path) &&
            path_allowed(policy, from->path);
+}
+
+bool trial_claims_agree(const struct trial *trial, const struct evidence *item)
+{
+    const struct trust_policy *policy = trial->policy;
+    if (policy->source_repository != NULL && item->source_repository != NULL) {
+        cleanup_free char *identity = NULL;
+        if (git_identity(item->source_repository, &identity, NULL) < 0 ||
+            strcmp(identity, policy->source_repository) != 0)
+            return false;
+    }
+    return item->source_ref == NULL || ref_allowed(policy, item->source_ref);
 }
 
 static char *describe_source(const struct provenance *from)

@@ -17,6 +17,17 @@ struct trial {
 const struct trust_key *trial_key(const struct trial *trial, const struct trust_entry *entry,
                                   const struct digest *signer);
 
+// The listed identity that the certificate behind the evidence matches; NULL when there is none.
+const struct trust_identity *trial_identity(const struct trial *trial,
+                                            const struct trust_entry *entry,
+                                            const struct evidence *item);
+// Whether a keyless signer's certificate says nothing against the policy's source.
+bool trial_claims_agree(const struct trial *trial, const struct evidence *item);
+// As whom the entry lists the signer: a key's name or a subject, borrowed. NULL when it does not
+// count for the entry.
+const char *trial_name(const struct trial *trial, const struct trust_entry *entry,
+                       const struct evidence *item);
+
 // Adds a finding; the texts are consumed. missing NULL means that it is met.
 void trial_report(struct trial *trial, enum trust_reason reason, char *requirement, char *found,
                   char *missing, char *action);

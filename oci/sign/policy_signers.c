@@ -1,17 +1,20 @@
 // Which signers count for which entry. An entry that asks for n signers offers n seats; a signer
-// may sit in any entry that lists its key, but only once. A largest assignment is found by
-// augmenting paths (Kuhn): a seat takes a free signer, or one whose present seat can take another.
+// may sit in any entry that lists its key or identity, but only once. A largest assignment is found
+// by augmenting paths (Kuhn): a seat takes a free signer, or one whose present seat can take
+// another.
 #include "oci/sign/policy_internal.h"
 
 #include "base/memory.h"
 #include "oci/sign/key.h"
+#include "oci/sign/trusted_root.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct signer {
-    const struct digest *fingerprint;
-    size_t seat; // NO_SEAT while free
+    struct vec items; // const struct evidence *: all signatures by the same key or identity
+    size_t seat;      // NO_SEAT while free
+    bool called;      // while an entry is reported: it was named
 };
 
 struct seat {
@@ -27,6 +30,11 @@ struct seating {
 
 static const size_t NO_SEAT = SIZE_MAX;
 
+static void release_signer(void *element)
+{
+    vec_free(&((struct signer *)element)->items);
+}
+
 static bool names_repository(const struct trial *trial, const struct trust_entry *entry,
                              const struct evidence *item)
 {
@@ -37,32 +45,78 @@ static bool names_repository(const struct trial *trial, const struct trust_entry
     return strcmp(item->repository, trial->subject->repository) == 0;
 }
 
-// Whether some signature by this signer counts for the entry.
-static bool eligible(const struct trial *trial, const struct trust_entry *entry,
-                     const struct digest *signer)
+// The signature by which the signer counts for the entry; NULL when none does.
+static const struct evidence *counting(const struct trial *trial, const struct trust_entry *entry,
+                                       const struct signer *signer)
 {
-    if (trial_key(trial, entry, signer) == NULL)
-        return false;
-    vec_foreach (struct evidence, item, &trial->evidence->items) {
-        if (item->kind == STATEMENT_SIGN && strcmp(item->signer.text, signer->text) == 0 &&
-            names_repository(trial, entry, item))
-            return true;
+    for (size_t i = 0; i < signer->items.len; i++) {
+        const struct evidence *item = *(const struct evidence **)vec_at(&signer->items, i);
+        if (trial_name(trial, entry, item) != NULL && names_repository(trial, entry, item))
+            return item;
     }
+    return NULL;
+}
+
+static bool same_signer(const struct evidence *a, const struct evidence *b)
+{
+    if (strcmp(a->signer.text, b->signer.text) == 0)
+        return true;
+    return a->subject != NULL && b->subject != NULL && a->issuer != NULL && b->issuer != NULL &&
+           strcmp(a->subject, b->subject) == 0 && strcmp(a->issuer, b->issuer) == 0;
+}
+
+static bool is_of(const struct signer *signer, const struct evidence *item)
+{
+    for (size_t i = 0; i < signer->items.len; i++)
+        if (same_signer(*(const struct evidence **)vec_at(&signer->items, i), item))
+            return true;
     return false;
+}
+
+static void move_items(struct signer *to, struct signer *from)
+{
+    for (size_t i = 0; i < from->items.len; i++)
+        *(const struct evidence **)vec_push(&to->items) =
+            *(const struct evidence **)vec_at(&from->items, i);
+}
+
+// A signature may show that two that were taken for different signers are one: a key, and an
+// identity whose certificate is for that key.
+static void add_item(struct seating *seating, const struct evidence *item)
+{
+    struct signer *owner = NULL;
+    for (size_t i = 0; i < seating->signers.len;) {
+        struct signer *signer = vec_at(&seating->signers, i);
+        if (!is_of(signer, item)) {
+            i++;
+        } else if (owner == NULL) {
+            owner = signer;
+            i++;
+        } else {
+            move_items(owner, signer);
+            vec_remove(&seating->signers, i);
+        }
+    }
+    if (owner == NULL) {
+        owner = vec_push(&seating->signers);
+        owner->items = VEC_OF(const struct evidence *, NULL);
+        owner->seat = NO_SEAT;
+    }
+    *(const struct evidence **)vec_push(&owner->items) = item;
+}
+
+static bool is_vouched_for(const struct trial *trial, const struct evidence *item)
+{
+    const struct trusted_root *root = trial->policy->root;
+    return item->subject == NULL || *item->root.text == '\0' ||
+           (root != NULL && strcmp(item->root.text, root->digest.text) == 0);
 }
 
 static void collect_signers(struct seating *seating)
 {
-    vec_foreach (struct evidence, item, &seating->trial->evidence->items) {
-        bool known = item->kind != STATEMENT_SIGN;
-        for (size_t i = 0; i < seating->signers.len && !known; i++)
-            known = strcmp(((struct signer *)vec_at(&seating->signers, i))->fingerprint->text,
-                           item->signer.text) == 0;
-        if (known)
-            continue;
-        struct signer *signer = vec_push(&seating->signers);
-        signer->fingerprint = &item->signer;
-        signer->seat = NO_SEAT;
+    vec_foreach (const struct evidence, item, &seating->trial->evidence->items) {
+        if (item->kind == STATEMENT_SIGN && is_vouched_for(seating->trial, item))
+            add_item(seating, item);
     }
 }
 
@@ -71,7 +125,7 @@ static bool fill_seat(struct seating *seating, size_t seat)
     const struct trust_entry *entry = ((struct seat *)vec_at(&seating->seats, seat))->entry;
     for (size_t i = 0; i < seating->signers.len; i++) {
         struct signer *signer = vec_at(&seating->signers, i);
-        if (seating->tried[i] || !eligible(seating->trial, entry, signer->fingerprint))
+        if (seating->tried[i] || counting(seating->trial, entry, signer) == NULL)
             continue;
         seating->tried[i] = true;
         if (signer->seat == NO_SEAT || fill_seat(seating, signer->seat)) {
@@ -94,27 +148,8 @@ static void assign(struct seating *seating)
     }
 }
 
-// What the signature of a listed key lacks, in words; NULL when the key did not sign at all.
-static char *why_not(const struct trial *trial, const struct trust_entry *entry,
-                     const struct trust_key *key)
-{
-    const struct digest *fingerprint = verify_key_fingerprint(key->key);
-    char *why = NULL;
-    vec_foreach (struct evidence, item, &trial->evidence->items) {
-        if (item->kind != STATEMENT_SIGN || strcmp(item->signer.text, fingerprint->text) != 0 ||
-            why != NULL)
-            continue;
-        if (trial_key(trial, entry, fingerprint) == NULL)
-            why = xasprintf("%s (the key is not valid now)", key->name);
-        else if (item->repository == NULL)
-            why = xasprintf("%s (the signature names no repository)", key->name);
-        else if (strcmp(item->repository, trial->subject->repository) != 0)
-            why = xasprintf("%s (for the repository %s)", key->name, item->repository);
-    }
-    return why;
-}
-
-// The names of an entry's keys: those that sit, those that signed in vain, those that are missing.
+// The names of an entry's signers: those that sit, those that signed in vain, those that are
+// missing.
 struct roll {
     struct vec seated;
     struct vec vain;
@@ -122,37 +157,120 @@ struct roll {
     struct vec all;
 };
 
-static void call_key(const struct seating *seating, const struct trust_entry *entry,
-                     const struct trust_key *key, struct roll *roll)
+// The key or the identity that is called; the other is NULL.
+struct call {
+    const struct trust_key *key;
+    const struct trust_identity *identity;
+};
+
+// What a signature of the one called lacks to count, in words; NULL when it is nothing.
+static char *why_not(const struct trial *trial, const struct trust_entry *entry,
+                     const struct call *call, const struct evidence *item)
 {
-    const char *fingerprint = verify_key_fingerprint(key->key)->text;
-    vec_push_string(&roll->all, key->name);
+    const char *name = call->key != NULL ? call->key->name : item->subject;
+    if (trial_name(trial, entry, item) == NULL && call->key != NULL)
+        return xasprintf("%s (the key is not valid now)", name);
+    if (trial_name(trial, entry, item) == NULL)
+        return xasprintf("%s (its certificate is for %s at %s)", name,
+                         item->source_repository != NULL ? item->source_repository
+                                                         : "an unnamed repository",
+                         item->source_ref != NULL ? item->source_ref : "an unnamed ref");
+    if (item->repository == NULL)
+        return xasprintf("%s (the signature names no repository)", name);
+    if (strcmp(item->repository, trial->subject->repository) != 0)
+        return xasprintf("%s (for the repository %s)", name, item->repository);
+    return NULL;
+}
+
+static bool is_called(const struct trial *trial, const struct trust_entry *entry,
+                      const struct call *call, const struct evidence *item)
+{
+    if (call->key != NULL)
+        return strcmp(item->signer.text, verify_key_fingerprint(call->key->key)->text) == 0;
+    return trial_identity(trial, entry, item) == call->identity;
+}
+
+static bool counts_as(const struct trial *trial, const struct trust_entry *entry,
+                      const struct call *call, const struct evidence *item)
+{
+    if (!is_called(trial, entry, call, item))
+        return false;
+    const char *name = trial_name(trial, entry, item);
+    return call->key != NULL ? name == call->key->name : name != NULL;
+}
+
+static void name_signer(const struct seating *seating, const struct trust_entry *entry,
+                        struct signer *signer, struct roll *roll)
+{
+    const char *name = trial_name(seating->trial, entry, counting(seating->trial, entry, signer));
+    signer->called = true;
+    if (signer->seat == NO_SEAT)
+        *(char **)vec_push(&roll->vain) = xasprintf("%s (not needed)", name);
+    else if (((struct seat *)vec_at(&seating->seats, signer->seat))->entry != entry)
+        *(char **)vec_push(&roll->vain) = xasprintf("%s (counts for another entry)", name);
+    else
+        vec_push_string(&roll->seated, name);
+}
+
+// Whether some signer of the entry answers the call. A signer that answered before does not answer
+// again, but is not missing either.
+static bool call_signers(const struct seating *seating, const struct trust_entry *entry,
+                         const struct call *call, struct roll *roll)
+{
+    bool answered = false;
     vec_foreach (struct signer, signer, &seating->signers) {
-        if (strcmp(signer->fingerprint->text, fingerprint) != 0 ||
-            trial_key(seating->trial, entry, signer->fingerprint) != key ||
-            !eligible(seating->trial, entry, signer->fingerprint))
-            continue;
-        bool here = signer->seat != NO_SEAT &&
-                    ((struct seat *)vec_at(&seating->seats, signer->seat))->entry == entry;
-        if (here)
-            vec_push_string(&roll->seated, key->name);
-        else
-            *(char **)vec_push(&roll->vain) = xasprintf(
-                signer->seat == NO_SEAT ? "%s (not needed)" : "%s (counts for another entry)",
-                key->name);
-        return;
+        bool answers = false;
+        for (size_t i = 0; i < signer->items.len && !answers; i++) {
+            const struct evidence *item = *(const struct evidence **)vec_at(&signer->items, i);
+            answers = counts_as(seating->trial, entry, call, item) &&
+                      names_repository(seating->trial, entry, item);
+        }
+        if (answers && !signer->called)
+            name_signer(seating, entry, signer, roll);
+        answered = answered || answers;
     }
-    char *why = why_not(seating->trial, entry, key);
+    return answered;
+}
+
+static void call_one(const struct seating *seating, const struct trust_entry *entry,
+                     const struct call *call, const char *name, struct roll *roll)
+{
+    const struct trial *trial = seating->trial;
+    vec_push_string(&roll->all, name);
+    bool answered = call_signers(seating, entry, call, roll);
+    bool many = call->identity != NULL && strchr(call->identity->subject, '*') != NULL;
+    if (!answered || many)
+        vec_push_string(&roll->absent, name);
+    if (answered)
+        return;
+    char *why = NULL;
+    vec_foreach (const struct evidence, item, &trial->evidence->items) {
+        if (item->kind == STATEMENT_SIGN && why == NULL && is_called(trial, entry, call, item))
+            why = why_not(trial, entry, call, item);
+    }
     if (why != NULL)
         *(char **)vec_push(&roll->vain) = why;
-    vec_push_string(&roll->absent, key->name);
+}
+
+static void call_entry(const struct seating *seating, const struct trust_entry *entry,
+                       struct roll *roll)
+{
+    vec_foreach (struct signer, signer, &seating->signers)
+        signer->called = false;
+    vec_foreach (const struct trust_key, key, &entry->keys)
+        call_one(seating, entry, &(struct call){.key = key}, key->name, roll);
+    vec_foreach (const struct trust_identity, identity, &entry->identities)
+        call_one(seating, entry, &(struct call){.identity = identity}, identity->subject, roll);
 }
 
 // A command that works when it is pasted: a layout's identity is no reference yet.
-static char *how_to_sign(const struct trust_subject *subject)
+static char *how_to_sign(const struct trust_entry *entry, const struct trust_subject *subject)
 {
     static const char layout[] = "oci-layout:";
     bool on_disk = strncmp(subject->repository, layout, sizeof layout - 1) == 0;
+    if (entry->keys.len == 0)
+        return xasprintf("have it signed by such an identity: cosign sign %s@%s",
+                         subject->repository, subject->digest);
     return xasprintf("sign it with such a key: sealift sign %s%s@%s --key FILE",
                      on_disk ? "oci-layout://" : "",
                      subject->repository + (on_disk ? sizeof layout - 1 : 0), subject->digest);
@@ -167,8 +285,7 @@ static void report_entry(const struct seating *seating, struct trial *trial,
         .absent = VEC_OF(char *, vec_release_string),
         .all = VEC_OF(char *, vec_release_string),
     };
-    vec_foreach (struct trust_key, key, &entry->keys)
-        call_key(seating, entry, key, &roll);
+    call_entry(seating, entry, &roll);
     cleanup_free char *all = trial_join(&roll.all, "none");
     cleanup_free char *absent = trial_join(&roll.absent, "a signer that counts for no other entry");
     size_t seated = roll.seated.len;
@@ -183,7 +300,7 @@ static void report_entry(const struct seating *seating, struct trial *trial,
                            entry->threshold == 1 ? "" : "s", entry->name, all),
                  trial_join(&roll.seated, "no signature by a key of this entry"),
                  met ? NULL : xasprintf("%zu more of %s", entry->threshold - seated, absent),
-                 how_to_sign(trial->subject));
+                 how_to_sign(entry, trial->subject));
     vec_free(&roll.seated);
     vec_free(&roll.vain);
     vec_free(&roll.absent);
@@ -194,7 +311,7 @@ void trial_judge_signers(struct trial *trial)
 {
     struct seating seating = {
         .trial = trial,
-        .signers = VEC_OF(struct signer, NULL),
+        .signers = VEC_OF(struct signer, release_signer),
         .seats = VEC_OF(struct seat, NULL),
     };
     collect_signers(&seating);

@@ -11,6 +11,7 @@
 
 #define SIMPLE_SIGNING_MEDIA "application/vnd.dev.cosign.simplesigning.v1+json"
 #define SIMPLE_SIGNING_ANNOTATION "dev.cosignproject.cosign/signature"
+#define SIMPLE_SIGNING_CERTIFICATE "dev.sigstore.cosign/certificate"
 
 enum { SIMPLE_SIGNING_MAX_BYTES = 64 << 10 };
 
@@ -28,5 +29,12 @@ char *simple_signing_build(const char *reference, const char *digest);
 // for the caller to compare. ERROR_INVALID, ERROR_LIMIT.
 int simple_signing_parse(const char *data, size_t size, struct simple_signing *ret_payload,
                          struct error *err) __attribute__((warn_unused_result));
+
+struct oci_descriptor;
+struct sigstore_bundle;
+// What a layer with the annotations of both names says of its signer, as a bundle around a bare
+// signature over the payload. ERROR_INVALID.
+int simple_signing_bundle(const struct oci_descriptor *layer, struct sigstore_bundle *ret_bundle,
+                          struct error *err) __attribute__((warn_unused_result));
 
 #endif

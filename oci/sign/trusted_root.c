@@ -242,6 +242,7 @@ int trusted_root_parse(const char *data, size_t size, const char *what,
     if (jval_parse_object(data, size, what, &value, err) < 0)
         return -1;
     cleanup_trusted_root struct trusted_root *root = xcalloc(1, sizeof *root);
+    root->digest = digest_of(data, size);
     root->logs = VEC_OF(struct trusted_log, release_log);
     root->ct_logs = VEC_OF(struct trusted_log, release_log);
     root->authorities = VEC_OF(struct trusted_authority, release_authority);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/vec.h"
 #include "oci/sign/json_proto.h"
@@ -47,6 +48,7 @@ struct trusted_root {
     struct vec ct_logs;     // struct trusted_log
     struct vec authorities; // struct trusted_authority, of code signing certificates
     struct vec tsas;        // struct trusted_authority, of timestamps
+    struct digest digest;   // of the text: which root it is
 };
 
 // `what` names it in messages ("--trusted-root FILE"). A log whose kind of key nobody here can

@@ -63,6 +63,9 @@ static const char *const fine[] = {
     HOOK("{provider: github, secretRef: {name: h}, resources: [{kind: Bundle, name: web}]}"),
     HOOK("{provider: sealift, secretRef: {name: h}, selector: {matchLabels: {a: b}}}"),
     POLICY("{require: [" PACKAGER "]}"),
+    POLICY(
+        "{require: [{name: a, threshold: 2, keyless: [{issuer: 'https://i.example.com', subject: "
+        "'https://git.example.com/**'}]}], trustedRoot: {secretRef: {name: root}}}"),
     POLICY("{match: {namespaces: {matchLabels: {env: prod}}, repositories: ['r.example/acme/*']}, "
            "require: [" PACKAGER "], source: {repository: https://g.example/a/b.git, refs: [main, "
            "release/*], paths: [apps/shop], channels: [prod]}, freshness: {maxAge: 720h, rollback: "
@@ -175,8 +178,27 @@ static const struct wrong wrong_fields[] = {
     {HOOK("{provider: github, secretRef: {name: h}}"),
      "Hook h: spec: the Hook triggers nothing; name objects in resources, or labels in selector"},
     {POLICY("{require: [{name: a, threshold: 2, keys: [{name: p, secretRef: {name: p}}]}]}"),
-     "TrustPolicy prod: spec.require[0]: threshold is higher than the number of keys, so it can "
-     "never be met"},
+     "TrustPolicy prod: spec.require[0]: threshold is higher than the number of keys and "
+     "identities, so it can never be met"},
+    {POLICY("{require: [{name: a}]}"),
+     "TrustPolicy prod: spec.require[0]: it needs signers: keys, or keyless identities, or both"},
+    {POLICY("{require: [{name: a, keyless: [{issuer: 'https://i.example.com', subject: '**'}]}]}"),
+     "TrustPolicy prod: spec.require[0].keyless[0].subject: is everybody whom the issuer knows; "
+     "name "
+     "an identity, or what it must begin with"},
+    {POLICY("{require: [{name: a, keyless: [{issuer: 'https://*.example.com', subject: a}]}]}"),
+     "TrustPolicy prod: spec.require[0].keyless[0].issuer: holds a wildcard; write the issuer out, "
+     "and use another entry of keyless for another issuer"},
+    {POLICY("{require: [{name: a, keyless: [{issuer: i.example.com, subject: a}]}]}"),
+     "TrustPolicy prod: spec.require[0].keyless[0].issuer: is no URL of an issuer; write it like "
+     "https://token.actions.githubusercontent.com"},
+    {POLICY("{require: [{name: a, keyless: [{issuer: 'https://i.example.com'}]}]}"),
+     "TrustPolicy prod: spec.require[0].keyless[0].subject: is missing; write it like "
+     "https://git.example.com/acme/config/.ci/release.yml@refs/heads/main"},
+    {POLICY("{require: [{name: a, threshold: 2, keyless: [{issuer: 'https://i.example.com', "
+            "subject: a}]}]}"),
+     "TrustPolicy prod: spec.require[0]: threshold is higher than the number of keys and "
+     "identities, so it can never be met"},
     {POLICY("{require: [{name: a, keys: [{name: p, secretRef: {name: p}}]}], freshness: {maxAge: "
             "1h}}"),
      "TrustPolicy prod: spec.freshness: it is judged on statements of an entry with attests: true; "

@@ -353,7 +353,7 @@ static void test_collect_notes_what_is_malformed_and_goes_on(void **state)
     assert_int_equal(set->items.len, 3);
     assert_int_equal(set->notes.len, 5);
     assert_note(set, "the bundle: line 1");
-    assert_note(set, "it is keyless");
+    assert_note(set, "its payload is a t, not");
     assert_note(set, "it signs bytes, not a statement");
     assert_note(set, "its payload is a text/plain");
 }

@@ -523,7 +523,7 @@ static void test_keyless_entries_about_something_else(void **state)
 #define BODY(spec) "{\"apiVersion\":\"0.0.1\",\"kind\":\"hashedrekord\",\"spec\":" spec "}"
 #define BODY2(spec)                                                                                \
     "{\"apiVersion\":\"0.0.2\",\"kind\":\"hashedrekord\",\"spec\":{\"hashedRekordV002\":" spec "}" \
-                                                                                               "}"
+    "}"
 
 static void test_keyless_malformed_bodies(void **state)
 {

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/semver.h"
 #include "oci/sign/key.h"
+#include "oci/sign/trusted_root.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,20 @@ static struct release *last_release(struct scene *scene)
     return &item->statement.release;
 }
 
+static struct evidence *last_evidence(struct scene *scene)
+{
+    return vec_at(&scene->evidence.items, scene->evidence.items.len - 1);
+}
+
+// The last statement is a@example.com's, under the policy's root.
+static void vouch(struct scene *scene)
+{
+    struct evidence *item = last_evidence(scene);
+    item->subject = xstrdup("a@example.com");
+    item->issuer = xstrdup("https://token.example.com");
+    item->root = scene->policy.root->digest;
+}
+
 static const struct trust_verdict *judge(struct scene *scene)
 {
     trust_verdict_release(&scene->verdict);
@@ -178,6 +193,208 @@ static void test_policy_needs_a_signature(void **state)
     assert_int_equal(scene->verdict.verified_by.len, 1);
     assert_string_equal(*(char **)vec_at(&scene->verdict.verified_by, 0), "packager: k0");
     assert_false(scene->verdict.attested);
+}
+
+#define ISSUER "https://token.example.com"
+
+// A root that vouches for nobody: what it verified is in the evidence already.
+static const struct digest *set_root(struct scene *scene)
+{
+    static const char root[] =
+        "{\"mediaType\":\"application/vnd.dev.sigstore.trustedroot+json;version=0.1\"}";
+    assert_int_equal(trust_policy_set_root(&scene->policy, root, strlen(root), "root", NULL), 0);
+    return &scene->policy.root->digest;
+}
+
+static void add_identity(struct trust_entry *entry, const char *subject)
+{
+    assert_int_equal(trust_entry_add_identity(entry, ISSUER, subject, NULL), 0);
+}
+
+// Signed by `subject` with a key of the moment: one of the five.
+static struct evidence *add_keyless(struct scene *scene, const char *subject, int key)
+{
+    add_signature(scene, key, REPOSITORY);
+    struct evidence *item = vec_at(&scene->evidence.items, scene->evidence.items.len - 1);
+    item->subject = xstrdup(subject);
+    item->issuer = xstrdup(ISSUER);
+    item->root = scene->policy.root->digest;
+    return item;
+}
+
+static void test_policy_keyless_identities_sign(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = trust_policy_add_entry(&scene->policy, "ci", 1);
+    add_identity(entry, "https://git.example.com/acme/*@refs/heads/main");
+    assert_unmet(scene, TRUST_POLICY_INVALID, "no trusted root to judge them by");
+    set_root(scene);
+    assert_unmet(scene, TRUST_UNVERIFIED,
+                 "1 signature of ci (https://git.example.com/acme/*@refs/heads/main): found no "
+                 "signature by a key of this entry; missing 1 more of https://git.example.com/acme/"
+                 "*@refs/heads/main; have it signed by such an identity: cosign sign " REPOSITORY
+                 "@" DIGEST);
+    add_keyless(scene, "https://git.example.com/acme/x/y@refs/heads/main", 0);
+    add_keyless(scene, "x https://git.example.com/acme/x@refs/heads/main", 1);
+    add_keyless(scene, "https://git.example.com/acme/x@refs/heads/main2", 2);
+    free(add_keyless(scene, "https://git.example.com/acme/x@refs/heads/main", 3)->issuer);
+    last_evidence(scene)->issuer = xstrdup("https://other.example.com");
+    assert_unmet(scene, TRUST_UNVERIFIED, "missing 1 more");
+    last_evidence(scene)->issuer[8] = 't';
+    add_keyless(scene, "https://git.example.com/acme/x@refs/heads/main", 3);
+    assert_met(scene);
+    assert_string_equal(*(char **)vec_at(&scene->verdict.verified_by, 0),
+                        "ci: https://git.example.com/acme/x@refs/heads/main");
+}
+
+static void test_policy_keyless_needs_this_policys_root(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = trust_policy_add_entry(&scene->policy, "ci", 1);
+    add_identity(entry, "a@example.com");
+    set_root(scene);
+    struct evidence *item = add_keyless(scene, "a@example.com", 0);
+    item->root = digest_of("another root", 12);
+    assert_unmet(scene, TRUST_UNVERIFIED, "missing 1 more");
+    item->root = scene->policy.root->digest;
+    assert_met(scene);
+    assert_int_equal(trust_policy_set_root(&scene->policy, NULL, 0, NULL, NULL), 0);
+    assert_unmet(scene, TRUST_UNVERIFIED, "missing 1 more");
+}
+
+// The same key as PEM and in a certificate, the same identity with two keys: one signer.
+static void test_policy_keyless_and_key_are_one_signer(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = add_entry(scene, "approvers", 2, "0");
+    add_identity(entry, "a@example.com");
+    add_identity(entry, "b@example.com");
+    set_root(scene);
+    add_signature(scene, 0, REPOSITORY);
+    add_keyless(scene, "a@example.com", 1);
+    assert_met(scene);
+    add_keyless(scene, "a@example.com", 0);
+    assert_unmet(scene, TRUST_UNVERIFIED, "found k0; missing 1 more of b@example.com");
+    add_keyless(scene, "b@example.com", 2);
+    assert_met(scene);
+    assert_int_equal(scene->verdict.verified_by.len, 2);
+}
+
+static void test_policy_one_identity_is_one_signer(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = trust_policy_add_entry(&scene->policy, "approvers", 2);
+    add_identity(entry, "*@example.com");
+    set_root(scene);
+    add_keyless(scene, "a@example.com", 0);
+    add_keyless(scene, "a@example.com", 1);
+    assert_unmet(scene, TRUST_UNVERIFIED, "found a@example.com; missing 1 more of *@example.com");
+    add_keyless(scene, "b@example.com", 2);
+    assert_met(scene);
+    add_keyless(scene, "c@example.com", 3);
+    judge(scene);
+    assert_non_null(strstr(((struct trust_finding *)vec_at(&scene->verdict.findings, 0))->found,
+                           "c@example.com (not needed)"));
+}
+
+static void test_policy_an_identity_sits_once(void **state)
+{
+    struct scene *scene = *state;
+    add_identity(trust_policy_add_entry(&scene->policy, "ci", 1), "a@example.com");
+    add_identity(trust_policy_add_entry(&scene->policy, "people", 1), "*@example.com");
+    set_root(scene);
+    add_keyless(scene, "a@example.com", 0);
+    assert_unmet(scene, TRUST_UNVERIFIED, "a@example.com (counts for another entry)");
+    add_keyless(scene, "b@example.com", 1);
+    assert_met(scene);
+}
+
+static void test_policy_keyless_signature_for_another_repository(void **state)
+{
+    struct scene *scene = *state;
+    add_identity(trust_policy_add_entry(&scene->policy, "ci", 1), "a@example.com");
+    set_root(scene);
+    struct evidence *item = add_keyless(scene, "a@example.com", 0);
+    free(item->repository);
+    item->repository = xstrdup(ELSEWHERE);
+    assert_unmet(scene, TRUST_UNVERIFIED, "a@example.com (for the repository " ELSEWHERE ")");
+    free(STEAL(item->repository));
+    assert_unmet(scene, TRUST_UNVERIFIED, "a@example.com (the signature names no repository)");
+}
+
+// What the certificate says of the source must agree with the policy, where the entry attests.
+static void test_policy_certificate_claims_are_bound_to_the_source(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = trust_policy_add_entry(&scene->policy, "ci", 1);
+    add_identity(entry, "a@example.com");
+    entry->attests = true;
+    set_root(scene);
+    scene->policy.source_repository = xstrdup("git.example.com/acme/config");
+    vec_push_string(&scene->policy.refs, "main");
+    struct evidence *item = add_keyless(scene, "a@example.com", 0);
+    size_t signature = scene->evidence.items.len - 1;
+    add_release(scene, 0, "prod", 10);
+    vouch(scene);
+    add_provenance(scene, 0, "https://git.example.com/acme/config.git", "refs/heads/main", "");
+    vouch(scene);
+    assert_met(scene);
+    item = vec_at(&scene->evidence.items, signature);
+    item->source_repository = xstrdup("https://git.example.com/acme/config");
+    item->source_ref = xstrdup("refs/heads/main");
+    assert_met(scene);
+    free(item->source_ref);
+    item->source_ref = xstrdup("refs/heads/evil");
+    assert_unmet(scene, TRUST_UNVERIFIED,
+                 "a@example.com (its certificate is for https://git.example.com/acme/config at "
+                 "refs/heads/evil)");
+    free(item->source_ref);
+    item->source_ref = NULL;
+    free(item->source_repository);
+    item->source_repository = xstrdup("https://git.example.com/evil/config");
+    assert_unmet(scene, TRUST_UNVERIFIED, "its certificate is for");
+    free(item->source_repository);
+    item->source_repository = xstrdup("::");
+    assert_unmet(scene, TRUST_UNVERIFIED, "at an unnamed ref");
+    // Where the entry does not attest, its certificates' source does not matter.
+    entry->attests = false;
+    free(STEAL(scene->policy.source_repository));
+    vec_clear(&scene->policy.refs);
+    assert_met(scene);
+}
+
+static void test_policy_statements_of_a_foreign_workflow_do_not_count(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = trust_policy_add_entry(&scene->policy, "ci", 1);
+    add_identity(entry, "a@example.com");
+    entry->attests = true;
+    set_root(scene);
+    scene->policy.source_repository = xstrdup("git.example.com/acme/config");
+    add_keyless(scene, "a@example.com", 0);
+    add_release(scene, 0, "prod", 10);
+    vouch(scene);
+    last_evidence(scene)->source_repository = xstrdup("https://git.example.com/evil/config");
+    assert_unmet(scene, TRUST_NOT_ATTESTED, "prod (signed by a signer that ci does not list now)");
+}
+
+static void test_policy_refuses_identities_that_say_nothing(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = trust_policy_add_entry(&scene->policy, "ci", 1);
+    assert_int_equal(trust_entry_add_identity(entry, "", "a", NULL), -1);
+    assert_int_equal(trust_entry_add_identity(entry, "https://*", "a", NULL), -1);
+    assert_int_equal(trust_entry_add_identity(entry, ISSUER, "**/*", NULL), -1);
+    assert_int_equal(trust_entry_add_identity(entry, ISSUER, "", NULL), -1);
+    assert_int_equal(trust_policy_set_root(&scene->policy, "{", 1, "root", NULL), -1);
+    add_identity(entry, "a@example.com");
+    add_identity(entry, "a@example.com");
+    set_root(scene);
+    entry->threshold = 2;
+    assert_unmet(scene, TRUST_POLICY_INVALID, "lists 1 distinct keys");
+    for (int i = 0; i < TRUST_MAX_KEYS; i++)
+        add_identity(entry, "b@example.com");
+    assert_unmet(scene, TRUST_POLICY_INVALID, "at most 64 of each");
 }
 
 static void test_policy_no_policy_is_a_refusal(void **state)
@@ -614,6 +831,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_policy_needs_a_signature),
+        TEST(test_policy_keyless_identities_sign),
+        TEST(test_policy_keyless_needs_this_policys_root),
+        TEST(test_policy_keyless_and_key_are_one_signer),
+        TEST(test_policy_one_identity_is_one_signer),
+        TEST(test_policy_an_identity_sits_once),
+        TEST(test_policy_keyless_signature_for_another_repository),
+        TEST(test_policy_certificate_claims_are_bound_to_the_source),
+        TEST(test_policy_statements_of_a_foreign_workflow_do_not_count),
+        TEST(test_policy_refuses_identities_that_say_nothing),
         TEST(test_policy_no_policy_is_a_refusal),
         TEST(test_policy_every_policy_must_be_met),
         TEST(test_policy_threshold_counts_distinct_keys),
