@@ -86,7 +86,6 @@ static const struct field fields[] = {
      .type = FIELD_LIST,
      .min = 1,
      .max = 32,
-     .unique = true,
      .doc = "Its signers by identity, as Sigstore certificates (Fulcio) name them. Where `attests` "
             "is set, what a certificate says of repository and ref must agree with `spec.source`.",
      .example = "[{issuer: https://accounts.example.com, subject: ci@example.com}]"},
@@ -97,14 +96,14 @@ static const struct field fields[] = {
     {.path = "spec.require[].keyless[].issuer",
      .type = FIELD_STRING,
      .required = true,
-     .max = 2048,
+     .max = 1024,
      .check = check_issuer,
      .doc = "The OpenID issuer that vouches for the identity, written out.",
      .example = "https://accounts.example.com"},
     {.path = "spec.require[].keyless[].subject",
      .type = FIELD_STRING,
      .required = true,
-     .max = 2048,
+     .max = 1024,
      .check = check_subject_pattern,
      .doc = "The whole identity: an e-mail address, or the URI of a workflow; `*` matches between "
             "slashes, `**` across. What matches a pattern is as many signers as there are "
