@@ -221,7 +221,8 @@ static int run_plugin(struct frame *frame, const struct resource *config, bool g
                       struct resmap *map, struct error *err)
 {
     const struct plugin *plugin = NULL;
-    if (find_plugin(config, &plugin, err) < 0)
+    // The second half is for gcc, which cannot see that an error is always -1.
+    if (find_plugin(config, &plugin, err) < 0 || plugin == NULL)
         return -1;
     if (plugin->generator != generator)
         return error_set(err, ERROR_INVALID, "%s goes under %s", plugin->kind,
