@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 )
 
 type request struct {
@@ -28,12 +29,18 @@ type answer struct {
 	Error  string `json:"error,omitempty"`
 }
 
+var schemaVersion = openapi.GetSchemaVersion()
+
 func build(r request) (result answer) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			result = answer{Error: fmt.Sprint("panic: ", problem)}
 		}
 	}()
+	// A schema that a tree brings along is not undone by the next one.
+	if openapi.GetSchemaVersion() != schemaVersion {
+		openapi.ResetOpenAPI()
+	}
 	options := krusty.MakeDefaultOptions()
 	options.Reorder = krusty.ReorderOptionUnspecified
 	if r.Order == "fifo" {
