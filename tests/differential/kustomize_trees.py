@@ -1,0 +1,472 @@
+"""Kustomize trees made at random: objects that refer to each other, bases, overlays three deep, components."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any, Optional
+
+Json = Any
+
+NAMES = ["web", "api", "db", "cache", "worker", "web-v2", "b9", "b10", "queue.main"]
+NAMESPACES = ["shop", "default", "kube-system", "other"]
+KEYS = ["app", "tier", "app.kubernetes.io/name", "x10", "x9", "on"]
+TEXTS = [
+    "a", "true", "yes", "1", "01", "0x1f", "1e3", "~", "null", "", " lead", "trail ", "a: b", "a #b", "- a", "# no",
+    "two\nlines", "two\nlines\n", "tab\there", "é ü", "2001-01-01", "12:30:45", "*star", "&and", "!bang", "%pct", "@at",
+    "`tick", "'single'", '"double"', "back\\slash", "long " * 30, "{x}", "[x]", "a,b", "key:", "?", "-", "=", "<<",
+    "$(VAR)", "http://example.com/?a=b&c=d", "1_000", ".5", "+1", "-0", "0o17", "off", "N", "trailing\n\n", "\U0001f389",
+]
+IMAGES = [
+    "nginx", "nginx:1.25", "registry.example.com:5000/shop/web:v1", "ghcr.io/a/b@sha256:" + "0" * 64, "redis:7-alpine",
+]
+CLUSTER_KINDS = {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "StorageClass",
+                 "ValidatingWebhookConfiguration", "PersistentVolume"}
+
+
+class Maker:
+    """One tree; the same seed makes the same one."""
+
+    def __init__(self, seed: int, root: Path) -> None:
+        self.random = random.Random(seed)
+        self.root = root
+        self.count = 0
+
+    # ---- small things ----
+
+    def chance(self, share: float) -> bool:
+        return self.random.random() < share
+
+    def some(self, items: list[Any], least: int = 0, most: int = 3) -> list[Any]:
+        return self.random.sample(items, min(len(items), self.random.randint(least, most)))
+
+    def pick(self, items: list[Any]) -> Any:
+        return self.random.choice(items)
+
+    def text(self) -> str:
+        return self.pick(TEXTS) if self.chance(0.5) else self.pick(["x", "prod", "v1.2", "a-b"])
+
+    def pairs(self, least: int = 1, most: int = 3) -> dict[str, str]:
+        return {key: self.text() for key in self.some(KEYS, least, most)}
+
+    def plain_pairs(self) -> dict[str, str]:
+        return {key: self.pick(["a", "b", "true", "1"]) for key in self.some(KEYS, 1, 2)}
+
+    def scalar(self) -> Json:
+        return self.pick([self.text(), self.random.randint(-5, 70000), True, False, None, 1.5, 10**12])
+
+    def write(self, path: str, value: Json) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(value if isinstance(value, bytes) else to_yaml(value).encode())
+
+    # ---- objects ----
+
+    def metadata(self, kind: str, name: str, ns: Optional[str]) -> Json:
+        metadata: Json = {"name": name}
+        if ns is not None and kind not in CLUSTER_KINDS:
+            metadata["namespace"] = ns
+        if self.chance(0.4):
+            metadata["labels"] = self.pairs()
+        if self.chance(0.3):
+            metadata["annotations"] = self.pairs()
+        return metadata
+
+    def env(self) -> Json:
+        name = self.pick(["A", "B", "C", "PATH_X"])
+        source = self.random.randint(0, 3)
+        if source == 0:
+            return {"name": name, "valueFrom": {"configMapKeyRef": {"name": self.pick(NAMES), "key": "k"}}}
+        if source == 1:
+            return {"name": name, "valueFrom": {"secretKeyRef": {"name": self.pick(NAMES), "key": "k"}}}
+        return {"name": name, "value": self.text()}
+
+    def container(self, name: str) -> Json:
+        container: Json = {"name": name, "image": self.pick(IMAGES)}
+        if self.chance(0.5):
+            container["env"] = list({e["name"]: e for e in (self.env() for _ in range(self.random.randint(1, 3)))}.values())
+        if self.chance(0.3):
+            container["envFrom"] = [{self.pick(["configMapRef", "secretRef"]): {"name": self.pick(NAMES)}}]
+        if self.chance(0.5):
+            ports = [{"containerPort": port} for port in self.some([80, 443, 8080], 1, 3)]
+            for port in ports:
+                if self.chance(0.5):
+                    port["protocol"] = self.pick(["TCP", "UDP"])
+                if self.chance(0.4):
+                    port["name"] = f"p{port['containerPort']}"
+            container["ports"] = ports
+        if self.chance(0.3):
+            container["args"] = [self.text() for _ in range(self.random.randint(1, 4))]
+        if self.chance(0.3):
+            container["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+        return container
+
+    def pod(self) -> Json:
+        spec: Json = {"containers": [self.container(name) for name in self.some(["main", "side", "log"], 1, 3)]}
+        if self.chance(0.2):
+            spec["initContainers"] = [self.container("init")]
+        if self.chance(0.4):
+            spec["serviceAccountName"] = self.pick(NAMES)
+        if self.chance(0.3):
+            spec["volumes"] = [{"name": "data", **self.pick([
+                {"configMap": {"name": self.pick(NAMES)}}, {"secret": {"secretName": self.pick(NAMES)}},
+                {"emptyDir": {}}, {"persistentVolumeClaim": {"claimName": self.pick(NAMES)}},
+                {"projected": {"sources": [{"configMap": {"name": self.pick(NAMES)}}]}}])}]
+        if self.chance(0.2):
+            spec["imagePullSecrets"] = [{"name": self.pick(NAMES)}]
+        if self.chance(0.2):
+            spec["tolerations"] = [{"key": self.text(), "operator": "Exists"}]
+        return {"metadata": {"labels": self.pairs()} if self.chance(0.8) else {}, "spec": spec}
+
+    def workload(self, kind: str) -> Json:
+        spec: Json = {"template": self.pod(), "selector": {"matchLabels": self.plain_pairs()}}
+        if kind != "DaemonSet" and self.chance(0.7):
+            spec["replicas"] = self.random.randint(0, 5)
+        if kind == "StatefulSet":
+            spec["serviceName"] = self.pick(NAMES)
+            if self.chance(0.4):
+                spec["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": {"storageClassName": self.pick(NAMES)}}]
+        return spec
+
+    def rules(self) -> Json:
+        return [{"apiGroups": [""], "resources": self.some(["pods", "secrets", "configmaps"], 1), "verbs": ["get"],
+                 **({"resourceNames": [self.pick(NAMES)]} if self.chance(0.3) else {})}]
+
+    def binding(self, kind: str, ns: Optional[str]) -> Json:
+        role = "ClusterRole" if kind == "ClusterRoleBinding" or self.chance(0.3) else "Role"
+        subjects = [{"kind": "ServiceAccount", "name": self.pick(NAMES + ["default"]),
+                     **({"namespace": self.pick([ns, "shop"])} if ns and self.chance(0.7) else {})}]
+        return {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": self.pick(NAMES)},
+                "subjects": subjects}
+
+    def body(self, kind: str, ns: Optional[str]) -> tuple[str, Json]:
+        random_ = self.random
+        if kind in ("Deployment", "StatefulSet", "DaemonSet"):
+            return "apps/v1", {"spec": self.workload(kind)}
+        if kind == "Service":
+            ports = [{"port": port, **({"targetPort": self.pick([8080, "http"])} if self.chance(0.5) else {}),
+                      **({"protocol": "TCP"} if self.chance(0.4) else {})} for port in self.some([80, 443, 9090], 1)]
+            return "v1", {"spec": {"ports": ports, "selector": self.plain_pairs()}}
+        if kind == "ConfigMap":
+            return "v1", {"data": {key: self.text() for key in self.some(["k", "a.txt", "B", "10", "9"], 0, 4)}}
+        if kind == "Secret":
+            return "v1", {"type": "Opaque", "stringData": self.pairs()}
+        if kind == "Job":
+            return "batch/v1", {"spec": {"template": self.pod()}}
+        if kind == "CronJob":
+            return "batch/v1", {"spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": self.pod()}}}}
+        if kind == "Ingress":
+            return "networking.k8s.io/v1", {"spec": {
+                "tls": [{"secretName": self.pick(NAMES), "hosts": ["a.example"]}],
+                "rules": [{"host": "a.example", "http": {"paths": [
+                    {"path": "/", "backend": {"service": {"name": self.pick(NAMES), "port": {"number": 80}}}}]}}]}}
+        if kind == "HorizontalPodAutoscaler":
+            return "autoscaling/v2", {"spec": {"minReplicas": 1, "scaleTargetRef": {
+                "apiVersion": "apps/v1", "kind": self.pick(["Deployment", "StatefulSet"]), "name": self.pick(NAMES)}}}
+        if kind in ("Role", "ClusterRole"):
+            return "rbac.authorization.k8s.io/v1", {"rules": self.rules()}
+        if kind in ("RoleBinding", "ClusterRoleBinding"):
+            return "rbac.authorization.k8s.io/v1", self.binding(kind, ns)
+        if kind == "CustomResourceDefinition":
+            return "apiextensions.k8s.io/v1", {"spec": {"group": "example.com", "names": {"kind": "Thing"}}}
+        if kind == "Thing":
+            return "example.com/v1", {"spec": {"a": self.scalar(), "list": [self.scalar() for _ in range(random_.randint(0, 4))],
+                                               "ref": {"name": self.pick(NAMES)}, "deep": {"er": {"x": self.scalar()}}}}
+        if kind == "PersistentVolumeClaim":
+            return "v1", {"spec": {"storageClassName": self.pick(NAMES)}}
+        if kind == "StorageClass":
+            return "storage.k8s.io/v1", {"provisioner": "x"}
+        if kind == "NetworkPolicy":
+            return "networking.k8s.io/v1", {"spec": {"podSelector": {"matchLabels": self.plain_pairs()}}}
+        if kind == "PodDisruptionBudget":
+            return "policy/v1", {"spec": {"selector": {"matchLabels": self.plain_pairs()}, "minAvailable": 1}}
+        if kind == "ValidatingWebhookConfiguration":
+            return "admissionregistration.k8s.io/v1", {"webhooks": [{"name": "w", "clientConfig": {
+                "service": {"name": self.pick(NAMES), "namespace": self.pick(NAMESPACES)}}}]}
+        return "v1", {}
+
+    KINDS = ["Deployment", "Deployment", "Deployment", "Service", "Service", "ConfigMap", "ConfigMap", "Secret",
+             "StatefulSet", "DaemonSet", "Job", "CronJob", "Ingress", "HorizontalPodAutoscaler", "Role", "RoleBinding",
+             "ClusterRole", "ClusterRoleBinding", "ServiceAccount", "CustomResourceDefinition", "Thing", "Namespace",
+             "PersistentVolumeClaim", "StorageClass", "NetworkPolicy", "PodDisruptionBudget",
+             "ValidatingWebhookConfiguration"]
+
+    def objects(self) -> list[Json]:
+        made: dict[tuple[str, str], Json] = {}
+        ns = self.pick(NAMESPACES) if self.chance(0.4) else None
+        for _ in range(self.random.randint(1, 8)):
+            kind = self.pick(self.KINDS)
+            name = self.pick(NAMES)
+            api_version, body = self.body(kind, ns)
+            made[kind, name] = {"apiVersion": api_version, "kind": kind, "metadata": self.metadata(kind, name, ns), **body}
+        return list(made.values())
+
+    # ---- kustomizations ----
+
+    def target(self, objects: list[Json]) -> Json:
+        chosen = self.pick(objects)
+        target: Json = {}
+        if self.chance(0.8):
+            target["kind"] = chosen["kind"]
+        if self.chance(0.5):
+            target["name"] = self.pick([chosen["metadata"]["name"], ".*", "w.*", "(web|api)"])
+        if self.chance(0.1):
+            target["version"] = chosen["apiVersion"].split("/")[-1]
+        if self.chance(0.1):
+            target["labelSelector"] = self.pick(["app=a", "app", "tier!=x", "app in (a,b)", "!tier"])
+        return target or {"kind": chosen["kind"]}
+
+    def strategic_patch(self, chosen: Json) -> Json:
+        patch: Json = {"apiVersion": chosen["apiVersion"], "kind": chosen["kind"],
+                       "metadata": {"name": chosen["metadata"]["name"]}}
+        if "namespace" in chosen["metadata"]:
+            patch["metadata"]["namespace"] = chosen["metadata"]["namespace"]
+        if self.chance(0.4):
+            patch["metadata"]["annotations"] = {**self.pairs(), **({self.pick(KEYS): None} if self.chance(0.4) else {})}
+        if self.chance(0.08):
+            patch["$patch"] = "delete"
+            return patch
+        if chosen["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
+            container = self.container(self.pick(["main", "side", "new"]))
+            if self.chance(0.15):
+                container = {"name": container["name"], "$patch": "delete"}
+            elif self.chance(0.4):
+                del container["image"]
+            spec: Json = {"containers": [container]}
+            if self.chance(0.2):
+                spec["containers"].append({"$patch": "replace"})
+            if self.chance(0.3):
+                spec["volumes"] = [{"name": self.pick(["data", "more"]), "emptyDir": {}}]
+            patch["spec"] = {"template": {"spec": spec}}
+            if self.chance(0.3):
+                patch["spec"]["replicas"] = self.random.randint(0, 9)
+            if self.chance(0.1):
+                patch["spec"]["template"]["metadata"] = {"labels": {"$patch": "replace", "only": "this"}}
+        elif chosen["kind"] == "Service":
+            patch["spec"] = {"ports": [{"port": self.pick([80, 443]), "name": "n", **({"protocol": "TCP"} if self.chance(0.5) else {})}]}
+        elif chosen["kind"] == "ConfigMap":
+            patch["data"] = {"k": self.pick([None, self.text()]), "new": self.text()}
+        elif chosen["kind"] == "Thing":
+            patch["spec"] = self.pick([{"list": [1, 2]}, {"deep": {"er": {"y": self.scalar()}}}, {"a": None}, {"deep": None}])
+        return patch
+
+    def json_patch(self, chosen: Json) -> list[Json]:
+        operations = [
+            {"op": "add", "path": "/metadata/annotations", "value": self.pairs()},
+            {"op": "replace", "path": "/metadata/name", "value": chosen["metadata"]["name"]},
+            {"op": "add", "path": "/metadata/labels", "value": self.plain_pairs()},
+            {"op": "add", "path": "/metadata/x~1y", "value": self.scalar()},
+        ]
+        if chosen["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
+            operations += [
+                {"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "patched:1"},
+                {"op": "add", "path": "/spec/template/spec/containers/-", "value": {"name": "added", "image": "x"}},
+                {"op": "remove", "path": "/spec/template/spec/containers/0/image"},
+                {"op": "add", "path": "/spec/replicas", "value": self.random.randint(1, 9)},
+                {"op": "copy", "from": "/metadata/name", "path": "/spec/copied"},
+                {"op": "test", "path": "/kind", "value": chosen["kind"]},
+                {"op": "move", "from": "/spec/selector", "path": "/spec/moved"},
+            ]
+        if chosen["kind"] == "Thing":
+            operations += [{"op": "add", "path": "/spec/list/0", "value": self.scalar()},
+                           {"op": "replace", "path": "/spec/a", "value": self.scalar()}]
+        return self.some(operations, 1, 3)
+
+    def patches(self, folder: str, objects: list[Json]) -> list[Json]:
+        patches = []
+        for _ in range(self.random.randint(1, 3)):
+            chosen = self.pick(objects)
+            by_json = self.chance(0.4)
+            body = self.json_patch(chosen) if by_json else self.strategic_patch(chosen)
+            patch: Json = {}
+            if by_json or self.chance(0.4):
+                patch["target"] = {"kind": chosen["kind"], "name": chosen["metadata"]["name"]} if by_json else self.target(objects)
+            if self.chance(0.5):
+                patch["patch"] = to_yaml(body)
+            else:
+                patch["path"] = self.file(folder, "patch", body)
+            if self.chance(0.1):
+                patch["options"] = {"allowNameChange": True}
+            patches.append(patch)
+        return patches
+
+    def file(self, folder: str, stem: str, value: Json) -> str:
+        self.count += 1
+        name = f"{stem}{self.count}.yaml"
+        self.write(f"{folder}/{name}", value)
+        return name
+
+    def generator(self, folder: str, behavior: Optional[str] = None) -> Json:
+        generator: Json = {"name": self.pick(NAMES) if self.chance(0.7) else "generated"}
+        if behavior is not None:
+            generator["behavior"] = behavior
+        if self.chance(0.7):
+            generator["literals"] = [f"{key}={self.pick(TEXTS[:12])}" for key in self.some(["k", "L1", "L2", "l.x"], 1)]
+        if self.chance(0.3):
+            self.count += 1
+            self.write(f"{folder}/f{self.count}.txt", self.pick([b"text\n", b"\xff\xfe binary" * 20, b"a\tb\n", b"", b"x: y\nz\n"]))
+            generator["files"] = [self.pick([f"f{self.count}.txt", f"key.x=f{self.count}.txt"])]
+        if self.chance(0.2):
+            self.count += 1
+            self.write(f"{folder}/e{self.count}.env", b"# c\nE1=one\nE2\n E3= three \n\nE4=a=b\n")
+            generator["envs"] = [f"e{self.count}.env"]
+        if self.chance(0.3):
+            generator["options"] = self.pick([{"disableNameSuffixHash": True}, {"immutable": True}, {"labels": self.pairs()},
+                                              {"annotations": self.pairs()}])
+        if self.chance(0.1):
+            generator["namespace"] = self.pick(NAMESPACES)
+        return generator
+
+    def replacement(self, objects: list[Json]) -> Json:
+        source = self.pick(objects)
+        target = self.pick(objects)
+        return {
+            "source": {"kind": source["kind"], "name": source["metadata"]["name"],
+                       **({"fieldPath": self.pick(["metadata.name", "kind", "apiVersion"])} if self.chance(0.5) else {}),
+                       **({"options": {"delimiter": "/", "index": 0}} if self.chance(0.2) else {})},
+            "targets": [{"select": self.pick([{"kind": target["kind"]}, {"name": target["metadata"]["name"]}]),
+                         "fieldPaths": [self.pick(["metadata.annotations.from", "metadata.labels.[a.b/c]", "spec.new.field",
+                                                   "spec.template.spec.containers.[name=main].image",
+                                                   "spec.template.spec.containers.*.image"])],
+                         "options": {"create": True, **({"delimiter": "-", "index": self.pick([0, 1, -1])} if self.chance(0.1) else {})}
+                         if self.chance(0.8) else {}}],
+        }
+
+    def images(self) -> list[Json]:
+        return [{"name": self.pick(["nginx", "redis", "ghcr.io/a/b", "registry.example.com:5000/shop/web"]),
+                 **self.pick([{"newTag": "9"}, {"newName": "new/name"}, {"digest": "sha256:" + "1" * 64},
+                              {"newName": "n:5000/x", "newTag": "v9"}, {"tagSuffix": "-fips"}])}
+                for _ in range(self.random.randint(1, 2))]
+
+    def labels(self) -> list[Json]:
+        return [{"pairs": self.plain_pairs(), **self.pick([
+            {}, {}, {"includeSelectors": True}, {"includeTemplates": True},
+            {"fields": [{"path": "spec/made", "create": True}]},
+            {"fields": [{"path": "spec/template/metadata/annotations", "kind": "Deployment", "create": True}]}])}
+            for _ in range(self.random.randint(1, 2))]
+
+    def plugin(self) -> str:
+        specs = [{"path": self.pick(["metadata/name", "metadata/annotations/x", "spec/a"]), **({"create": True} if self.chance(0.3) else {})}]
+        config = self.pick([
+            {"kind": "PrefixTransformer", "prefix": "pl-", "fieldSpecs": [{"path": "metadata/name"}]},
+            {"kind": "SuffixTransformer", "suffix": "-pl", "fieldSpecs": [{"path": "metadata/name", "kind": "Deployment"}]},
+            {"kind": "LabelTransformer", "labels": {"pl": 1}, "fieldSpecs": [{"path": "metadata/labels", "create": True}]},
+            {"kind": "AnnotationsTransformer", "annotations": {"pl": "x"}, "fieldSpecs": [{"path": "metadata/annotations", "create": True}]},
+            {"kind": "NamespaceTransformer", "ns": True, "unsetOnly": self.chance(0.5), "fieldSpecs": [{"path": "metadata/name", "kind": "Namespace"}]},
+            {"kind": "ValueAddTransformer", "value": "va", "targets": [{"fieldPath": "spec/added", "selector": {"kind": "Thing"}}]},
+            {"kind": "PatchTransformer", "patch": '[{"op": "add", "path": "/spec/pl", "value": 1}]', "target": {"kind": "Thing"}},
+            {"kind": "ImageTagTransformer", "imageTag": {"name": "nginx", "newTag": "pl"}, "fieldSpecs": specs},
+        ])
+        metadata = {"name": "plugin", **({"namespace": "plug"} if config.pop("ns", None) else {})}
+        return to_yaml({"apiVersion": "builtin", "metadata": metadata, **config})
+
+    def change(self, folder: str, k: Json, objects: list[Json], layer: int) -> None:
+        """Everything that a layer may do to what is below it."""
+        if self.chance(0.4):
+            k["namePrefix"] = self.pick(["p-", "prod-", "1"])
+        if self.chance(0.25):
+            k["nameSuffix"] = self.pick(["-s", "-v2"])
+        if self.chance(0.35):
+            k["namespace"] = self.pick(NAMESPACES)
+        if self.chance(0.25):
+            k["labels"] = self.labels()
+        if self.chance(0.2):
+            k["commonLabels"] = self.plain_pairs()
+        if self.chance(0.25):
+            k["commonAnnotations"] = self.pairs()
+        if self.chance(0.3):
+            k["images"] = self.images()
+        scalable = [o for o in objects if o["kind"] in ("Deployment", "StatefulSet")]
+        if scalable and self.chance(0.2):
+            k["replicas"] = [{"name": self.pick(scalable)["metadata"]["name"], "count": self.random.randint(0, 9)}]
+        if objects and self.chance(0.5):
+            k["patches"] = self.patches(folder, objects)
+        if objects and self.chance(0.12):
+            k["patchesStrategicMerge"] = [self.pick([self.file(folder, "smp", patch), to_yaml(patch)])
+                                          for patch in [self.strategic_patch(self.pick(objects))]]
+        if objects and self.chance(0.1):
+            chosen = self.pick(objects)
+            version = chosen["apiVersion"].split("/")
+            k["patchesJson6902"] = [{"target": {"group": version[0] if len(version) > 1 else "", "version": version[-1],
+                                                "kind": chosen["kind"], "name": chosen["metadata"]["name"]},
+                                     "patch": json.dumps(self.json_patch(chosen))}]
+        if objects and self.chance(0.2):
+            k["replacements"] = [self.replacement(objects)]
+        if self.chance(0.3):
+            k["configMapGenerator"] = [self.generator(folder, "merge" if layer and self.chance(0.2) else None)]
+        if self.chance(0.2):
+            k["secretGenerator"] = [self.generator(folder, "replace" if layer and self.chance(0.1) else None)]
+        if self.chance(0.1):
+            k["generatorOptions"] = self.pick([{"disableNameSuffixHash": True}, {"labels": {"gen": "1"}}, {"annotations": {"gen": "x"}}])
+        if self.chance(0.12):
+            k["transformers"] = [self.plugin()]
+        if objects and self.chance(0.08):
+            chosen = self.pick(objects)
+            k["vars"] = [{"name": "VAR", "objref": {"apiVersion": chosen["apiVersion"], "kind": chosen["kind"], "name": chosen["metadata"]["name"]}}]
+        if self.chance(0.06):
+            k["configurations"] = [self.file(folder, "config", {
+                "nameReference": [{"kind": "ConfigMap", "version": "v1", "fieldSpecs": [{"path": "spec/ref/name", "kind": "Thing"}]}],
+                "commonAnnotations": [{"path": "spec/annotated", "create": True, "kind": "Thing"}]})]
+        if self.chance(0.1):
+            k["buildMetadata"] = self.some(["originAnnotations", "transformerAnnotations", "managedByLabel"], 1)
+        if self.chance(0.1):
+            k["sortOptions"] = self.pick([{"order": "fifo"}, {"order": "legacy"}, {
+                "order": "legacy", "legacySortOptions": {"orderFirst": ["Deployment", "Service"], "orderLast": ["ConfigMap"]}}])
+
+    def base(self, folder: str) -> list[Json]:
+        objects = self.objects()
+        k: Json = {"resources": []}
+        rest = list(objects)
+        while rest:
+            n = self.random.randint(1, len(rest))
+            k["resources"].append(self.file(folder, "r", Documents(rest[:n])))
+            rest = rest[n:]
+        if self.chance(0.6):
+            self.change(folder, k, objects, 0)
+        self.finish(folder, k)
+        return objects
+
+    def finish(self, folder: str, k: Json, kind: str = "Kustomization") -> None:
+        if kind == "Component":
+            k = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", **k}
+        elif self.chance(0.7):
+            k = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": kind, **k}
+        self.write(f"{folder}/{self.pick(['kustomization.yaml', 'kustomization.yaml', 'kustomization.yml', 'Kustomization'])}", k)
+
+    def tree(self) -> str:
+        """Writes the tree; returns the folder to build."""
+        bases = [f"base{i}" for i in range(self.random.randint(1, 2))]
+        objects = [o for base in bases for o in self.base(base)]
+        top = bases[0]
+        layers = self.random.randint(0, 3)
+        for layer in range(1, layers + 1):
+            folder = f"overlay{layer}"
+            below = bases if layer == 1 else [top]
+            k: Json = {"resources": [f"../{name}" for name in below]}
+            if self.chance(0.3):
+                own = self.objects()
+                k["resources"].append(self.file(folder, "own", Documents(own)))
+                objects = objects + own
+            if self.chance(0.25):
+                component: Json = {}
+                self.change(f"component{layer}", component, objects, layer)
+                self.finish(f"component{layer}", component, "Component")
+                k["components"] = [f"../component{layer}"]
+            self.change(folder, k, objects, layer)
+            self.finish(folder, k)
+            top = folder
+        return top
+
+
+class Documents(list):  # type: ignore[type-arg]
+    """Objects that go into one file."""
+
+
+def to_yaml(value: Json) -> str:
+    """JSON is YAML; what is written here is to be read, its style is the concern of other tests."""
+    if isinstance(value, Documents):
+        return "---\n".join(to_yaml(item) for item in value)
+    if isinstance(value, dict):
+        return "".join(f"{json.dumps(key)}: {json.dumps(item, ensure_ascii=False)}\n" for key, item in value.items()) or "{}\n"
+    return json.dumps(value, ensure_ascii=False) + "\n"
