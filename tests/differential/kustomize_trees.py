@@ -32,6 +32,7 @@ class Maker:
         self.random = random.Random(seed)
         self.root = root
         self.count = 0
+        self.generated: list[str] = []  # names that a merge may go to
 
     # ---- small things ----
 
@@ -77,7 +78,7 @@ class Maker:
         name = self.pick(["A", "B", "C", "PATH_X"])
         source = self.random.randint(0, 3)
         if source == 0:
-            return {"name": name, "valueFrom": {"configMapKeyRef": {"name": self.pick(NAMES), "key": "k"}}}
+            return {"name": name, "valueFrom": {"configMapKeyRef": {"name": self.pick(NAMES + ["gen1", "gen2", "gen3"]), "key": "k"}}}
         if source == 1:
             return {"name": name, "valueFrom": {"secretKeyRef": {"name": self.pick(NAMES), "key": "k"}}}
         return {"name": name, "value": self.text()}
@@ -298,9 +299,12 @@ class Maker:
         return name
 
     def generator(self, folder: str, behavior: Optional[str] = None) -> Json:
-        generator: Json = {"name": self.pick(NAMES) if self.chance(0.7) else "generated"}
+        self.count += 1
+        generator: Json = {"name": f"gen{self.count}" if self.chance(0.7) else self.pick(NAMES)}
         if behavior is not None:
-            generator["behavior"] = behavior
+            generator.update(name=self.pick(self.generated or NAMES), behavior=behavior)
+        else:
+            self.generated.append(generator["name"])
         if self.chance(0.7):
             generator["literals"] = [f"{key}={self.pick(TEXTS[:12])}" for key in self.some(["k", "L1", "L2", "l.x"], 1)]
         if self.chance(0.3):
@@ -321,16 +325,18 @@ class Maker:
     def replacement(self, objects: list[Json]) -> Json:
         source = self.pick(objects)
         target = self.pick(objects)
+        paths = ["metadata.annotations.from", "metadata.labels.[a.b/c]", "spec.new.field"]
+        if target["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
+            paths += ["spec.template.spec.containers.[name=main].image", "spec.template.spec.containers.*.image"] * 2
+        options: Json = {"create": True} if self.chance(0.9) else {}
+        if self.chance(0.1):
+            options.update(delimiter="-", index=self.pick([0, 1, -1]))
+        select = {"kind": target["kind"], **({"name": target["metadata"]["name"]} if self.chance(0.5) else {})}
         return {
             "source": {"kind": source["kind"], "name": source["metadata"]["name"],
                        **({"fieldPath": self.pick(["metadata.name", "kind", "apiVersion"])} if self.chance(0.5) else {}),
                        **({"options": {"delimiter": "/", "index": 0}} if self.chance(0.2) else {})},
-            "targets": [{"select": self.pick([{"kind": target["kind"]}, {"name": target["metadata"]["name"]}]),
-                         "fieldPaths": [self.pick(["metadata.annotations.from", "metadata.labels.[a.b/c]", "spec.new.field",
-                                                   "spec.template.spec.containers.[name=main].image",
-                                                   "spec.template.spec.containers.*.image"])],
-                         "options": {"create": True, **({"delimiter": "-", "index": self.pick([0, 1, -1])} if self.chance(0.1) else {})}
-                         if self.chance(0.8) else {}}],
+            "targets": [{"select": select, "fieldPaths": [self.pick(paths)], "options": options}],
         }
 
     def images(self) -> list[Json]:
@@ -391,19 +397,20 @@ class Maker:
             k["patchesJson6902"] = [{"target": {"group": version[0] if len(version) > 1 else "", "version": version[-1],
                                                 "kind": chosen["kind"], "name": chosen["metadata"]["name"]},
                                      "patch": json.dumps(self.json_patch(chosen))}]
-        if objects and self.chance(0.2):
+        if objects and self.chance(0.15):
             k["replacements"] = [self.replacement(objects)]
         if self.chance(0.3):
-            k["configMapGenerator"] = [self.generator(folder, "merge" if layer and self.chance(0.2) else None)]
+            k["configMapGenerator"] = [self.generator(folder, "merge" if self.generated and self.chance(0.3) else None)]
         if self.chance(0.2):
-            k["secretGenerator"] = [self.generator(folder, "replace" if layer and self.chance(0.1) else None)]
+            k["secretGenerator"] = [self.generator(folder, "replace" if self.chance(0.03) else None)]
         if self.chance(0.1):
             k["generatorOptions"] = self.pick([{"disableNameSuffixHash": True}, {"labels": {"gen": "1"}}, {"annotations": {"gen": "x"}}])
         if self.chance(0.12):
             k["transformers"] = [self.plugin()]
-        if objects and self.chance(0.08):
+        if objects and self.chance(0.06):
             chosen = self.pick(objects)
-            k["vars"] = [{"name": "VAR", "objref": {"apiVersion": chosen["apiVersion"], "kind": chosen["kind"], "name": chosen["metadata"]["name"]}}]
+            self.count += 1
+            k["vars"] = [{"name": self.pick(["VAR", f"V{self.count}"]), "objref": {"apiVersion": chosen["apiVersion"], "kind": chosen["kind"], "name": chosen["metadata"]["name"]}}]
         if self.chance(0.06):
             k["configurations"] = [self.file(folder, "config", {
                 "nameReference": [{"kind": "ConfigMap", "version": "v1", "fieldSpecs": [{"path": "spec/ref/name", "kind": "Thing"}]}],
