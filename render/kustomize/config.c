@@ -162,7 +162,7 @@ int config_merge(struct config *config, const struct config *other, struct error
     json_array_extend(config->sources, other->sources);
     for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
         cleanup_vec struct vec incoming = FIELDSPECS;
-        config_specs(other, i, &incoming);
+        config_specs(other, (enum config_section)i, &incoming);
         if (fieldspec_merge(&config->specs[i], &incoming, err) < 0)
             return error_wrap(err, "%s", section_names[i]);
         vec_sort(&config->specs[i], compare_specs);

@@ -62,19 +62,6 @@ static int add_managed_by(struct resmap *map, struct error *err)
     return transform_pairs(pairs, &specs, map, err);
 }
 
-static json_t *as_text(const json_t *value)
-{
-    if (json_is_null(value))
-        return json_string("");
-    if (json_is_boolean(value))
-        return json_string(json_is_true(value) ? "true" : "false");
-    cleanup_strbuf struct strbuf text;
-    strbuf_init(&text, 512);
-    if (yamljson_write(value, &text, NULL) < 0 || text.len == 0)
-        return json_string("");
-    return json_stringn(text.data, text.len - 1);
-}
-
 // kustomize rewrites the annotations of every object at its end: values become text, and an empty
 // mapping goes.
 static void settle_annotations(struct resource *resource)
@@ -86,10 +73,13 @@ static void settle_annotations(struct resource *resource)
     json_t *value = NULL;
     if (json_object_size(annotations) == 0 && annotations != NULL)
         json_object_del(metadata, "annotations");
-    json_object_foreach_safe(annotations, next, key, value) if (!json_is_string(value) &&
-                                                                !json_is_object(value) &&
-                                                                !json_is_array(value))
-        json_object_set_new(annotations, key, as_text(value));
+    json_object_foreach_safe(annotations, next, key, value)
+    {
+        if (json_is_string(value) || json_is_object(value) || json_is_array(value))
+            continue;
+        cleanup_free char *text = yamljson_scalar_text(value);
+        json_object_set_new(annotations, key, json_string(text));
+    }
 }
 
 static int finish(struct frame *top, struct accumulator *all, struct error *err)

@@ -1,5 +1,7 @@
 // The image transformer (filters/imagetag, internal/image): every list called containers or
 // initContainers, wherever it stands, then the fields that are specified.
+#include <stdlib.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/jval.h"
@@ -34,9 +36,9 @@ struct reference {
 
 static void reference_release(struct reference *reference)
 {
-    cleanup_free char *name = reference->name;
-    cleanup_free char *tag = reference->tag;
-    cleanup_free char *digest = reference->digest;
+    free(reference->name);
+    free(reference->tag);
+    free(reference->digest);
 }
 
 // A ':' before the first '/' belongs to a port.
