@@ -72,8 +72,7 @@ int hash_transform(struct frame *frame, const json_t *config, struct resmap *map
     (void)frame;
     (void)config;
     bool changed = false;
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         if (!resource->needs_hash)
             continue;
         char hash[KUSTOMIZE_HASH_SIZE];

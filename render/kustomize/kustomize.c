@@ -73,8 +73,7 @@ static void settle_annotations(struct resource *resource)
     json_t *value = NULL;
     if (json_object_size(annotations) == 0 && annotations != NULL)
         json_object_del(metadata, "annotations");
-    json_object_foreach_safe(annotations, next, key, value)
-    {
+    json_object_foreach_safe (annotations, next, key, value) {
         if (json_is_string(value) || json_is_object(value) || json_is_array(value))
             continue;
         cleanup_free char *text = yamljson_scalar_text(value);
@@ -103,7 +102,8 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
     if (asks_for_managed_by(build_metadata) && add_managed_by(&all->map, err) < 0)
         return kustomization_wrap(&top->kustomization, err, "buildMetadata");
     origin_annotate(&all->map, build_metadata);
-    resmap_foreach(resource, &all->map) settle_annotations(resource);
+    resmap_foreach (resource, &all->map)
+        settle_annotations(resource);
     return 0;
 }
 
@@ -125,8 +125,7 @@ static int run(struct build *build, const char *path, struct vec *objects, struc
     accumulator_init(&all);
     if (accumulate(&top, &all, err) < 0 || finish(&top, &all, err) < 0)
         return -1;
-    resmap_foreach(resource, &all.map)
-    {
+    resmap_foreach (resource, &all.map) {
         *(struct kustomize_object *)vec_push(objects) = (struct kustomize_object){
             .value = STEAL(resource->value),
             .file = xstrdup(resource->file != NULL ? resource->file : top.kustomization.file),

@@ -62,14 +62,14 @@ json_t *origin_of_plugin(const struct resource *config)
 
 void origin_mark_generated(struct resmap *map, json_t *origin)
 {
-    resmap_foreach(resource, map) if (origin != NULL && resource->origin == NULL) resource->origin =
-        json_incref(origin);
+    resmap_foreach (resource, map)
+        if (origin != NULL && resource->origin == NULL)
+            resource->origin = json_incref(origin);
 }
 
 void origin_mark_transformed(struct resmap *map, json_t *origin)
 {
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         if (origin == NULL)
             return;
         if (resource->origin == NULL) {
@@ -138,8 +138,7 @@ void origin_annotate(struct resmap *map, const json_t *build_metadata)
 {
     bool origins = asks(build_metadata, "originAnnotations");
     bool transformations = asks(build_metadata, "transformerAnnotations");
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         cleanup_strbuf struct strbuf text;
         strbuf_init(&text, MAX_TEXT_BYTES);
         if (origins) {

@@ -156,7 +156,9 @@ static int check_single(struct resmap *map, const struct resource *target, struc
 
 static bool is_in(const struct resmap *map, const struct resource *wanted)
 {
-    resmap_foreach(resource, map) if (resource == wanted) return true;
+    resmap_foreach (resource, map)
+        if (resource == wanted)
+            return true;
     return false;
 }
 

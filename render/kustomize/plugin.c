@@ -238,8 +238,7 @@ static int run_plugin(struct frame *frame, const struct resource *config, bool g
 int plugin_generate(struct frame *frame, struct resmap *configs, struct resmap *map,
                     struct error *err)
 {
-    resmap_foreach(config, configs)
-    {
+    resmap_foreach (config, configs) {
         cleanup_resmap struct resmap made;
         resmap_init(&made);
         if (run_plugin(frame, config, true, &made, err) < 0)
@@ -255,8 +254,7 @@ int plugin_generate(struct frame *frame, struct resmap *configs, struct resmap *
 int plugin_transform(struct frame *frame, struct resmap *configs, struct resmap *map,
                      struct error *err)
 {
-    resmap_foreach(config, configs)
-    {
+    resmap_foreach (config, configs) {
         if (run_plugin(frame, config, false, map, err) < 0)
             return -1;
         cleanup_json json_t *origin = origin_of_plugin(config);

@@ -94,8 +94,7 @@ static int find_source(const struct resmap *map, const json_t *source, struct re
 {
     struct resource *found = NULL;
     cleanup_free char *wanted = describe_source(source);
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         if (!source_has(source, resource))
             continue;
         if (found != NULL) {

@@ -124,8 +124,7 @@ static int write_target(struct resmap *map, const json_t *config, const struct s
     };
     if (read_target(config, &target, err) < 0)
         return -1;
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         bool matches = false;
         if (is_target(&target, resource, &matches, err) < 0)
             return -1;

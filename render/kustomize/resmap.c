@@ -70,7 +70,8 @@ static void need_index(struct resmap *map)
         return;
     map->index = json_object();
     vec_clear(&map->serials);
-    resmap_foreach(resource, map) index_resource(map, resource);
+    resmap_foreach (resource, map)
+        index_resource(map, resource);
 }
 
 static bool had_name(const struct resource *resource, struct resource_id id)
@@ -282,8 +283,7 @@ static const struct resource *similar(struct resmap *map, struct resource_id id)
 {
     const struct resource *best = NULL;
     size_t best_length = 0;
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         const char *name = resource_name(resource);
         size_t length = 0;
         while (name[length] != '\0' && name[length] == id.name[length])

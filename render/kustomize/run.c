@@ -368,7 +368,8 @@ int run_transformers(struct frame *frame, struct accumulator *into, struct error
 static char *fingerprint(struct resmap *map)
 {
     cleanup_json json_t *values = json_array();
-    resmap_foreach(resource, map) json_array_append(values, resource->value);
+    resmap_foreach (resource, map)
+        json_array_append(values, resource->value);
     return jval_canonical(values);
 }
 

@@ -146,8 +146,7 @@ static int selects(const struct selector *selector, const struct resource *resou
 int selector_select(const struct selector *selector, const struct resmap *map, struct vec *found,
                     struct error *err)
 {
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         bool selected = false;
         if (selects(selector, resource, &selected, err) < 0)
             return -1;

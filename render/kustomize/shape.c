@@ -121,8 +121,7 @@ static int check_text_map(struct check *check, json_t *map, struct error *err)
     void *next = NULL;
     const char *key = NULL;
     json_t *value = NULL;
-    json_object_foreach_safe(map, next, key, value)
-    {
+    json_object_foreach_safe (map, next, key, value) {
         size_t before = mark(check);
         enter(check, key);
         json_object_set_new(map, key, to_text(check, value));

@@ -116,7 +116,8 @@ static int compare(const void *a, const void *b)
 static void sort_by(struct resmap *map, const json_t *ranks)
 {
     cleanup_vec struct vec keys = VEC_OF(struct sort_key, release_key);
-    resmap_foreach(resource, map) * (struct sort_key *)vec_push(&keys) = key_of(resource, ranks);
+    resmap_foreach (resource, map)
+        *(struct sort_key *)vec_push(&keys) = key_of(resource, ranks);
     vec_sort(&keys, compare);
     struct resource **list = map->list.data;
     vec_foreach (const struct sort_key, key, &keys)

@@ -128,8 +128,7 @@ int transform_image(const json_t *image, const struct vec *specs, struct resmap 
                     struct error *err)
 {
     // A definition describes containers, it has none.
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         if (strcmp(resource_kind(resource), "CustomResourceDefinition") == 0)
             continue;
         if (walk(image, resource->value, err) < 0) {
@@ -137,8 +136,7 @@ int transform_image(const json_t *image, const struct vec *specs, struct resmap 
             return error_wrap(err, "%s", name);
         }
     }
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         if (strcmp(resource_kind(resource), "CustomResourceDefinition") == 0)
             continue;
         if (fieldspec_walk_all(specs, resource, CREATE_NOTHING, put, jval_unconst(image), err) < 0)

@@ -55,8 +55,7 @@ static int affix_resource(const struct affix *affix, const struct vec *specs,
 static int affix_all(const struct affix *affix, const struct vec *specs, struct resmap *map,
                      struct error *err)
 {
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         if (keeps_its_name(resource_original_id(resource)))
             continue;
         if (affix_resource(affix, specs, resource, err) < 0)

@@ -86,8 +86,7 @@ static int set_namespace(struct namespace_options *options, const struct vec *sp
 static int check_conflicts(struct resmap *map, struct error *err)
 {
     cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         vec_clear(&found);
         resmap_find_current(map, resource_current_id(resource), &found);
         if (found.len < 2)
@@ -107,8 +106,7 @@ int transform_namespace(const struct namespace_options *options, const struct ve
     struct namespace_options copy = *options;
     if (*copy.ns == '\0')
         return 0;
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         resource_remember_id(resource);
         if (set_namespace(&copy, specs, resource, err) < 0)
             return -1;

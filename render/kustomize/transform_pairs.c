@@ -21,7 +21,8 @@ int transform_pairs(const json_t *pairs, const struct vec *specs, struct resmap 
 {
     if (json_object_size(pairs) == 0)
         return 0;
-    resmap_foreach(resource, map) if (fieldspec_walk_all(specs, resource, CREATE_OBJECT, put,
-                                                         jval_unconst(pairs), err) < 0) return -1;
+    resmap_foreach (resource, map)
+        if (fieldspec_walk_all(specs, resource, CREATE_OBJECT, put, jval_unconst(pairs), err) < 0)
+            return -1;
     return 0;
 }

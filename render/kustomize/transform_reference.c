@@ -385,10 +385,14 @@ int transform_references(const struct vec *references, struct resmap *map, struc
         .kind_index = json_object(),
         .kinds = VEC_OF(struct kind_fields, release_kind_fields),
     };
-    resmap_foreach(resource, map) if (check_subjects(resource, err) < 0) return -1;
+    resmap_foreach (resource, map)
+        if (check_subjects(resource, err) < 0)
+            return -1;
     index_names(&all);
     if (json_object_size(all.places) == 0)
         return 0;
-    resmap_foreach(resource, map) if (update(&all, resource, err) < 0) return -1;
+    resmap_foreach (resource, map)
+        if (update(&all, resource, err) < 0)
+            return -1;
     return 0;
 }

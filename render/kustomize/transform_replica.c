@@ -40,8 +40,7 @@ int transform_replica(const json_t *replica, const struct vec *specs, struct res
     cleanup_json json_t *count = json_integer(jval_int(replica, "count", 0));
     bool found = false;
     vec_foreach (const struct fieldspec, spec, specs) {
-        resmap_foreach(resource, map)
-        {
+        resmap_foreach (resource, map) {
             if (!is_meant(resource, name, spec))
                 continue;
             found = true;

@@ -92,7 +92,8 @@ static int select_all(const json_t *target, struct resmap *map, struct vec *foun
 {
     const json_t *config = json_object_get(target, "selector");
     if (config == NULL) {
-        resmap_foreach(resource, map) * (struct resource **)vec_push(found) = resource;
+        resmap_foreach (resource, map)
+            *(struct resource **)vec_push(found) = resource;
         return 0;
     }
     cleanup_selector struct selector *selector = NULL;

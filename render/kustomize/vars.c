@@ -94,8 +94,7 @@ int vars_record(json_t *all, const json_t *vars, struct resmap *map, struct erro
         struct var_target target = target_of(var);
         struct resource *found = NULL;
         size_t n = 0;
-        resmap_foreach(resource, map)
-        {
+        resmap_foreach (resource, map) {
             if (has_target(&target, resource)) {
                 found = resource;
                 n++;
@@ -173,8 +172,7 @@ static int find_value(const json_t *var, struct resmap *map, json_t *values, str
     const char *path = jval_string_or(var, "fieldref.fieldPath", "");
     if (*path == '\0')
         path = "metadata.name";
-    resmap_foreach(resource, map)
-    {
+    resmap_foreach (resource, map) {
         vec_foreach (char *, read_by, &resource->ref_vars) {
             if (strcmp(*read_by, name) != 0)
                 continue;
@@ -214,9 +212,9 @@ int vars_resolve(struct frame *frame, const json_t *vars, const struct vec *spec
             return -1;
     cleanup_json json_t *used = json_object();
     struct expansion expansion = {.values = values, .used = used};
-    resmap_foreach(resource,
-                   map) if (fieldspec_walk_all(specs, resource, CREATE_NOTHING, expand_field,
-                                               &expansion, err) < 0) return error_wrap(err, "vars");
+    resmap_foreach (resource, map)
+        if (fieldspec_walk_all(specs, resource, CREATE_NOTHING, expand_field, &expansion, err) < 0)
+            return error_wrap(err, "vars");
     resmap_renamed(map);
     warn_of_unused(frame, values, used);
     return 0;
