@@ -1,0 +1,364 @@
+"""The manifests of deploy/, in a real API server: they are taken, their pods may run, and each role may do its work
+and is refused the rest."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, Iterator, Optional
+
+import pytest
+import yaml
+
+from parts.control_plane import ControlPlane
+from parts.net import Answer
+from parts.need import CHECKOUT, need_program
+from parts.sealift import Sealift, default_program
+from parts.wait import wait_for
+
+SYSTEM = "sealift-system"
+ROLES = ("receiver", "packager", "controller")
+OURS = "/apis/sealift.dev/v1alpha1"
+APPLY = {"Content-Type": "application/apply-patch+yaml"}
+MERGE = {"Content-Type": "application/merge-patch+json"}
+
+
+def install(plane: ControlPlane, overlay: str) -> list[Any]:
+    """The objects of an overlay, applied; the definitions first, since a policy is an object of theirs."""
+    plane.kubectl("apply", "--server-side", "-k", str(CHECKOUT / "deploy/crds"))
+    for plural in ("bundles", "hooks", "syncs", "trustpolicies"):
+        plane.kubectl("wait", "--for=condition=Established", f"crd/{plural}.sealift.dev", "--timeout=20s")
+    folder = str(CHECKOUT / "deploy/overlays" / overlay)
+    plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", folder)
+    return list(yaml.safe_load_all(plane.kubectl("kustomize", folder)))
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A cluster with the overlay multi-tenant and two tenants."""
+    with ControlPlane(tmp_path_factory.mktemp("plane")) as own:
+        own.controllers()
+        install(own, "multi-tenant")
+        for tenant in ("shop", "blog"):
+            own.kubectl("create", "namespace", tenant)
+            folder = tmp_path_factory.mktemp(tenant)
+            (folder / "base").symlink_to(CHECKOUT / "deploy/tenant")
+            kustomization = {"namespace": tenant, "resources": ["base"]}
+            (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+            rendered = own.kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder))
+            own.apply(rendered)
+        own.kubectl("create", "namespace", "stranger")
+        for namespace in ("shop", "stranger", SYSTEM):
+            own.kubectl("create", "secret", "generic", "hook", "--from-literal=token=0123456789abcdef", "-n", namespace)
+            own.kubectl("create", "secret", "generic", "other", "--from-literal=a=b", "-n", namespace)
+        own.apply(OBJECTS)
+        account = f"system:serviceaccount:{SYSTEM}:sealift-controller"
+        wait_for("the rights", lambda: own.can(account, "list", "deployments.apps", "shop"))
+        wait_for("the role admin", lambda: own.can("system:serviceaccount:shop:sealift", "create", "configmaps", "shop"))
+        yield own
+
+
+def ours(kind: str, name: str, spec: dict[str, Any], namespace: str = "shop") -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "sealift.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+OBJECTS = [
+    ours(
+        "Hook",
+        "github",
+        {"provider": "github", "secretRef": {"name": "hook"}, "resources": [{"kind": "Bundle", "name": "shop"}]},
+    ),
+    ours(
+        "Bundle",
+        "shop",
+        {
+            "source": {"git": {"url": "https://git.example.com/acme/config.git"}},
+            "artifact": {"repository": "oci://r.example.com/acme/shop", "tags": ["prod"]},
+            "sign": {"secretRef": {"name": "packager-key"}},
+        },
+    ),
+    ours("Sync", "shop", {"bundleRef": {"name": "shop"}, "target": {"directory": {"path": "/srv/shop"}}}),
+]
+NAMES = {"hooks": "github", "bundles": "shop", "syncs": "shop"}
+
+
+class Role:
+    """Requests with a real token of a role's account."""
+
+    def __init__(self, plane: ControlPlane, role: str) -> None:
+        self._plane = plane
+        self._token = plane.account_token(SYSTEM, f"sealift-{role}")
+
+    def __call__(self, method: str, path: str, body: Any = None, headers: Optional[dict[str, str]] = None) -> int:
+        return self.answer(method, path, body, headers).status
+
+    def answer(self, method: str, path: str, body: Any, headers: Optional[dict[str, str]] = None) -> Answer:
+        def ask() -> Optional[Answer]:
+            reply = self._plane.api(method, path, body, token=self._token, headers=headers)
+            # The cache of a definition that is new, or was changed, is not there at once.
+            return None if reply.status == 429 else reply
+
+        return wait_for(f"an answer to {method} {path}", ask)  # type: ignore[return-value]
+
+    def watches(self, path: str) -> int:
+        return self("GET", f"{path}?watch=1&timeoutSeconds=1&resourceVersion=0")
+
+    def applies_status(self, plural: str) -> int:
+        kind = {"hooks": "Hook", "bundles": "Bundle", "syncs": "Sync"}[plural]
+        body = {"apiVersion": "sealift.dev/v1alpha1", "kind": kind, "status": {"observedGeneration": 1}}
+        body["metadata"] = {"name": NAMES[plural], "namespace": "shop"}
+        path = f"{OURS}/namespaces/shop/{plural}/{NAMES[plural]}/status"
+        return self("PATCH", f"{path}?fieldManager=sealift&force=true", body, APPLY)
+
+    def annotates(self, plural: str) -> int:
+        body = {"metadata": {"annotations": {"a": "b"}}}
+        return self("PATCH", f"{OURS}/namespaces/shop/{plural}/{NAMES[plural]}", body, MERGE)
+
+    def writes_event(self) -> Answer:
+        about = {"apiVersion": "sealift.dev/v1alpha1", "kind": "Bundle", "name": "shop", "namespace": "shop"}
+        event = {
+            "metadata": {"generateName": "shop-", "namespace": "shop"},
+            "eventTime": "2026-01-01T00:00:00.000000Z",
+            "reportingController": "sealift.dev/test",
+            "reportingInstance": "test",
+            "action": "Test",
+            "reason": "Test",
+            "type": "Normal",
+            "regarding": about,
+        }
+        return self.answer("POST", "/apis/events.k8s.io/v1/namespaces/shop/events", event)
+
+    def takes_lease(self, name: str) -> tuple[int, int]:
+        """The answers to creating it and to changing it."""
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases"
+        lease = {"metadata": {"name": name, "namespace": SYSTEM}, "spec": {"holderIdentity": "me"}}
+        return self("POST", path, lease), self("PATCH", f"{path}/{name}", {"spec": {"holderIdentity": "I"}}, MERGE)
+
+    def reads_secret(self, namespace: str, name: str = "hook") -> int:
+        return self("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+
+    def rules(self, namespace: str) -> set[tuple[str, str, str, str]]:
+        """(group, resource, verb, name) of all that it may do there, less what everybody may."""
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview"}
+        path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+        answer = self.answer("POST", path, {**body, "spec": {"namespace": namespace}})
+        return {
+            (group, resource, verb, name)
+            for rule in answer.json()["status"]["resourceRules"]
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+            for verb in rule["verbs"]
+            for name in rule.get("resourceNames") or ["*"]
+            if group not in ("authorization.k8s.io", "authentication.k8s.io")
+        }
+
+
+def rights(group: str, resources: str, verbs: str, name: str = "*") -> set[tuple[str, str, str, str]]:
+    return {(group, resource, verb, name) for resource in resources.split() for verb in verbs.split()}
+
+
+READ = "get list watch"
+LEASES = "coordination.k8s.io"
+RIGHTS = {
+    "receiver": rights("sealift.dev", "hooks", READ) | rights("sealift.dev", "hooks/status", "patch"),
+    "packager": rights("sealift.dev", "bundles hooks", READ)
+    | rights("sealift.dev", "bundles/status", "patch")
+    | rights("events.k8s.io", "events", "create patch"),
+    "controller": rights("*", "*", "list watch")
+    | rights("sealift.dev", "bundles hooks syncs trustpolicies", "get")
+    | rights("sealift.dev", "syncs syncs/status", "patch")
+    | rights("", "configmaps namespaces secrets serviceaccounts", "get")
+    | rights("apiextensions.k8s.io", "customresourcedefinitions", "get")
+    | rights("events.k8s.io", "events", "create patch")
+    | rights("", "serviceaccounts", "impersonate"),
+}
+MORE_IN_SYSTEM = {
+    "receiver": set(),
+    "packager": rights(LEASES, "leases", "create") | rights(LEASES, "leases", "get update patch", "sealift-packager"),
+    "controller": rights(LEASES, "leases", "create")
+    | rights(LEASES, "leases", "get update patch", "sealift-controller")
+    | rights("", "configmaps", "create update patch"),
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_rights_are_these_and_no_others(plane: ControlPlane, role: str) -> None:
+    account = Role(plane, role)
+    tenant = rights("", "secrets", "get") if role == "packager" else set()
+    assert account.rules("stranger") == RIGHTS[role]
+    assert account.rules("shop") == RIGHTS[role] | tenant
+    assert account.rules(SYSTEM) == RIGHTS[role] | MORE_IN_SYSTEM[role]
+
+
+def test_pods_may_run(plane: ControlPlane) -> None:
+    for role in ROLES:
+        plane.kubectl("rollout", "status", f"deployment/sealift-{role}", "-n", SYSTEM, "--timeout=30s")
+    loose = {"containers": [{"name": "a", "image": "a"}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "loose", "namespace": SYSTEM}, "spec": loose}
+    assert plane.api("POST", f"/api/v1/namespaces/{SYSTEM}/pods", pod).status == 403
+
+
+def test_receiver(plane: ControlPlane) -> None:
+    receiver = Role(plane, "receiver")
+    assert receiver("GET", f"{OURS}/hooks") == 200
+    assert receiver.watches(f"{OURS}/hooks") == 200
+    assert receiver.applies_status("hooks") == 200
+
+    assert receiver.reads_secret("shop") == 403
+    role = ["create", "role", "sealift-hook-github", "-n", "shop", "--verb=get,list,watch", "--resource=secrets"]
+    plane.kubectl(*role, "--resource-name=hook")
+    bind = ["create", "rolebinding", "sealift-hook-github", "-n", "shop", "--role=sealift-hook-github"]
+    plane.kubectl(*bind, f"--serviceaccount={SYSTEM}:sealift-receiver")
+    wait_for("the Hook's Secret", lambda: receiver.reads_secret("shop") == 200)
+    by_name = "/api/v1/namespaces/shop/secrets?fieldSelector=metadata.name%3Dhook"
+    assert receiver("GET", by_name) == 200
+    plane.kubectl("delete", "rolebinding", "sealift-hook-github", "-n", "shop")
+
+    assert receiver.reads_secret("shop", "other") == 403
+    assert receiver("GET", "/api/v1/namespaces/shop/secrets") == 403
+    assert receiver.annotates("hooks") == receiver.annotates("bundles") == 403
+    assert receiver.applies_status("bundles") == receiver.applies_status("syncs") == 403
+    assert receiver("GET", f"{OURS}/bundles") == receiver("GET", f"{OURS}/syncs") == 403
+    answer = receiver.writes_event()
+    assert answer.status == 403, answer.text
+    assert receiver.takes_lease("sealift-receiver") == (403, 403)
+
+
+def test_packager(plane: ControlPlane) -> None:
+    packager = Role(plane, "packager")
+    assert packager.watches(f"{OURS}/bundles") == packager.watches(f"{OURS}/hooks") == 200
+    assert packager.applies_status("bundles") == 200
+    answer = packager.writes_event()
+    assert answer.status == 201, answer.text
+    assert packager.takes_lease("sealift-packager") == (201, 200)
+    assert packager.reads_secret("shop") == 200
+
+    assert packager.reads_secret("stranger") == packager.reads_secret(SYSTEM) == 403
+    assert packager("GET", "/api/v1/namespaces/shop/secrets") == 403
+    assert packager.takes_lease("sealift-controller")[1] == 403
+    assert packager.annotates("bundles") == packager.annotates("syncs") == 403
+    assert packager.applies_status("hooks") == packager.applies_status("syncs") == 403
+    as_tenant = {"Impersonate-User": "system:serviceaccount:shop:sealift"}
+    assert packager("GET", "/api/v1/namespaces/shop/configmaps", None, as_tenant) == 403
+    assert packager("GET", "/api/v1/namespaces/shop/configmaps") == 403
+    assert packager("GET", f"{OURS}/syncs") == packager("GET", f"{OURS}/trustpolicies") == 403
+
+
+def config_map(namespace: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied", "namespace": namespace}}
+
+
+def test_controller(plane: ControlPlane) -> None:
+    controller = Role(plane, "controller")
+    for path in ("/api/v1/secrets", "/apis/apps/v1/deployments", f"{OURS}/trustpolicies", f"{OURS}/bundles"):
+        assert controller("GET", path) == controller.watches(path) == 200
+    assert controller("GET", "/api/v1/namespaces/shop/serviceaccounts/sealift") == 200
+    assert controller.annotates("syncs") == controller.applies_status("syncs") == 200
+    answer = controller.writes_event()
+    assert answer.status == 201, answer.text
+    assert controller.takes_lease("sealift-controller")[1] == 200
+
+    apply = "configmaps/applied?fieldManager=sealift&force=true"
+    assert controller("PATCH", f"/api/v1/namespaces/{SYSTEM}/{apply}", config_map(SYSTEM), APPLY) == 201
+    assert controller("DELETE", f"/api/v1/namespaces/{SYSTEM}/configmaps/applied") == 403
+    for namespace in ("shop", "stranger", "kube-system"):
+        assert controller("PATCH", f"/api/v1/namespaces/{namespace}/{apply}", config_map(namespace), APPLY) == 403
+
+    tenant = {**APPLY, "Impersonate-User": "system:serviceaccount:shop:sealift"}
+    assert controller("PATCH", f"/api/v1/namespaces/shop/{apply}", config_map("shop"), tenant) == 201
+    for namespace in ("blog", "stranger", SYSTEM):
+        assert controller("PATCH", f"/api/v1/namespaces/{namespace}/{apply}", config_map(namespace), tenant) == 403
+    assert controller("DELETE", "/api/v1/namespaces/shop/configmaps/applied", None, tenant) == 200
+    for user in ({"Impersonate-User": "admin"}, {**tenant, "Impersonate-Group": "system:masters"}):
+        assert controller("GET", "/api/v1/namespaces", None, user) == 403
+
+    assert controller.annotates("bundles") == controller.annotates("hooks") == 403
+    assert controller.applies_status("bundles") == controller.applies_status("hooks") == 403
+    # What a `get` on everything would have given away.
+    assert controller("GET", "/api/v1/nodes/node-1/proxy/pods") == 403
+    assert controller("GET", "/api/v1/namespaces/shop/pods/any/exec?command=sh&stdout=true") == 403
+    assert controller("GET", "/api/v1/namespaces/shop/pods/any/log") == 403
+
+
+def test_people(plane: ControlPlane) -> None:
+    plane.kubectl("create", "rolebinding", "ada", "-n", "shop", "--clusterrole=edit", "--user=ada")
+    wait_for("the right", lambda: plane.can("ada", "create", "syncs.sealift.dev", "shop"))
+    assert plane.can("ada", "delete", "hooks.sealift.dev", "shop")
+    assert not plane.can("ada", "create", "syncs.sealift.dev", "blog")
+    assert not plane.can("ada", "patch", "syncs.sealift.dev/status", "shop")
+    assert not plane.can("ada", "create", "trustpolicies.sealift.dev")
+
+
+def test_single_tenant(plane: ControlPlane) -> None:
+    before = plane.get("clusterrolebindings")["items"]
+    objects = install(plane, "single-tenant")
+    try:
+        packager = Role(plane, "packager")
+        wait_for("Secrets everywhere", lambda: packager.reads_secret("stranger") == 200)
+        assert packager("GET", "/api/v1/namespaces/stranger/secrets") == 403
+        deployer = f"system:serviceaccount:{SYSTEM}:sealift-deployer"
+        assert plane.can(deployer, "create", "clusterroles.rbac.authorization.k8s.io")
+        plane.kubectl("rollout", "status", "deployment/sealift-controller", "-n", SYSTEM, "--timeout=30s")
+        # None of the roles' own accounts is the one that Syncs without an account name.
+        assert "sealift" not in {thing["metadata"]["name"] for thing in objects if thing["kind"] == "ServiceAccount"}
+    finally:
+        kept = {binding["metadata"]["name"] for binding in before}
+        for binding in plane.get("clusterrolebindings")["items"]:
+            if binding["metadata"]["name"] not in kept:
+                plane.kubectl("delete", "clusterrolebinding", binding["metadata"]["name"])
+
+
+def test_production(plane: ControlPlane) -> None:
+    install(plane, "production")
+    policy = plane.get("trustpolicy", "everything")["spec"]
+    assert policy["match"] == {} and policy["require"][0]["attests"] is True
+    for role in ROLES:
+        assert plane.get("deployment", f"sealift-{role}", "-n", SYSTEM)["spec"]["replicas"] == 2
+        plane.kubectl("rollout", "status", f"deployment/sealift-{role}", "-n", SYSTEM, "--timeout=30s")
+
+
+@pytest.mark.parametrize("overlay", ["single-tenant", "multi-tenant", "production"])
+def test_manifests_fit_the_program(plane: ControlPlane, sealift: Sealift, overlay: str) -> None:
+    things = list(yaml.safe_load_all(plane.kubectl("kustomize", str(CHECKOUT / "deploy/overlays" / overlay))))
+    known = set(re.findall(r"--[a-z][a-z-]+", sealift("serve", "--help").out))
+    deployments = [thing for thing in things if thing["kind"] == "Deployment"]
+    assert {thing["metadata"]["name"] for thing in deployments} == {f"sealift-{role}" for role in ROLES}
+    for deployment in deployments:
+        pod = deployment["spec"]["template"]["spec"]
+        container = pod["containers"][0]
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert pod["securityContext"]["runAsUser"] == 65534
+        assert container["resources"]["limits"]["memory"] and container["resources"]["requests"]["cpu"]
+        assert container["livenessProbe"] and container["readinessProbe"]
+        flags = {word.partition("=")[0] for word in container["args"] if word.startswith("--")}
+        # Which account applies where a Sync names none is a question of clusters alone.
+        assert flags - known <= {"--default-service-account"}
+
+
+def test_image_has_what_the_program_needs() -> None:
+    recipe = (CHECKOUT / "deploy/Dockerfile").read_text()
+    installed = set(re.findall(r"^    ([a-z0-9.+-]+) \\$", recipe.split("FROM ")[-1], re.M))
+    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-d", str(default_program())))
+    assert needed
+    places = dict(re.findall(r"^\s*(\S+) => (\S+)", output("ldd", str(default_program())), re.M))
+    for library in needed:
+        owner = owner_of(Path(places[library]))
+        assert owner in installed | {"libc6", "libgcc-s1", "libstdc++6"}, f"{library} is in {owner}"
+    assert "openssh-client" in installed and "USER 65534:65534" in recipe
+
+
+def output(*words: str) -> str:
+    need_program(words[0], "binutils")
+    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stdout
+
+
+def owner_of(library: Path) -> str:
+    """The package of a shared library; Debian knows files by the path before /usr was merged, or after."""
+    real = library.resolve()
+    for path in (real, Path("/" + str(real).removeprefix("/usr/"))):
+        found = subprocess.run(["dpkg", "-S", path], capture_output=True, text=True, timeout=30)
+        if found.returncode == 0:
+            return found.stdout.split(":")[0]
+    raise AssertionError(f"no package has {library}")
