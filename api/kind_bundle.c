@@ -119,9 +119,36 @@ static const struct field fields[] = {
      .example = "{releaseName: shop}"},
     {.path = "spec.render.substitute",
      .type = FIELD_OBJECT,
-     .doc = "Variables to put into the objects.",
-     .pending = "write the values into the files",
+     .doc = "Variables for `${NAME}` in rendered objects, put there before signing. An object with "
+            "the "
+            "annotation `sealift.dev/substitute: disabled` is left alone.",
      .example = "{vars: {REGION: eu}}"},
+    {.path = "spec.render.substitute.vars",
+     .type = FIELD_TEXT_MAP,
+     .max = 1000,
+     .fallback = "{}",
+     .doc = "Values by name; they win over those of `from`.",
+     .example = "{REGION: eu}"},
+    {.path = "spec.render.substitute.from",
+     .type = FIELD_LIST,
+     .max = 64,
+     .fallback = "[]",
+     .doc =
+         "Files of the repository that hold ConfigMaps and Secrets, whose entries are variables; "
+         "later files win.",
+     .example = "[envs/prod.yaml]"},
+    {.path = "spec.render.substitute.from[]",
+     .type = FIELD_STRING,
+     .check = check_relative_path,
+     .max = 1024,
+     .doc = "A path from the root of the repository.",
+     .example = "envs/prod.yaml"},
+    {.path = "spec.render.substitute.strict",
+     .type = FIELD_BOOL,
+     .fallback = "true",
+     .doc = "A variable that is not set and has no default is an error that names it; else it is "
+            "empty.",
+     .example = "true"},
 
     {.path = "spec.artifact",
      .type = FIELD_OBJECT,

@@ -18,6 +18,7 @@ static int render(struct bundle_flow *flow, struct render_result *ret_result, st
         .type =
             render_type_parse(jval_string_or(object_spec(flow->object, "render"), "type", "Auto")),
         .allow_secrets = jval_bool(object_spec(flow->object, "artifact"), "allowSecrets", false),
+        .substitute = object_spec(flow->object, "render.substitute"),
     };
     const char *path = object_spec_string(flow->object, "path");
     return render_tree(gitsnapshot_tree(flow->snapshot), path != NULL ? path : "", &options,

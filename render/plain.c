@@ -23,6 +23,7 @@ enum {
 
 struct plain {
     struct tree *tree;
+    const struct substitute *substitute; // NULL = no variables
     struct collect collect;
     size_t files;
     size_t entries;
@@ -70,6 +71,12 @@ static int add_object(struct plain *plain, const struct manifest *manifest, json
     if (json_is_object(value) && json_object_get(value, "kind") == NULL &&
         object_path_needs_rendering(manifest->file))
         return plain_refuse_unrendered(manifest->file, err);
+    cleanup_json json_t *substituted = NULL;
+    if (substitute_apply(plain->substitute, value, manifest->file, manifest->line, &substituted,
+                         err) < 0)
+        return -1;
+    if (substituted != NULL)
+        value = substituted;
     if (object_identity_read(value, &identity, &field, err) < 0) {
         // A Kustomization has no name, and an encrypted file may hide anything.
         if (strncmp(jval_string_or(value, "apiVersion", ""), "kustomize.config.k8s.io/", 24) == 0)
@@ -237,12 +244,12 @@ static int walk(struct plain *plain, const char *folder, unsigned depth, struct 
 }
 
 int plain_render(struct tree *tree, const char *path, const struct render_options *options,
-                 struct vec *objects, struct error *err)
+                 const struct substitute *substitute, struct vec *objects, struct error *err)
 {
     enum tree_kind kind;
     if (tree_lookup(tree, path, &kind, NULL, err) < 0)
         return -1;
-    struct plain plain = {.tree = tree};
+    struct plain plain = {.tree = tree, .substitute = substitute};
     collect_init(&plain.collect, options, objects);
     int done =
         kind == TREE_DIRECTORY ? walk(&plain, path, 0, err) : read_manifest(&plain, path, err);

@@ -4,10 +4,12 @@
 #define RENDER_PLAIN_H
 
 #include "render/render.h"
+#include "render/substitute.h"
 
 // Pushes struct render_object. Errors as render_tree.
 int plain_render(struct tree *tree, const char *path, const struct render_options *options,
-                 struct vec *objects, struct error *err) __attribute__((warn_unused_result));
+                 const struct substitute *substitute, struct vec *objects, struct error *err)
+    __attribute__((warn_unused_result));
 
 // The sentence for a Chart.yaml, or a kustomization.yaml where none is expected. Always -1.
 int plain_refuse_unrendered(const char *file, struct error *err);

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jval.h"
 #include "base/memory.h"
 #include "render/collect.h"
 #include "render/kustomize/kustomize.h"
 #include "render/object.h"
 #include "render/plain.h"
+#include "render/substitute.h"
 
 void render_object_release(void *element)
 {
@@ -83,15 +85,20 @@ static int choose(struct tree *tree, const char *path, enum render_type *ret_typ
 
 // Every object of a build, in its order; what an artifact cannot hold is refused.
 static int add_built(const struct vec *built, const struct render_options *options,
-                     struct vec *objects, struct error *err)
+                     const struct substitute *substitute, struct vec *objects, struct error *err)
 {
     cleanup_collect struct collect collect;
     collect_init(&collect, options, objects);
     vec_foreach (const struct kustomize_object, object, built) {
         cleanup_object_identity struct object_identity identity = {0};
-        if (object_identity_read(object->value, &identity, NULL, err) < 0)
+        cleanup_json json_t *substituted = NULL;
+        if (substitute_apply(substitute, object->value, object->file, object->line, &substituted,
+                             err) < 0)
+            return -1;
+        json_t *value = substituted != NULL ? substituted : object->value;
+        if (object_identity_read(value, &identity, NULL, err) < 0)
             return error_wrap(err, "%s:%zu", object->file, object->line);
-        if (collect_add(&collect, object->value, &identity, object->file, object->line, err) < 0)
+        if (collect_add(&collect, value, &identity, object->file, object->line, err) < 0)
             return -1;
         struct render_object *added = vec_at(objects, objects->len - 1);
         added->order = objects->len;
@@ -100,14 +107,15 @@ static int add_built(const struct vec *built, const struct render_options *optio
 }
 
 static int render_kustomize(struct tree *tree, const char *path,
-                            const struct render_options *options, struct render_result *result,
+                            const struct render_options *options,
+                            const struct substitute *substitute, struct render_result *result,
                             struct error *err)
 {
     static const struct kustomize_options as_the_command = {.order = KUSTOMIZE_ORDER_LEGACY};
     cleanup_vec struct vec built = KUSTOMIZE_OBJECTS;
     if (kustomize_build(tree, path, &as_the_command, &built, &result->warnings, err) < 0)
         return -1;
-    return add_built(&built, options, &result->objects, err);
+    return add_built(&built, options, substitute, &result->objects, err);
 }
 
 static int render(struct tree *tree, const char *path, const struct render_options *options,
@@ -116,8 +124,14 @@ static int render(struct tree *tree, const char *path, const struct render_optio
     enum render_type type = options->type;
     if (type == RENDER_AUTO && choose(tree, path, &type, err) < 0)
         return -1;
-    if ((type == RENDER_KUSTOMIZE ? render_kustomize(tree, path, options, result, err)
-                                  : plain_render(tree, path, options, &result->objects, err)) < 0)
+    cleanup_substitute struct substitute *substitute = NULL;
+    if (options->substitute != NULL &&
+        substitute_new(tree, options->substitute, &substitute, err) < 0)
+        return -1;
+    int done = type == RENDER_KUSTOMIZE
+                   ? render_kustomize(tree, path, options, substitute, result, err)
+                   : plain_render(tree, path, options, substitute, &result->objects, err);
+    if (done < 0)
         return -1;
     collect_sort(&result->objects);
     return 0;

@@ -22,7 +22,8 @@ enum render_type render_type_parse(const char *name);
 
 struct render_options {
     enum render_type type;
-    bool allow_secrets; // Secrets with data or stringData are refused otherwise
+    bool allow_secrets;       // Secrets with data or stringData are refused otherwise
+    const json_t *substitute; // variables, as render/substitute.h has it; borrowed, NULL = none
 };
 
 struct render_object {

@@ -98,8 +98,9 @@ static const struct wrong wrong_fields[] = {
     {BUNDLE(", render: {type: Helm}"),
      "Bundle shop/web: spec.render.type: Helm is not built yet: this version renders no charts; "
      "commit the output of `helm template`"},
-    {BUNDLE(", render: {substitute: {}}"),
-     "Bundle shop/web: spec.render.substitute is not built yet: write the values into the files"},
+    {BUNDLE(", render: {substitute: {from: [../x]}}"),
+     "Bundle shop/web: spec.render.substitute.from[0]: \"../x\" leaves the tree; write it without "
+     ".., like ./apps/shop/prod"},
     {BUNDLE(", suspend: \"yes\""), "Bundle shop/web: spec.suspend: \"yes\" is no boolean; write it "
                                    "like true"},
     {BUNDLE(", exportTo: shop"),
