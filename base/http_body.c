@@ -48,6 +48,7 @@ static void end_of_headers(struct http_transfer *transfer)
         max = ERROR_BODY_MAX_BYTES;
     strbuf_release(&response->body);
     strbuf_init(&response->body, max);
+    transfer->headed = response->status >= 200;
     if (transfer->on_head != NULL && response->status >= 200 && !http_will_redirect(transfer))
         transfer->on_head(transfer);
 }

@@ -42,6 +42,7 @@ struct http_transfer {
     int64_t active_at_ms; // when the last byte moved
     bool sent;            // a connection was made and the request may have left
     bool cut;             // the body of an error was long enough
+    bool headed;          // all headers of the answer came
     size_t header_bytes;
     size_t body_bytes;
     size_t upload_bytes;

@@ -94,6 +94,7 @@ static void clear_hop(struct http_transfer *transfer)
     transfer->ever_sent = transfer->ever_sent || transfer->sent;
     transfer->sent = false;
     transfer->cut = false;
+    transfer->headed = false;
     transfer->idled = false;
     transfer->header_bytes = 0;
     transfer->body_bytes = 0;
@@ -230,7 +231,11 @@ enum http_step http_transfer_complete(struct http_transfer *transfer, CURLM *mul
 {
     // Only what was refused here, and only if curl failed for it.
     bool ours = transfer->error.code != ERROR_NONE;
-    bool is_answer = code == CURLE_OK || (code == CURLE_WRITE_ERROR && transfer->cut && !ours);
+    // A refusal whose words were lost is still that refusal: Go's servers send GOAWAY with a 401,
+    // and curl 7.88 may then close the connection before it hands on the body.
+    bool refused = transfer->headed && transfer->response.status >= 400 && !ours;
+    bool is_answer =
+        code == CURLE_OK || refused || (code == CURLE_WRITE_ERROR && transfer->cut && !ours);
     if (!is_answer && !ours)
         http_describe_failure(transfer, code);
     bool transient = !is_answer && !ours && http_failure_is_transient(code, transfer->error.code);

@@ -55,6 +55,9 @@ static void reply_by_path(struct scene *scene, struct fake_exchange *exchange)
     } else if (strstr(path, "/cut") != NULL) {
         fake_send_text(exchange, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"kind\":");
         exchange->close = true;
+    } else if (strstr(path, "/hasty") != NULL) {
+        fake_send_text(exchange, "HTTP/1.1 403 Forbidden\r\nContent-Length: 500\r\n\r\n{\"kind\":");
+        exchange->close = true;
     } else if (strstr(path, "/invalid") != NULL) {
         refuse_in_words(exchange);
     } else if (strstr(path, "/typo") != NULL) {
@@ -202,6 +205,7 @@ static void test_client_tells_what_an_answer_means(void **state)
         {"html", 200, ERROR_UNAVAILABLE, "", "is this the address of an API server?"},
         {"proxy", 502, ERROR_UNAVAILABLE, "", "<b>Oops</b>"},
         {"half", 200, ERROR_UNAVAILABLE, "", "no JSON object"},
+        {"hasty", 403, ERROR_DENIED, "", "HTTP 403 for configmaps shop/hasty"},
         {"cut", 0, ERROR_UNAVAILABLE, "", "in the middle of its answer"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
