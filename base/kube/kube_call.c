@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LISTS_MAX = 4 };
+enum { LISTS_MAX = 4, TRIM_MS = 16 * 1000 };
 
 struct kube_loop {
     struct kube_client *client;
@@ -25,7 +25,9 @@ struct kube_loop {
     struct http_streams *streams;
     struct kube_waiter waiter; // one for all calls
     bool room_posted;          // atomic
-    struct kube_call *first;   // in the order of asking
+    bool idle_posted;          // atomic
+    struct loop_timer *trim;
+    struct kube_call *first; // in the order of asking
     struct kube_call *last;
     unsigned lists;
     struct kube_turn *first_turn;
@@ -67,6 +69,30 @@ static void wake(void *arg)
         loop_post(kube->loop, on_room, kube);
 }
 
+static void on_trim(void *arg)
+{
+    struct kube_loop *kube = arg;
+    kube_client_trim(kube->client);
+    if (kube_client_has_idle(kube->client))
+        loop_timer_set(kube->trim, TRIM_MS);
+}
+
+static void on_idle_posted(void *arg)
+{
+    struct kube_loop *kube = arg;
+    __atomic_store_n(&kube->idle_posted, false, __ATOMIC_RELEASE);
+    if (!loop_timer_is_set(kube->trim))
+        loop_timer_set(kube->trim, TRIM_MS);
+}
+
+// Any thread, with the client's lock held.
+static void on_idle(void *arg)
+{
+    struct kube_loop *kube = arg;
+    if (!__atomic_exchange_n(&kube->idle_posted, true, __ATOMIC_ACQ_REL))
+        loop_post(kube->loop, on_idle_posted, kube);
+}
+
 int kube_loop_new(struct kube_client *client, struct loop *loop, struct kube_loop **ret_kube,
                   struct error *err)
 {
@@ -78,6 +104,8 @@ int kube_loop_new(struct kube_client *client, struct loop *loop, struct kube_loo
     kube->loop = loop;
     kube->streams = streams;
     kube->waiter = (struct kube_waiter){.wake = wake, .arg = kube};
+    kube->trim = loop_timer_new(loop, on_trim, kube);
+    kube_client_set_trimmer(client, on_idle, kube);
     *ret_kube = kube;
     return 0;
 }
@@ -90,8 +118,11 @@ void kube_loop_free(struct kube_loop *kube)
     while (kube->first != NULL)
         kube_call_cancel(kube->first);
     kube_window_forget(kube->client->window, &kube->waiter);
-    if (__atomic_load_n(&kube->room_posted, __ATOMIC_ACQUIRE))
+    kube_client_set_trimmer(kube->client, NULL, kube);
+    if (__atomic_load_n(&kube->room_posted, __ATOMIC_ACQUIRE) ||
+        __atomic_load_n(&kube->idle_posted, __ATOMIC_ACQUIRE))
         loop_run_posted(kube->loop);
+    loop_timer_free(kube->trim);
     http_streams_free(kube->streams);
     free(kube);
 }

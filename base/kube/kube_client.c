@@ -162,6 +162,8 @@ void kube_client_give_http(struct kube_client *client, struct http_client *http)
     if (keep)
         *(struct kube_idle *)vec_push(&client->idle) =
             (struct kube_idle){http, clock_mono_ms(client->clock)};
+    if (keep && client->on_idle != NULL)
+        client->on_idle(client->on_idle_arg);
     pthread_mutex_unlock(&client->lock);
     if (!keep)
         http_client_free(http);
@@ -182,4 +184,24 @@ void kube_client_trim(struct kube_client *client)
             return;
         http_client_free(old);
     }
+}
+
+bool kube_client_set_trimmer(struct kube_client *client, void (*on_idle)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&client->lock);
+    bool is_free = client->on_idle == NULL || client->on_idle_arg == arg;
+    if (is_free) {
+        client->on_idle = on_idle;
+        client->on_idle_arg = on_idle != NULL ? arg : NULL;
+    }
+    pthread_mutex_unlock(&client->lock);
+    return is_free;
+}
+
+bool kube_client_has_idle(struct kube_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    bool any = client->idle.len > 0;
+    pthread_mutex_unlock(&client->lock);
+    return any;
 }

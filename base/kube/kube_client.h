@@ -48,7 +48,8 @@ void cleanup_kube_client_pointer(struct kube_client **client);
 const char *kube_client_server(const struct kube_client *client);
 const char *kube_client_namespace(const struct kube_client *client); // "default" when none was set
 const struct clock *kube_client_clock(const struct kube_client *client);
-// Closes connections that no request used for 15 s. Any thread.
+// Closes connections that no request used for 15 s. Any thread. A kube_loop of the client does this
+// by itself.
 void kube_client_trim(struct kube_client *client);
 
 // An object, a collection, or a subresource. All borrowed; NULL and "" are the same.

@@ -35,6 +35,9 @@ struct kube_client {
 
     pthread_mutex_t lock; // of what follows
     struct vec idle;      // of struct kube_idle, the one used last at the end
+    // Told, with the lock held, when one becomes idle; NULL = nobody trims.
+    void (*on_idle)(void *arg);
+    void *on_idle_arg;
 };
 
 struct kube_idle {
@@ -45,6 +48,10 @@ struct kube_idle {
 // A client of one thread, while it is needed.
 struct http_client *kube_client_take_http(struct kube_client *client);
 void kube_client_give_http(struct kube_client *client, struct http_client *http);
+// The first one to ask looks after idle connections; NULL gives that up.
+bool kube_client_set_trimmer(struct kube_client *client, void (*on_idle)(void *arg), void *arg);
+// Whether there are connections left to trim.
+bool kube_client_has_idle(struct kube_client *client);
 
 // What goes over the wire, without credentials (kube_request.c). Owned.
 struct kube_wire {

@@ -21,6 +21,8 @@ enum {
     RETRY_MAX_MS = 30 * 1000,
     // A connection that lived so long was fine; what ends it is the first failure of a new row.
     FINE_MS = 2 * 60 * 1000,
+    // Parsing a page must not hold up the loop.
+    WHOLE_PAGE = 150,
     // A server that ends a watch at once, again and again, is not asked without a pause.
     SHORT_MS = 1000,
 };
@@ -465,7 +467,7 @@ static void keep_options(struct kube_watch *watch, const struct kube_watch_optio
                 .namespace_ = watch->texts[3]},
         .label_selector = watch->texts[4],
         .field_selector = watch->texts[5],
-        .limit = KUBE_PAGE_DEFAULT,
+        .limit = options->accept == KUBE_METADATA ? KUBE_PAGE_DEFAULT : WHOLE_PAGE,
         .accept = options->accept,
     };
     watch->as_groups = VEC_OF(char *, vec_release_string);

@@ -299,6 +299,44 @@ static void test_live_watch(void **state)
     kube_watch_free(watch);
 }
 
+// More than the server lets run on one connection.
+static void test_live_many_watches(void **state)
+{
+    struct scene *scene = *state;
+    enum { N = 230 };
+    struct kube_watch *watches[N];
+    struct kube_watch_options options = {
+        .ref = config_map(NULL), .label_selector = "test=many", .accept = KUBE_METADATA};
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(
+            kube_watch_new(scene->kube, &options, &WATCH_EVENTS, scene, &watches[i], NULL), 0);
+    size_t synced = 0;
+    for (int tries = 0; synced < N && tries < 1500; tries++) {
+        run_for(scene, 10);
+        synced = 0;
+        for (size_t i = 0; i < N; i++)
+            synced += kube_watch_is_synced(watches[i]);
+    }
+    assert_int_equal(synced, N);
+    run_for(scene, 300);
+    cleanup_json json_t *object = make_config_map("many", "x");
+    jval_set_string(object, "metadata.labels.test", "many");
+    struct kube_request request = {
+        .verb = KUBE_APPLY, .ref = config_map("many"), .object = object, .force = true};
+    do_or_fail(scene, &request, NULL);
+    size_t seen = 0;
+    for (int tries = 0; seen < N && tries < 1500; tries++) {
+        run_for(scene, 10);
+        seen = 0;
+        for (size_t i = 0; i < N; i++)
+            seen += kube_watch_count(watches[i]);
+    }
+    assert_int_equal(seen, N);
+    assert_null(strstr(scene->log.data, "["));
+    for (size_t i = 0; i < N; i++)
+        kube_watch_free(watches[i]);
+}
+
 static void on_acquired(void *arg)
 {
     strbuf_addstr(&((struct scene *)arg)->log, "acquired ");
@@ -503,6 +541,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_live_apply_and_its_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_many_objects, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_watch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_live_many_watches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_lease, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_rights_and_tokens, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_events, setup, teardown),

@@ -218,7 +218,7 @@ static void test_watch_lists_pages_then_follows(void **state)
         run_for(scene, 20);
     run_for(scene, 50);
     assert_true(kube_watch_is_synced(scene->watch));
-    assert_received(scene, "?limit=500&continue=more&labelSelector=app%3Dx HTTP");
+    assert_received(scene, "?limit=150&continue=more&labelSelector=app%3Dx HTTP");
     assert_received(scene, "labelSelector=app%3Dx&resourceVersion=11&watch=1");
     assert_received(scene, "resourceVersion=99&watch=1&allowWatchBookmarks=true&timeoutSeconds=");
     assert_int_equal(scene->syncs, 1);
