@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from pathlib import Path
 from typing import Callable
 
@@ -11,6 +12,7 @@ import pytest
 
 from parts.cosign import Cosign
 from parts.journey import config_map
+from parts.need import need_program
 from parts.objects import Config
 from parts.oci_registry import ReferrersRegistry
 from parts.sealift import Daemon, Sealift
@@ -204,3 +206,41 @@ def test_sync_follows_a_keyless_signer(
     attach(referrers_registry, repository, pushed, bundle)
     daemon.wait_condition("Sync", "shop", "Ready", "True")
     assert daemon.status("Sync", "shop")["artifact"]["verifiedBy"] == [f"ci: {SUBJECT}"]
+
+
+KINDS = {
+    "p256": ("EC", "ec_paramgen_curve:P-256"),
+    "p384": ("EC", "ec_paramgen_curve:P-384"),
+    "p521": ("EC", "ec_paramgen_curve:P-521"),
+    "rsa2048": ("RSA", "rsa_keygen_bits:2048"),
+    "rsa4096": ("RSA", "rsa_keygen_bits:4096"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_of_keys_both_ways(
+    sealift: Sealift, cosign: Cosign, tmp_path: Path, artifact: Path, kind: str
+) -> None:
+    algorithm, option = KINDS[kind]
+    openssl = need_program("openssl", "openssl")
+    plain, old, public = tmp_path / "plain.pem", tmp_path / "old.pem", tmp_path / "key.pub"
+    for words in (
+        ("genpkey", "-algorithm", algorithm, "-pkeyopt", option, "-out", plain),
+        ("pkey", "-in", plain, "-pubout", "-out", public),
+        # SEC1 or PKCS#1
+        ("pkey", "-in", plain, "-traditional", "-out", old),
+    ):
+        subprocess.run([openssl, *map(str, words)], check=True, capture_output=True)
+    cosign.run("import-key-pair", "--key", str(plain), "--output-key-prefix", str(tmp_path / "imported"))
+    imported = tmp_path / "imported.key"
+    ours, theirs = tmp_path / "ours.json", tmp_path / "theirs.json"
+    common = ("--key", str(public), "--insecure-ignore-tlog", "--bundle", str(ours))
+    for private in (plain, old, imported):
+        sealift("sign-bundle", "--key", private, "--bundle", ours, artifact, env={"COSIGN_PASSWORD": ""})
+        sealift("verify-bundle", "--key", public, "--bundle", ours, artifact)
+        cosign.run("verify-blob", *common, str(artifact))
+    cosign.run(
+        "sign-blob", "--key", str(imported), "--bundle", str(theirs), "-y",
+        "--signing-config", str(tmp_path / "cosign" / "signing-config.json"), str(artifact),
+    )  # fmt: skip
+    sealift("verify-bundle", "--key", public, "--bundle", theirs, artifact)
