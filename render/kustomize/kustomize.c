@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/yamljson.h"
 #include "render/kustomize/accumulate.h"
+#include "render/kustomize/alias.h"
 #include "render/kustomize/origin.h"
 #include "render/kustomize/schema.h"
 #include "render/kustomize/sort.h"
@@ -95,6 +96,7 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
     if (json_array_size(all->vars) > 0 &&
         vars_resolve(top, all->vars, &var_fields, &all->map, err) < 0)
         return error_wrap(err, "%s: vars", top->kustomization.file);
+    alias_settle_all(&all->map);
     drop_local(&all->map);
     if (sort_resources(&all->map, json_object_get(value, "sortOptions"), top->build->options->order,
                        err) < 0)

@@ -5,6 +5,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/yamljson.h"
+#include "render/kustomize/alias.h"
 
 enum { MAX_TEXT_BYTES = 1 << 20 };
 
@@ -78,6 +79,9 @@ void origin_mark_transformed(struct resmap *map, json_t *origin)
         }
         if (resource->transformations == NULL)
             resource->transformations = json_array();
+        // kustomize writes its note by making all annotations anew.
+        if (resource_annotations(resource) != NULL)
+            alias_forget(resource, resource_annotations(resource));
         json_array_append(resource->transformations, origin);
     }
 }

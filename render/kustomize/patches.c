@@ -7,6 +7,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/yamljson.h"
+#include "render/kustomize/alias.h"
 #include "render/kustomize/json_patch.h"
 #include "render/kustomize/selector.h"
 #include "render/kustomize/steps.h"
@@ -116,10 +117,9 @@ static int merge(struct frame *frame, struct resmap *map, struct resource *targe
     cleanup_free char *kind = xstrdup(resource_kind(target));
     cleanup_free char *name = xstrdup(resource_name(target));
     cleanup_free char *ns = xstrdup(resource_namespace(target));
-    if (options.allow_name_change || options.allow_kind_change) {
+    if (options.allow_name_change || options.allow_kind_change)
         resource_remember_id(target);
-        target->has_history = true;
-    }
+    resource_lend_history(target);
     json_t *merged = NULL;
     if (strategic_merge(frame->build->schema, target->value, patch, &merged, err) < 0) {
         cleanup_free char *what = resource_id_describe(resource_current_id(target));
@@ -132,12 +132,16 @@ static int merge(struct frame *frame, struct resmap *map, struct resource *targe
     }
     json_decref(target->value);
     target->value = merged;
+    alias_settle(target);
+    bool forgotten = resource_take_history(target);
+    if (forgotten)
+        resource_forget_history(target);
     if (!options.allow_kind_change)
         resource_set_kind(target, kind);
     if (!options.allow_name_change)
         resource_set_name(target, name);
     resource_set_namespace(target, ns);
-    if (id_changed(target, before))
+    if (forgotten || id_changed(target, before))
         resmap_renamed(map);
     return 0;
 }
@@ -212,32 +216,11 @@ static int merge_strategic(struct frame *frame, const json_t *target, const stru
     return 0;
 }
 
-// kustomize keeps what it remembers in annotations, so that they are there for a JSON patch to add
-// to; they go again when nothing is in them.
-static bool lend_annotations(struct resource *resource)
-{
-    json_t *metadata = json_object_get(resource->value, "metadata");
-    json_t *annotations = json_object_get(metadata, "annotations");
-    if (!resource->has_history || !json_is_object(metadata) ||
-        (annotations != NULL && !json_is_null(annotations)))
-        return false;
-    json_object_set_new(metadata, "annotations", json_object());
-    return true;
-}
-
-static void take_back_annotations(struct resource *resource)
-{
-    json_t *metadata = json_object_get(resource->value, "metadata");
-    const json_t *annotations = json_object_get(metadata, "annotations");
-    if (json_is_object(annotations) && json_object_size(annotations) == 0)
-        json_object_del(metadata, "annotations");
-}
-
 static int apply_json(struct resmap *map, struct resource *resource, const struct json_patch *patch,
                       struct error *err)
 {
     cleanup_free char *before = id_text(resource);
-    bool lent = lend_annotations(resource);
+    resource_lend_history(resource);
     json_t *patched = NULL;
     if (json_patch_apply(patch, resource->value, &patched, err) < 0) {
         cleanup_free char *name = resource_id_describe(resource_current_id(resource));
@@ -245,8 +228,10 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
     }
     json_decref(resource->value);
     resource->value = patched;
-    if (lent)
-        take_back_annotations(resource);
+    alias_forget(resource, NULL);
+    // Names are put back behind a JSON patch, where objects come from is not.
+    if (resource_take_history(resource))
+        resource_forget_origin(resource);
     if (id_changed(resource, before))
         resmap_renamed(map);
     return 0;
@@ -259,10 +244,8 @@ static int apply_json_to_all(const json_t *target, const struct json_patch *patc
     if (select_targets(target, map, &found, err) < 0)
         return -1;
     vec_foreach (struct resource *, resource, &found) {
-        if (remember) {
+        if (remember)
             resource_remember_id(*resource);
-            (*resource)->has_history = true;
-        }
         if (apply_json(map, *resource, patch, err) < 0)
             return -1;
     }

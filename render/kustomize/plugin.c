@@ -4,6 +4,7 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "render/kustomize/alias.h"
 #include "render/kustomize/kustomization.h"
 #include "render/kustomize/origin.h"
 #include "render/kustomize/steps.h"
@@ -257,6 +258,7 @@ int plugin_transform(struct frame *frame, struct resmap *configs, struct resmap 
     resmap_foreach (config, configs) {
         if (run_plugin(frame, config, false, map, err) < 0)
             return -1;
+        alias_settle_all(map);
         cleanup_json json_t *origin = origin_of_plugin(config);
         origin_mark_transformed(map, origin);
     }

@@ -6,6 +6,7 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "render/kustomize/alias.h"
 
 static void release_past(void *element)
 {
@@ -24,6 +25,7 @@ struct resource *resource_new(json_t *value, const char *file, size_t line)
         .prefixes = VEC_OF(char *, vec_release_string),
         .suffixes = VEC_OF(char *, vec_release_string),
         .ref_vars = VEC_OF(char *, vec_release_string),
+        .aliases = VEC_OF(struct alias_group, alias_group_release),
         .file = xstrdup_or_null(file),
         .line = line,
     };
@@ -52,6 +54,7 @@ struct resource *resource_copy(const struct resource *resource)
     copy_strings(&copy->ref_vars, &resource->ref_vars);
     copy->behavior = resource->behavior;
     copy->needs_hash = resource->needs_hash;
+    copy->has_history = resource->has_history;
     copy->origin = json_deep_copy(resource->origin);
     copy->transformations = json_deep_copy(resource->transformations);
     return copy;
@@ -66,6 +69,7 @@ void resource_free(struct resource *resource)
     vec_free(&resource->prefixes);
     vec_free(&resource->suffixes);
     vec_free(&resource->ref_vars);
+    vec_free(&resource->aliases);
     free(resource->file);
     json_decref(resource->origin);
     json_decref(resource->transformations);
@@ -188,4 +192,48 @@ void resource_remember_id(struct resource *resource)
         .name = xstrdup(id.name),
         .ns = xstrdup(resource_id_effective_namespace(id)),
     };
+    resource->has_history = true;
+}
+
+static const char HISTORY_MARK[] = "internal.config.kubernetes.io/history";
+
+static bool has_history(const struct resource *resource)
+{
+    return resource->has_history || resource->origin != NULL;
+}
+
+void resource_lend_history(struct resource *resource)
+{
+    json_t *annotations = has_history(resource) ? resource_make_annotations(resource) : NULL;
+    if (annotations != NULL)
+        json_object_set_new(annotations, HISTORY_MARK, json_string(""));
+}
+
+void resource_forget_origin(struct resource *resource)
+{
+    json_decref(STEAL(resource->origin));
+    json_decref(STEAL(resource->transformations));
+}
+
+void resource_forget_history(struct resource *resource)
+{
+    vec_clear(&resource->past);
+    vec_clear(&resource->prefixes);
+    vec_clear(&resource->suffixes);
+    resource->behavior = BEHAVIOR_UNSPECIFIED;
+    resource->needs_hash = false;
+    resource->has_history = false;
+    resource_forget_origin(resource);
+}
+
+bool resource_take_history(struct resource *resource)
+{
+    json_t *annotations = resource_annotations(resource);
+    if (!has_history(resource))
+        return false;
+    if (json_object_del(annotations, HISTORY_MARK) < 0)
+        return true;
+    if (json_object_size(annotations) == 0)
+        json_object_del(json_object_get(resource->value, "metadata"), "annotations");
+    return false;
 }

@@ -49,7 +49,8 @@ struct resource {
     bool needs_hash;         // a generator made it, and a hash of its content ends its name
     char *file;              // owned; the file of the tree it came from
     size_t line;             // where it starts there, from 1; 0 when it was generated
-    bool has_history;        // something of the above was recorded
+    bool has_history;        // kustomize has annotations of its own in it by now
+    struct vec aliases;      // struct alias_group, see alias.h
     json_t *origin;          // owned; NULL unless buildMetadata asks for it
     json_t *transformations; // owned; NULL or an array
 };
@@ -69,6 +70,15 @@ struct resource_id resource_original_id(const struct resource *resource);
 struct resource_id resource_past_id(const struct resource *resource, size_t index);
 // Remembers the present name before it changes.
 void resource_remember_id(struct resource *resource);
+
+// kustomize keeps its memory in the object's annotations, where patches add to them, and may take
+// them away. Lend puts a mark there while there is something to remember; take removes it, and says
+// whether it was gone.
+void resource_lend_history(struct resource *resource);
+bool resource_take_history(struct resource *resource);
+// Names and origin; or the origin alone.
+void resource_forget_history(struct resource *resource);
+void resource_forget_origin(struct resource *resource);
 
 // "" where absent or no string.
 const char *resource_kind(const struct resource *resource);

@@ -6,6 +6,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "render/kustomize/accumulate.h"
+#include "render/kustomize/alias.h"
 #include "render/kustomize/generator.h"
 #include "render/kustomize/origin.h"
 #include "render/kustomize/steps.h"
@@ -106,9 +107,10 @@ struct run {
     const char *plugin_kind;
 };
 
-static void mark(const struct run *run)
+static void finish_step(const struct run *run)
 {
     cleanup_json json_t *origin = origin_of_builtin(run->frame, run->plugin_kind);
+    alias_settle_all(&run->into->map);
     origin_mark_transformed(&run->into->map, origin);
 }
 
@@ -129,7 +131,7 @@ static int step_each(const struct run *run, frame_step *step, struct error *err)
     for (size_t i = 0; i < json_array_size(list); i++) {
         if (step(run->frame, json_array_get(list, i), &run->into->map, err) < 0)
             return wrap_item(run, i, err);
-        mark(run);
+        finish_step(run);
     }
     return 0;
 }
@@ -142,7 +144,7 @@ static int patches_strategic(const struct run *run, struct error *err)
     cleanup_json json_t *config = json_pack("{s:O}", "paths", list);
     if (patch_strategic_transform(run->frame, config, &run->into->map, err) < 0)
         return wrap(run, err);
-    mark(run);
+    finish_step(run);
     return 0;
 }
 
@@ -162,7 +164,7 @@ static int patches_json(const struct run *run, struct error *err)
         }
         if (patch_json6902_transform(run->frame, config, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
-        mark(run);
+        finish_step(run);
     }
     return 0;
 }
@@ -176,7 +178,7 @@ static int namespaces(const struct run *run, struct error *err)
     config_specs(&run->into->config, CONFIG_NAMESPACE, &specs);
     if (transform_namespace(&options, &specs, &run->into->map, err) < 0)
         return wrap(run, err);
-    mark(run);
+    finish_step(run);
     return 0;
 }
 
@@ -192,7 +194,7 @@ static int affix(const struct run *run, enum config_section section,
     config_specs(&run->into->config, section, &specs);
     if (transform(text, &specs, &run->into->map, err) < 0)
         return wrap(run, err);
-    mark(run);
+    finish_step(run);
     return 0;
 }
 
@@ -251,7 +253,7 @@ static int labels(const struct run *run, struct error *err)
         if (label_specs(&run->into->config, label, &specs, err) < 0 ||
             transform_pairs(json_object_get(label, "pairs"), &specs, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
-        mark(run);
+        finish_step(run);
     }
     return 0;
 }
@@ -265,7 +267,7 @@ static int common_labels(const struct run *run, struct error *err)
     config_specs(&run->into->config, CONFIG_COMMON_LABELS, &specs);
     if (transform_pairs(pairs, &specs, &run->into->map, err) < 0)
         return wrap(run, err);
-    mark(run);
+    finish_step(run);
     return 0;
 }
 
@@ -278,7 +280,7 @@ static int common_annotations(const struct run *run, struct error *err)
     config_specs(&run->into->config, CONFIG_COMMON_ANNOTATIONS, &specs);
     if (transform_pairs(pairs, &specs, &run->into->map, err) < 0)
         return wrap(run, err);
-    mark(run);
+    finish_step(run);
     return 0;
 }
 
@@ -294,7 +296,7 @@ static int with_specs(const struct run *run, enum config_section section,
     for (size_t i = 0; i < json_array_size(list); i++) {
         if (transform(json_array_get(list, i), &specs, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
-        mark(run);
+        finish_step(run);
     }
     return 0;
 }
@@ -317,7 +319,7 @@ static int replacements(const struct run *run, struct error *err)
     cleanup_json json_t *config = json_pack("{s:O}", "replacements", list);
     if (replacement_transform(run->frame, config, &run->into->map, err) < 0)
         return wrap(run, err);
-    mark(run);
+    finish_step(run);
     return 0;
 }
 

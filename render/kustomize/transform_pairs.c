@@ -1,18 +1,35 @@
 // Labels and annotations (filters/labels, filters/annotations).
 #include "base/jval.h"
+#include "base/memory.h"
+#include "render/kustomize/alias.h"
 #include "render/kustomize/transform.h"
+
+// What goes into one object: values of its own, each in as many places as the specifications have.
+struct pairs {
+    const json_t *values;
+    struct vec added; // struct alias_place
+};
 
 static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
 {
-    const json_t *pairs = arg;
+    struct pairs *pairs = arg;
     json_t *map = slot_get(slot);
     const char *key = NULL;
     json_t *value = NULL;
-    (void)resource;
     if (!json_is_object(map))
         return error_set(err, ERROR_INVALID, "labels and annotations go into a mapping");
-    jval_foreach (pairs, key, value)
+    jval_foreach (pairs->values, key, value) {
+        const json_t *old = json_object_get(map, key);
+        if (old == value)
+            continue;
+        if (old != NULL) {
+            alias_write(resource, map, key, json_copy(value));
+            continue;
+        }
         json_object_set(map, key, value);
+        *(struct alias_place *)vec_push(&pairs->added) =
+            (struct alias_place){json_incref(map), xstrdup(key)};
+    }
     return 0;
 }
 
@@ -21,8 +38,14 @@ int transform_pairs(const json_t *pairs, const struct vec *specs, struct resmap 
 {
     if (json_object_size(pairs) == 0)
         return 0;
-    resmap_foreach (resource, map)
-        if (fieldspec_walk_all(specs, resource, CREATE_OBJECT, put, jval_unconst(pairs), err) < 0)
+    resmap_foreach (resource, map) {
+        cleanup_json json_t *values = json_deep_copy(pairs);
+        struct pairs own = {values, ALIAS_PLACES};
+        int done = fieldspec_walk_all(specs, resource, CREATE_OBJECT, put, &own, err);
+        alias_note(resource, &own.added);
+        vec_free(&own.added);
+        if (done < 0)
             return -1;
+    }
     return 0;
 }
