@@ -89,10 +89,7 @@ static void add_events(const char *path, const struct object_key *regarding, jso
         // A line that a crash or a full disk cut is no event.
         if (jval_parse_object(line, (size_t)(end - line), "event", &event, NULL) < 0)
             continue;
-        struct object_key key = {.kind = jval_string_or(event, "regarding.kind", ""),
-                                 .namespace = jval_string_or(event, "regarding.namespace", ""),
-                                 .name = jval_string_or(event, "regarding.name", "")};
-        if (regarding == NULL || object_key_equal(regarding, &key))
+        if (store_event_concerns(event, regarding))
             json_array_append_new(events, event);
         else
             json_decref(event);

@@ -136,6 +136,18 @@ int store_list_events(struct store *store, const struct object_key *regarding, j
     return store->ops->list_events(store, regarding, ret_array, err);
 }
 
+bool store_event_concerns(const json_t *event, const struct object_key *regarding)
+{
+    struct object_key key = {.kind = jval_string_or(event, "regarding.kind", ""),
+                             .namespace = jval_string_or(event, "regarding.namespace", ""),
+                             .name = jval_string_or(event, "regarding.name", "")};
+    if (regarding == NULL)
+        return true;
+    if (*regarding->name == '\0')
+        return strcmp(key.namespace, regarding->namespace) == 0;
+    return object_key_equal(&key, regarding);
+}
+
 int store_check_record_name(const char *name, struct error *err)
 {
     size_t size = strlen(name);

@@ -91,7 +91,7 @@ enum store_event_type { STORE_EVENT_NORMAL, STORE_EVENT_WARNING };
 void store_event(struct store *store, const json_t *regarding, enum store_event_type type,
                  const char *reason, const char *note);
 // {type, reason, note, at, regarding: {kind, namespace, name, uid}}, oldest first; those of one
-// object, or all (NULL). *ret_array is owned.
+// object, of all in a namespace (kind and name are ""), or all (NULL). *ret_array is owned.
 int store_list_events(struct store *store, const struct object_key *regarding, json_t **ret_array,
                       struct error *err) __attribute__((warn_unused_result));
 

@@ -64,6 +64,9 @@ int secret_data_new(const json_t *secret, const char *version, struct secret_dat
 // The labels of a namespace from its object, which may be NULL. Owned.
 json_t *store_labels_of_namespace(const json_t *object, const char *namespace);
 
+// Whether an event as store_list_events gives it is among those of `regarding`.
+bool store_event_concerns(const json_t *event, const struct object_key *regarding);
+
 // ERROR_INVALID when the name of a record could leave its place.
 int store_check_record_name(const char *name, struct error *err)
     __attribute__((warn_unused_result));

@@ -1,5 +1,5 @@
-// apply -f: objects into --config. apply REF --directory: verify an artifact and put it into a
-// folder, once.
+// apply -f: objects into --config or the cluster. apply REF --directory: verify an artifact and put
+// it into a folder, once.
 #include "api/kind.h"
 #include "base/file.h"
 #include "base/jval.h"
@@ -38,6 +38,9 @@ static int apply_objects(struct cli *cli, const char *file, struct error *err)
     vec_foreach (struct yamljson_document, document, &documents) {
         if (json_is_null(document->value))
             continue;
+        const struct kind *kind = kind_find(object_kind(document->value));
+        if (kind->namespaced && *object_namespace(document->value) == '\0')
+            jval_set_string(document->value, "metadata.namespace", workspace_namespace(cli));
         if (store_apply(store, document->value, err) < 0)
             return -1;
         cleanup_free char *name = print_name(document->value);
@@ -141,7 +144,7 @@ static int run(struct cli *cli, struct error *err)
 }
 
 static const struct option_spec options[] = {
-    {"filename", 'f', OPTION_STRING, "FILE", "objects to write into --config", NULL},
+    {"filename", 'f', OPTION_STRING, "FILE", "objects to write into --config or the cluster", NULL},
     {"directory", 0, OPTION_STRING, "DIR", "folder that becomes as the artifact says", NULL},
     {"no-prune", 0, OPTION_FLAG, NULL, "leave what the artifact does not have", NULL},
     {"dry-run", 0, OPTION_FLAG, NULL, "only say what would change", NULL},
@@ -155,7 +158,7 @@ const struct command command_apply = {
     .arguments = "[REF]",
     .summary = "Write objects, or verify an artifact and apply it once",
     .help = "With -f: checks the Bundles, Syncs, Hooks, TrustPolicies and Secrets in a file and "
-            "writes them to --config.\n"
+            "writes them to --config or the cluster.\n"
             "With REF: what a Sync does, once and without one: verifies first, touches nothing "
             "when it does not.\n\n"
             "  sealift apply -f shop.yaml\n"

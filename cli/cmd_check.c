@@ -36,7 +36,7 @@ static void check_secret(struct checking *checking, const json_t *object, const 
     const char *namespace =
         *object_namespace(object) != '\0'
             ? object_namespace(object)
-            : cli_string_or(checking->cli, "system-namespace", "sealift-system");
+            : cli_string_or(checking->cli, "system-namespace", SYSTEM_NAMESPACE);
     if (store_secret(checking->store, namespace, name, &secret, NULL) < 0) {
         cleanup_free char *text =
             xasprintf("%s: %s: there is no Secret %s/%s; sealift create secret %s -n %s …", who,
@@ -194,7 +194,7 @@ static int run(struct cli *cli, struct error *err)
     if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
         return -1;
     struct checking checking = {.cli = cli, .store = store};
-    cleanup_json json_t *files = store_files_problems(store);
+    cleanup_json json_t *files = workspace_on_files(cli) ? store_files_problems(store) : NULL;
     size_t index;
     json_t *text;
     json_array_foreach (files, index, text)

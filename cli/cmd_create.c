@@ -1,11 +1,13 @@
 // create bundle|sync|hook|policy|secret: flags to an object, checked by the same table as every
-// other object, written to --config or printed with --export.
+// other object, written to --config or the cluster, or printed with --export.
 #include "api/kind.h"
+#include "api/store_kube.h"
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/grant.h"
 #include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
@@ -246,6 +248,31 @@ static int add_resources(const struct cli *cli, json_t *object, struct error *er
     return 0;
 }
 
+// In a cluster the receiver may read the Secrets of Hooks only, each by a Role of its own.
+static int let_receiver_read(const struct cli *cli, const char *secret_name, struct error *err)
+{
+    const char *account = cli_string_or(cli, "receiver", SYSTEM_NAMESPACE "/sealift-receiver");
+    const char *slash = strchr(account, '/');
+    cleanup_store struct store *store = NULL;
+    if (workspace_on_files(cli))
+        return 0;
+    if (slash == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "--receiver is NAMESPACE/NAME of its ServiceAccount, not \"%s\"", account);
+    cleanup_free char *namespace = xstrndup(account, (size_t)(slash - account));
+    const struct grant grant = {.hook = cli_argument(cli, 0),
+                                .namespace = workspace_namespace(cli),
+                                .secret = secret_name,
+                                .account_namespace = namespace,
+                                .account = slash + 1};
+    if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0 ||
+        grant_write(store_kube_client(store), &grant, err) < 0)
+        return -1;
+    tell_made(cli, "ServiceAccount %s may read Secret %s/%s", account, grant.namespace,
+              secret_name);
+    return 0;
+}
+
 static int run_hook(struct cli *cli, struct error *err)
 {
     cleanup_json json_t *object = new_object(cli, "Hook", true);
@@ -257,7 +284,8 @@ static int run_hook(struct cli *cli, struct error *err)
     jval_set_string(object, "spec.secretRef.name", secret_name);
     if (add_resources(cli, object, err) < 0 || api_check(object, err) < 0)
         return -1;
-    if (!cli_flag(cli, "export") && write_token(cli, secret_name, err) < 0)
+    if (!cli_flag(cli, "export") &&
+        (write_token(cli, secret_name, err) < 0 || let_receiver_read(cli, secret_name, err) < 0))
         return -1;
     if (finish(cli, object, err) < 0)
         return -1;
@@ -270,6 +298,10 @@ static const struct option_spec hook_options[] = {
     {"provider", 0, OPTION_STRING, "NAME", "who sends", "github|sealift"},
     {"secret", 0, OPTION_STRING, "NAME",
      "Secret with the key token (default: NAME-token, made if absent)", NULL},
+    {"receiver", 0, OPTION_STRING, "NAMESPACE/NAME",
+     "in a cluster: the receiver's ServiceAccount, which may then read the Secret (default: "
+     "sealift-system/sealift-receiver)",
+     NULL},
     {"resource", 0, OPTION_LIST, "KIND/NAME", "what a delivery wakes; may be repeated", NULL},
     {"export", 0, OPTION_FLAG, NULL, "print the object instead of writing it", NULL},
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},

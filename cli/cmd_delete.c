@@ -1,7 +1,11 @@
+#include "api/store_kube.h"
 #include "base/jval.h"
 #include "cli/commands.h"
+#include "cli/grant.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
+
+#include <string.h>
 
 static int run(struct cli *cli, struct error *err)
 {
@@ -13,6 +17,10 @@ static int run(struct cli *cli, struct error *err)
     if (store_delete(store, object_kind(object), object_namespace(object), object_name(object),
                      err) < 0)
         return -1;
+    if (store_kube_client(store) != NULL && strcmp(object_kind(object), "Hook") == 0 &&
+        grant_remove(store_kube_client(store), object_namespace(object), object_name(object), err) <
+            0)
+        return -1;
     tell_done(cli, "%s %s/%s is deleted", object_kind(object), object_namespace(object),
               object_name(object));
     return 0;
@@ -22,9 +30,10 @@ const struct command command_delete = {
     .name = "delete",
     .arguments = "KIND NAME",
     .summary = "Delete an object",
-    .help = "Removes the object from its file at once. A Sync with prune: true takes what it "
-            "applied with it.\n\n"
-            "  sealift delete sync shop\n",
+    .help =
+        "Removes the object from its file or the cluster. A Sync with prune: true takes what it "
+        "applied with it.\n\n"
+        "  sealift delete sync shop\n",
     .min_arguments = 1,
     .max_arguments = 2,
     .completes = "object",

@@ -35,8 +35,11 @@ static int run(struct cli *cli, struct error *err)
         return -1;
     if (cli_argument(cli, 0) != NULL && workspace_find(cli, store, 0, &object, err) < 0)
         return -1;
-    struct object_key key = object != NULL ? object_key(object) : (struct object_key){0};
-    if (store_list_events(store, object != NULL ? &key : NULL, &events, err) < 0)
+    const char *namespace = workspace_namespaces(cli);
+    struct object_key key = {.kind = "", .namespace = namespace, .name = ""};
+    if (object != NULL)
+        key = object_key(object);
+    if (store_list_events(store, key.namespace != NULL ? &key : NULL, &events, err) < 0)
         return -1;
     if (*print_format(cli) != '\0')
         return print_value(events, print_format(cli), err);
@@ -46,6 +49,7 @@ static int run(struct cli *cli, struct error *err)
 
 static const struct option_spec options[] = {
     {"output", 'o', OPTION_STRING, "FORMAT", "print it as", "json|yaml"},
+    ALL_NAMESPACES_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 

@@ -40,6 +40,12 @@ static int run(struct cli *cli, struct error *err)
     return 0;
 }
 
+static const struct option_spec options[] = {
+    {"system-namespace", 0, OPTION_STRING, "NAME",
+     "where the controller of a cluster keeps its floors (default: sealift-system)", NULL},
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
+
 const struct command command_floor_reset = {
     .name = "floor reset",
     .arguments = "REPOSITORY CHANNEL",
@@ -48,6 +54,7 @@ const struct command command_floor_reset = {
             "namespace of the\n"
             "Syncs, is forgotten, and the next artifact that its policies accept is adopted.\n\n"
             "  sealift floor reset registry.example.com/acme/shop prod -n shop\n",
+    .options = options,
     .min_arguments = 2,
     .max_arguments = 2,
     .run = run,

@@ -52,7 +52,7 @@ static int run(struct cli *cli, struct error *err)
             return show_path(object, err);
         return print_objects(cli, objects, true, err);
     }
-    const char *namespace = cli_string(cli, "namespace");
+    const char *namespace = workspace_namespaces(cli);
     for (size_t i = 0; all_kinds && i < ARRAY_LENGTH(ours); i++) {
         if (list_into(store, ours[i], namespace, objects, err) < 0)
             return -1;
@@ -65,6 +65,7 @@ static int run(struct cli *cli, struct error *err)
 
 static const struct option_spec options[] = {
     OUTPUT_OPTION,
+    ALL_NAMESPACES_OPTION,
     {"show-path", 0, OPTION_FLAG, NULL, "print only the path of a Hook", NULL},
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
@@ -73,11 +74,12 @@ const struct command command_get = {
     .name = "get",
     .arguments = "[KIND [NAME]]",
     .summary = "List objects, or show one",
-    .help = "Lists objects of all namespaces (or of --namespace) with their Ready condition and "
-            "revision.\n"
-            "\"all\", or nothing, lists Bundles, Syncs, Hooks and TrustPolicies.\n\n"
-            "  sealift get syncs\n  sealift get sync shop -o yaml\n  sealift get hook github "
-            "--show-path\n",
+    .help =
+        "Lists objects with their Ready condition and revision: in files those of all namespaces "
+        "(or of --namespace),\nin a cluster those of one (or all with -A).\n"
+        "\"all\", or nothing, lists Bundles, Syncs, Hooks and TrustPolicies.\n\n"
+        "  sealift get syncs\n  sealift get sync shop -o yaml\n  sealift get hook github "
+        "--show-path\n",
     .options = options,
     .max_arguments = 2,
     .completes = "object",

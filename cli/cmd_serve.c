@@ -53,6 +53,7 @@ struct server {
     char *git_dir;
     char *cache_dir;
     const char *own_dirs[4];
+    struct vec local_paths; // const char *, NULL-ended
     char *docker_config;
     struct receiver *receiver;
     struct http_server *hooks;
@@ -143,7 +144,7 @@ static bool is_ready(void *arg, struct strbuf *why_not)
 
 static int start_receiver(struct server *server, struct error *err)
 {
-    const struct receiver_options options = {.on_files = true};
+    const struct receiver_options options = {.on_files = workspace_on_files(server->cli)};
     cleanup_free char *host = NULL;
     int port = 0;
     if (split_address("listen", cli_string_or(server->cli, "listen", "127.0.0.1:8080"), &host,
@@ -189,13 +190,16 @@ static int start_status(struct server *server, struct error *err)
     return 0;
 }
 
-// --cache-dir, else below the state. What is in it can be fetched again.
+// --cache-dir, else below the state, or in a place of the system's in a cluster. What is in it can
+// be fetched again.
 static int open_caches(struct server *server, struct error *err)
 {
-    const char *state = cli_string(server->cli, "state") != NULL ? cli_string(server->cli, "state")
-                                                                 : getenv("SEALIFT_STATE");
-    cleanup_free char *fallback = path_join(state != NULL ? state : ".", "cache");
-    const char *dir = cli_string_or(server->cli, "cache-dir", fallback);
+    bool on_files = workspace_on_files(server->cli);
+    const char *state =
+        on_files ? cli_string_or(server->cli, "state", getenv("SEALIFT_STATE")) : NULL;
+    cleanup_free char *fallback = path_join(state != NULL ? state : "", "cache");
+    const char *dir =
+        cli_string_or(server->cli, "cache-dir", on_files ? fallback : "/var/cache/sealift");
     cleanup_free char *blobs = path_join(dir, "blobs");
     server->git_dir = path_join(dir, "git");
     if (file_make_dirs(server->git_dir, err) < 0 ||
@@ -204,12 +208,26 @@ static int open_caches(struct server *server, struct error *err)
     // What was fetched with credentials is for nobody else on the host.
     if (chmod(server->git_dir, 0700) < 0)
         return error_errno(err, errno, "chmod %s", server->git_dir);
-    const char *config = cli_string_or(server->cli, "config", getenv("SEALIFT_CONFIG"));
+    const char *config =
+        on_files ? cli_string_or(server->cli, "config", getenv("SEALIFT_CONFIG")) : NULL;
     server->cache_dir = xstrdup(dir);
     server->own_dirs[0] = server->cache_dir;
     server->own_dirs[1] = state;
     server->own_dirs[state != NULL ? 2 : 1] = config;
     return 0;
+}
+
+// Objects of a cluster are written by many; those in files by whoever owns this host.
+static void set_reach(struct server *server, struct role *role)
+{
+    if (workspace_on_files(server->cli))
+        return;
+    server->local_paths = VEC_OF(const char *, NULL);
+    cli_list(server->cli, "allow-local-path", &server->local_paths);
+    *(const char **)vec_push(&server->local_paths) = NULL;
+    role->local_paths = server->local_paths.data;
+    if (!cli_flag(server->cli, "allow-loopback"))
+        role->reach = HTTP_REACH_NOT_LOCAL;
 }
 
 static struct role role_of(const struct server *server)
@@ -227,7 +245,7 @@ static struct role role_of(const struct server *server)
         .budget = server->budget,
         .tokens = server->tokens,
         .git_dir = server->git_dir,
-        .namespace = cli_string_or(server->cli, "system-namespace", "sealift-system"),
+        .namespace = cli_string_or(server->cli, "system-namespace", SYSTEM_NAMESPACE),
         .docker_config = server->docker_config,
         .reach = HTTP_REACH_ANY,
         .own_dirs = server->own_dirs,
@@ -237,7 +255,8 @@ static struct role role_of(const struct server *server)
 
 static int start_roles(struct server *server, struct error *err)
 {
-    const struct role role = role_of(server);
+    struct role role = role_of(server);
+    set_reach(server, &role);
     if (has_role(server->cli, "receiver") && start_receiver(server, err) < 0)
         return -1;
     if (has_role(server->cli, "packager") && bundles_new(&role, &server->bundles, err) < 0)
@@ -301,6 +320,7 @@ static void take_down(struct server *server)
     secret_free(server->docker_config);
     free(server->git_dir);
     free(server->cache_dir);
+    vec_free(&server->local_paths);
     gitlib_teardown();
 }
 
@@ -336,11 +356,17 @@ static const struct option_spec options[] = {
     {"tls-key", 0, OPTION_STRING, "FILE", "its key", NULL},
     {"max-hook-bytes", 0, OPTION_NUMBER, "BYTES",
      "largest hook body (default: 4 MiB, at most 25 MiB)", NULL},
-    {"cache-dir", 0, OPTION_STRING, "DIR", "artifacts and Git objects (default: STATE/cache)",
-     NULL},
+    {"cache-dir", 0, OPTION_STRING, "DIR",
+     "artifacts and Git objects (default: STATE/cache, or /var/cache/sealift in a cluster)", NULL},
+    {"allow-local-path", 0, OPTION_LIST, "DIR",
+     "in a cluster: objects may name places of this host below it; may be repeated", NULL},
+    {"allow-loopback", 0, OPTION_FLAG, NULL,
+     "in a cluster: URLs of objects may lead to loopback and link-local addresses", NULL},
     {"workers", 0, OPTION_NUMBER, "N", "flows at the same time (default: 16)", NULL},
     {"system-namespace", 0, OPTION_STRING, "NAME",
-     "where TrustPolicies find Secrets (default: sealift-system)", NULL},
+     "where TrustPolicies find Secrets, and in a cluster Leases and records are (default: "
+     "sealift-system)",
+     NULL},
     {"allow-unverified", 0, OPTION_FLAG, NULL, "apply Syncs that neither a policy nor a key covers",
      NULL},
     {"docker-config", 0, OPTION_STRING, "FILE", "login file (default: ~/.docker/config.json)",
@@ -356,7 +382,10 @@ const struct command command_serve = {
     .help =
         "Runs until SIGTERM. The receiver takes hooks in, the packager turns Git into signed "
         "artifacts, the\n"
-        "controller verifies and applies them. Log lines are JSON on stderr.\n\n"
+        "controller verifies and applies them. Objects are files (--config and --state), else "
+        "those of a cluster:\n"
+        "the one that $KUBECONFIG or --kubeconfig names, or that this Pod is in. Log lines are "
+        "JSON on stderr.\n\n"
         "  sealift serve --config /etc/sealift --state /var/lib/sealift\n"
         "  sealift serve --roles receiver --listen :8443 --tls-cert tls.crt --tls-key tls.key\n",
     .options = options,

@@ -21,7 +21,12 @@ const struct option_spec common_options[] = {
      NULL},
     {"state", 0, OPTION_STRING, "DIR", "folder where the roles keep status (or $SEALIFT_STATE)",
      NULL},
-    {"namespace", 'n', OPTION_STRING, "NAME", "namespace of the objects (default: default)", NULL},
+    {"kubeconfig", 0, OPTION_STRING, "FILE",
+     "or the cluster with the objects (or $KUBECONFIG, the Pod's own, ~/.kube/config)", NULL},
+    {"context", 0, OPTION_STRING, "NAME", "context of the kubeconfig (default: its current one)",
+     NULL},
+    {"namespace", 'n', OPTION_STRING, "NAME",
+     "namespace of the objects (default: the context's, or default)", NULL},
     {"timeout", 0, OPTION_DURATION, "DURATION", "give up after this long (default: 5m)", NULL},
     {"quiet", 'q', OPTION_FLAG, NULL, "no progress on stderr", NULL},
     {"help", 'h', OPTION_FLAG, NULL, "what this command does, with an example", NULL},
@@ -291,7 +296,9 @@ int cli_main(int argc, char **argv)
                   argv[1]);
         return usage_error(&err);
     }
+    char *context_namespace = NULL;
     struct cli cli = {.command = command,
+                      .context_namespace = &context_namespace,
                       .values = VEC_OF(struct option_value, NULL),
                       .arguments = VEC_OF(const char *, NULL)};
     int status = 0;
@@ -308,5 +315,6 @@ int cli_main(int argc, char **argv)
     }
     vec_free(&cli.values);
     vec_free(&cli.arguments);
+    free(context_namespace);
     return status;
 }

@@ -54,6 +54,7 @@ struct cli {
     bool color;           // stdout may be coloured
     bool progress;        // stderr is a terminal: tell what is going on
     int64_t timeout_ms;
+    char **context_namespace; // what workspace_namespace found; owned by cli_main
 };
 
 // Flags: true when given. Strings: the last value or NULL. Lists: vec of char *, in order.

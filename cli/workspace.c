@@ -1,6 +1,7 @@
 #include "cli/workspace.h"
 
 #include "api/store_files.h"
+#include "api/store_kube.h"
 #include "base/clock.h"
 #include "base/jval.h"
 #include "base/memory.h"
@@ -18,8 +19,26 @@ static const char *flag_or_environment(const struct cli *cli, const char *flag,
     return value != NULL && *value != '\0' ? value : NULL;
 }
 
-int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store **ret_store,
-                   struct error *err)
+static bool names_files(const struct cli *cli)
+{
+    return cli_string(cli, "config") != NULL || cli_string(cli, "state") != NULL;
+}
+
+static bool names_cluster(const struct cli *cli)
+{
+    return cli_string(cli, "kubeconfig") != NULL || cli_string(cli, "context") != NULL;
+}
+
+bool workspace_on_files(const struct cli *cli)
+{
+    if (names_files(cli) || names_cluster(cli))
+        return names_files(cli);
+    return flag_or_environment(cli, "config", "SEALIFT_CONFIG") != NULL ||
+           flag_or_environment(cli, "state", "SEALIFT_STATE") != NULL;
+}
+
+static int open_files(const struct cli *cli, enum workspace_mode mode, struct store **ret_store,
+                      struct error *err)
 {
     const struct store_files_options options = {
         .config_dir = flag_or_environment(cli, "config", "SEALIFT_CONFIG"),
@@ -27,12 +46,52 @@ int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store
         .clock = clock_system(),
         .read_only = mode == WORKSPACE_READ,
     };
+    if (names_cluster(cli))
+        return error_set(err, ERROR_INVALID,
+                         "--config and --state name files, --kubeconfig and --context a cluster: "
+                         "the objects are in one of them");
     if (options.config_dir == NULL || options.state_dir == NULL)
         return error_set(
             err, ERROR_INVALID,
             "where are the objects? name the folders with --config DIR and --state DIR, or set "
             "SEALIFT_CONFIG and SEALIFT_STATE");
     return store_files_open(&options, ret_store, err);
+}
+
+static int load_kubeconfig(const struct cli *cli, struct kube_config *config, struct error *err)
+{
+    const struct kube_config_choice choice = {.kubeconfig = cli_string(cli, "kubeconfig"),
+                                              .context = cli_string(cli, "context"),
+                                              .namespace_ = cli_string(cli, "namespace")};
+    return kube_config_load(&choice, config, err);
+}
+
+static int open_cluster(const struct cli *cli, struct store **ret_store, struct error *err)
+{
+    cleanup_kube_config struct kube_config config = {0};
+    cleanup_error struct error cause = {0};
+    if (load_kubeconfig(cli, &config, &cause) < 0) {
+        if (cause.code == ERROR_NOT_FOUND && !names_cluster(cli))
+            return error_set(err, ERROR_INVALID,
+                             "where are the objects? name the folders with --config DIR and "
+                             "--state DIR, or set SEALIFT_CONFIG and SEALIFT_STATE; there is no "
+                             "cluster either: %s",
+                             error_message(&cause));
+        return error_move(err, &cause);
+    }
+    const char *roles = cli_string(cli, "roles");
+    const struct store_kube_options options = {
+        .config = &config,
+        .own_namespace = cli_string_or(cli, "system-namespace", SYSTEM_NAMESPACE),
+        .role = roles != NULL && strchr(roles, ',') == NULL ? roles : NULL};
+    return store_kube_open(&options, ret_store, err);
+}
+
+int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store **ret_store,
+                   struct error *err)
+{
+    return workspace_on_files(cli) ? open_files(cli, mode, ret_store, err)
+                                   : open_cluster(cli, ret_store, err);
 }
 
 void cleanup_store_pointer(struct store **store)
@@ -42,7 +101,22 @@ void cleanup_store_pointer(struct store **store)
 
 const char *workspace_namespace(const struct cli *cli)
 {
-    return cli_string_or(cli, "namespace", NAMESPACE_DEFAULT);
+    const char *named = cli_string(cli, "namespace");
+    if (named != NULL || workspace_on_files(cli))
+        return named != NULL ? named : NAMESPACE_DEFAULT;
+    if (*cli->context_namespace == NULL) {
+        cleanup_kube_config struct kube_config config = {0};
+        bool known = load_kubeconfig(cli, &config, NULL) == 0 && config.namespace_ != NULL;
+        *cli->context_namespace = xstrdup(known ? config.namespace_ : NAMESPACE_DEFAULT);
+    }
+    return *cli->context_namespace;
+}
+
+const char *workspace_namespaces(const struct cli *cli)
+{
+    if (cli_flag(cli, "all-namespaces"))
+        return NULL;
+    return workspace_on_files(cli) ? cli_string(cli, "namespace") : workspace_namespace(cli);
 }
 
 static int unknown_kind(const char *text, size_t length, struct error *err)

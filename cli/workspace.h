@@ -1,4 +1,6 @@
-// Where a command finds its objects: --config and --state, or $SEALIFT_CONFIG and $SEALIFT_STATE.
+// Where a command finds its objects: in files (--config and --state, or $SEALIFT_CONFIG and
+// $SEALIFT_STATE), else in a cluster (--kubeconfig, --context, $KUBECONFIG, the Pod's own, or
+// ~/.kube/config). Flags win over the environment, and there files win over the cluster.
 #ifndef CLI_WORKSPACE_H
 #define CLI_WORKSPACE_H
 
@@ -8,7 +10,12 @@
 #include "api/store.h"
 #include "cli/command.h"
 
+// Where the roles keep what is their own, and TrustPolicies find Secrets.
+#define SYSTEM_NAMESPACE "sealift-system"
+
 enum workspace_mode { WORKSPACE_READ, WORKSPACE_WRITE };
+
+bool workspace_on_files(const struct cli *cli);
 
 // *ret_store is owned. ERROR_INVALID says which flag is missing.
 int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store **ret_store,
@@ -16,8 +23,15 @@ int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store
 void cleanup_store_pointer(struct store **store);
 #define cleanup_store __attribute__((cleanup(cleanup_store_pointer)))
 
-// --namespace, or "default".
+// --namespace, or the kubeconfig's, or "default".
 const char *workspace_namespace(const struct cli *cli);
+// For commands that list: one namespace, or NULL for all. In files, all unless one is named; in a
+// cluster, all with --all-namespaces.
+const char *workspace_namespaces(const struct cli *cli);
+#define ALL_NAMESPACES_OPTION                                                     \
+    {                                                                             \
+        "all-namespaces", 'A', OPTION_FLAG, NULL, "those of all namespaces", NULL \
+    }
 
 // The object that the arguments from `index` on name: "bundle shop" or "bundle/shop". *ret_object
 // is owned. ERROR_NOT_FOUND names what there is instead.

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/semver.h"
 #include "controller/keyring.h"
+#include "controller/local.h"
 #include "controller/status.h"
 #include "oci/sign/attach.h"
 #include "oci/sign/collect.h"
@@ -46,6 +47,9 @@ static int open_repository(struct bundle_flow *flow, struct error *err)
     if (keyring_take(flow->role->keyring, flow->role->store, object_namespace(flow->object),
                      key_secret != NULL ? key_secret : "", &flow->key, err) < 0)
         return error_wrap(err, "spec.sign");
+    flow->reason = "LocalPathRefused";
+    if (local_check_url(flow->role, jval_string_or(artifact, "repository", ""), err) < 0)
+        return error_wrap(err, "spec.artifact.repository");
     flow->reason = "PushFailed";
     return registry_access_open(&flow->access, jval_string_or(artifact, "repository", ""),
                                 &flow->repository, err);
@@ -198,9 +202,14 @@ static int reserve_sequence(struct bundle_flow *flow, int64_t previous, int64_t 
     cleanup_json json_t *record = json_object();
     jval_set_string(record, "repository", oci_repository_identity(flow->repository));
     jval_set_int(record, "sequence", sequence);
-    if (store_record_put(flow->role->store, name, record, version, NULL, err) < 0)
-        return error_wrap(err, "reserve a sequence for %s",
-                          oci_repository_identity(flow->repository));
+    cleanup_error struct error cause = {0};
+    // The packager of a cluster may write no ConfigMap, for it could write floors: there status and
+    // the signed statement in the registry are all that it remembers.
+    if (store_record_put(flow->role->store, name, record, version, NULL, &cause) < 0 &&
+        cause.code != ERROR_DENIED) {
+        error_wrap(&cause, "reserve a sequence for %s", oci_repository_identity(flow->repository));
+        return error_move(err, &cause);
+    }
     *ret_sequence = sequence;
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/url.h"
+#include "controller/local.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,9 @@ int bundle_source_open(struct bundle_flow *flow, struct error *err)
         .cancel = flow->cancel,
         .deadline_ms = flow->deadline_mono_ms - clock_mono_ms(clock_system()),
     };
+    flow->reason = "LocalPathRefused";
+    if (local_check_url(flow->role, config.url, err) < 0)
+        return error_wrap(err, "spec.source.git.url");
     if (read_secret(flow, &config, err) < 0)
         return -1;
     flow->reason = "GitFailed";

@@ -37,7 +37,9 @@ struct role {
         *docker_config;    // of the person or host; used where an object names no Secret; or NULL
     enum http_reach reach; // where URLs of objects may lead
     const char *const *own_dirs; // NULL-ended: config, state, cache; no target may be in them
-    bool allow_unverified;       // Syncs that no key covers are applied, and say so
+    // NULL: anywhere. Else NULL-ended: folders below which objects may name places of this host.
+    const char *const *local_paths;
+    bool allow_unverified; // Syncs that no key covers are applied, and say so
 };
 
 #endif

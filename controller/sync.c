@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "controller/inbox.h"
+#include "controller/local.h"
 #include "controller/roster.h"
 #include "controller/series.h"
 #include "controller/sync_internal.h"
@@ -115,7 +116,9 @@ static void ensure_target(struct syncs *syncs, struct sync_memory *memory, const
     if (spec == NULL || object_problem(object) == OBJECT_INVALID)
         return;
     // The error is told by the flow that needs the target.
-    if (target_directory_new(syncs->role.loop, memory->key, jval_string_or(spec, "path", ""),
+    const char *path = jval_string_or(spec, "path", "");
+    if (local_check_path(&syncs->role, path, &memory->target_error) < 0 ||
+        target_directory_new(syncs->role.loop, memory->key, path,
                              layout_of(jval_string_or(spec, "layout", "Tree")), &memory->target,
                              &memory->target_error) < 0)
         memory->target = NULL;

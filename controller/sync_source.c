@@ -8,6 +8,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/semver.h"
+#include "controller/local.h"
 #include "oci/reference.h"
 
 #include <stdlib.h>
@@ -104,6 +105,9 @@ int sync_source_open(struct sync_flow *flow, struct error *err)
         .cancel = flow->cancel,
         .deadline_mono_ms = flow->deadline_mono_ms,
     };
+    flow->reason = "LocalPathRefused";
+    if (local_check_url(flow->role, flow->source.reference, err) < 0)
+        return error_wrap(err, "spec.artifact.repository");
     flow->reason = "SecretNotUsable";
     if (registry_access_init(&flow->access, flow->role, &wish, err) < 0)
         return -1;
