@@ -86,8 +86,9 @@ static bool is_repeatable(const struct kube_request *request)
     case KUBE_GET:
     case KUBE_LIST:
     case KUBE_MERGE:
-    case KUBE_DELETE:
         return true;
+    case KUBE_DELETE: // else what somebody made in its place would go too
+        return request->if_uid != NULL;
     case KUBE_APPLY:
         return request->force;
     case KUBE_CREATE:

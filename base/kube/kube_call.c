@@ -323,6 +323,7 @@ static void keep_request(struct kube_call *call, const struct kube_request *requ
         .verb = request->verb,
         .ref = {.group = call->texts[0], .plural = call->texts[1], .namespace_ = call->texts[2]},
         .force = request->force,
+        .if_uid = request->if_uid != NULL ? "set" : NULL,
         .no_retry = request->no_retry,
         .urgent = request->urgent,
         .deadline_ms = request->deadline_ms,

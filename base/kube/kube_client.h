@@ -157,7 +157,8 @@ bool kube_result_is_field_conflict(const struct kube_result *result);
 
 // Blocks until the answer, with retries: 429 and 5xx that say Retry-After (at most 10 tries), and
 // lost connections where repeating does no harm (at most 3): all but KUBE_CREATE, KUBE_UPDATE,
-// KUBE_JSON_PATCH and unforced KUBE_APPLY, which are repeated only if they never left.
+// KUBE_JSON_PATCH, unforced KUBE_APPLY and KUBE_DELETE without if_uid, which are repeated only if
+// they never left.
 void kube_send(struct kube_client *client, const struct kube_request *request,
                struct kube_result *ret_result);
 // The same, for callers that need the object only. *ret_object is owned; ret_object may be NULL.

@@ -123,7 +123,8 @@ int kube_config_load(const struct kube_config_choice *choice, struct kube_config
     static const struct kube_config_choice nothing = {0};
     if (choice == NULL)
         choice = &nothing;
-    bool named = is_set(choice->kubeconfig) || is_set(getenv("KUBECONFIG"));
+    bool named =
+        is_set(choice->kubeconfig) || is_set(choice->context) || is_set(getenv("KUBECONFIG"));
     int result;
     if (!named && is_set(getenv("KUBERNETES_SERVICE_HOST"))) {
         result = kube_config_in_cluster(NULL, ret_config, err);

@@ -61,9 +61,9 @@ struct kube_config_choice {
     const char *namespace_;
 };
 
-// The first that there is of: choice->kubeconfig, $KUBECONFIG, in-cluster, ~/.kube/config. `choice`
-// may be NULL. ERROR_NOT_FOUND says what to set when there is none; ERROR_INVALID names file and
-// field.
+// The first that there is of: choice->kubeconfig, $KUBECONFIG, in-cluster (unless a context was
+// chosen), ~/.kube/config. `choice` may be NULL. ERROR_NOT_FOUND says what to set when there is
+// none; ERROR_INVALID names file and field.
 int kube_config_load(const struct kube_config_choice *choice, struct kube_config *ret_config,
                      struct error *err) __attribute__((warn_unused_result));
 
@@ -78,9 +78,10 @@ int kube_config_in_cluster(const char *folder, struct kube_config *ret_config, s
     __attribute__((warn_unused_result));
 
 // A kubeconfig that a tenant wrote: nothing of this machine may be reached through it. Only *-data
-// fields, token, username and password are read; exec, auth-provider, tokenFile, paths,
-// proxy-url without a host of its own and insecure-skip-tls-verify are refused, each with a
-// sentence. `name` is for messages ("Secret shop/remote, key value"). ERROR_INVALID, ERROR_DENIED.
+// fields, token, username and password are read; exec, auth-provider, tokenFile, paths, http:// and
+// insecure-skip-tls-verify are refused, each with a sentence, and this process' own proxy is not
+// used. Where the server and its proxy are is judged by kube_client_options.reach. `name` is for
+// messages ("Secret shop/remote, key value"). ERROR_INVALID, ERROR_DENIED, ERROR_LIMIT above 1 MiB.
 int kube_config_from_secret(const char *text, size_t size, const char *name,
                             struct kube_config *ret_config, struct error *err)
     __attribute__((warn_unused_result));

@@ -38,6 +38,7 @@ struct kube_lease {
     void *arg;
 
     bool held;
+    int64_t held_until_ms;
     struct kube_call *call;  // or NULL
     struct loop_timer *next; // the next request
     struct loop_timer *end;  // while held: when it counts as lost
@@ -131,6 +132,7 @@ static void renewed(struct kube_lease *lease)
     if (left <= 0)
         return; // too late to be sure of it; the next renewal will tell
     lease->held = true;
+    lease->held_until_ms = lease->sent_at_ms + lease->renew_deadline_ms;
     loop_timer_set(lease->end, left);
     if (fresh && lease->events.on_acquired != NULL)
         lease->events.on_acquired(lease->arg);
@@ -303,7 +305,8 @@ int kube_lease_new(struct kube_loop *kube, const struct kube_lease_options *opti
 
 bool kube_lease_held(const struct kube_lease *lease)
 {
-    return lease->held;
+    // After a pause of the whole machine the timer may not have fired yet.
+    return lease->held && now_ms(lease) < lease->held_until_ms;
 }
 
 const char *kube_lease_holder(const struct kube_lease *lease)

@@ -2,6 +2,7 @@
 // the namespace SEALIFT_TEST_NAMESPACE. Without them nothing is tested;
 // tests/e2e/test_kube_client.py sets them. With the argument "follow" it prints what a watch of the
 // namespace's ConfigMaps says, until its standard input ends.
+#include "base/file.h"
 #include "base/jval.h"
 #include "base/kube/kube_auth.h"
 #include "base/kube/kube_discovery.h"
@@ -465,6 +466,49 @@ static void test_live_rights_and_tokens(void **state)
     }
 }
 
+// A plugin whose first token is none: many requests at once get 401, and all of them succeed. Go's
+// servers close the connection behind a 401.
+static void test_live_token_is_renewed_under_load(void **state)
+{
+    struct scene *scene = *state;
+    enum { N = 100 };
+    struct kube_config_choice choice = {.kubeconfig = getenv("SEALIFT_TEST_KUBECONFIG")};
+    cleanup_kube_config struct kube_config config = {0};
+    assert_int_equal(kube_config_load(&choice, &config, NULL), 0);
+    if (config.token == NULL)
+        skip();
+    cleanup_free char *folder = NULL;
+    assert_int_equal(file_make_temp_dir("kube-live-", &folder, NULL), 0);
+    struct kube_exec *exec = xcalloc(1, sizeof *exec);
+    exec->api_version = xstrdup("client.authentication.k8s.io/v1");
+    exec->command = xstrdup("sh");
+    exec->args = VEC_OF(char *, vec_release_string);
+    exec->env = VEC_OF(char *, vec_release_string);
+    vec_push_string(&exec->args, "-c");
+    *(char **)vec_push(&exec->args) =
+        xasprintf("t=%s; [ -e %s/ran ] || t=none; touch %s/ran; echo '{\"apiVersion\":\"%s\","
+                  "\"kind\":\"ExecCredential\",\"status\":{\"token\":\"'$t'\"}}'",
+                  config.token, folder, folder, exec->api_version);
+    config.exec = exec;
+    secret_free(STEAL(config.token));
+    cleanup_kube_client struct kube_client *client = NULL;
+    assert_int_equal(kube_client_new(&config, NULL, &client, NULL), 0);
+    struct kube_request requests[N];
+    struct kube_result results[N];
+    cleanup_json json_t *object = make_config_map("renewed", "x");
+    for (size_t i = 0; i < N; i++)
+        requests[i] = (struct kube_request){
+            .verb = KUBE_APPLY, .ref = config_map("renewed"), .object = object, .force = true};
+    kube_do_all(client, requests, N, results, NULL, NULL);
+    for (size_t i = 0; i < N; i++) {
+        if (results[i].error.code != ERROR_NONE)
+            fail_msg("%zu: %s", i, results[i].error.message);
+        kube_result_release(&results[i]);
+    }
+    (void)scene;
+    assert_int_equal(file_remove_tree(folder, NULL), 0);
+}
+
 static void test_live_events(void **state)
 {
     struct scene *scene = *state;
@@ -544,6 +588,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_live_many_watches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_lease, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_rights_and_tokens, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_live_token_is_renewed_under_load, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_events, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -397,6 +397,37 @@ static void test_call_many_at_once(void **state)
     run_for(scene, 50);
 }
 
+static void test_loop_closes_idle_connections(void **state)
+{
+    struct scene *scene = *state;
+    static const struct script script = {{LIST("10", "", "")}, {"~"}};
+    scene->script = &script;
+    struct fake_clock clock;
+    fake_clock_init(&clock, 0);
+    cleanup_free char *url = fake_http_url(scene->server, "");
+    struct kube_config config = {.server = url};
+    cleanup_kube_client struct kube_client *client = NULL;
+    struct loop *loop = NULL;
+    struct kube_loop *kube = NULL;
+    struct kube_client_options options = {.clock = &clock.clock};
+    assert_int_equal(kube_client_new(&config, &options, &client, NULL), 0);
+    assert_int_equal(loop_new(&clock.clock, &loop, NULL), 0);
+    assert_int_equal(kube_loop_new(client, loop, &kube, NULL), 0);
+    struct kube_request request = {.verb = KUBE_GET, .path = "/version"};
+    assert_int_equal(kube_do(client, &request, NULL, NULL), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(fake_http_closed(scene->server), 0);
+        loop_run_once(loop);
+        fake_clock_advance(&clock, 5000);
+    }
+    loop_run_once(loop);
+    for (int tries = 0; fake_http_closed(scene->server) == 0 && tries < 100; tries++)
+        run_for(scene, 20);
+    assert_int_equal(fake_http_closed(scene->server), 1);
+    kube_loop_free(kube);
+    loop_free(loop);
+}
+
 int main(void)
 {
     unsetenv("http_proxy");
@@ -413,6 +444,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_watch_may_be_freed_by_its_own_call, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch_keeps_lists_few, setup, teardown),
         cmocka_unit_test_setup_teardown(test_call_many_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_loop_closes_idle_connections, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
