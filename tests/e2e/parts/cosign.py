@@ -22,10 +22,10 @@ class Cosign:
 
     def __init__(self, folder: Path, password: str = "", ca: Optional[Path] = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._program = need_part("cosign")
+        self.program = need_part("cosign")
         self._folder = folder
         self.password = password
-        self._env = {
+        self.env = {
             **os.environ,
             "COSIGN_PASSWORD": password,
             "DOCKER_CONFIG": str(folder),
@@ -39,8 +39,8 @@ class Cosign:
 
     def try_run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(self._program), *words],
-            **{"env": self._env, "cwd": self._folder, "capture_output": True, "text": True, "timeout": 90},
+            [str(self.program), *words],
+            **{"env": self.env, "cwd": self._folder, "capture_output": True, "text": True, "timeout": 90},
         )
 
     def run(self, *words: str) -> str:
