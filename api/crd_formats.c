@@ -16,7 +16,7 @@
     "((\\[[0-9a-f:.]+\\]|[a-z0-9._-]+):[0-9]{1,5}|\\[[0-9a-f:.]+\\]|[a-z0-9_-]*\\.[a-z0-9._-]*)/"
 #define REGISTRY_PATH "[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*"
 // As api/identity.c reads it: neither tag nor digest, lower case.
-#define NOT_DOTS "!self.matches(r'/[.]{1,2}(/|$)')"
+#define NOT_DOTS "!self.matches('(^|[^/:])[/:][.]{1,2}(/|$)')"
 
 #define TAG_ADVICE "names a tag or digest; a repository stands without one, it has its own field"
 #define NO_CONTROL(of) "!" of ".matches(r'[\\x00-\\x1f\\x7f]')"
@@ -72,11 +72,12 @@ static const struct format formats[] = {
     {check_git_identity,
      0,
      {{NO_PASSWORD, PASSWORD_ADVICE, true, NULL},
-      {"self.matches(r'^((?i:(git[+])?(https|http|ssh|git)://)" USER HOST
-       "|(?i:(git[+])?file)://(localhost)?|)/+" GIT_PATH
-       "') || (!self.contains('://') && (self.matches(r'^" USER HOST ":/*" GIT_PATH
-       "') || (self.matches(r'^" USER HOST "/+" GIT_PATH
-       "') && self.matches('^(localhost/|[^/]*[.:])'))))",
+      {NOT_DOTS " && (self.matches(r'^((?i:(git[+])?(https|http|ssh|git)://)" USER HOST
+                "|(?i:(git[+])?file)://(localhost)?)/+" GIT_PATH
+                "') || (!self.contains('://') && (self.matches(r'^/+" GIT_PATH
+                "') || self.matches(r'^" USER HOST ":/*" GIT_PATH
+                "') || (self.matches(r'^" USER HOST "/+" GIT_PATH
+                "') && self.matches('^(localhost/|[^/]*[.:])')))))",
        "is no git repository; write it like https://git.example.com/acme/config.git", true, NULL}}},
     {check_git_ref,
      0,
@@ -108,8 +109,8 @@ static const struct format formats[] = {
        QUOTED_LAYOUT_PATH "is the root of all; name a folder below it'"},
       {"!self.startsWith('oci-layout:///') || !self.matches('/[.][.](/|$)')", NULL, false,
        QUOTED_LAYOUT_PATH "holds ..; write where it leads'"},
-      {"self.contains('://') || !self.matches(r'^(" HOST "/)?" REGISTRY_PATH
-       "(:[A-Za-z0-9._-]+)?(@.*)?$')",
+      {"self.contains('://') || self.matches('^oci(-layout)?:') || !self.matches(r'^(" HOST
+       "/)?" REGISTRY_PATH "(:[A-Za-z0-9._-]+)?(@.*)?$')",
        NULL, false, "'needs its scheme; write it like oci://' + self"},
       {"self.startsWith('oci-layout:///') || self.startsWith('oci://')",
        "is no repository; write it like oci://registry.example.com/acme/shop or "

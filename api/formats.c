@@ -89,8 +89,8 @@ bool check_git_url(const char *text, struct strbuf *sentence)
             return false;
     } else if (!file) {
         const char *colon = strchr(text, ':');
-        if (strstr(text, "://") == NULL && colon != NULL &&
-            identity_git(text, &identity, NULL) == 0)
+        bool behind_host = colon != NULL && colon < text + strcspn(text, "/");
+        if (strstr(text, "://") == NULL && behind_host && identity_git(text, &identity, NULL) == 0)
             strbuf_addf(sentence, "is in scp's form; write it like ssh://%.*s/%s",
                         (int)(colon - text), text, colon[1] == '/' ? colon + 2 : colon + 1);
         else
@@ -183,7 +183,8 @@ bool check_repository(const char *text, struct strbuf *sentence)
     }
     if (starts_with(text, "oci://"))
         return check_registry_name(text, sentence);
-    if (strstr(text, "://") == NULL && identity_oci(text, &identity, NULL) == 0)
+    if (strstr(text, "://") == NULL && !starts_with(text, "oci:") &&
+        !starts_with(text, "oci-layout:") && identity_oci(text, &identity, NULL) == 0)
         strbuf_addf(sentence, "needs its scheme; write it like oci://%s", text);
     else
         strbuf_addstr(sentence, "is no repository; write it like "
@@ -215,15 +216,14 @@ bool check_registry_name(const char *text, struct strbuf *sentence)
 bool check_repository_pattern(const char *text, struct strbuf *sentence)
 {
     bool layout = starts_with(text, "oci-layout:/");
-    for (const char *at = text; *at != '\0'; at++) {
-        if (!layout && isupper((unsigned char)*at))
+    for (const char *at = text; *at != '\0' && !layout; at++) {
+        if (isupper((unsigned char)*at))
             return refuse(sentence, text, "must be in lower case: repositories are");
-        if (isspace((unsigned char)*at) || strchr("@?[]{}", *at) != NULL)
-            return refuse(
-                sentence, text,
-                "is no pattern; write it like registry.example.com/acme/*, with * within a "
-                "segment and ** across");
     }
+    if (strpbrk(text, " \t\n\v\f\r@?[]{}") != NULL)
+        return refuse(sentence, text,
+                      "is no pattern; write it like registry.example.com/acme/*, with * within a "
+                      "segment and ** across");
     return true;
 }
 

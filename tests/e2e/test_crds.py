@@ -124,7 +124,7 @@ def bad() -> Iterator[Case]:
         *("", "h.example/a", "https://u:hunter2@h.example/a", "https://u@h.example/a", "ssh://u:p@h.example/a"),
         *("git@h.example:a/b.git", "git@h.example:/a", "ftp://h.example/a", "https://h.example", "https:///a"),
         *("https://h.example/a//b", "https://h.example/a/../b", "https://h.example/a?b", "https://h.example/a b"),
-        *("file://h.example/a", "https://h.example:99999x/a", "HTTPS://h.example/a", "https://h example/a"),
+        *("file://h.example/a", "https://h.example:99999x/a", "HTTPS://h.example/a", "https://h example/a", "/srv/a:b"),
     )
     yield from values("Bundle", "source.git.ref", {}, {"branch": "main", "tag": "v1"}, {"commit": "abc123"})
     yield from values(
@@ -141,7 +141,7 @@ def bad() -> Iterator[Case]:
         "artifact.repository",
         *("r.example/a", "oci://r.example/a:v1", "oci://r.example/a@sha256:0", "oci://r.example/A", "docker://r.example/a"),
         *("oci://u:p@r.example/a", "oci://r.example/", "oci://", "", "oci-layout:///", "oci-layout:///a/../b"),
-        *("oci-layout:///a:b", "oci-layout://a/b", "oci://r.example//a", "oci://r.example:x/a"),
+        *("oci-layout:///a:b", "oci-layout://a/b", "oci-layout:/srv/a", "oci://r.example//a", "oci://r.example:x/a"),
     )
     yield from values("Bundle", "artifact.identity", "r.example/a", "r.example/a:b")
     yield from values("Bundle", "artifact.tags", [], ["a", "a"], ["-a"], ["a b"], [""], ["x" * 129])
@@ -300,7 +300,7 @@ def is_said(sentence: str, field: str, message: str) -> bool:
     """Whether the cause is the sentence of the file check, less a proposal that it alone can make."""
     path, _, rest = re.match(r"([^: ]+)(: | )(.*)", sentence, re.S).groups()  # type: ignore[union-attr]
     rest = re.sub(r"; did you mean .*", "", rest)
-    shown = re.sub(r"[\x00-\x1f]", lambda found: f"\\x{ord(found[0]):02X}", message)
+    shown = re.sub(r"[\x00-\x08\x0b-\x1f]", lambda found: f"\\x{ord(found[0]):02X}", message)
     return path == field and rest in shown
 
 
