@@ -15,7 +15,7 @@ KEYS = ["app", "tier", "app.kubernetes.io/name", "x10", "x9", "on"]
 TEXTS = [
     "a", "true", "yes", "1", "01", "0x1f", "1e3", "~", "null", "", " lead", "trail ", "a: b", "a #b", "- a", "# no",
     "two\nlines", "two\nlines\n", "tab\there", "é ü", "2001-01-01", "12:30:45", "*star", "&and", "!bang", "%pct", "@at",
-    "`tick", "'single'", '"double"', "back\\slash", "long " * 30, "{x}", "[x]", "a,b", "key:", "?", "-", "=", "<<",
+    "`tick", "'single'", '"double"', "back\\slash", "long " * 30, "{x}", "[x]", "a,b", "key:", "?", "-", "=",
     "$(VAR)", "http://example.com/?a=b&c=d", "1_000", ".5", "+1", "-0", "0o17", "off", "N", "trailing\n\n", "\U0001f389",
 ]
 IMAGES = [
@@ -258,6 +258,7 @@ class Maker:
             {"op": "replace", "path": "/metadata/name", "value": chosen["metadata"]["name"]},
             {"op": "add", "path": "/metadata/labels", "value": self.plain_pairs()},
             {"op": "add", "path": "/metadata/x~1y", "value": self.scalar()},
+            {"op": "add", "path": "/metadata/annotations/added", "value": self.text()},
         ]
         if chosen["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
             operations += [
