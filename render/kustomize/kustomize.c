@@ -63,6 +63,24 @@ static int add_managed_by(struct resmap *map, struct error *err)
     return transform_pairs(pairs, &specs, map, err);
 }
 
+// Transformers may have made two names one.
+static int check_unique(struct resmap *map, struct error *err)
+{
+    cleanup_json json_t *seen = json_object();
+    resmap_foreach (resource, map) {
+        struct resource_id id = resource_current_id(resource);
+        cleanup_free char *key = xasprintf("%s\n%s\n%s\n%s", id.api_version, id.kind,
+                                           resource_id_effective_namespace(id), id.name);
+        if (json_object_get(seen, key) != NULL) {
+            cleanup_free char *name = resource_id_describe(id);
+            return error_set(err, ERROR_INVALID,
+                             "two objects are called %s in the end; give one another name", name);
+        }
+        json_object_set_new(seen, key, json_true());
+    }
+    return 0;
+}
+
 // kustomize rewrites the annotations of every object at its end: values become text, and an empty
 // mapping goes.
 static void settle_annotations(struct resource *resource)
@@ -98,6 +116,8 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
         return error_wrap(err, "%s: vars", top->kustomization.file);
     alias_settle_all(&all->map);
     drop_local(&all->map);
+    if (check_unique(&all->map, err) < 0)
+        return error_wrap(err, "%s", top->kustomization.file);
     if (sort_resources(&all->map, json_object_get(value, "sortOptions"), top->build->options->order,
                        err) < 0)
         return kustomization_wrap(&top->kustomization, err, "sortOptions");

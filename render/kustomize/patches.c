@@ -210,7 +210,11 @@ static int merge_strategic(struct frame *frame, const json_t *target, const stru
         struct resource *object = NULL;
         if (resmap_get(map, resource_current_id(*patch), &object, err) < 0)
             return error_wrap(err, "the strategic merge patch %s:%zu", text->name, (*patch)->line);
-        if (merge(frame, map, object, (*patch)->value, options, err) < 0)
+        // To allow a change, kustomize writes into the patch's annotations, which makes them text.
+        cleanup_json json_t *copy = json_deep_copy((*patch)->value);
+        if (options.allow_name_change || options.allow_kind_change)
+            stringify_map(json_object_get(copy, "metadata"), "annotations");
+        if (merge(frame, map, object, copy, options, err) < 0)
             return -1;
     }
     return 0;
