@@ -61,7 +61,7 @@ static int load(struct registry *registry, const char *digest, struct vec *files
     cleanup_free char *bytes = NULL;
     size_t size;
     if (oci_get_manifest(registry->repository, digest, &bytes, &size, &manifest, err) < 0 ||
-        oci_pull(registry->repository, &manifest, &oci_default_limits, NULL, NULL, &share, files,
+        oci_pull(registry->repository, &manifest, &registry->limits, NULL, NULL, &share, files,
                  err) < 0)
         return -1;
     vec_sort(files, compare_files);
@@ -149,6 +149,7 @@ static const struct option_spec options[] = {
     {"no-prune", 0, OPTION_FLAG, NULL, "leave what the artifact does not have", NULL},
     {"dry-run", 0, OPTION_FLAG, NULL, "only say what would change", NULL},
     JUDGE_OPTIONS,
+    LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

@@ -74,6 +74,7 @@ static const struct option_spec options[] = {
     {"path", 0, OPTION_STRING, "PATH", "of a folder: render only this path of it", NULL},
     {"type", 0, OPTION_STRING, "TYPE", "of a folder: how to render it", "Auto|Plain|Kustomize"},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "of a folder: render Secrets with data, too", NULL},
+    LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

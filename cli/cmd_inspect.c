@@ -95,7 +95,7 @@ static int run(struct cli *cli, struct error *err)
     // What is no artifact of rendered files is described without them.
     const struct oci_descriptor *layer;
     if (oci_artifact_layer(&manifest, &layer, NULL) == 0 &&
-        oci_pull(registry.repository, &manifest, &oci_default_limits, NULL, NULL, &share, &files,
+        oci_pull(registry.repository, &manifest, &registry.limits, NULL, NULL, &share, &files,
                  err) < 0)
         return -1;
     cleanup_json json_t *value = describe(&registry, &descriptor, &manifest, &files);
@@ -107,6 +107,7 @@ static int run(struct cli *cli, struct error *err)
 
 static const struct option_spec options[] = {
     {"output", 'o', OPTION_STRING, "FORMAT", "print it as", "json|yaml"},
+    LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

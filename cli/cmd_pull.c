@@ -31,7 +31,7 @@ static int pull(struct cli *cli, struct registry *registry, const char *dir, str
                          err) < 0)
         return -1;
     tell_step(cli, "pulling %s", descriptor.digest.text);
-    if (oci_pull(registry->repository, &manifest, &oci_default_limits, NULL, NULL, &share, &files,
+    if (oci_pull(registry->repository, &manifest, &registry->limits, NULL, NULL, &share, &files,
                  err) < 0 ||
         file_make_dirs(dir, err) < 0)
         return -1;
@@ -58,6 +58,7 @@ static int run(struct cli *cli, struct error *err)
 
 static const struct option_spec options[] = {
     {"output", 'o', OPTION_STRING, "DIR", "folder to write to", NULL},
+    LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

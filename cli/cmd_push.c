@@ -35,7 +35,10 @@ static int build(const struct cli *cli, struct oci_artifact *ret_artifact, struc
 {
     cleanup_vec struct vec files = OCI_FILES;
     int64_t created_ms = 0;
+    struct oci_limits limits;
     tell_step(cli, "rendering %s", cli_argument(cli, 0));
+    if (limits_read(cli, &limits, err) < 0)
+        return -1;
     if (cli_string(cli, "created") != NULL &&
         time_parse(cli_string(cli, "created"), &created_ms, err) < 0)
         return error_wrap(err, "--created");
@@ -47,6 +50,7 @@ static int build(const struct cli *cli, struct oci_artifact *ret_artifact, struc
         .source = source,
         .revision = cli_string(cli, "revision"),
         .path = cli_string(cli, "path"),
+        .limits = &limits,
     };
     tell_step(cli, "packing %zu objects", files.len);
     return oci_pack(&files, &info, ret_artifact, err);
@@ -156,6 +160,7 @@ static const struct option_spec options[] = {
     {"path", 0, OPTION_STRING, "PATH", "render only this path of the folder", NULL},
     {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain|Kustomize"},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "push Secrets with data, too", NULL},
+    LIMIT_OPTIONS,
     {"source", 0, OPTION_STRING, "URL",
      "Git repository it comes from, for annotation and provenance", NULL},
     {"revision", 0, OPTION_STRING, "REVISION", "BRANCH@sha1:COMMIT it comes from", NULL},

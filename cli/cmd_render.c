@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/limits.h"
 #include "cli/print.h"
 #include "cli/tell.h"
 #include "render/order.h"
@@ -51,6 +52,7 @@ static const struct option_spec options[] = {
     {"path", 0, OPTION_STRING, "PATH", "render only this path of the folder", NULL},
     {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain|Kustomize"},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "render Secrets with data, too", NULL},
+    LIMIT_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 

@@ -9,6 +9,7 @@
 #include "base/pool.h"
 #include "base/status_server.h"
 #include "cli/commands.h"
+#include "cli/limits.h"
 #include "cli/registry.h"
 #include "cli/workspace.h"
 #include "controller/bundle.h"
@@ -35,11 +36,28 @@ enum {
     MAX_WORKERS = 256,
     MAX_QUEUED = 100000,
     MAX_HOOK_BYTES = 25 << 20, // what GitHub may send
+    DEFAULT_HOOK_BYTES = 4 << 20,
+};
+
+static const size_t default_repository_bytes = (size_t)1 << 30;
+static const size_t default_cache_bytes = (size_t)1 << 30;
+static const size_t default_memory_bytes = (size_t)256 << 20;
+static const size_t most_bytes = (size_t)1 << 40;
+
+// What --max-… and their like say.
+struct numbers {
+    size_t workers;
+    size_t hook_bytes;
+    size_t repository_bytes;
+    size_t cache_bytes;
+    size_t memory_bytes;
+    struct oci_limits artifact;
 };
 
 // Everything that runs, in the order in which it is taken down.
 struct server {
     const struct cli *cli;
+    struct numbers numbers;
     struct loop *loop;
     struct pool *pool;
     struct store *store;
@@ -75,14 +93,28 @@ static bool has_role(const struct cli *cli, const char *role)
     return false;
 }
 
-static int check_numbers(const struct cli *cli, struct error *err)
+static int read_numbers(const struct cli *cli, struct numbers *numbers, struct error *err)
 {
-    int64_t workers = cli_number(cli, "workers", DEFAULT_WORKERS);
-    int64_t hook_bytes = cli_number(cli, "max-hook-bytes", 1);
-    if (workers < 1 || workers > MAX_WORKERS)
-        return error_set(err, ERROR_INVALID, "--workers is 1 to %d", MAX_WORKERS);
-    if (hook_bytes < 1 || hook_bytes > MAX_HOOK_BYTES)
-        return error_set(err, ERROR_INVALID, "--max-hook-bytes is 1 to %d", MAX_HOOK_BYTES);
+    if (limits_read(cli, &numbers->artifact, err) < 0)
+        return -1;
+    // Room for the largest artifact is the least that makes sense.
+    size_t memory = numbers->artifact.max_unpacked > default_memory_bytes
+                        ? numbers->artifact.max_unpacked
+                        : default_memory_bytes;
+    if (limit_read(cli, "workers", DEFAULT_WORKERS, MAX_WORKERS, &numbers->workers, err) < 0 ||
+        limit_read(cli, "max-hook-bytes", DEFAULT_HOOK_BYTES, MAX_HOOK_BYTES, &numbers->hook_bytes,
+                   err) < 0 ||
+        limit_read(cli, "max-repository-bytes", default_repository_bytes, most_bytes,
+                   &numbers->repository_bytes, err) < 0 ||
+        limit_read(cli, "cache-bytes", default_cache_bytes, most_bytes, &numbers->cache_bytes,
+                   err) < 0 ||
+        limit_read(cli, "unpack-memory", memory, most_bytes, &numbers->memory_bytes, err) < 0)
+        return -1;
+    if (numbers->memory_bytes < numbers->artifact.max_unpacked)
+        return error_set(err, ERROR_INVALID,
+                         "--unpack-memory is less than --max-unpacked-bytes, %zu: the largest "
+                         "artifact would never fit",
+                         numbers->artifact.max_unpacked);
     return 0;
 }
 
@@ -157,7 +189,7 @@ static int start_receiver(struct server *server, struct error *err)
         .port = port,
         .cert_file = cli_string(server->cli, "tls-cert"),
         .key_file = cli_string(server->cli, "tls-key"),
-        .max_body_bytes = (size_t)cli_number(server->cli, "max-hook-bytes", 0),
+        .max_body_bytes = server->numbers.hook_bytes,
     };
     if (http_server_new(server->loop, &listen, receiver_events(), server->receiver, &server->hooks,
                         err) < 0)
@@ -203,7 +235,7 @@ static int open_caches(struct server *server, struct error *err)
     cleanup_free char *blobs = path_join(dir, "blobs");
     server->git_dir = path_join(dir, "git");
     if (file_make_dirs(server->git_dir, err) < 0 ||
-        oci_cache_open(blobs, 0, &server->cache, err) < 0)
+        oci_cache_open(blobs, server->numbers.cache_bytes, &server->cache, err) < 0)
         return error_wrap(err, "--cache-dir");
     // What was fetched with credentials is for nobody else on the host.
     if (chmod(server->git_dir, 0700) < 0)
@@ -244,6 +276,8 @@ static struct role role_of(const struct server *server)
         .cache = server->cache,
         .budget = server->budget,
         .tokens = server->tokens,
+        .limits = server->numbers.artifact,
+        .max_repository_bytes = server->numbers.repository_bytes,
         .git_dir = server->git_dir,
         .namespace = cli_string_or(server->cli, "system-namespace", SYSTEM_NAMESPACE),
         .docker_config = server->docker_config,
@@ -277,17 +311,17 @@ static void on_stop(int signal_number, void *arg)
 
 static int prepare(struct server *server, struct error *err)
 {
-    unsigned workers = (unsigned)cli_number(server->cli, "workers", DEFAULT_WORKERS);
     if (gitlib_setup(err) < 0 ||
         workspace_open(server->cli, WORKSPACE_WRITE, &server->store, err) < 0 ||
         open_caches(server, err) < 0 || loop_new(clock_system(), &server->loop, err) < 0 ||
-        pool_new(server->loop, workers, MAX_QUEUED, &server->pool, err) < 0)
+        pool_new(server->loop, (unsigned)server->numbers.workers, MAX_QUEUED, &server->pool, err) <
+            0)
         return -1;
     server->metrics = metrics_new();
     server->series = series_new(server->metrics);
     server->clients = clients_new(server->loop);
     server->keyring = keyring_new();
-    server->budget = oci_budget_new(0);
+    server->budget = oci_budget_new(server->numbers.memory_bytes);
     server->tokens = oci_token_cache_new();
     server->docker_config = registry_login(server->cli);
     if (loop_on_signal(server->loop, SIGTERM, on_stop, server, err) < 0 ||
@@ -328,7 +362,7 @@ static int run(struct cli *cli, struct error *err)
 {
     struct server server = {.cli = cli};
     enum log_level level = LOG_LEVEL_INFO;
-    if (check_roles(cli, err) < 0 || check_numbers(cli, err) < 0 ||
+    if (check_roles(cli, err) < 0 || read_numbers(cli, &server.numbers, err) < 0 ||
         log_level_parse(cli_string_or(cli, "log-level", "info"), &level, err) < 0)
         return 2;
     log_configure(level, STDERR_FILENO, clock_system());
@@ -362,6 +396,12 @@ static const struct option_spec options[] = {
      "in a cluster: objects may name places of this host below it; may be repeated", NULL},
     {"allow-loopback", 0, OPTION_FLAG, NULL,
      "in a cluster: URLs of objects may lead to loopback and link-local addresses", NULL},
+    {"cache-bytes", 0, OPTION_NUMBER, "BYTES", "of artifacts in it (default: 1 GiB)", NULL},
+    LIMIT_OPTIONS,
+    {"unpack-memory", 0, OPTION_NUMBER, "BYTES",
+     "for all artifacts being unpacked (default: 256 MiB)", NULL},
+    {"max-repository-bytes", 0, OPTION_NUMBER, "BYTES",
+     "largest pack that Git may send (default: 1 GiB)", NULL},
     {"workers", 0, OPTION_NUMBER, "N", "flows at the same time (default: 16)", NULL},
     {"system-namespace", 0, OPTION_STRING, "NAME",
      "where TrustPolicies find Secrets, and in a cluster Leases and records are (default: "

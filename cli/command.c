@@ -212,16 +212,30 @@ static const struct command *find_command(int argc, char **argv, int *ret_words)
     return NULL;
 }
 
-static void print_option(const struct option_spec *spec)
+// "-o, --output FORMAT". Owned.
+static char *option_text(const struct option_spec *spec)
 {
-    cleanup_free char *left =
-        xasprintf("%c%c%s --%s%s%s", spec->letter ? '-' : ' ', spec->letter ? spec->letter : ' ',
-                  spec->letter ? "," : " ", spec->name, spec->argument != NULL ? " " : "",
-                  spec->argument != NULL ? spec->argument : "");
-    if (spec->choices != NULL)
-        printf("  %-30s %s: %s\n", left, spec->help, spec->choices);
-    else
-        printf("  %-30s %s\n", left, spec->help);
+    return xasprintf("%c%c%s --%s%s%s", spec->letter ? '-' : ' ', spec->letter ? spec->letter : ' ',
+                     spec->letter ? "," : " ", spec->name, spec->argument != NULL ? " " : "",
+                     spec->argument != NULL ? spec->argument : "");
+}
+
+static int widest(const struct option_spec *options, int width)
+{
+    for (const struct option_spec *spec = options; spec != NULL && spec->name != NULL; spec++) {
+        cleanup_free char *text = option_text(spec);
+        width = (int)strlen(text) > width ? (int)strlen(text) : width;
+    }
+    return width;
+}
+
+static void print_options(const struct option_spec *options, int width)
+{
+    for (const struct option_spec *spec = options; spec != NULL && spec->name != NULL; spec++) {
+        cleanup_free char *text = option_text(spec);
+        printf("  %-*s %s%s%s\n", width, text, spec->help, spec->choices != NULL ? ": " : "",
+               spec->choices != NULL ? spec->choices : "");
+    }
 }
 
 void command_print_help(const struct command *command)
@@ -229,11 +243,9 @@ void command_print_help(const struct command *command)
     printf("%s\n\nUsage: sealift %s%s%s [options]\n\n%s", command->summary, command->name,
            *command->arguments != '\0' ? " " : "", command->arguments, command->help);
     printf("\nOptions:\n");
-    for (const struct option_spec *spec = command->options; spec != NULL && spec->name != NULL;
-         spec++)
-        print_option(spec);
-    for (const struct option_spec *spec = common_options; spec->name != NULL; spec++)
-        print_option(spec);
+    int width = widest(common_options, widest(command->options, 0));
+    print_options(command->options, width);
+    print_options(common_options, width);
 }
 
 void commands_print_help(void)

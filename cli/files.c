@@ -22,9 +22,14 @@ int files_render(const struct cli *cli, const char *folder, struct render_result
                  struct error *err)
 {
     cleanup_tree struct tree *tree = NULL;
+    struct oci_limits limits;
+    if (limits_read(cli, &limits, err) < 0)
+        return -1;
     const struct render_options options = {
         .type = render_type_parse(cli_string_or(cli, "type", "Auto")),
         .allow_secrets = cli_flag(cli, "allow-secrets"),
+        .max_objects = limits.max_files,
+        .max_bytes = limits.max_unpacked,
     };
     if (tree_open_dir(folder, &tree, err) < 0)
         return -1;
@@ -70,8 +75,8 @@ static int load_artifact(const struct cli *cli, const char *text, struct vec *re
         oci_get_manifest(registry.repository, descriptor.digest.text, &bytes, &size, &manifest,
                          err) < 0)
         return -1;
-    return oci_pull(registry.repository, &manifest, &oci_default_limits, NULL, NULL, &share,
-                    ret_files, err);
+    return oci_pull(registry.repository, &manifest, &registry.limits, NULL, NULL, &share, ret_files,
+                    err);
 }
 
 // Every regular file below dir whose name does not start with a dot. An absent folder holds none.
@@ -144,7 +149,7 @@ static int load_object(const struct cli *cli, const char *kind, const char *name
 int files_load(const struct cli *cli, const char *text, struct vec *ret_files, struct error *err)
 {
     int result;
-    if (strncmp(text, "oci://", 6) == 0 || strncmp(text, "oci-layout://", 13) == 0)
+    if (strncmp(text, "oci://", 6) == 0 || strncmp(text, "oci-layout:", 11) == 0)
         result = load_artifact(cli, text, ret_files, err);
     else if (strncmp(text, "sync/", 5) == 0)
         result = load_object(cli, "Sync", text + 5, ret_files, err);

@@ -37,7 +37,8 @@ int registry_open(const struct cli *cli, const char *text, enum registry_use use
                   struct registry *ret_registry, struct error *err)
 {
     cleanup_registry struct registry registry = {0};
-    if (oci_reference_parse(text, &registry.reference, err) < 0)
+    if (limits_read(cli, &registry.limits, err) < 0 ||
+        oci_reference_parse(text, &registry.reference, err) < 0)
         return -1;
     const char *ca_file = cli_string(cli, "ca-file");
     if (ca_file != NULL && file_read(ca_file, MAX_FILE_BYTES, &registry.ca_pem, NULL, err) < 0)

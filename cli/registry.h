@@ -4,6 +4,7 @@
 #define CLI_REGISTRY_H
 
 #include "cli/command.h"
+#include "cli/limits.h"
 #include "oci/repository.h"
 
 #define REGISTRY_OPTIONS                                                                          \
@@ -19,6 +20,7 @@ struct registry {
     struct oci_repository *repository;
     char *docker_config;
     char *ca_pem;
+    struct oci_limits limits; // of artifacts: LIMIT_OPTIONS, or the defaults
 };
 
 enum registry_use { REGISTRY_PULL, REGISTRY_PUSH };

@@ -19,6 +19,8 @@ static int render(struct bundle_flow *flow, struct render_result *ret_result, st
             render_type_parse(jval_string_or(object_spec(flow->object, "render"), "type", "Auto")),
         .allow_secrets = jval_bool(object_spec(flow->object, "artifact"), "allowSecrets", false),
         .substitute = object_spec(flow->object, "render.substitute"),
+        .max_objects = flow->role->limits.max_files,
+        .max_bytes = flow->role->limits.max_unpacked,
     };
     const char *path = object_spec_string(flow->object, "path");
     return render_tree(gitsnapshot_tree(flow->snapshot), path != NULL ? path : "", &options,
@@ -54,6 +56,7 @@ int bundle_build(struct bundle_flow *flow, struct error *err)
         .source = source,
         .revision = flow->git_revision,
         .path = object_spec_string(flow->object, "path"),
+        .limits = &flow->role->limits,
     };
     return oci_pack(&files, &info, &flow->artifact, err);
 }

@@ -49,6 +49,7 @@ int bundle_source_open(struct bundle_flow *flow, struct error *err)
     struct gitremote_config config = {
         .url = object_spec_string(flow->object, "source.git.url"),
         .store_dir = flow->git_dir,
+        .max_pack_bytes = flow->role->max_repository_bytes,
         .client = flow->client,
         .reach = flow->role->reach,
         .cancel = flow->cancel,

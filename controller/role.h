@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "base/metrics.h"
 #include "base/pool.h"
+#include "oci/artifact.h"
 
 struct clients;
 struct keyring;
@@ -31,8 +32,10 @@ struct role {
     struct oci_cache *cache;   // of artifacts, by digest
     struct oci_budget *budget; // of unpacked bytes
     struct oci_token_cache *tokens;
-    const char *git_dir;   // scratch folder of fetched objects
-    const char *namespace; // the controller's own: TrustPolicies find their Secrets there
+    struct oci_limits limits;    // of artifacts; zeros are the defaults
+    size_t max_repository_bytes; // of what one git fetch brings; 0 = 1 GiB
+    const char *git_dir;         // scratch folder of fetched objects
+    const char *namespace;       // the controller's own: TrustPolicies find their Secrets there
     const char
         *docker_config;    // of the person or host; used where an object names no Secret; or NULL
     enum http_reach reach; // where URLs of objects may lead

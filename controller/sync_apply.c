@@ -100,7 +100,7 @@ int sync_load(struct sync_flow *flow, struct error *err)
                              &flow->manifest, err) < 0)
             return -1;
     }
-    if (oci_pull(flow->repository, &flow->manifest, &oci_default_limits, flow->role->budget,
+    if (oci_pull(flow->repository, &flow->manifest, &flow->role->limits, flow->role->budget,
                  flow->cancel, &flow->share, &flow->files, err) < 0)
         return -1;
     const char *path = object_spec_string(flow->object, "path");

@@ -17,6 +17,25 @@ const struct oci_limits oci_default_limits = {
     .max_ratio = 500, // deflate cannot exceed 1,032; thousands of like objects reach about 80
 };
 
+static size_t or_default(size_t value, size_t fallback)
+{
+    return value > 0 ? value : fallback;
+}
+
+struct oci_limits oci_limits_complete(const struct oci_limits *limits)
+{
+    const struct oci_limits *def = &oci_default_limits;
+    if (limits == NULL)
+        return *def;
+    return (struct oci_limits){
+        .max_compressed = or_default(limits->max_compressed, def->max_compressed),
+        .max_unpacked = or_default(limits->max_unpacked, def->max_unpacked),
+        .max_file = or_default(limits->max_file, def->max_file),
+        .max_files = or_default(limits->max_files, def->max_files),
+        .max_ratio = limits->max_ratio > 0 ? limits->max_ratio : def->max_ratio,
+    };
+}
+
 void oci_file_release(void *file)
 {
     struct oci_file *this = file;
@@ -36,16 +55,17 @@ void oci_artifact_release(struct oci_artifact *artifact)
 }
 
 struct packer {
+    const struct oci_limits *limits;
     struct layer_writer *writer;
     size_t entries;
 };
 
 static int count_entry(struct packer *packer, struct error *err)
 {
-    if (packer->entries++ >= oci_default_limits.max_files)
+    if (packer->entries++ >= packer->limits->max_files)
         return error_set(err, ERROR_LIMIT,
                          "the artifact has more than %zu files; split it into several Bundles",
-                         oci_default_limits.max_files);
+                         packer->limits->max_files);
     return 0;
 }
 
@@ -68,9 +88,9 @@ static int put_file(struct packer *packer, const struct oci_file *last, const st
 {
     if (layer_path_check(file->path, err) < 0)
         return -1;
-    if (file->size > oci_default_limits.max_file)
+    if (file->size > packer->limits->max_file)
         return error_set(err, ERROR_LIMIT, "file \"%s\" has %zu bytes; the limit is %zu",
-                         file->path, file->size, oci_default_limits.max_file);
+                         file->path, file->size, packer->limits->max_file);
     size_t length = last != NULL ? strlen(last->path) : 0;
     if (last != NULL && strcmp(last->path, file->path) == 0)
         return error_set(err, ERROR_INVALID, "file \"%s\" is there twice", file->path);
@@ -106,20 +126,20 @@ static int put_files(struct packer *packer, const struct vec *files, struct erro
 }
 
 static int pack_layer(const struct vec *files, const char *media_type,
-                      struct oci_artifact *artifact, struct error *err)
+                      const struct oci_limits *limits, struct oci_artifact *artifact,
+                      struct error *err)
 {
-    cleanup_layer_writer struct layer_writer *writer = layer_writer_new();
-    struct packer packer = {.writer = writer};
+    cleanup_layer_writer struct layer_writer *writer = layer_writer_new(limits);
+    struct packer packer = {.limits = limits, .writer = writer};
     struct layer layer;
     if (put_files(&packer, files, err) < 0 || layer_writer_end(writer, &layer, err) < 0)
         return -1;
     artifact->layer = layer.data;
-    if (layer.unpacked_size > 1 << 20 &&
-        layer.unpacked_size / oci_default_limits.max_ratio > layer.size)
+    if (layer.unpacked_size > 1 << 20 && layer.unpacked_size / limits->max_ratio > layer.size)
         return error_set(err, ERROR_LIMIT,
                          "the files shrink to less than a %uth, which looks like a bomb to whoever "
                          "unpacks them",
-                         oci_default_limits.max_ratio);
+                         limits->max_ratio);
     artifact->diff_id = layer.diff_id;
     artifact->unpacked_size = layer.unpacked_size;
     artifact->layer_descriptor = oci_descriptor_of(media_type, layer.data, layer.size);
@@ -182,8 +202,9 @@ int oci_pack(const struct vec *files, const struct oci_artifact_info *info,
 {
     cleanup_oci_artifact struct oci_artifact artifact = {0};
     bool flux = info->format == OCI_FORMAT_FLUX;
-    if (pack_layer(files, flux ? OCI_MEDIA_FLUX_CONTENT : OCI_MEDIA_LAYER_TAR_GZIP, &artifact,
-                   err) < 0)
+    const struct oci_limits limits = oci_limits_complete(info->limits);
+    if (pack_layer(files, flux ? OCI_MEDIA_FLUX_CONTENT : OCI_MEDIA_LAYER_TAR_GZIP, &limits,
+                   &artifact, err) < 0)
         return error_wrap(err, "pack the artifact");
     char created[TIME_TEXT_SIZE];
     time_format(info->created_ms, created);

@@ -47,6 +47,8 @@ struct oci_limits {
     unsigned max_ratio;    // unpacked : compressed above 1 MiB unpacked, 500
 };
 extern const struct oci_limits oci_default_limits; // 64 MiB compressed
+// The defaults in place of zeros; all of them for NULL.
+struct oci_limits oci_limits_complete(const struct oci_limits *limits);
 
 enum oci_format {
     OCI_FORMAT_FLUX, // Flux's config and content types
@@ -61,6 +63,7 @@ struct oci_artifact_info {
     const char *path;
     json_t *annotations; // more, object of strings, or NULL
     enum oci_format format;
+    const struct oci_limits *limits; // NULL = the defaults
 };
 
 struct oci_artifact {

@@ -22,9 +22,9 @@ int layer_path_check(const char *path, struct error *err) __attribute__((warn_un
 // The order of a walk: bytes, but '/' before all others, so that what is in a folder follows it.
 int layer_path_compare(const char *a, const char *b);
 
-// Writing into memory, within oci_default_limits.
+// Writing into memory. `limits` are complete, and borrowed as long as the writer lives.
 struct layer_writer;
-struct layer_writer *layer_writer_new(void);
+struct layer_writer *layer_writer_new(const struct oci_limits *limits);
 void layer_writer_free(struct layer_writer *writer); // NULL is fine
 void cleanup_layer_writer_pointer(struct layer_writer **writer);
 #define cleanup_layer_writer __attribute__((cleanup(cleanup_layer_writer_pointer)))

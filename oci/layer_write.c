@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 struct layer_writer {
+    const struct oci_limits *limits;
     struct archive *tar;
     struct archive *gzip;
     struct archive_entry *entry;
@@ -37,10 +38,10 @@ static la_ssize_t take_tar(struct archive *tar, void *arg, const void *data, siz
     if (writer->err.code != ERROR_NONE)
         return -1;
     writer->tar_size += size;
-    if (writer->tar_size > oci_default_limits.max_unpacked)
+    if (writer->tar_size > writer->limits->max_unpacked)
         error_set(&writer->err, ERROR_LIMIT,
                   "the artifact has more than %zu bytes; split it into several Bundles",
-                  oci_default_limits.max_unpacked);
+                  writer->limits->max_unpacked);
     digest_stream_add(writer->hash, data, size);
     if (writer->err.code == ERROR_NONE &&
         archive_write_data(writer->gzip, data, size) == (la_ssize_t)size)
@@ -66,10 +67,11 @@ static struct archive *new_archive(void)
     return archive;
 }
 
-struct layer_writer *layer_writer_new(void)
+struct layer_writer *layer_writer_new(const struct oci_limits *limits)
 {
     struct layer_writer *writer = xcalloc(1, sizeof *writer);
-    strbuf_init(&writer->layer, oci_default_limits.max_compressed);
+    writer->limits = limits;
+    strbuf_init(&writer->layer, limits->max_compressed);
     writer->hash = digest_stream_new();
     writer->entry = archive_entry_new();
     if (writer->entry == NULL)

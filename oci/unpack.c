@@ -9,25 +9,6 @@
 
 enum { MAX_CONFIG = 1 << 20 };
 
-static size_t or_default(size_t value, size_t fallback)
-{
-    return value > 0 ? value : fallback;
-}
-
-static struct oci_limits fill_limits(const struct oci_limits *limits)
-{
-    const struct oci_limits *def = &oci_default_limits;
-    if (limits == NULL)
-        return *def;
-    return (struct oci_limits){
-        .max_compressed = or_default(limits->max_compressed, def->max_compressed),
-        .max_unpacked = or_default(limits->max_unpacked, def->max_unpacked),
-        .max_file = or_default(limits->max_file, def->max_file),
-        .max_files = or_default(limits->max_files, def->max_files),
-        .max_ratio = limits->max_ratio > 0 ? limits->max_ratio : def->max_ratio,
-    };
-}
-
 static int check_blob(const void *layer, size_t size, const struct oci_descriptor *descriptor,
                       const struct oci_limits *limits, struct error *err)
 {
@@ -59,7 +40,7 @@ int oci_unpack(const void *layer, size_t size, const struct oci_descriptor *desc
                const char *diff_id, const struct oci_limits *limits, struct vec *ret_files,
                struct error *err)
 {
-    struct oci_limits filled = fill_limits(limits);
+    struct oci_limits filled = oci_limits_complete(limits);
     cleanup_vec struct vec files = OCI_FILES;
     if (check_blob(layer, size, descriptor, &filled, err) < 0 ||
         unpack_checked(layer, size, diff_id, &filled, &files, err) < 0)
@@ -100,7 +81,7 @@ int oci_artifact_layer(const struct oci_manifest *manifest, const struct oci_des
 size_t oci_artifact_unpacked_size(const struct oci_manifest *manifest,
                                   const struct oci_limits *limits)
 {
-    size_t most = fill_limits(limits).max_unpacked;
+    size_t most = oci_limits_complete(limits).max_unpacked;
     const char *text = oci_manifest_annotation(manifest, OCI_ANNOTATION_UNPACKED_SIZE);
     if (text == NULL || strspn(text, "0123456789") != strlen(text) || strlen(text) == 0 ||
         strlen(text) > 15)
@@ -145,7 +126,7 @@ int oci_pull(struct oci_repository *repository, const struct oci_manifest *manif
              const struct oci_limits *limits, struct oci_budget *budget, struct cancel *cancel,
              struct oci_share *ret_share, struct vec *ret_files, struct error *err)
 {
-    struct oci_limits filled = fill_limits(limits);
+    struct oci_limits filled = oci_limits_complete(limits);
     const struct oci_descriptor *layer = NULL;
     if (oci_artifact_layer(manifest, &layer, err) < 0)
         return -1;

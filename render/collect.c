@@ -7,14 +7,20 @@
 #include "base/yamljson.h"
 
 enum {
-    MAX_OBJECTS = 20000, // what an artifact may hold
-    MAX_TOTAL_BYTES = 128 << 20,
+    DEFAULT_OBJECTS = 20000, // what an artifact may hold
+    DEFAULT_BYTES = 128 << 20,
 };
 
 void collect_init(struct collect *collect, const struct render_options *options,
                   struct vec *objects)
 {
-    *collect = (struct collect){.options = options, .objects = objects, .places = json_object()};
+    *collect = (struct collect){
+        .options = options,
+        .objects = objects,
+        .places = json_object(),
+        .max_objects = options->max_objects > 0 ? options->max_objects : DEFAULT_OBJECTS,
+        .max_bytes = options->max_bytes > 0 ? options->max_bytes : DEFAULT_BYTES,
+    };
 }
 
 void collect_release(struct collect *collect)
@@ -66,7 +72,7 @@ static int write_object(struct collect *collect, const json_t *value, struct ren
                         struct error *err)
 {
     cleanup_strbuf struct strbuf yaml;
-    strbuf_init(&yaml, MAX_TOTAL_BYTES - collect->written_bytes);
+    strbuf_init(&yaml, collect->max_bytes - collect->written_bytes);
     if (yamljson_write(value, &yaml, err) < 0)
         return -1;
     collect->written_bytes += yaml.len;
@@ -84,9 +90,9 @@ int collect_add(struct collect *collect, json_t *value, struct object_identity *
         object_path(identity->group, identity->kind, identity->ns, identity->name);
     if (check_unique(collect, identity, path, file, line, err) < 0)
         return -1;
-    if (collect->objects->len >= MAX_OBJECTS)
-        return error_set(err, ERROR_LIMIT, "%s:%zu: more than %d objects; split the path in two",
-                         file, line, MAX_OBJECTS);
+    if (collect->objects->len >= collect->max_objects)
+        return error_set(err, ERROR_LIMIT, "%s:%zu: more than %zu objects; split the path in two",
+                         file, line, collect->max_objects);
     struct render_object *object = vec_push(collect->objects);
     *object = (struct render_object){
         .path = STEAL(path),

@@ -14,6 +14,8 @@ struct collect {
     const struct render_options *options; // borrowed
     struct vec *objects;                  // borrowed; struct render_object
     json_t *places;                       // owned; artifact path -> place in objects
+    size_t max_objects;
+    size_t max_bytes;
     size_t written_bytes;
 };
 void collect_init(struct collect *collect, const struct render_options *options,

@@ -13,12 +13,10 @@
 #include "render/object.h"
 
 enum {
-    MAX_FILES = 20000, // what an artifact may hold
     MAX_FOLDERS_DEEP = 32,
     MAX_LISTS_DEEP = 4,
     MAX_ENTRIES = 500000, // looked at; folders shared or linked many times cost no bytes
     MAX_FILE_BYTES = 4 << 20,
-    MAX_TOTAL_BYTES = 128 << 20, // of all files read
 };
 
 struct plain {
@@ -167,16 +165,16 @@ static int read_manifest(struct plain *plain, const char *file, struct error *er
 {
     cleanup_free char *text = NULL;
     size_t size = 0;
-    if (++plain->files > MAX_FILES)
-        return error_set(err, ERROR_LIMIT, "%s: more than %d manifests; split the path in two",
-                         file, MAX_FILES);
+    if (++plain->files > plain->collect.max_objects)
+        return error_set(err, ERROR_LIMIT, "%s: more than %zu manifests; split the path in two",
+                         file, plain->collect.max_objects);
     if (tree_read(plain->tree, file, MAX_FILE_BYTES, &text, &size, err) < 0)
         return -1;
     plain->read_bytes += size;
-    if (plain->read_bytes > MAX_TOTAL_BYTES)
+    if (plain->read_bytes > plain->collect.max_bytes)
         return error_set(err, ERROR_LIMIT,
-                         "%s: more than %d MiB of manifests; split the path in two", file,
-                         MAX_TOTAL_BYTES >> 20);
+                         "%s: more than %zu bytes of manifests; split the path in two", file,
+                         plain->collect.max_bytes);
     struct manifest manifest = {.file = file, .text = text, .size = size, .prefix = ""};
     cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
     int parsed = ends_with(file, ".json")

@@ -24,6 +24,8 @@ struct render_options {
     enum render_type type;
     bool allow_secrets;       // Secrets with data or stringData are refused otherwise
     const json_t *substitute; // variables, as render/substitute.h has it; borrowed, NULL = none
+    size_t max_objects;       // and manifests that are read; 0 = 20,000
+    size_t max_bytes;         // of all manifests read, and of all objects written; 0 = 128 MiB
 };
 
 struct render_object {

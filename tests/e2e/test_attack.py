@@ -164,6 +164,8 @@ def test_lost_output_is_a_failure(sealift: Sealift, words: str) -> None:
         ("--workers=4294967297", "--workers is 1 to 256"),
         ("--max-hook-bytes=-5", "--max-hook-bytes is 1 to"),
         ("--max-hook-bytes=26214401", "--max-hook-bytes is 1 to"),
+        ("--max-artifact-bytes=0", "--max-artifact-bytes is 1 to"),
+        ("--unpack-memory=1000", "--unpack-memory is less than --max-unpacked-bytes"),
         ("--roles=", "--roles is empty"),
     ],
 )

@@ -80,3 +80,25 @@ def test_render_failures_wait_for_a_change(sealift: Sealift, config: Config, ser
     for name, word in (("shop", "carries its values"), ("lost", "nowhere")):
         daemon.wait_condition("Bundle", name, "Stalled", "True", "RenderFailed")
         assert word in daemon.condition("Bundle", name)["message"]
+
+
+def test_limits_of_an_installation(sealift: Sealift, config: Config, serve: Serve, tmp_path: Path) -> None:
+    """A packager with smaller limits packs less, a controller with smaller ones takes less; raised, all goes through."""
+    journey = Journey(sealift, config, tmp_path)
+    text = "x" * 100_000
+    commit = git_repository(tmp_path / "repo", {b"a.yaml": config_map("a", text=text), b"b.yaml": config_map("b")})
+    journey.bundle(f"file://{tmp_path}/repo", f"oci-layout://{tmp_path}/layout")
+    journey.sync()
+    daemon = serve("--max-artifact-files", "1")
+    daemon.wait_condition("Bundle", "shop", "Stalled", "True", "RenderFailed")
+    assert "more than 1 manifests" in daemon.condition("Bundle", "shop")["message"]
+    daemon.stop()
+    packager = serve(roles="packager")
+    digest = released(packager, commit)["digest"]
+    packager.stop()
+    daemon = serve("--max-unpacked-bytes", "50000")
+    daemon.wait_condition("Sync", "shop", "Ready", "False", "PullFailed")
+    assert "50000" in daemon.condition("Sync", "shop")["message"]
+    assert not journey.target.exists()
+    daemon.stop()
+    applied(serve(), digest)
