@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any, Mapping, Optional
 
-import yaml
-
 from .control_plane import ControlPlane
 from .net import free_port, http
 from .sealift import HEALTH_FLAG, HOOKS_FLAG, Sealift, Word, sanitizer_report
@@ -177,7 +175,3 @@ class ClusterDaemon:
             return
         self.stop()
         assert not sanitizer_report(self.output), self.output[-6000:]
-
-
-def document(text: str) -> Any:
-    return yaml.safe_load(text)
