@@ -108,6 +108,15 @@ int kube_status_error(const json_t *status, struct error *err)
     return -1;
 }
 
+int kube_unauthorized_error(const struct kube_client *client, struct error *err)
+{
+    cleanup_free char *what = kube_credential_describe(&client->config);
+    return error_set(err, ERROR_DENIED,
+                     "the API server %s does not accept %s (HTTP 401 Unauthorized); renew it, or "
+                     "choose another user",
+                     client->config.server, what);
+}
+
 // The text of `299 - "text"`; -1 when it is not written so. RFC 7234, section 5.5.
 static int warning_text(const char *value, struct strbuf *out)
 {
@@ -166,11 +175,7 @@ static void refused(const struct kube_client *client, const struct kube_request 
     if (is_status(value))
         result->status = json_incref(value);
     if (status == 401) {
-        cleanup_free char *what = kube_credential_describe(&client->config);
-        error_set(&result->error, ERROR_DENIED,
-                  "the API server %s does not accept %s (HTTP 401 Unauthorized); renew it, or "
-                  "choose another user",
-                  client->config.server, what);
+        kube_unauthorized_error(client, &result->error);
     } else if (result->status != NULL) {
         // Its code may be absent, or not the answer's.
         json_object_set_new(result->status, "code", json_integer(status));

@@ -100,6 +100,8 @@ void kube_answer(const struct kube_client *client, const struct kube_request *re
                  struct http_response *response, struct kube_result *ret_result);
 // A metav1.Status as an error; also for ERROR events of watches.
 int kube_status_error(const json_t *status, struct error *err);
+// The sentence about a 401.
+int kube_unauthorized_error(const struct kube_client *client, struct error *err);
 // "deployments.apps shop/web", for messages; owned.
 char *kube_request_name(const struct kube_request *request);
 

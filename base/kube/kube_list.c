@@ -59,7 +59,8 @@ static int page(struct pages *pages, char **ret_resource_version, struct error *
     kube_list_name_items(result.object);
     const json_t *items = jval_array(result.object, "items");
     const json_t *items_value = json_object_get(result.object, "items");
-    if (items == NULL && items_value != NULL && !json_is_null(items_value))
+    // A server says so when there are none; nothing at all is something else's answer.
+    if (items == NULL && !json_is_null(items_value))
         return error_set(err, ERROR_UNAVAILABLE, "%s answered a list without items",
                          pages->client->config.server);
     if (items != NULL && pages->events->on_page(pages->arg, items, err) < 0)

@@ -270,7 +270,10 @@ static void on_turn(void *arg)
 static void refused(struct kube_watch *watch, const json_t *status, struct error *err)
 {
     int code = (int)jval_int(status, "code", watch->http_status);
-    kube_status_error(status, err);
+    if (code == 401)
+        kube_unauthorized_error(kube_loop_client(watch->kube), err);
+    else
+        kube_status_error(status, err);
     if (watch->retry_after_ms > 0)
         err->retry_after_ms = watch->retry_after_ms;
     // The version is too old to go on from; what happened meanwhile is found by a list.

@@ -39,10 +39,30 @@ static void refuse_in_words(struct fake_exchange *exchange)
                "\"spec.replicas\"}]},\"code\":422}");
 }
 
+// Two pages; the second one has expired when it is first asked for.
+static void reply_pages(struct fake_exchange *exchange)
+{
+    if (strstr(exchange->path, "continue=") == NULL)
+        fake_kube_reply(exchange, "{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",\"metadata\":{"
+                                  "\"continue\":\"x\"},\"items\":[{\"metadata\":{\"name\":"
+                                  "\"a\"}}]}");
+    else if (exchange->number == 2)
+        fake_kube_refuse(exchange, 410, "Expired", "too old", "");
+    else
+        fake_kube_reply(exchange, "{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",\"metadata\":{"
+                                  "\"resourceVersion\":\"77\"},\"items\":[{\"metadata\":{\"name\":"
+                                  "\"b\"}}]}");
+}
+
 static void reply_by_path(struct scene *scene, struct fake_exchange *exchange)
 {
     const char *path = exchange->path;
-    if (strstr(path, "/busy") != NULL && exchange->number < 3) {
+    if (strstr(path, "/paged") != NULL) {
+        reply_pages(exchange);
+    } else if (strstr(path, "limit=500") != NULL) {
+        cleanup_free char *large = xasprintf("{\"items\":[],\"x\":\"%02000d\"}", 7);
+        fake_kube_reply(exchange, large);
+    } else if (strstr(path, "/busy") != NULL && exchange->number < 3) {
         fake_kube_refuse(exchange, 429, "TooManyRequests", "later", "Retry-After: 1\r\n");
     } else if (strstr(path, "/away") != NULL) {
         fake_reply(exchange, "503 Service Unavailable", "", "");
@@ -303,6 +323,27 @@ static void test_client_reads_the_token_again_after_401(void **state)
     assert_int_equal(file_remove_tree(folder, NULL), 0);
 }
 
+static void test_client_lists_page_by_page(void **state)
+{
+    struct scene *scene = *state;
+    struct kube_request request = {.ref = {"", "v1", "configmaps", "paged", NULL, NULL},
+                                   .limit = 1};
+    cleanup_json json_t *items = NULL;
+    cleanup_error struct error err = {0};
+    if (kube_list(scene->client, &request, &items, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(json_array_size(items), 2); // what came before the restart is not there twice
+    assert_string_equal(jval_string(json_array_get(items, 0), "metadata.name"), "a");
+    assert_string_equal(jval_string(json_array_get(items, 1), "kind"), "ConfigMap");
+    assert_int_equal(fake_http_requests(scene->server), 4);
+    // Pages that are too large are asked for in smaller ones.
+    request = (struct kube_request){.ref = CONFIG_MAPS, .max_body_bytes = 1000};
+    assert_int_equal(kube_list(scene->client, &request, &items, &err), -1);
+    assert_received(scene, "limit=500");
+    assert_received(scene, "limit=125");
+    assert_non_null(strstr(err.message, "without items"));
+}
+
 static void count(void *arg, size_t index)
 {
     (void)index;
@@ -433,6 +474,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_client_reads_the_token_again_after_401, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_client_lists_page_by_page, setup, teardown),
         cmocka_unit_test_setup_teardown(test_client_keeps_many_requests_within_the_window, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_client_shares_the_window_between_threads, setup,

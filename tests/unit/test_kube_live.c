@@ -191,6 +191,35 @@ static void test_live_apply_and_its_refusals(void **state)
     assert_int_equal(err.code, ERROR_NOT_FOUND);
 }
 
+static void test_live_large_objects(void **state)
+{
+    struct scene *scene = *state;
+    static const struct {
+        size_t size;
+        enum error_code code;
+        int http_status;
+    } cases[] = {
+        {900 * 1024, ERROR_NONE, 201},       // near what etcd takes
+        {1200 * 1024, ERROR_INVALID, 422},   // above what a ConfigMap may hold
+        {4 * 1024 * 1024, ERROR_LIMIT, 413}, // above what the API server reads
+        {20 * 1024 * 1024, ERROR_LIMIT, 413},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char *text = xmalloc(cases[i].size + 1);
+        memset(text, 'x', cases[i].size);
+        text[cases[i].size] = '\0';
+        cleanup_json json_t *object = make_config_map("large", text);
+        free(text);
+        struct kube_request request = {
+            .verb = KUBE_APPLY, .ref = config_map("large"), .object = object, .force = true};
+        cleanup_kube_result struct kube_result result = {0};
+        kube_send(scene->client, &request, &result);
+        if (result.error.code != cases[i].code || result.http_status != cases[i].http_status)
+            fail_msg("%zu: HTTP %d: %s", cases[i].size, result.http_status,
+                     error_message(&result.error));
+    }
+}
+
 static void test_live_many_objects(void **state)
 {
     struct scene *scene = *state;
@@ -583,6 +612,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_live_discovery, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_apply_and_its_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_live_large_objects, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_many_objects, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_watch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_many_watches, setup, teardown),

@@ -23,7 +23,7 @@ struct script {
 };
 
 struct scene {
-    const struct script *script;
+    char *text; // of a script, for as long as the server lives
     struct fake_http *server;
     struct kube_client *client;
     struct loop *loop;
@@ -33,7 +33,8 @@ struct scene {
     bool free_on_object;
     unsigned syncs;
     unsigned calls;
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; // of what follows
+    struct script script;
     size_t lists;
     size_t watches;
 };
@@ -81,8 +82,8 @@ static void handle(void *arg, struct fake_exchange *exchange)
     bool is_watch = strstr(exchange->path, "watch=1") != NULL;
     pthread_mutex_lock(&scene->lock);
     size_t n = is_watch ? scene->watches++ : scene->lists++;
+    const char *answer = in_turn(is_watch ? scene->script.watches : scene->script.lists, n);
     pthread_mutex_unlock(&scene->lock);
-    const char *answer = in_turn(is_watch ? scene->script->watches : scene->script->lists, n);
     if (!is_watch && strncmp(answer, "HTTP ", 5) != 0)
         fake_kube_reply(exchange, answer);
     else
@@ -118,13 +119,21 @@ static void on_error(void *arg, const struct error *err)
     strbuf_addf(&scene->log, "[%s: %s] ", error_code_name(err->code), err->message);
 }
 
+static void set_script(struct scene *scene, const struct script *script)
+{
+    pthread_mutex_lock(&scene->lock);
+    scene->script = *script;
+    scene->lists = scene->watches = 0;
+    pthread_mutex_unlock(&scene->lock);
+}
+
 static void begin(struct scene *scene, const struct script *script,
                   const struct kube_watch_options *more)
 {
     static const struct kube_watch_events events = {on_object, on_synced, on_error};
     struct kube_watch_options options = more != NULL ? *more : (struct kube_watch_options){0};
     options.ref = (struct kube_ref){"", "v1", "configmaps", "shop", NULL, NULL};
-    scene->script = script;
+    set_script(scene, script);
     cleanup_error struct error err = {0};
     if (kube_watch_new(scene->kube, &options, &events, scene, &scene->watch, &err) < 0)
         fail_msg("%s", err.message);
@@ -152,6 +161,7 @@ static int teardown(void **state)
     loop_free(scene->loop);
     kube_client_free(scene->client);
     fake_http_stop(scene->server);
+    free(scene->text);
     strbuf_release(&scene->log);
     pthread_mutex_destroy(&scene->lock);
     free(scene);
@@ -271,6 +281,8 @@ static void test_watch_survives_what_servers_do(void **state)
         {"HTTP HTTP/1.1 403 Forbidden\r\nContent-Length: 55\r\n\r\n"
          "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"message\":\"not you\"}",
          "[denied: watch configmaps in namespace shop: not you]", 0},
+        {"HTTP HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+         "does not accept the credentials of the kubeconfig (HTTP 401", 0},
         {"HTTP HTTP/1.1 429 Too Many\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n",
          "[unavailable: ", 1900},
     };
@@ -279,7 +291,6 @@ static void test_watch_survives_what_servers_do(void **state)
             {LIST("10", "", META("a", "1", "5"))},
             {cases[i].answer, EVENT("MODIFIED", OBJECT("a", "1", "30")) "~"}};
         strbuf_reset(&scene->log);
-        scene->lists = scene->watches = 0;
         begin(scene, &script, NULL);
         run_until_log(scene, cases[i].error);
         int64_t start = clock_mono_ms(clock_system());
@@ -310,17 +321,16 @@ static void test_watch_bounds_an_event(void **state)
     char *big = xmalloc(SIZE + 1);
     memset(big, 'x', SIZE);
     big[SIZE] = '\0';
-    cleanup_free char *event =
+    scene->text =
         xasprintf("{\"type\":\"ADDED\",\"object\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\","
                   "\"metadata\":{\"name\":\"big\",\"uid\":\"1\",\"resourceVersion\":\"11\"},"
                   "\"data\":{\"x\":\"%s\"}}}\n~",
                   big);
     free(big);
-    const struct script script = {{LIST("10", "", "")}, {event}};
+    const struct script script = {{LIST("10", "", "")}, {scene->text}};
     begin(scene, &script, NULL);
     run_until_log(scene, "+big/1@11 ");
     kube_watch_free(scene->watch);
-    scene->lists = scene->watches = 0;
     strbuf_reset(&scene->log);
     begin(scene, &script, &(struct kube_watch_options){.max_event_bytes = 1024 * 1024});
     run_until_log(scene, "[limit: ");
@@ -329,16 +339,18 @@ static void test_watch_bounds_an_event(void **state)
 static void test_watch_may_be_freed_by_its_own_call(void **state)
 {
     struct scene *scene = *state;
-    static const struct script script = {
-        {LIST("10", "", META("a", "1", "5") "," META("b", "2", "6")), LIST("10", "", "")},
+    static const struct script listed = {
+        {LIST("10", "", META("a", "1", "5") "," META("b", "2", "6"))}, {"~"}};
+    static const struct script followed = {
+        {LIST("10", "", "")},
         {EVENT("ADDED", OBJECT("c", "1", "12")) EVENT("ADDED", OBJECT("d", "1", "13")) "~"}};
     scene->free_on_object = true;
-    begin(scene, &script, NULL);
+    begin(scene, &listed, NULL);
     run_until_log(scene, "+a/1@5 ");
     run_for(scene, 50);
     assert_string_equal(scene->log.data, "+a/1@5 ");
     strbuf_reset(&scene->log);
-    begin(scene, &script, NULL);
+    begin(scene, &followed, NULL);
     run_until_log(scene, "+c/1@12 ");
     run_for(scene, 50);
     assert_string_equal(scene->log.data, "synced +c/1@12 ");
@@ -351,7 +363,7 @@ static void test_watch_keeps_lists_few(void **state)
     static const struct script script = {{LIST("10", "", META("a", "1", "5"))}, {"~"}};
     static const struct kube_watch_events events = {on_object, on_synced, on_error};
     struct kube_watch *watches[12];
-    scene->script = &script;
+    set_script(scene, &script);
     struct kube_watch_options options = {.ref = {"", "v1", "configmaps", NULL, NULL, NULL},
                                          .accept = KUBE_METADATA};
     for (size_t i = 0; i < ARRAY_LENGTH(watches); i++)
@@ -378,7 +390,7 @@ static void test_call_many_at_once(void **state)
 {
     struct scene *scene = *state;
     static const struct script script = {{LIST("10", "", "")}, {"~"}};
-    scene->script = &script;
+    set_script(scene, &script);
     struct kube_call *first = NULL;
     for (size_t i = 0; i < 100; i++) {
         cleanup_free char *name = xasprintf("c%zu", i);
@@ -397,11 +409,44 @@ static void test_call_many_at_once(void **state)
     run_for(scene, 50);
 }
 
+static void test_call_waits_for_a_plugin(void **state)
+{
+    struct scene *scene = *state;
+    static const struct script script = {{LIST("10", "", META("a", "1", "5"))}, {"~"}};
+    static const struct kube_watch_events events = {on_object, on_synced, on_error};
+    set_script(scene, &script);
+    cleanup_free char *url = fake_http_url(scene->server, "");
+    char version[] = "client.authentication.k8s.io/v1";
+    char command[] = "sh";
+    struct kube_exec exec = {.api_version = version,
+                             .command = command,
+                             .args = VEC_OF(char *, vec_release_string),
+                             .env = VEC_OF(char *, vec_release_string)};
+    vec_push_string(&exec.args, "-c");
+    vec_push_string(&exec.args,
+                    "sleep 0.1; echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\","
+                    "\"kind\":\"ExecCredential\",\"status\":{\"token\":\"plugged\"}}'");
+    struct kube_config config = {.server = url, .exec = &exec};
+    cleanup_kube_client struct kube_client *client = NULL;
+    struct kube_loop *kube = NULL;
+    struct kube_watch *watch = NULL;
+    struct kube_watch_options options = {.ref = {"", "v1", "configmaps", NULL, NULL, NULL}};
+    assert_int_equal(kube_client_new(&config, NULL, &client, NULL), 0);
+    vec_free(&exec.args);
+    assert_int_equal(kube_loop_new(client, scene->loop, &kube, NULL), 0);
+    assert_int_equal(kube_watch_new(kube, &options, &events, scene, &watch, NULL), 0);
+    run_until_log(scene, "+a/1@5 synced ");
+    assert_null(strstr(scene->log.data, "["));
+    assert_received(scene, "Authorization: Bearer plugged");
+    kube_watch_free(watch);
+    kube_loop_free(kube);
+}
+
 static void test_loop_closes_idle_connections(void **state)
 {
     struct scene *scene = *state;
     static const struct script script = {{LIST("10", "", "")}, {"~"}};
-    scene->script = &script;
+    set_script(scene, &script);
     struct fake_clock clock;
     fake_clock_init(&clock, 0);
     cleanup_free char *url = fake_http_url(scene->server, "");
@@ -444,6 +489,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_watch_may_be_freed_by_its_own_call, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch_keeps_lists_few, setup, teardown),
         cmocka_unit_test_setup_teardown(test_call_many_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_call_waits_for_a_plugin, setup, teardown),
         cmocka_unit_test_setup_teardown(test_loop_closes_idle_connections, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
