@@ -31,6 +31,21 @@ static bool is_local(const struct resource *resource)
     return local != NULL && !json_is_false(local) && (text == NULL || strcmp(text, "false") != 0);
 }
 
+// A JSON patch can take away what an object is known by, or make a number of it.
+static int check_named(const struct resource *resource, struct error *err)
+{
+    const json_t *metadata = json_object_get(resource->value, "metadata");
+    cleanup_free char *kind = yamljson_scalar_text(json_object_get(resource->value, "kind"));
+    cleanup_free char *name = yamljson_scalar_text(json_object_get(metadata, "name"));
+    size_t length = strlen(kind);
+    bool list = length >= 4 && strcmp(kind + length - 4, "List") == 0;
+    if (length > 0 && (list || *name != '\0'))
+        return 0;
+    return error_set(err, ERROR_INVALID, "%s:%zu: the object has no %s behind its patches",
+                     resource->file != NULL ? resource->file : "a generated object", resource->line,
+                     length == 0 ? "kind" : "metadata.name");
+}
+
 static void drop_local(struct resmap *map)
 {
     size_t kept = 0;
@@ -115,6 +130,11 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
         vars_resolve(top, all->vars, &var_fields, &all->map, err) < 0)
         return error_wrap(err, "%s: vars", top->kustomization.file);
     alias_settle_all(&all->map);
+    resmap_foreach(object, &all->map)
+    {
+        if (check_named(object, err) < 0)
+            return -1;
+    }
     drop_local(&all->map);
     if (check_unique(&all->map, err) < 0)
         return error_wrap(err, "%s", top->kustomization.file);

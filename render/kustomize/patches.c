@@ -74,7 +74,8 @@ static bool id_changed(const struct resource *resource, const char *before)
 }
 
 // What kustomize does with a patch that goes to selected objects: its labels and annotations become
-// text, so that a null there is the text "null" and removes nothing.
+// text, so that a null there is the text "null" and removes nothing. Annotations of an object do
+// after a JSON patch.
 static void stringify_map(json_t *metadata, const char *field)
 {
     const json_t *map = json_object_get(metadata, field);
@@ -130,8 +131,9 @@ static int merge(struct frame *frame, struct resmap *map, struct resource *targe
         resmap_remove(map, target);
         return 0;
     }
-    json_decref(target->value);
-    target->value = merged;
+    // A patch that says `$patch: replace` of the whole object gives another one, which kustomize
+    // then forgets: the target stays as it was.
+    json_decref(merged);
     alias_settle(target);
     bool forgotten = resource_take_history(target);
     if (forgotten)
@@ -236,6 +238,7 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
     // Names are put back behind a JSON patch, where objects come from is not.
     if (resource_take_history(resource))
         resource_forget_origin(resource);
+    stringify_map(json_object_get(patched, "metadata"), "annotations");
     if (id_changed(resource, before))
         resmap_renamed(map);
     return 0;

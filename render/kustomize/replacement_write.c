@@ -153,8 +153,15 @@ static int write_structured(json_t *object, const struct vec *parts, enum field_
     cleanup_field_matches struct field_matches matches = {0};
     if (field_path_match(document, &tail, create, &matches, NULL) < 0 || matches.found.len == 0)
         return 0;
+    const char *start = json_string_value(scalar);
+    start += strspn(start, " \t\r\n");
     if (!write_inside(&matches, source))
-        return 1;
+        return *start == '{' || *start == '['
+                   ? 1
+                   : error_set(err, ERROR_INVALID,
+                               "\"%s\" cannot take the place of a number, a boolean or null in the "
+                               "YAML text; put quotes around what is there",
+                               source->text);
     struct vec head = *parts;
     head.len = count;
     cleanup_field_matches struct field_matches place = {0};
