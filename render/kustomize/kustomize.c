@@ -130,8 +130,7 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
         vars_resolve(top, all->vars, &var_fields, &all->map, err) < 0)
         return error_wrap(err, "%s: vars", top->kustomization.file);
     alias_settle_all(&all->map);
-    resmap_foreach(object, &all->map)
-    {
+    resmap_foreach (object, &all->map) {
         if (check_named(object, err) < 0)
             return -1;
     }
