@@ -52,6 +52,10 @@ static void join_brackets(const struct vec *split, struct vec *parts)
 
 int field_path_split(const char *path, struct vec *parts, struct error *err)
 {
+    // Its parts become names of members, and those are UTF-8.
+    cleanup_json json_t *checked = json_string(path);
+    if (checked == NULL)
+        return error_set(err, ERROR_INVALID, "the field path is no UTF-8");
     cleanup_vec struct vec split = VEC_OF(char *, vec_release_string);
     fieldspec_split(path, '.', &split);
     if (split.len > MAX_PARTS)
