@@ -17,8 +17,8 @@ enum {
 
 struct regexp {
     char *pattern; // as given
-    bool literal;  // the whole text is the pattern itself
-    pcre2_code *code;
+    enum regexp_extent extent;
+    pcre2_code *code; // NULL: the pattern holds nothing but what it stands for
 };
 
 void regexp_free(struct regexp *regexp)
@@ -188,9 +188,10 @@ int regexp_compile(const char *pattern, enum regexp_extent extent, struct regexp
         return -1;
     cleanup_regexp struct regexp *regexp = xcalloc(1, sizeof *regexp);
     regexp->pattern = xstrdup(pattern);
-    regexp->literal = extent == REGEXP_WHOLE && strpbrk(pattern, "\\^$.|?*+()[]{}") == NULL;
+    regexp->extent = extent;
+    bool literal = strpbrk(pattern, "\\^$.|?*+()[]{}") == NULL;
     cleanup_free char *whole = xasprintf("^(?:%s)$", pattern);
-    if (!regexp->literal && compile(regexp, extent == REGEXP_WHOLE ? whole : pattern, err) < 0)
+    if (!literal && compile(regexp, extent == REGEXP_WHOLE ? whole : pattern, err) < 0)
         return -1;
     *ret_regexp = STEAL(regexp);
     return 0;
@@ -199,8 +200,9 @@ int regexp_compile(const char *pattern, enum regexp_extent extent, struct regexp
 int regexp_match(const struct regexp *regexp, const char *text, bool *ret_matches,
                  struct error *err)
 {
-    if (regexp->literal) {
-        *ret_matches = strcmp(regexp->pattern, text) == 0;
+    if (regexp->code == NULL) {
+        *ret_matches = regexp->extent == REGEXP_WHOLE ? strcmp(regexp->pattern, text) == 0
+                                                      : strstr(text, regexp->pattern) != NULL;
         return 0;
     }
     size_t length = strlen(text);
