@@ -3,6 +3,7 @@ and is refused the rest."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Iterator, Optional
 import pytest
 import yaml
 
+from parts.cluster import ClusterDaemon
 from parts.control_plane import ControlPlane
 from parts.net import Answer
 from parts.need import CHECKOUT, need_program
@@ -280,6 +282,29 @@ def test_controller(plane: ControlPlane) -> None:
     assert controller("GET", "/api/v1/nodes/node-1/proxy/pods") == 403
     assert controller("GET", "/api/v1/namespaces/shop/pods/any/exec?command=sh&stdout=true") == 403
     assert controller("GET", "/api/v1/namespaces/shop/pods/any/log") == 403
+
+
+def test_the_program_runs_under_these_rights(
+    plane: ControlPlane, sealift: Sealift, stack: contextlib.ExitStack
+) -> None:
+    def serve(role: str) -> ClusterDaemon:
+        kubeconfig = plane.kubeconfig_of(SYSTEM, f"sealift-{role}")
+        return stack.enter_context(ClusterDaemon(sealift, plane, kubeconfig, SYSTEM, roles=role))
+
+    plane.kubectl("delete", "lease", "--all", "-n", SYSTEM)
+    receiver, packager, controller = (serve(role) for role in ROLES)
+    receiver.wait_condition("Hook", "github", "shop", "False")
+    hook = ["create", "hook", "github", "--resource", "bundle/shop", "-n", "shop"]
+    sealift(*hook, "--kubeconfig", plane.kubeconfig)
+    receiver.wait_condition("Hook", "github", "shop", "True", "Listening")
+    # Nothing of this leads anywhere, and each says so where it belongs.
+    packager.wait_condition("Bundle", "shop", "shop", "False")
+    controller.wait_condition("Sync", "shop", "shop", "False")
+    leases = plane.get("leases", "-n", SYSTEM)["items"]
+    assert {lease["metadata"]["name"] for lease in leases} == {"sealift-packager", "sealift-controller"}
+    for daemon in (receiver, packager, controller):
+        refused = [line for line in daemon.output.splitlines() if "forbidden" in line and '"level":"error"' in line]
+        assert not refused, refused
 
 
 def test_people(plane: ControlPlane) -> None:
