@@ -166,12 +166,11 @@ static const struct field fields[] = {
 
     {.path = "spec.target",
      .type = FIELD_OBJECT,
-     .required = true,
-     .doc = "Where the objects go. This version knows directories; a cluster comes later.",
+     .doc = "Where the objects go: a directory, or another cluster. Without it: the cluster that "
+            "the controller runs in.",
      .example = "{directory: {path: /var/lib/sealift/shop}}"},
     {.path = "spec.target.directory",
      .type = FIELD_OBJECT,
-     .required = true,
      .doc = "A directory on the controller's machine.",
      .example = "{path: /var/lib/sealift/shop}"},
     {.path = "spec.target.directory.path",
@@ -190,8 +189,10 @@ static const struct field fields[] = {
     {.path = "spec.target.kubeConfig",
      .type = FIELD_OBJECT,
      .doc = "Another cluster.",
-     .pending = "this version applies to directories only; write target.directory",
      .example = "{secretRef: {name: prod-cluster}}"},
+    SECRET_REF_FIELDS("spec.target.kubeConfig.secretRef", true,
+                      "The Secret whose key `value` (or `kubeconfig`) holds the kubeconfig. It may "
+                      "name nothing of the controller's machine: no exec, no files."),
 };
 
 static bool sources_are_not_one(const json_t *value, const json_t *spec)
@@ -216,28 +217,39 @@ static bool pins_are_not_one(const json_t *value, const json_t *spec)
            count_members(value, "tag", "digest", "semver", NULL) != 1;
 }
 
+static bool has_on_directory(const json_t *value, const char *name)
+{
+    return json_object_get(value, name) != NULL && jval_get(value, "target.directory") != NULL;
+}
+
 static bool names_target_namespace(const json_t *value, const json_t *spec)
 {
     (void)spec;
-    return json_object_get(value, "targetNamespace") != NULL;
+    return has_on_directory(value, "targetNamespace");
 }
 
 static bool names_account(const json_t *value, const json_t *spec)
 {
     (void)spec;
-    return json_object_get(value, "serviceAccountName") != NULL;
+    return has_on_directory(value, "serviceAccountName");
 }
 
 static bool waits(const json_t *value, const json_t *spec)
 {
     (void)spec;
-    return json_object_get(value, "wait") != NULL;
+    return has_on_directory(value, "wait");
 }
 
 static bool forces(const json_t *value, const json_t *spec)
 {
     (void)spec;
-    return json_object_get(value, "force") != NULL;
+    return has_on_directory(value, "force");
+}
+
+static bool targets_are_not_one(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    return count_members(value, "directory", "kubeConfig", NULL) != 1;
 }
 
 // For the API server.
@@ -259,6 +271,10 @@ static const struct field_rule rules[] = {
      "!has(self.repository) || "
      "[has(self.tag), has(self.semver), has(self.digest)].filter(x, x).size() == 1",
      NULL},
+    {"spec.target", targets_are_not_one,
+     "exactly one of directory and kubeConfig must be given; leave target out for the cluster that "
+     "the controller runs in",
+     "has(self.directory) != has(self.kubeConfig)", NULL},
     {"spec", names_target_namespace,
      "targetNamespace does not apply to a directory target: it gets the objects as they stand in "
      "the artifact; leave it out",

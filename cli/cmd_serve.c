@@ -1,5 +1,6 @@
 // serve: wires the roles together and runs them until SIGTERM or SIGINT. Each role can run alone;
 // several processes share one state, and a lease decides who acts.
+#include "api/store_kube.h"
 #include "base/file.h"
 #include "base/http_server.h"
 #include "base/log.h"
@@ -15,6 +16,7 @@
 #include "controller/bundle.h"
 #include "controller/clients.h"
 #include "controller/keyring.h"
+#include "controller/kube_cluster.h"
 #include "controller/role.h"
 #include "controller/series.h"
 #include "controller/sync.h"
@@ -78,6 +80,7 @@ struct server {
     struct status_server *status;
     struct bundles *bundles;
     struct syncs *syncs;
+    struct cluster *cluster; // the store's, where Syncs without a target apply; NULL on files
 };
 
 static bool has_role(const struct cli *cli, const char *role)
@@ -283,12 +286,24 @@ static struct role role_of(const struct server *server)
         .docker_config = server->docker_config,
         .reach = HTTP_REACH_ANY,
         .own_dirs = server->own_dirs,
+        .cluster = server->cluster,
+        .default_account = cli_string(server->cli, "default-service-account"),
         .allow_unverified = cli_flag(server->cli, "allow-unverified"),
     };
 }
 
+static int open_cluster(struct server *server, struct error *err)
+{
+    struct kube_client *client = store_kube_client(server->store);
+    if (client == NULL || !has_role(server->cli, "controller"))
+        return 0;
+    return cluster_over(server->loop, client, &server->cluster, err);
+}
+
 static int start_roles(struct server *server, struct error *err)
 {
+    if (open_cluster(server, err) < 0)
+        return -1;
     struct role role = role_of(server);
     set_reach(server, &role);
     if (has_role(server->cli, "receiver") && start_receiver(server, err) < 0)
@@ -341,6 +356,7 @@ static void take_down(struct server *server)
     receiver_free(server->receiver);
     bundles_free(server->bundles);
     syncs_free(server->syncs);
+    cluster_unref(server->cluster);
     clients_free(server->clients);
     keyring_free(server->keyring);
     oci_token_cache_free(server->tokens);
@@ -406,6 +422,9 @@ static const struct option_spec options[] = {
     {"system-namespace", 0, OPTION_STRING, "NAME",
      "where TrustPolicies find Secrets, and in a cluster Leases and records are (default: "
      "sealift-system)",
+     NULL},
+    {"default-service-account", 0, OPTION_STRING, "[NAMESPACE/]NAME",
+     "in a cluster: whom Syncs act as that name nobody (default: sealift, in the Sync's namespace)",
      NULL},
     {"allow-unverified", 0, OPTION_FLAG, NULL, "apply Syncs that neither a policy nor a key covers",
      NULL},

@@ -13,6 +13,7 @@
 #include "oci/artifact.h"
 
 struct clients;
+struct cluster;
 struct keyring;
 struct oci_budget;
 struct oci_cache;
@@ -42,6 +43,10 @@ struct role {
     const char *const *own_dirs; // NULL-ended: config, state, cache; no target may be in them
     // NULL: anywhere. Else NULL-ended: folders below which objects may name places of this host.
     const char *const *local_paths;
+    struct cluster *cluster; // where Syncs without a target apply; NULL on a plain host
+    // "name", in the Sync's namespace, or "namespace/name": whom Syncs act as that name nobody;
+    // NULL = sealift.
+    const char *default_account;
     bool allow_unverified; // Syncs that no key covers are applied, and say so
 };
 

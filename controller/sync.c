@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "controller/inbox.h"
-#include "controller/local.h"
 #include "controller/roster.h"
 #include "controller/series.h"
 #include "controller/sync_internal.h"
@@ -71,6 +70,8 @@ static void memory_unref(void *data)
     free(memory->request_id);
     free(memory->target_spec);
     error_release(&memory->target_error);
+    kube_config_release(&memory->kube_config);
+    free(memory->kube_config_version);
     free(memory->key);
     free(memory->digest);
     free(memory->runs);
@@ -88,42 +89,20 @@ static void on_drift(void *arg)
     queue_add(syncs->queue, memory->key, 0);
 }
 
-static enum directory_layout layout_of(const char *name)
+// A flow that finds nothing new only tells how it is.
+static void on_health(void *arg)
 {
-    if (strcmp(name, "OneFile") == 0)
-        return DIRECTORY_ONE_FILE;
-    return strcmp(name, "Pods") == 0 ? DIRECTORY_PODS : DIRECTORY_TREE;
+    struct sync_memory *memory = arg;
+    struct syncs *syncs = memory->owner;
+    queue_add(syncs->queue, memory->key, 0);
 }
 
-// The target as the spec has it now. A new one when the spec moved; the old place is left as it is,
-// because what was put there may be in use: deleting is the job of whoever moved it.
-static void ensure_target(struct syncs *syncs, struct sync_memory *memory, const json_t *object)
+static void listen_to_health(struct sync_memory *memory)
 {
-    const json_t *spec = object_spec(object, "target.directory");
-    cleanup_free char *wanted = spec != NULL ? jval_canonical(spec) : xstrdup("");
-    // What was refused may be fine by now: a mount that went, another Sync that left.
-    bool same = memory->target_spec != NULL && strcmp(memory->target_spec, wanted) == 0;
-    if (same && (memory->target != NULL || spec == NULL))
+    if (memory->target == NULL)
         return;
-    target_free(memory->target);
-    memory->target = NULL;
-    memory->applied = false;
-    free(STEAL(memory->runs));
-    memory->watching = false;
-    free(memory->target_spec);
-    memory->target_spec = STEAL(wanted);
-    error_release(&memory->target_error);
-    if (spec == NULL || object_problem(object) == OBJECT_INVALID)
-        return;
-    // The error is told by the flow that needs the target.
-    const char *path = jval_string_or(spec, "path", "");
-    if (local_check_path(&syncs->role, path, &memory->target_error) < 0 ||
-        target_directory_new(syncs->role.loop, memory->key, path,
-                             layout_of(jval_string_or(spec, "layout", "Tree")), &memory->target,
-                             &memory->target_error) < 0)
-        memory->target = NULL;
-    else
-        target_directory_keep_out(memory->target, syncs->role.own_dirs);
+    memory->target->on_health = on_health;
+    memory->target->health_arg = memory;
 }
 
 static void *prepare(void *arg, const char *key)
@@ -133,7 +112,8 @@ static void *prepare(void *arg, const char *key)
     if (entry == NULL)
         return NULL;
     struct sync_memory *memory = entry->data;
-    ensure_target(syncs, memory, entry->object);
+    sync_target_ensure(memory, &syncs->role, entry->object);
+    listen_to_health(memory);
     struct sync_work *work = xcalloc(1, sizeof *work);
     work->role = &syncs->role;
     work->object = json_incref(entry->object);
@@ -176,10 +156,17 @@ static void settled(void *arg, const char *key, void *data, struct queue_outcome
     (void)key;
     struct sync_work *work = data;
     struct sync_memory *memory = work->memory;
+    struct syncs *syncs = arg;
+    if (memory->needs_target) {
+        sync_target_adopt(memory, &syncs->role, work->object);
+        listen_to_health(memory);
+        queue_add(syncs->queue, memory->key, 0);
+    }
     keep_watch(arg, work);
     memory->drifted |= work->drifted;
-    if (outcome->failed && memory->request_id == NULL)
+    if ((outcome->failed || memory->needs_target) && memory->request_id == NULL)
         memory->request_id = STEAL(work->request_id);
+    memory->needs_target = false;
     memory_unref(work->memory);
     json_decref(work->object);
     free(work->request_id);

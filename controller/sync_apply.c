@@ -146,6 +146,13 @@ static void split_path(const char *path, struct identity *ret_identity)
     ret_identity->name = xstrndup(name, suffix != NULL ? (size_t)(suffix - name) : strlen(name));
 }
 
+static bool was_requested(const struct sync_flow *flow)
+{
+    const char *requested = object_annotation(flow->object, ANNOTATION_REQUESTED_AT);
+    return requested != NULL &&
+           strcmp(requested, jval_string_or(flow->status, "lastHandledReconcileAt", "")) != 0;
+}
+
 static void make_request(struct sync_flow *flow, struct vec *identities, struct vec *objects,
                          struct target_request *ret_request)
 {
@@ -169,6 +176,8 @@ static void make_request(struct sync_flow *flow, struct vec *identities, struct 
         .n = objects->len,
         .prune = jval_bool(object_spec(flow->object, ""), "prune", true),
         .revision = flow->source.revision,
+        .afresh = was_requested(flow),
+        .deadline_mono_ms = flow->deadline_mono_ms,
         .cancel = flow->cancel,
     };
 }
@@ -207,7 +216,9 @@ static int hold_mass_prune(struct sync_flow *flow, struct target_request *reques
     if (!request->prune ||
         target_prune_candidates(flow->memory->target, request, &candidates, err) < 0)
         return request->prune ? -1 : 0;
-    size_t goes = candidates.len;
+    size_t goes = 0;
+    vec_foreach (struct target_result, candidate, &candidates)
+        goes += candidate->action == TARGET_PRUNE;
     int64_t had = jval_int(flow->status, "inventory.objects", 0);
     if (goes == 0 || (request->n > 0 && (int64_t)goes * 2 <= had))
         return 0;
@@ -248,6 +259,21 @@ static int need_target(struct sync_flow *flow, struct error *err)
     return error_set(err, cause->code, "%s", error_message(cause));
 }
 
+// The back end may know a better word than ApplyFailed.
+static void name_reason(struct sync_flow *flow)
+{
+    if (flow->memory->target->reason != NULL)
+        flow->reason = flow->memory->target->reason;
+}
+
+static void tell_note(struct sync_flow *flow, const struct target_result *result)
+{
+    if (result->note == NULL)
+        return;
+    cleanup_free char *note = xasprintf("%s: %s", result->path, result->note);
+    store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "Contested", note);
+}
+
 int sync_apply(struct sync_flow *flow, struct error *err)
 {
     cleanup_vec struct vec identities = VEC_OF(struct identity, release_identity);
@@ -259,10 +285,14 @@ int sync_apply(struct sync_flow *flow, struct error *err)
     if (need_target(flow, err) < 0)
         return -1;
     if (hold_mass_prune(flow, &request, err) < 0 ||
-        target_apply(flow->memory->target, &request, &flow->results, err) < 0)
+        target_apply(flow->memory->target, &request, &flow->results, err) < 0) {
+        name_reason(flow);
         return -1;
-    vec_foreach (struct target_result, result, &flow->results)
+    }
+    vec_foreach (struct target_result, result, &flow->results) {
         flow->applied |= result->action != TARGET_UNCHANGED && result->action != TARGET_KEEP;
+        tell_note(flow, result);
+    }
     if (flow->confirmed > 0)
         use_confirmation(flow);
     jval_set_int(flow->status, "inventory.objects", (int64_t)flow->files.len);
@@ -280,8 +310,11 @@ int sync_survey(struct sync_flow *flow, struct error *err)
     stages_begin(&flow->stages, "survey");
     flow->reason = "ApplyFailed";
     if (need_target(flow, err) < 0 ||
-        target_plan(flow->memory->target, &request, &flow->results, err) < 0)
+        target_plan(flow->memory->target, &request, &flow->results, err) < 0) {
+        if (flow->memory->target != NULL)
+            name_reason(flow);
         return -1;
+    }
     size_t drifted = 0;
     vec_foreach (struct target_result, result, &flow->results)
         drifted += result->action != TARGET_UNCHANGED && result->action != TARGET_KEEP;
@@ -290,10 +323,23 @@ int sync_survey(struct sync_flow *flow, struct error *err)
     return 0;
 }
 
+int sync_ask_health(struct sync_flow *flow, struct error *err)
+{
+    if (!jval_bool(object_spec(flow->object, ""), "wait", false) || flow->memory->target == NULL)
+        return 0;
+    if (target_health_of(flow->memory->target, flow->cancel, &flow->health, err) < 0)
+        return -1;
+    jval_set_int(flow->status, "inventory.ready", (int64_t)flow->health.ready);
+    return 0;
+}
+
 int sync_remove(struct sync_flow *flow, struct error *err)
 {
     flow->reason = "RemoveFailed";
-    if (flow->memory->target == NULL || !jval_bool(object_spec(flow->object, ""), "prune", true))
+    if (!jval_bool(object_spec(flow->object, ""), "prune", true))
         return 0;
+    // What is in another cluster stays ours while that cluster cannot be reached.
+    if (flow->memory->target == NULL)
+        return object_spec(flow->object, "target.kubeConfig") != NULL ? need_target(flow, err) : 0;
     return target_remove_all(flow->memory->target, flow->cancel, &flow->results, err);
 }

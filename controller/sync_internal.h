@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/cancel.h"
+#include "base/kube/kube_config.h"
 #include "base/error.h"
 #include "controller/access.h"
 #include "controller/governance.h"
@@ -31,6 +32,11 @@ struct sync_memory {
     struct target *target;
     char *target_spec;         // what `target` was made from
     struct error target_error; // why there is none
+    // Of another cluster: read by a flow, made a target by the loop after it.
+    struct kube_config kube_config;
+    bool has_kube_config;      // and it is news
+    char *kube_config_version; // of the Secret that was read last
+    bool needs_target;         // the flow ended early: again, once there is a target
     bool watching;
     bool drifted; // heard since the last flow began
     void *owner;  // struct syncs
@@ -102,6 +108,7 @@ struct sync_flow {
     bool held;                    // pruning waits for a confirmation
     size_t confirmed;             // objects that go because somebody confirmed it
     bool stale;                   // what runs is too old by its policy; it is kept as it is
+    struct target_health health;  // of what runs; zero when nobody asks
 };
 
 // sync_source.c: which digest is meant, and how to reach it.
@@ -123,6 +130,16 @@ int sync_apply(struct sync_flow *flow, struct error *err) __attribute__((warn_un
 // Report: how many objects are not as applied. Changes nothing.
 int sync_survey(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
 int sync_remove(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
+// spec.wait: how what was applied fares.
+int sync_ask_health(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
+
+// sync_target.c: the target as the spec has it. Loop thread: before a flow, and after one that read
+// the kubeconfig of another cluster.
+void sync_target_ensure(struct sync_memory *memory, const struct role *role, const json_t *object);
+void sync_target_adopt(struct sync_memory *memory, const struct role *role, const json_t *object);
+// Worker: reads the kubeconfig, where the spec names one. *ret_later: the flow ends here, and runs
+// again with the new target.
+void sync_target_read(struct sync_flow *flow, bool *ret_later);
 
 // sync_status.c: conditions, inventory, history; events and the log line.
 enum sync_outcome { SYNC_APPLIED, SYNC_UNCHANGED, SYNC_DRIFTED, SYNC_FAILED };

@@ -39,6 +39,13 @@ static bool was_requested(const struct sync_flow *flow)
            strcmp(requested, jval_string_or(flow->status, "lastHandledReconcileAt", "")) != 0;
 }
 
+// The last look found all as it should be, though perhaps not all healthy.
+static bool is_good(const char *reason)
+{
+    return strcmp(reason, "Applied") == 0 || strcmp(reason, "Progressing") == 0 ||
+           strcmp(reason, "Unhealthy") == 0;
+}
+
 // Nothing changed, nothing was heard, and the last full look was good and is not long ago. What was
 // held back, reported or refused then is looked at again.
 static bool is_settled(const struct sync_flow *flow)
@@ -47,7 +54,7 @@ static bool is_settled(const struct sync_flow *flow)
     int64_t age_ms = clock_mono_ms(flow->role->clock) - memory->checked_mono_ms;
     return memory->applied && memory->applied_generation == object_generation(flow->object) &&
            !flow->drifted && !was_requested(flow) && age_ms < interval_of(flow) / 2 &&
-           strcmp(condition_reason(flow->status, "Ready"), "Applied") == 0;
+           is_good(condition_reason(flow->status, "Ready"));
 }
 
 // Report leaves alone what differs from a digest and spec that were applied before, also by an
@@ -128,7 +135,7 @@ static int make_it_so(struct sync_flow *flow, enum sync_outcome *ret_outcome, st
     flow->memory->applied = true;
     note_what_runs(flow);
     *ret_outcome = SYNC_APPLIED;
-    return 0;
+    return sync_ask_health(flow, err);
 }
 
 // The digest to put back after a refusal, or NULL: what this process applied, when it was changed
@@ -197,7 +204,7 @@ static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, stru
     }
     if (is_settled(flow)) {
         *ret_outcome = SYNC_UNCHANGED;
-        return 0;
+        return sync_ask_health(flow, err);
     }
     if (make_it_so(flow, ret_outcome, err) < 0) {
         if (!flow->applied)
@@ -279,6 +286,7 @@ static void release_flow(struct sync_flow *flow)
     vec_free(&flow->files);
     oci_share_release(&flow->share);
     vec_free(&flow->results);
+    target_health_release(&flow->health);
     json_decref(flow->status);
     clients_give(flow->role->clients, flow->client);
 }
@@ -314,7 +322,11 @@ void sync_reconcile(struct sync_work *work, struct cancel *cancel,
         .files = OCI_FILES,
         .results = TARGET_RESULTS,
     };
-    if (object_is_deleting(object))
+    bool later = false;
+    sync_target_read(&flow, &later);
+    if (later)
+        ret_outcome->again_ms = 0;
+    else if (object_is_deleting(object))
         finalize(&flow, ret_outcome);
     else
         reconcile(&flow, ret_outcome);

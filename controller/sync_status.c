@@ -101,6 +101,17 @@ static bool conclude_failure(struct sync_flow *flow, struct condition_change *ch
                                 : condition_retrying(flow->status, change);
 }
 
+// Applied, and not all of it is as it should be yet. The watch tells when it is.
+static bool conclude_waiting(struct sync_flow *flow, struct condition_change *change)
+{
+    const struct target_health *health = &flow->health;
+    cleanup_free char *message = xasprintf("%s; %zu of %zu objects are ready: %s", change->message,
+                                           health->ready, health->total, health->message);
+    change->message = message;
+    change->reason = health->failed ? "Unhealthy" : "Progressing";
+    return condition_retrying(flow->status, change);
+}
+
 bool sync_conclude(struct sync_flow *flow, enum sync_outcome outcome, const struct error *err)
 {
     struct condition_change change = {
@@ -118,6 +129,8 @@ bool sync_conclude(struct sync_flow *flow, enum sync_outcome outcome, const stru
                   (long long)jval_int(flow->status, "inventory.drifted", 0))
             : with_problem(message_of(flow), flow->object);
     change.message = message;
+    if (!flow->held && !flow->stale && outcome != SYNC_DRIFTED && flow->health.message != NULL)
+        return conclude_waiting(flow, &change);
     change.reason = flow->held                ? "PruneHeld"
                     : flow->stale             ? "Stale"
                     : outcome == SYNC_DRIFTED ? "Drifted"

@@ -15,6 +15,7 @@ void target_result_release(void *element)
 {
     struct target_result *result = element;
     free(result->path);
+    free(result->note);
     error_release(&result->error);
 }
 

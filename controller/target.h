@@ -46,6 +46,7 @@ struct target_result {
     char *path;
     enum target_action action;
     struct error error; // ERROR_NONE: done
+    char *note;         // what people should know besides; NULL mostly
 };
 void target_result_release(void *result);
 #define TARGET_RESULTS VEC_OF(struct target_result, target_result_release)
@@ -55,12 +56,15 @@ struct target_request {
     size_t n;
     bool prune;           // remove what is ours and not among the objects
     const char *revision; // for whoever looks at the target
+    bool afresh;          // take nothing for granted: compare all of it with what is really there
+    int64_t deadline_mono_ms; // of waiting for hooks and the like; 0 = 5 minutes
     struct cancel *cancel;
 };
 
 struct target_health {
     size_t ready;
     size_t total;
+    bool failed;   // something will not become ready by itself; `message` is about it
     char *message; // the first thing that is not ready; NULL when all are
 };
 void target_health_release(struct target_health *health);
@@ -92,6 +96,13 @@ struct target_ops {
 // The first member of a back end's own struct.
 struct target {
     const struct target_ops *ops;
+    // Why the last piece of work failed, in a word of docs/conditions.md, where the back end knows
+    // it better than its caller; NULL mostly. Static.
+    const char *reason;
+    // Set by the owner, or NULL: health is another one. Called on the loop while the target is
+    // watched.
+    void (*on_health)(void *arg);
+    void *health_arg;
 };
 
 int target_plan(struct target *target, const struct target_request *request,

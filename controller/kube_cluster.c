@@ -1,0 +1,318 @@
+#include "controller/kube_cluster.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/memory.h"
+#include "controller/kube_member.h"
+
+struct cluster {
+    unsigned references; // loop thread
+    struct loop *loop;
+    struct kube_client *client;
+    struct kube_client *own_client; // the same, or NULL when it is borrowed
+    struct kube_loop *kube;
+    char *selector;
+    struct vec followers;   // struct cluster_follower *; loop thread
+    pthread_mutex_t asking; // one discovery at a time
+    pthread_mutex_t lock;   // of what follows
+    struct kube_discovery *discovery;
+    int64_t discovered_mono_ms;
+    struct vec types;   // struct cluster_type *
+    struct vec watched; // struct cluster_type *, whose watch is synced
+};
+
+static void release_type(void *element)
+{
+    struct cluster_type *type = *(struct cluster_type **)element;
+    free(type->group);
+    free(type->kind);
+    free(type->plural);
+    free(type->version);
+    free(type);
+}
+
+static struct cluster *make(struct loop *loop, const char *selector)
+{
+    struct cluster *cluster = xcalloc(1, sizeof *cluster);
+    cluster->references = 1;
+    cluster->loop = loop;
+    cluster->selector = xstrdup(selector);
+    cluster->followers = VEC_OF(struct cluster_follower *, NULL);
+    cluster->types = VEC_OF(struct cluster_type *, release_type);
+    cluster->watched = VEC_OF(struct cluster_type *, NULL);
+    pthread_mutex_init(&cluster->asking, NULL);
+    pthread_mutex_init(&cluster->lock, NULL);
+    return cluster;
+}
+
+int cluster_open(struct loop *loop, const struct kube_config *config, enum http_reach reach,
+                 const char *selector, struct cluster **ret_cluster, struct error *err)
+{
+    struct cluster *cluster = make(loop, selector);
+    const struct kube_client_options options = {.reach = reach};
+    if (kube_client_new(config, &options, &cluster->own_client, err) < 0 ||
+        kube_loop_new(cluster->own_client, loop, &cluster->kube, err) < 0) {
+        cluster_unref(cluster);
+        return -1;
+    }
+    cluster->client = cluster->own_client;
+    *ret_cluster = cluster;
+    return 0;
+}
+
+int cluster_over(struct loop *loop, struct kube_client *client, struct cluster **ret_cluster,
+                 struct error *err)
+{
+    struct cluster *cluster = make(loop, APPLYSET_PART_OF);
+    cluster->client = client;
+    if (kube_loop_new(client, loop, &cluster->kube, err) < 0) {
+        cluster_unref(cluster);
+        return -1;
+    }
+    *ret_cluster = cluster;
+    return 0;
+}
+
+struct cluster *cluster_ref(struct cluster *cluster)
+{
+    cluster->references++;
+    return cluster;
+}
+
+void cluster_unref(struct cluster *cluster)
+{
+    if (cluster == NULL || --cluster->references > 0)
+        return;
+    vec_foreach (struct cluster_type *, type, &cluster->types)
+        kube_watch_free((*type)->watch);
+    kube_loop_free(cluster->kube);
+    kube_client_free(cluster->own_client);
+    kube_discovery_unref(cluster->discovery);
+    vec_free(&cluster->types);
+    vec_free(&cluster->watched);
+    vec_free(&cluster->followers);
+    pthread_mutex_destroy(&cluster->asking);
+    pthread_mutex_destroy(&cluster->lock);
+    free(cluster->selector);
+    free(cluster);
+}
+
+struct kube_client *cluster_client(const struct cluster *cluster)
+{
+    return cluster->client;
+}
+
+struct loop *cluster_loop(const struct cluster *cluster)
+{
+    return cluster->loop;
+}
+
+// ---- kinds ----
+
+static struct cluster_type *intern(struct cluster *cluster, const struct cluster_type *like)
+{
+    vec_foreach (struct cluster_type *, known, &cluster->types) {
+        if (strcmp((*known)->group, like->group) == 0 && strcmp((*known)->kind, like->kind) == 0)
+            return *known;
+    }
+    struct cluster_type *type = xcalloc(1, sizeof *type);
+    *type = (struct cluster_type){
+        .group = xstrdup(like->group),
+        .kind = xstrdup(like->kind),
+        .plural = xstrdup(like->plural),
+        .version = xstrdup(like->version),
+        .namespaced = like->namespaced,
+        .has_status = like->has_status,
+        .cluster = cluster,
+    };
+    *(struct cluster_type **)vec_push(&cluster->types) = type;
+    return type;
+}
+
+static struct cluster_type *intern_kind(struct cluster *cluster, const struct kube_kind *kind)
+{
+    const struct cluster_type like = {
+        .group = kind->group,
+        .kind = kind->kind,
+        .plural = kind->plural,
+        .version = kind->version,
+        .namespaced = kind->namespaced,
+        .has_status = kind->has_status,
+    };
+    return intern(cluster, &like);
+}
+
+int cluster_discover(struct cluster *cluster, int64_t max_age_ms, struct error *err)
+{
+    int result = 0;
+    pthread_mutex_lock(&cluster->asking);
+    int64_t now_ms = clock_mono_ms(clock_system());
+    if (cluster->discovery == NULL || now_ms - cluster->discovered_mono_ms >= max_age_ms) {
+        struct kube_discovery *found = NULL;
+        result = kube_discovery_fetch(cluster->client, cluster->discovery, &found, err);
+        if (result == 0) {
+            pthread_mutex_lock(&cluster->lock);
+            kube_discovery_unref(cluster->discovery);
+            cluster->discovery = found;
+            cluster->discovered_mono_ms = now_ms;
+            pthread_mutex_unlock(&cluster->lock);
+        }
+    }
+    pthread_mutex_unlock(&cluster->asking);
+    return result;
+}
+
+struct cluster_type *cluster_type_of(struct cluster *cluster, const char *group,
+                                     const char *version, const char *kind)
+{
+    struct cluster_type *type = NULL;
+    pthread_mutex_lock(&cluster->lock);
+    const struct kube_kind *found =
+        cluster->discovery != NULL ? kube_discovery_find(cluster->discovery, group, version, kind)
+                                   : NULL;
+    if (found != NULL)
+        type = intern_kind(cluster, found);
+    for (size_t i = 0; type == NULL && *version == '\0' && i < cluster->types.len; i++) {
+        struct cluster_type *known = *(struct cluster_type **)vec_at(&cluster->types, i);
+        if (strcmp(known->group, group) == 0 && strcmp(known->kind, kind) == 0)
+            type = known;
+    }
+    pthread_mutex_unlock(&cluster->lock);
+    return type;
+}
+
+struct cluster_type *cluster_note_type(struct cluster *cluster, const struct cluster_type *like)
+{
+    pthread_mutex_lock(&cluster->lock);
+    struct cluster_type *type = intern(cluster, like);
+    pthread_mutex_unlock(&cluster->lock);
+    return type;
+}
+
+void cluster_types(struct cluster *cluster, struct vec *ret_types)
+{
+    const unsigned needed = KUBE_CAN_LIST | KUBE_CAN_DELETE | KUBE_CAN_PATCH;
+    pthread_mutex_lock(&cluster->lock);
+    size_t n = cluster->discovery != NULL ? kube_discovery_count(cluster->discovery) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct kube_kind *kind = kube_discovery_at(cluster->discovery, i);
+        if ((kind->can & needed) != needed || kind->stale)
+            continue;
+        struct cluster_type *type = intern_kind(cluster, kind);
+        bool listed = false;
+        vec_foreach (struct cluster_type *, other, ret_types)
+            listed |= *other == type;
+        if (!listed)
+            *(struct cluster_type **)vec_push(ret_types) = type;
+    }
+    pthread_mutex_unlock(&cluster->lock);
+}
+
+bool cluster_is_stale(struct cluster *cluster, const char *group)
+{
+    pthread_mutex_lock(&cluster->lock);
+    bool stale = cluster->discovery == NULL || kube_discovery_is_stale(cluster->discovery, group);
+    pthread_mutex_unlock(&cluster->lock);
+    return stale;
+}
+
+struct kube_ref cluster_type_ref(const struct cluster_type *type, const char *version,
+                                 const char *ns, const char *name)
+{
+    return (struct kube_ref){
+        .group = type->group,
+        .version = version != NULL ? version : type->version,
+        .plural = type->plural,
+        .namespace_ = type->namespaced ? ns : NULL,
+        .name = name,
+    };
+}
+
+// ---- watches ----
+
+void cluster_follow(struct cluster *cluster, struct cluster_follower *follower)
+{
+    *(struct cluster_follower **)vec_push(&cluster->followers) = follower;
+}
+
+void cluster_unfollow(struct cluster *cluster, struct cluster_follower *follower)
+{
+    for (size_t i = 0; i < cluster->followers.len; i++) {
+        if (*(struct cluster_follower **)vec_at(&cluster->followers, i) == follower) {
+            vec_remove(&cluster->followers, i);
+            return;
+        }
+    }
+}
+
+static void set_watched(struct cluster_type *type, bool watched)
+{
+    struct cluster *cluster = type->cluster;
+    pthread_mutex_lock(&cluster->lock);
+    size_t place = 0;
+    while (place < cluster->watched.len &&
+           *(struct cluster_type **)vec_at(&cluster->watched, place) != type)
+        place++;
+    if (watched && place == cluster->watched.len)
+        *(struct cluster_type **)vec_push(&cluster->watched) = type;
+    else if (!watched && place < cluster->watched.len)
+        vec_remove(&cluster->watched, place);
+    pthread_mutex_unlock(&cluster->lock);
+}
+
+static void on_object(void *arg, enum kube_change change, const json_t *object)
+{
+    struct cluster_type *type = arg;
+    vec_foreach (struct cluster_follower *, follower, &type->cluster->followers)
+        (*follower)->on_object((*follower)->arg, type, change, object);
+}
+
+static void on_synced(void *arg)
+{
+    set_watched(arg, true);
+}
+
+static void on_error(void *arg, const struct error *err)
+{
+    struct cluster_type *type = arg;
+    log_debug("a watch of a cluster is behind", "kind", type->kind, "group", type->group, "error",
+              error_message(err));
+    // What was missed is told once the watch is back.
+    vec_foreach (struct cluster_follower *, follower, &type->cluster->followers)
+        (*follower)->on_error((*follower)->arg, type, err);
+}
+
+void cluster_watch(struct cluster *cluster, struct cluster_type *type, bool whole)
+{
+    if (type->watch != NULL && (type->whole || !whole))
+        return;
+    kube_watch_free(type->watch);
+    type->watch = NULL;
+    type->whole |= whole;
+    set_watched(type, false);
+    const struct kube_watch_options options = {
+        .ref = cluster_type_ref(type, NULL, NULL, NULL),
+        .label_selector = cluster->selector,
+        .accept = type->whole ? KUBE_WHOLE : KUBE_METADATA,
+    };
+    const struct kube_watch_events events = {
+        .on_object = on_object, .on_synced = on_synced, .on_error = on_error};
+    cleanup_error struct error err = {0};
+    if (kube_watch_new(cluster->kube, &options, &events, type, &type->watch, &err) < 0)
+        log_warn("a kind cannot be watched; its drift is found at the next sweep", "kind",
+                 type->kind, "group", type->group, "error", error_message(&err));
+}
+
+bool cluster_is_watched(struct cluster *cluster, const struct cluster_type *type)
+{
+    pthread_mutex_lock(&cluster->lock);
+    bool watched = false;
+    vec_foreach (struct cluster_type *, other, &cluster->watched)
+        watched |= *other == type;
+    pthread_mutex_unlock(&cluster->lock);
+    return watched;
+}

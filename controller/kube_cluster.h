@@ -1,0 +1,79 @@
+// One API server that Syncs are applied to: its client, what kinds it has, and one watch per kind
+// for all Syncs whose objects are there.
+//
+// Types are interned: a pointer stands for (group, kind) as long as the cluster lives. Lookups and
+// discovery are for workers, any thread; watches and followers belong to the loop.
+#ifndef CONTROLLER_KUBE_CLUSTER_H
+#define CONTROLLER_KUBE_CLUSTER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/cancel.h"
+#include "base/kube/kube_call.h"
+#include "base/kube/kube_client.h"
+#include "base/kube/kube_discovery.h"
+#include "base/kube/kube_watch.h"
+#include "base/vec.h"
+
+struct cluster;
+
+struct cluster_type {
+    char *group; // "" = core
+    char *kind;
+    char *plural;
+    char *version; // the one to list and watch
+    bool namespaced;
+    bool has_status;
+    // The loop's; workers only ask cluster_is_watched.
+    struct cluster *cluster;
+    struct kube_watch *watch;
+    bool whole;
+};
+
+// `selector`: of the objects to watch. `config` is copied. The reference is the caller's. Loop
+// thread, as cluster_over, which watches all that is part of any set.
+int cluster_open(struct loop *loop, const struct kube_config *config, enum http_reach reach,
+                 const char *selector, struct cluster **ret_cluster, struct error *err)
+    __attribute__((warn_unused_result));
+// Over a client that others use too: borrowed, it outlives the cluster.
+int cluster_over(struct loop *loop, struct kube_client *client, struct cluster **ret_cluster,
+                 struct error *err) __attribute__((warn_unused_result));
+struct cluster *cluster_ref(struct cluster *cluster); // loop thread, as cluster_unref
+void cluster_unref(struct cluster *cluster);          // NULL is fine
+
+struct kube_client *cluster_client(const struct cluster *cluster);
+struct loop *cluster_loop(const struct cluster *cluster);
+
+// Asks which kinds there are, if nobody did for max_age_ms; 0 = now. Blocks.
+int cluster_discover(struct cluster *cluster, int64_t max_age_ms, struct error *err)
+    __attribute__((warn_unused_result));
+// Of what was discovered or noted; version "" = any. NULL when there is none.
+struct cluster_type *cluster_type_of(struct cluster *cluster, const char *group,
+                                     const char *version, const char *kind);
+// What a CRD that is about to be applied says of its kind.
+struct cluster_type *cluster_note_type(struct cluster *cluster, const struct cluster_type *type);
+// All kinds whose objects can be listed and deleted, once each: of struct cluster_type *.
+void cluster_types(struct cluster *cluster, struct vec *ret_types);
+// Nothing may be concluded from absence in this group.
+bool cluster_is_stale(struct cluster *cluster, const char *group);
+
+struct kube_ref cluster_type_ref(const struct cluster_type *type, const char *version,
+                                 const char *ns, const char *name); // borrows
+
+// Loop thread. `on_object` is called for every object of every watched type.
+struct cluster_follower {
+    void (*on_object)(void *arg, struct cluster_type *type, enum kube_change change,
+                      const json_t *object);
+    void (*on_error)(void *arg, struct cluster_type *type, const struct error *err);
+    void *arg;
+};
+void cluster_follow(struct cluster *cluster, struct cluster_follower *follower);
+void cluster_unfollow(struct cluster *cluster, struct cluster_follower *follower);
+// Watches the type, if nobody does; `whole`: objects with their status, not their metadata only.
+// Who follows later than the watch began is not told what came before.
+void cluster_watch(struct cluster *cluster, struct cluster_type *type, bool whole);
+// Whether what happens to its objects is heard. Any thread.
+bool cluster_is_watched(struct cluster *cluster, const struct cluster_type *type);
+
+#endif

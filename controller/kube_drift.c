@@ -1,0 +1,287 @@
+// What the watches say, on the loop: the members are kept up to date, an object that is not as our
+// apply left it becomes suspect and the owner hears of it, and so does a change of health. While a
+// worker applies, nothing is judged: its own answers arrive here too, in any order.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/jval.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "controller/health.h"
+#include "controller/kube_target_internal.h"
+
+// A rollout tells its steps faster than anybody reads them.
+static const int64_t health_pause_ms = 500;
+
+static bool heals(const struct member *member)
+{
+    return member->wanted && !member->is_hook && !member->ignores_drift;
+}
+
+// ---- judging ----
+
+// Whether the owner has something to do now. *next_ms: when it may have, for what is contested.
+static bool judge(struct member *member, int64_t now_ms, int64_t *next_ms)
+{
+    enum member_verdict verdict = member_judge(member);
+    member->suspect = heals(member) && member_has_entry(&member->applied) &&
+                      (verdict == MEMBER_CHANGED || verdict == MEMBER_SUSPECT);
+    if (!member->suspect)
+        return false;
+    if (member->not_before_ms > now_ms) {
+        if (*next_ms == 0 || member->not_before_ms < *next_ms)
+            *next_ms = member->not_before_ms;
+        return false;
+    }
+    return true;
+}
+
+static void tell(struct kube_target *target, bool suspicious, int64_t now_ms, int64_t next_ms)
+{
+    if (next_ms > 0 && target->contested != NULL)
+        loop_timer_set(target->contested, next_ms - now_ms + 1);
+    if (suspicious && target->on_drift != NULL)
+        target->on_drift(target->drift_arg);
+}
+
+static void judge_all(struct kube_target *target)
+{
+    int64_t now_ms = clock_mono_ms(clock_system());
+    int64_t next_ms = 0;
+    bool suspicious = false;
+    pthread_mutex_lock(&target->lock);
+    if (!target->working && target->has_applied) {
+        vec_foreach (struct member, member, &target->members)
+            suspicious |= judge(member, now_ms, &next_ms);
+    }
+    pthread_mutex_unlock(&target->lock);
+    tell(target, suspicious, now_ms, next_ms);
+}
+
+static void on_contested(void *arg)
+{
+    judge_all(arg);
+}
+
+// ---- health ----
+
+static void note_health(struct member *member, const json_t *object)
+{
+    struct health_verdict verdict;
+    health_judge(object, clock_wall_ms(clock_system()), &verdict);
+    member->health = (uint8_t)verdict.health;
+    member->health_version = member->live.version;
+    free(member->trouble);
+    member->trouble = STEAL(verdict.message);
+}
+
+static bool has_health(const struct kube_target *target, const struct member *member)
+{
+    return target->waits && member->type->has_status;
+}
+
+// Under the lock.
+static void sum_up(const struct kube_target *target, struct target_health *ret_health)
+{
+    const struct member *first = NULL;
+    vec_foreach (struct member, member, &target->members) {
+        if (!member->wanted || member->is_hook)
+            continue;
+        ret_health->total++;
+        bool told = member->health_version >= member->applied.version;
+        if (!has_health(target, member) || (told && member->health == HEALTH_CURRENT)) {
+            ret_health->ready++;
+            continue;
+        }
+        bool failed = told && member->health == HEALTH_FAILED;
+        if (first == NULL || (failed && !ret_health->failed))
+            first = member;
+        ret_health->failed |= failed;
+    }
+    if (first == NULL)
+        return;
+    bool told = first->health_version >= first->applied.version && first->trouble != NULL;
+    ret_health->message =
+        xasprintf("%s %s%s%s: %s", first->type->kind, first->ns, *first->ns != '\0' ? "/" : "",
+                  first->name, told ? first->trouble : "nothing was heard of it yet");
+}
+
+int kube_target_health(struct target *target, struct cancel *cancel,
+                       struct target_health *ret_health, struct error *err)
+{
+    struct kube_target *kube = kube_target_of(target);
+    if (cancel_check(cancel, err) < 0)
+        return -1;
+    *ret_health = (struct target_health){0};
+    pthread_mutex_lock(&kube->lock);
+    sum_up(kube, ret_health);
+    pthread_mutex_unlock(&kube->lock);
+    return 0;
+}
+
+static void tell_health(void *arg)
+{
+    struct kube_target *target = arg;
+    struct target_health health = {0};
+    pthread_mutex_lock(&target->lock);
+    sum_up(target, &health);
+    pthread_mutex_unlock(&target->lock);
+    bool news = health.ready != target->told_ready || health.total != target->told_total ||
+                health.failed != target->told_failed;
+    target->told_ready = health.ready;
+    target->told_total = health.total;
+    target->told_failed = health.failed;
+    target_health_release(&health);
+    if (news && target->target.on_health != NULL)
+        target->target.on_health(target->target.health_arg);
+}
+
+// At once when everything is ready now or something is not any more, else a little later.
+static void hear_health(struct kube_target *target)
+{
+    struct target_health health = {0};
+    if (!target->waits || target->health_timer == NULL)
+        return;
+    pthread_mutex_lock(&target->lock);
+    sum_up(target, &health);
+    pthread_mutex_unlock(&target->lock);
+    bool whole = health.ready == health.total;
+    target_health_release(&health);
+    if (whole)
+        tell_health(target);
+    else if (!loop_timer_is_set(target->health_timer))
+        loop_timer_set(target->health_timer, health_pause_ms);
+}
+
+// ---- events ----
+
+static bool is_member(const struct kube_target *target, const json_t *object)
+{
+    const json_t *labels = jval_object(object, "metadata.labels");
+    const char *set = json_string_value(json_object_get(labels, APPLYSET_PART_OF));
+    return set != NULL && strcmp(set, target->set_id) == 0;
+}
+
+// What is gone, and was not wanted, is forgotten.
+static void take_gone(struct kube_target *target, struct member *member, const json_t *object)
+{
+    member_observe_gone(member, object);
+    if (!member->exists && !member->wanted)
+        vec_remove(&target->members, (size_t)(member - (struct member *)target->members.data));
+}
+
+static void on_object(void *arg, struct cluster_type *type, enum kube_change change,
+                      const json_t *object)
+{
+    struct kube_target *target = arg;
+    const char *name = jval_string(object, "metadata.name");
+    const char *ns = jval_string_or(object, "metadata.namespace", "");
+    if (name == NULL)
+        return;
+    bool ours = change != KUBE_DELETED && is_member(target, object);
+    bool suspicious = false;
+    bool healthy_news = false;
+    int64_t now_ms = clock_mono_ms(clock_system());
+    int64_t next_ms = 0;
+    pthread_mutex_lock(&target->lock);
+    struct member *member = ours ? member_ensure(&target->members, type, ns, name)
+                                 : member_find(&target->members, type, ns, name);
+    if (member != NULL && ours) {
+        bool news = member_observe(member, object);
+        bool current = news || member->health_version < member->live.version;
+        if (has_health(target, member) && type->whole && current) {
+            note_health(member, object);
+            healthy_news = true;
+        }
+        if (news && !target->working)
+            suspicious = judge(member, now_ms, &next_ms);
+    } else if (member != NULL) {
+        bool wanted = member->wanted;
+        take_gone(target, member, object);
+        if (wanted && !target->working)
+            suspicious = judge(member, now_ms, &next_ms);
+    }
+    pthread_mutex_unlock(&target->lock);
+    tell(target, suspicious, now_ms, next_ms);
+    if (healthy_news)
+        hear_health(target);
+}
+
+static void on_error(void *arg, struct cluster_type *type, const struct error *err)
+{
+    const struct kube_target *target = arg;
+    if (err->code == ERROR_DENIED)
+        log_warn("a kind may not be watched; its drift is found at the sweep only", "kind",
+                 type->kind, "sync", target->name, "error", error_message(err));
+}
+
+// ---- from the worker ----
+
+void kube_target_begin(struct kube_target *target)
+{
+    pthread_mutex_lock(&target->lock);
+    target->working = true;
+    pthread_mutex_unlock(&target->lock);
+}
+
+static void watch_members(struct kube_target *target)
+{
+    if (target->on_drift == NULL && !target->waits)
+        return;
+    cleanup_vec struct vec types = VEC_OF(struct cluster_type *, NULL);
+    pthread_mutex_lock(&target->lock);
+    const struct cluster_type *last = NULL;
+    vec_foreach (struct member, member, &target->members) {
+        if (member->type != last)
+            *(struct cluster_type **)vec_push(&types) =
+                (struct cluster_type *)(uintptr_t)member->type;
+        last = member->type;
+    }
+    pthread_mutex_unlock(&target->lock);
+    vec_foreach (struct cluster_type *, type, &types)
+        cluster_watch(target->cluster, *type, target->waits && (*type)->has_status);
+}
+
+static void settle(void *arg)
+{
+    struct kube_target *target = arg;
+    watch_members(target);
+    judge_all(target);
+}
+
+void kube_target_end(struct kube_target *target)
+{
+    pthread_mutex_lock(&target->lock);
+    target->working = false;
+    pthread_mutex_unlock(&target->lock);
+    loop_post(cluster_loop(target->cluster), settle, target);
+}
+
+int kube_target_watch(struct target *target, void (*on_drift)(void *arg), void *arg,
+                      struct error *err)
+{
+    (void)err;
+    struct kube_target *kube = kube_target_of(target);
+    kube->on_drift = on_drift;
+    kube->drift_arg = arg;
+    if (on_drift != NULL)
+        settle(kube);
+    return 0;
+}
+
+void kube_drift_init(struct kube_target *target)
+{
+    target->follower =
+        (struct cluster_follower){.on_object = on_object, .on_error = on_error, .arg = target};
+    cluster_follow(target->cluster, &target->follower);
+    target->contested = loop_timer_new(cluster_loop(target->cluster), on_contested, target);
+    target->health_timer = loop_timer_new(cluster_loop(target->cluster), tell_health, target);
+}
+
+void kube_drift_free(struct kube_target *target)
+{
+    cluster_unfollow(target->cluster, &target->follower);
+    loop_timer_free(target->contested);
+    loop_timer_free(target->health_timer);
+}

@@ -1,0 +1,207 @@
+// What there is to do: which objects the request has, which of them are as applied and need no
+// request, and what is labelled as ours.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "controller/kube_target_internal.h"
+
+static const int64_t discovery_age_ms = 10 * 60 * 1000;
+enum { SWEEP_PAGE = 500, PATH_SEGMENT_MAX = 200 };
+
+void kube_run_init(struct kube_run *run, struct kube_target *target,
+                   const struct target_request *request, struct vec *results)
+{
+    *run = (struct kube_run){
+        .target = target,
+        .request = request,
+        .results = results,
+        .planned = VEC_OF(struct planned, planned_release),
+        .wanted = MEMBERS,
+    };
+    for (size_t i = 0; i < request->n; i++) {
+        struct target_result *result = vec_push(results);
+        result->path = xstrdup(request->objects[i].path);
+        result->action = TARGET_UNCHANGED;
+    }
+}
+
+void kube_run_release(struct kube_run *run)
+{
+    vec_free(&run->planned);
+    vec_free(&run->wanted);
+}
+
+struct target_result *kube_run_result(const struct kube_run *run, size_t index)
+{
+    return vec_at(run->results, index);
+}
+
+// ---- which objects ----
+
+// Names with escapes in them, or cut, are only in the object itself.
+static bool path_tells(const struct target_object *object)
+{
+    return strchr(object->path, '%') == NULL && strlen(object->name) < PATH_SEGMENT_MAX &&
+           (object->ns == NULL || strlen(object->ns) < PATH_SEGMENT_MAX);
+}
+
+static void hash_content(const struct target_object *object, unsigned char *ret_content)
+{
+    unsigned char hash[SHA256_SIZE];
+    sha256(object->bytes, object->size, hash);
+    memcpy(ret_content, hash, MEMBER_HASH_SIZE);
+}
+
+static void want(struct kube_run *run, const struct cluster_type *type, const char *ns,
+                 const char *name)
+{
+    struct member *wanted = vec_push(&run->wanted);
+    wanted->type = type;
+    wanted->ns = xstrdup(ns);
+    wanted->name = xstrdup(name);
+}
+
+// Contested objects are left alone for a while.
+static bool needs_heal(const struct member *member, int64_t now_ms)
+{
+    return member->suspect && !member->is_hook && !member->ignores_drift &&
+           now_ms >= member->not_before_ms;
+}
+
+// Whether it is known to be as these bytes say, without a request.
+static bool is_as_applied(struct kube_run *run, const struct target_object *object,
+                          const unsigned char *content)
+{
+    struct kube_target *target = run->target;
+    struct cluster_type *type = cluster_type_of(target->cluster, object->group, "", object->kind);
+    if (type == NULL || !path_tells(object) || !cluster_is_watched(target->cluster, type))
+        return false;
+    const char *ns = !type->namespaced ? "" : object->ns != NULL ? object->ns : target->default_ns;
+    pthread_mutex_lock(&target->lock);
+    const struct member *member = member_find(&target->members, type, ns, object->name);
+    bool same = member != NULL && memcmp(member->content, content, MEMBER_HASH_SIZE) == 0 &&
+                !needs_heal(member, clock_mono_ms(clock_system()));
+    pthread_mutex_unlock(&target->lock);
+    if (same)
+        want(run, type, ns, object->name);
+    return same;
+}
+
+static void identify(struct kube_run *run, size_t index, bool all)
+{
+    const struct target_object *object = &run->request->objects[index];
+    unsigned char content[MEMBER_HASH_SIZE];
+    hash_content(object, content);
+    if (!all && is_as_applied(run, object, content))
+        return;
+    struct planned planned = {.index = index};
+    memcpy(planned.content, content, sizeof content);
+    if (kube_desire(run, object, &planned, &kube_run_result(run, index)->error) < 0) {
+        planned_release(&planned);
+        return;
+    }
+    want(run, planned.type, planned.ns, planned.name);
+    *(struct planned *)vec_push(&run->planned) = planned;
+}
+
+static bool is_definition(const struct target_object *object)
+{
+    return strcmp(object->group, "apiextensions.k8s.io") == 0 &&
+           strcmp(object->kind, "CustomResourceDefinition") == 0;
+}
+
+int kube_run_identify(struct kube_run *run, bool all, struct error *err)
+{
+    const struct target_request *request = run->request;
+    if (cluster_discover(run->target->cluster, discovery_age_ms, err) < 0)
+        return error_wrap(err, "ask the cluster for its kinds");
+    if (kube_target_sweep(run->target, request->cancel, err) < 0)
+        return -1;
+    for (size_t i = 0; i < request->n; i++) {
+        if (is_definition(&request->objects[i]))
+            kube_desire_definition(run, &request->objects[i]);
+    }
+    for (size_t i = 0; i < request->n; i++) {
+        if (cancel_check(request->cancel, err) < 0)
+            return -1;
+        identify(run, i, all);
+    }
+    vec_sort(&run->wanted, member_compare);
+    return 0;
+}
+
+// ---- what is ours ----
+
+static void learn(struct kube_target *target, struct cluster_type *type, const json_t *items)
+{
+    size_t index;
+    json_t *object;
+    pthread_mutex_lock(&target->lock);
+    json_array_foreach (items, index, object) {
+        const char *name = jval_string(object, "metadata.name");
+        if (name != NULL)
+            member_observe(member_ensure(&target->members, type,
+                                         jval_string_or(object, "metadata.namespace", ""), name),
+                           object);
+    }
+    pthread_mutex_unlock(&target->lock);
+}
+
+static int learn_pages(struct kube_target *target, struct cluster_type *type,
+                       const struct kube_request *request, const struct kube_result *first,
+                       struct error *err)
+{
+    if (first->error.code == ERROR_NONE &&
+        jval_string(first->object, "metadata.continue") == NULL) {
+        learn(target, type, jval_array(first->object, "items"));
+        return 0;
+    }
+    if (first->error.code == ERROR_NONE) {
+        cleanup_json json_t *items = NULL;
+        if (kube_list(cluster_client(target->cluster), request, &items, err) < 0)
+            return -1;
+        learn(target, type, items);
+        return 0;
+    }
+    // What may not be listed cannot be pruned, and what went away has no objects.
+    if (!error_is_transient(&first->error) && first->error.code != ERROR_CANCELED)
+        return 0;
+    return error_set(err, first->error.code, "list what is ours of %s: %s", type->kind,
+                     error_message(&first->error));
+}
+
+int kube_target_sweep(struct kube_target *target, struct cancel *cancel, struct error *err)
+{
+    if (target->swept)
+        return 0;
+    cleanup_vec struct vec types = VEC_OF(struct cluster_type *, NULL);
+    cluster_types(target->cluster, &types);
+    cleanup_free char *selector = xasprintf("%s=%s", APPLYSET_PART_OF, target->set_id);
+    cleanup_free struct kube_request *requests = xcalloc(types.len + 1, sizeof *requests);
+    cleanup_free struct kube_result *results = xcalloc(types.len + 1, sizeof *results);
+    for (size_t i = 0; i < types.len; i++) {
+        const struct cluster_type *type = *(struct cluster_type **)vec_at(&types, i);
+        requests[i] = (struct kube_request){
+            .verb = KUBE_LIST,
+            .ref = cluster_type_ref(type, NULL, NULL, NULL),
+            .label_selector = selector,
+            .limit = SWEEP_PAGE,
+            .accept = KUBE_METADATA,
+            .cancel = cancel,
+        };
+    }
+    kube_do_all(cluster_client(target->cluster), requests, types.len, results, NULL, NULL);
+    int result = 0;
+    for (size_t i = 0; i < types.len; i++) {
+        if (result == 0)
+            result = learn_pages(target, *(struct cluster_type **)vec_at(&types, i), &requests[i],
+                                 &results[i], err);
+        kube_result_release(&results[i]);
+    }
+    target->swept = result == 0;
+    return result;
+}

@@ -1,0 +1,264 @@
+// One batch of applies, and what its answers mean. Every object stands for itself: what the server
+// refuses is told in its result, and the others are applied.
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "controller/kube_target_internal.h"
+
+static const int64_t recreate_wait_ms = 30 * 1000;
+static const int64_t new_kind_wait_ms = 30 * 1000;
+static const int64_t poll_ms = 50;
+
+static struct kube_request apply_request(const struct kube_run *run, const struct planned *planned,
+                                         const struct kube_impersonation *as)
+{
+    return (struct kube_request){
+        .verb = KUBE_APPLY,
+        .ref = cluster_type_ref(planned->type, planned->version, planned->ns, planned->name),
+        .bytes = planned->bytes,
+        .size = planned->size,
+        .field_manager = FIELD_MANAGER,
+        .field_validation = "Strict",
+        .force = true,
+        .accept = KUBE_METADATA,
+        .as = as->user != NULL ? as : NULL,
+        .cancel = run->request->cancel,
+    };
+}
+
+static int pause_for(struct kube_run *run, int64_t ms, struct error *err)
+{
+    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
+    nanosleep(&pause, NULL);
+    return cancel_check(run->request->cancel, err);
+}
+
+// ---- entries that others left ----
+
+// Entries of clients that are replaced by us: what they own would stay after we drop it.
+static bool is_left_over(const json_t *entry)
+{
+    const char *manager = jval_string_or(entry, "manager", "");
+    return strcmp(jval_string_or(entry, "operation", ""), "Update") == 0 &&
+           *jval_string_or(entry, "subresource", "") == '\0' &&
+           (strcmp(manager, "before-first-apply") == 0 ||
+            strcmp(manager, "kubectl-client-side-apply") == 0);
+}
+
+// Takes such entries away, under the resourceVersion that was read. *answer becomes the new one.
+static void drop_left_overs(struct kube_run *run, const struct planned *planned, json_t **answer)
+{
+    const json_t *entries = jval_array(*answer, "metadata.managedFields");
+    cleanup_json json_t *kept = json_array();
+    size_t index;
+    json_t *entry;
+    json_array_foreach (entries, index, entry) {
+        if (!is_left_over(entry))
+            json_array_append(kept, entry);
+    }
+    if (json_array_size(kept) == json_array_size(entries))
+        return;
+    const struct kube_impersonation as = kube_target_as(run->target);
+    cleanup_json json_t *patch = json_pack("[{s:s,s:s,s:O},{s:s,s:s,s:s}]", "op", "replace", "path",
+                                           "/metadata/managedFields", "value", kept, "op",
+                                           "replace", "path", "/metadata/resourceVersion", "value",
+                                           jval_string_or(*answer, "metadata.resourceVersion", ""));
+    struct kube_request request = apply_request(run, planned, &as);
+    request.verb = KUBE_JSON_PATCH;
+    request.bytes = NULL;
+    request.size = 0;
+    request.object = patch;
+    request.field_validation = NULL;
+    request.force = false;
+    json_t *fresh = NULL;
+    // Where it fails, the next apply of the object tries again.
+    if (kube_do(cluster_client(run->target->cluster), &request, &fresh, NULL) == 0) {
+        json_decref(*answer);
+        *answer = fresh;
+    }
+}
+
+// ---- answers ----
+
+static char *contest_note(const struct member *member, int64_t delay_ms)
+{
+    cleanup_free char *delay = duration_format(delay_ms);
+    return xasprintf("it was changed by %s %u times in a short while; it is put back at most once "
+                     "in %s now",
+                     member->rival != NULL ? member->rival : "somebody", member->heals, delay);
+}
+
+static void remember(struct kube_run *run, const struct planned *planned, const json_t *answer,
+                     int http_status)
+{
+    struct kube_target *target = run->target;
+    struct target_result *result = kube_run_result(run, planned->index);
+    struct member_state state;
+    member_state_read(answer, &state);
+    pthread_mutex_lock(&target->lock);
+    struct member *member =
+        member_ensure(&target->members, planned->type, planned->ns, planned->name);
+    bool knew = member->exists;
+    bool was_applied = member_has_entry(&member->applied);
+    bool same_content = memcmp(member->content, planned->content, MEMBER_HASH_SIZE) == 0;
+    bool moved = !knew || state.version != member->live.version;
+    result->action = http_status == 201 ? TARGET_CREATE : moved ? TARGET_UPDATE : TARGET_UNCHANGED;
+    if (was_applied && same_content && member->suspect) {
+        int64_t delay_ms = member_count_heal(member, clock_mono_ms(clock_system()));
+        if (delay_ms > 0 && result->action != TARGET_UNCHANGED)
+            result->note = contest_note(member, delay_ms);
+    }
+    member_note_applied(member, answer);
+    memcpy(member->content, planned->content, MEMBER_HASH_SIZE);
+    member->wanted = true;
+    member->is_hook = planned->order.stage == STAGE_BEFORE || planned->order.stage == STAGE_AFTER;
+    member->ignores_drift = planned->order.ignores_drift;
+    pthread_mutex_unlock(&target->lock);
+}
+
+static void forget_content(struct kube_run *run, const struct planned *planned)
+{
+    struct kube_target *target = run->target;
+    pthread_mutex_lock(&target->lock);
+    struct member *member =
+        member_find(&target->members, planned->type, planned->ns, planned->name);
+    if (member != NULL) {
+        memset(member->content, 0, sizeof member->content);
+        member->wanted = true;
+    }
+    pthread_mutex_unlock(&target->lock);
+}
+
+static int judge_answer(struct kube_run *run, struct planned *planned, struct kube_result *answer,
+                        struct error *err)
+{
+    if (answer->error.code != ERROR_NONE && answer->http_status == 422 &&
+        kube_recreate(run, planned, answer, err) < 0)
+        return -1;
+    if (answer->error.code != ERROR_NONE)
+        return error_move(err, &answer->error);
+    drop_left_overs(run, planned, &answer->object);
+    remember(run, planned, answer->object, answer->http_status);
+    if (jval_string(answer->object, "metadata.deletionTimestamp") == NULL)
+        return 0;
+    return error_set(err, ERROR_UNAVAILABLE,
+                     "it is being deleted; it is made again when it is gone. Finalizers that hold "
+                     "it: kubectl get -o yaml shows metadata.finalizers");
+}
+
+// A kind that was defined a moment ago is not known to every API server yet.
+static bool is_too_early(const struct planned *planned, const struct kube_result *answer)
+{
+    return planned->fresh_type && answer->http_status == 404;
+}
+
+static void send_once(struct kube_run *run, struct planned **batch, size_t n,
+                      struct kube_result *results)
+{
+    const struct kube_impersonation as = kube_target_as(run->target);
+    cleanup_free struct kube_request *requests = xcalloc(n, sizeof *requests);
+    for (size_t i = 0; i < n; i++)
+        requests[i] = apply_request(run, batch[i], &as);
+    kube_do_all(cluster_client(run->target->cluster), requests, n, results, NULL, NULL);
+}
+
+void kube_send_batch(struct kube_run *run, struct planned **batch, size_t n)
+{
+    int64_t until_ms = clock_mono_ms(clock_system()) + new_kind_wait_ms;
+    cleanup_free struct kube_result *results = xcalloc(n + 1, sizeof *results);
+    send_once(run, batch, n, results);
+    for (size_t i = 0; i < n; i++) {
+        struct target_result *result = kube_run_result(run, batch[i]->index);
+        while (is_too_early(batch[i], &results[i]) && clock_mono_ms(clock_system()) < until_ms &&
+               pause_for(run, poll_ms, NULL) == 0) {
+            kube_result_release(&results[i]);
+            send_once(run, &batch[i], 1, &results[i]);
+        }
+        if (judge_answer(run, batch[i], &results[i], &result->error) < 0) {
+            result->action = TARGET_UPDATE;
+            forget_content(run, batch[i]);
+        }
+        kube_result_release(&results[i]);
+    }
+}
+
+// ---- what cannot be changed ----
+
+static bool may_recreate(const struct kube_run *run, const struct planned *planned)
+{
+    bool hook = planned->order.stage == STAGE_BEFORE || planned->order.stage == STAGE_AFTER;
+    return (run->target->recreate || planned->order.recreate || hook) &&
+           !apply_keeps_data(planned->type->group, planned->type->kind);
+}
+
+// Whether the server would take it if it were new: "exists already" comes after all other checks.
+static bool is_valid_afresh(struct kube_run *run, const struct planned *planned)
+{
+    const struct kube_impersonation as = kube_target_as(run->target);
+    struct kube_request request = apply_request(run, planned, &as);
+    request.verb = KUBE_CREATE;
+    request.ref.name = NULL;
+    request.dry_run = true;
+    request.force = false;
+    cleanup_kube_result struct kube_result result = {0};
+    kube_send(cluster_client(run->target->cluster), &request, &result);
+    return strcmp(kube_result_reason(&result), "AlreadyExists") == 0;
+}
+
+static int wait_until_gone(struct kube_run *run, const struct kube_ref *ref, const char *uid,
+                           struct error *err)
+{
+    int64_t until_ms = clock_mono_ms(clock_system()) + recreate_wait_ms;
+    for (;;) {
+        cleanup_json json_t *live = NULL;
+        cleanup_error struct error cause = {0};
+        if (kube_get(cluster_client(run->target->cluster), ref, &live, &cause) < 0) {
+            if (cause.code == ERROR_NOT_FOUND)
+                return 0;
+            return error_move(err, &cause);
+        }
+        if (strcmp(jval_string_or(live, "metadata.uid", ""), uid) != 0)
+            return 0;
+        if (clock_mono_ms(clock_system()) > until_ms)
+            return error_set(err, ERROR_TIMEOUT,
+                             "it has to be made anew, and is still being deleted; its finalizers "
+                             "hold it");
+        if (pause_for(run, poll_ms, err) < 0)
+            return -1;
+    }
+}
+
+int kube_recreate(struct kube_run *run, struct planned *planned, struct kube_result *ret_result,
+                  struct error *err)
+{
+    struct kube_client *client = cluster_client(run->target->cluster);
+    const struct kube_impersonation as = kube_target_as(run->target);
+    if (!may_recreate(run, planned) || !is_valid_afresh(run, planned))
+        return error_move(err, &ret_result->error);
+    struct kube_request request = apply_request(run, planned, &as);
+    cleanup_json json_t *live = NULL;
+    if (kube_get(client, &request.ref, &live, err) < 0)
+        return -1;
+    const char *uid = jval_string_or(live, "metadata.uid", "");
+    const struct kube_request deletion = {
+        .verb = KUBE_DELETE,
+        .ref = request.ref,
+        .propagation = "Background",
+        .if_uid = uid,
+        .as = request.as,
+        .cancel = request.cancel,
+    };
+    if (kube_do(client, &deletion, NULL, err) < 0 && err->code != ERROR_NOT_FOUND)
+        return error_wrap(err, "delete it, because it cannot be changed");
+    error_release(err);
+    if (wait_until_gone(run, &request.ref, uid, err) < 0)
+        return -1;
+    kube_result_release(ret_result);
+    *ret_result = (struct kube_result){0};
+    kube_send(client, &request, ret_result);
+    return 0;
+}

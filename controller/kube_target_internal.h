@@ -1,0 +1,129 @@
+// Inside the cluster target. A worker runs apply, plan, prune and health; the loop hears of changes
+// (kube_drift.c). They share the members, under the lock; nobody holds it while waiting.
+#ifndef CONTROLLER_KUBE_TARGET_INTERNAL_H
+#define CONTROLLER_KUBE_TARGET_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/loop.h"
+#include "controller/kube_member.h"
+#include "controller/kube_order.h"
+#include "controller/target_kube.h"
+
+struct kube_target {
+    struct target target; // first
+    struct cluster *cluster;
+    char *ns;
+    char *name;
+    char *default_ns;
+    struct vec allowed; // char *: namespaces that objects may name
+    char *account_ns;
+    char *account; // NULL = none
+    char *user;    // "system:serviceaccount:ns:account"
+    bool recreate;
+    bool waits;
+    char *set_id;
+
+    // The loop's.
+    struct cluster_follower follower;
+    void (*on_drift)(void *arg);
+    void *drift_arg;
+    struct loop_timer *contested; // until an object that is fought over may be healed again
+    struct loop_timer *health_timer;
+    size_t told_ready;
+    size_t told_total;
+    bool told_failed;
+
+    pthread_mutex_t lock; // of what follows
+    struct vec members;
+    bool working; // what is seen meanwhile is judged afterwards
+    bool swept;   // all that is labelled was listed once
+    bool has_applied;
+    int64_t looked_mono_ms; // when everything was last sent
+};
+
+// An object on its way: what it is, and what is sent.
+struct planned {
+    size_t index; // in the request, and of its result
+    struct cluster_type *type;
+    char *version;
+    char *ns; // "" = none
+    char *name;
+    struct apply_order order;
+    char *bytes; // JSON
+    size_t size;
+    unsigned char content[MEMBER_HASH_SIZE];
+    bool fresh_type; // its CRD is in the artifact
+    bool heals;      // not new: somebody changed it
+};
+void planned_release(void *element);
+
+struct kube_run {
+    struct kube_target *target;
+    const struct target_request *request;
+    struct vec *results; // one for each object of the request, then the pruned ones
+    struct vec planned;  // struct planned, what is to be sent
+    struct vec wanted;   // struct member with type, ns and name only: all that the request has
+    bool discovered;     // afresh, for this run
+};
+void kube_run_init(struct kube_run *run, struct kube_target *target,
+                   const struct target_request *request, struct vec *results);
+void kube_run_release(struct kube_run *run);
+struct target_result *kube_run_result(const struct kube_run *run, size_t index);
+
+// kube_plan.c: which objects there are and which must be sent. -1 only when the cluster cannot be
+// asked; what is wrong with one object is its result's error.
+int kube_run_identify(struct kube_run *run, bool all, struct error *err)
+    __attribute__((warn_unused_result));
+// Lists what is labelled, the first time.
+int kube_target_sweep(struct kube_target *target, struct cancel *cancel, struct error *err)
+    __attribute__((warn_unused_result));
+
+// kube_desired.c: bytes to what is sent. -1: this object cannot be applied.
+int kube_desire(struct kube_run *run, const struct target_object *object, struct planned *planned,
+                struct error *err) __attribute__((warn_unused_result));
+// Learns the kind that a CustomResourceDefinition defines.
+void kube_desire_definition(struct kube_run *run, const struct target_object *object);
+
+// kube_apply.c
+int kube_target_apply(struct target *target, const struct target_request *request,
+                      struct vec *ret_results, struct error *err);
+// Whether the account that is acted as exists.
+int kube_target_check_account(struct kube_target *target, struct cancel *cancel, struct error *err)
+    __attribute__((warn_unused_result));
+
+// kube_send.c: one batch, with its answers remembered.
+void kube_send_batch(struct kube_run *run, struct planned **batch, size_t n);
+// Deletes and makes anew what cannot be changed; the error of the update is in *err, and replaced.
+int kube_recreate(struct kube_run *run, struct planned *planned, struct kube_result *ret_result,
+                  struct error *err) __attribute__((warn_unused_result));
+
+// kube_prune.c
+void kube_prune_list(struct kube_run *run, bool may_prune, struct vec *ret_results);
+void kube_prune_results(struct kube_run *run, struct cancel *cancel, struct vec *results,
+                        size_t first);
+int kube_target_prune_candidates(struct target *target, const struct target_request *request,
+                                 struct vec *ret_results, struct error *err);
+int kube_target_remove_all(struct target *target, struct cancel *cancel, struct vec *ret_results,
+                           struct error *err);
+
+// kube_drift.c
+int kube_target_watch(struct target *target, void (*on_drift)(void *arg), void *arg,
+                      struct error *err);
+void kube_target_begin(struct kube_target *target); // a worker begins; what happens is kept
+void kube_target_end(struct kube_target *target);   // judges it, and watches new kinds
+void kube_drift_init(struct kube_target *target);   // loop, as the next
+void kube_drift_free(struct kube_target *target);
+int kube_target_health(struct target *target, struct cancel *cancel,
+                       struct target_health *ret_health, struct error *err);
+
+static inline struct kube_target *kube_target_of(struct target *target)
+{
+    return (struct kube_target *)target;
+}
+static inline struct kube_impersonation kube_target_as(const struct kube_target *target)
+{
+    return (struct kube_impersonation){.user = target->user};
+}
+
+#endif
