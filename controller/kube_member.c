@@ -188,8 +188,12 @@ bool member_observe(struct member *member, const json_t *object)
         return false;
     member->live = state;
     member->exists = true;
-    free(member->rival);
-    member->rival = read_rival(object);
+    // Our own apply takes the fields away from it, and it goes from the list.
+    char *rival = read_rival(object);
+    if (rival != NULL) {
+        free(member->rival);
+        member->rival = rival;
+    }
     read_marks(member, object);
     return true;
 }

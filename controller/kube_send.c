@@ -102,10 +102,9 @@ static void remember(struct kube_run *run, const struct planned *planned, const 
     pthread_mutex_lock(&target->lock);
     struct member *member =
         member_ensure(&target->members, planned->type, planned->ns, planned->name);
-    bool knew = member->exists;
     bool was_applied = member_has_entry(&member->applied);
     bool same_content = memcmp(member->content, planned->content, MEMBER_HASH_SIZE) == 0;
-    bool moved = !knew || state.version != member->live.version;
+    bool moved = state.version != planned->before;
     result->action = http_status == 201 ? TARGET_CREATE : moved ? TARGET_UPDATE : TARGET_UNCHANGED;
     if (was_applied && same_content && member->suspect) {
         int64_t delay_ms = member_count_heal(member, clock_mono_ms(clock_system()));
@@ -156,13 +155,26 @@ static bool is_too_early(const struct planned *planned, const struct kube_result
     return planned->fresh_type && answer->http_status == 404;
 }
 
+// The watch may hear of our own write before its answer is looked at.
+static uint64_t known_version(struct kube_target *target, const struct planned *planned)
+{
+    pthread_mutex_lock(&target->lock);
+    const struct member *member =
+        member_find(&target->members, planned->type, planned->ns, planned->name);
+    uint64_t version = member != NULL && member->exists ? member->live.version : 0;
+    pthread_mutex_unlock(&target->lock);
+    return version;
+}
+
 static void send_once(struct kube_run *run, struct planned **batch, size_t n,
                       struct kube_result *results)
 {
     const struct kube_impersonation as = kube_target_as(run->target);
     cleanup_free struct kube_request *requests = xcalloc(n, sizeof *requests);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         requests[i] = apply_request(run, batch[i], &as);
+        batch[i]->before = known_version(run->target, batch[i]);
+    }
     kube_do_all(cluster_client(run->target->cluster), requests, n, results, NULL, NULL);
 }
 

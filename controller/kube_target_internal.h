@@ -54,7 +54,7 @@ struct planned {
     size_t size;
     unsigned char content[MEMBER_HASH_SIZE];
     bool fresh_type; // its CRD is in the artifact
-    bool heals;      // not new: somebody changed it
+    uint64_t before; // its resourceVersion when it was sent; 0 = it was not known
 };
 void planned_release(void *element);
 
