@@ -1,0 +1,66 @@
+"""Our rendering of kustomizations beside kustomize's own, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from parts.need import CHECKOUT, missing, need_part
+
+TREES = CHECKOUT / "tests/trees"
+OURS = ["operator/default", *(f"operator/overlays/{cloud}" for cloud in ("aws", "gcp", "azure")), "shop/dev", "shop/prod"]
+
+
+def build_folder() -> Path:
+    """Of the sealift that the tests run: the programs made beside it are those to compare."""
+    program = Path(os.environ.get("SEALIFT_BIN", CHECKOUT / "build/dev/cli/sealift"))
+    folder = program.resolve().parents[1]
+    if not (folder / "tests/differential/kustomize_batch").exists():
+        missing(f"{folder} holds no tests/differential/kustomize_batch")
+    return folder
+
+
+def compare_random_trees(trees: int, seed: int) -> None:
+    need_part("kustomize", "oracle")
+    command = [CHECKOUT / "tests/differential/kustomize", "--build", build_folder(), "--trees", str(trees), "--seed", str(seed)]
+    done = subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+
+
+def render(command: list[str], folders: list[str]) -> list[dict[str, str]]:
+    text = "".join(json.dumps({"dir": folder}) + "\n" for folder in folders)
+    done = subprocess.run(command, input=text, text=True, stdout=subprocess.PIPE, timeout=60)
+    assert done.returncode == 0
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
+
+
+def compare(root: Path, folders: list[str]) -> None:
+    oracle = need_part("kustomize", "oracle")
+    ours = render([str(build_folder() / "tests/differential/kustomize_batch"), str(root)], folders)
+    theirs = render([str(oracle)], [str(root / folder) for folder in folders])
+    for folder, our, their in zip(folders, ours, theirs):
+        assert "error" not in their, f"{folder}: {their['error']}"
+        assert our == their, folder
+
+
+def test_trees_written_by_hand() -> None:
+    compare(TREES, OURS)
+
+
+def test_monorepo_of_a_hundred_apps(tmp_path: Path) -> None:
+    subprocess.run([TREES / "make_monorepo", tmp_path, "100"], check=True)
+    compare(tmp_path, ["prod", "prod/app7", "apps/app100"])
+
+
+def test_random_trees() -> None:
+    compare_random_trees(300, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_five_thousand_random_trees() -> None:
+    compare_random_trees(5000, 1000)
