@@ -150,7 +150,7 @@ class Maker:
                       **({"protocol": "TCP"} if self.chance(0.4) else {})} for port in self.some([80, 443, 9090], 1)]
             return "v1", {"spec": {"ports": ports, "selector": self.plain_pairs()}}
         if kind == "ConfigMap":
-            return "v1", {"data": {key: self.text() for key in self.some(["k", "a.txt", "B", "10", "9"], 0, 4)}}
+            return "v1", {"data": {key: self.text() for key in self.some(["k", "a.txt", "B", "b10", "b9"], 0, 4)}}
         if kind == "Secret":
             return "v1", {"type": "Opaque", "stringData": self.pairs()}
         if kind == "Job":
