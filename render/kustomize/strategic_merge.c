@@ -231,11 +231,9 @@ static int walk_list(const struct merge_walk *walk, json_t *dest, json_t *origin
 // A value without a schema may be an object of a known kind all the same.
 static struct schema_place place_by_kind(struct schema *schema, const json_t *value)
 {
-    if (!json_is_object(value))
-        return (struct schema_place){.kind = SCHEMA_UNKNOWN};
-    cleanup_free char *api_version = yamljson_scalar_text(json_object_get(value, "apiVersion"));
-    cleanup_free char *kind = yamljson_scalar_text(json_object_get(value, "kind"));
-    if (*api_version == '\0' || *kind == '\0')
+    const char *api_version = json_string_value(json_object_get(value, "apiVersion"));
+    const char *kind = json_string_value(json_object_get(value, "kind"));
+    if (api_version == NULL || kind == NULL || *api_version == '\0' || *kind == '\0')
         return (struct schema_place){.kind = SCHEMA_UNKNOWN};
     return schema_of_kind(schema, api_version, kind);
 }
