@@ -33,7 +33,7 @@ def test_requests_watches_leases_events(control_plane: ControlPlane, namespace: 
         "certificate": control_plane.kubeconfig_with_certificate,
     }[credentials]
     done = subprocess.run(
-        [program()], env=environment(kubeconfig, namespace), capture_output=True, text=True, timeout=180
+        [program()], env=environment(kubeconfig, namespace), capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASSED" in done.stdout + done.stderr

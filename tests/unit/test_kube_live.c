@@ -218,6 +218,8 @@ static void test_live_large_objects(void **state)
             fail_msg("%zu: HTTP %d: %s", cases[i].size, result.http_status,
                      error_message(&result.error));
     }
+    struct kube_request delete = {.verb = KUBE_DELETE, .ref = config_map("large")};
+    do_or_fail(scene, &delete, NULL);
 }
 
 static void test_live_many_objects(void **state)
