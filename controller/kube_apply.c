@@ -77,7 +77,7 @@ static int wait_current(struct kube_run *run, const struct planned *planned, int
     for (int64_t wait_ms = poll_ms;; wait_ms = wait_ms < 1000 ? wait_ms * 2 : wait_ms) {
         cleanup_json json_t *live = NULL;
         cleanup_health_verdict struct health_verdict verdict = {0};
-        if (kube_get(cluster_client(run->target->cluster), &ref, &live, err) < 0)
+        if (kube_target_get(run, &ref, &live, err) < 0)
             return -1;
         health_judge(live, clock_wall_ms(clock_system()), &verdict);
         if (verdict.health == HEALTH_CURRENT)

@@ -221,6 +221,17 @@ static bool is_valid_afresh(struct kube_run *run, const struct planned *planned)
     return strcmp(kube_result_reason(&result), "AlreadyExists") == 0;
 }
 
+int kube_target_get(const struct kube_run *run, const struct kube_ref *ref, json_t **ret_object,
+                    struct error *err)
+{
+    const struct kube_impersonation as = kube_target_as(run->target);
+    const struct kube_request request = {.verb = KUBE_GET,
+                                         .ref = *ref,
+                                         .as = as.user != NULL ? &as : NULL,
+                                         .cancel = run->request->cancel};
+    return kube_do(cluster_client(run->target->cluster), &request, ret_object, err);
+}
+
 static int wait_until_gone(struct kube_run *run, const struct kube_ref *ref, const char *uid,
                            struct error *err)
 {
@@ -228,7 +239,7 @@ static int wait_until_gone(struct kube_run *run, const struct kube_ref *ref, con
     for (;;) {
         cleanup_json json_t *live = NULL;
         cleanup_error struct error cause = {0};
-        if (kube_get(cluster_client(run->target->cluster), ref, &live, &cause) < 0) {
+        if (kube_target_get(run, ref, &live, &cause) < 0) {
             if (cause.code == ERROR_NOT_FOUND)
                 return 0;
             return error_move(err, &cause);
@@ -253,7 +264,7 @@ int kube_recreate(struct kube_run *run, struct planned *planned, struct kube_res
         return error_move(err, &ret_result->error);
     struct kube_request request = apply_request(run, planned, &as);
     cleanup_json json_t *live = NULL;
-    if (kube_get(client, &request.ref, &live, err) < 0)
+    if (kube_target_get(run, &request.ref, &live, err) < 0)
         return -1;
     const char *uid = jval_string_or(live, "metadata.uid", "");
     const struct kube_request deletion = {
