@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static json_t *as_list(const struct render_result *result)
 {
@@ -23,12 +24,69 @@ static json_t *as_list(const struct render_result *result)
     return list;
 }
 
+// "deployment/web" or "Deployment.apps/web" for the object of that kind and name, in any namespace.
+static bool is_asked_for(const struct render_object *object, const char *asked)
+{
+    const char *slash = strrchr(asked, '/');
+    size_t length = slash != NULL ? (size_t)(slash - asked) : 0;
+    cleanup_free char *full = xasprintf("%s.%s", object->kind, object->group);
+    bool kind_fits =
+        (strlen(object->kind) == length && strncasecmp(object->kind, asked, length) == 0) ||
+        (strlen(full) == length && strncasecmp(full, asked, length) == 0);
+    return slash != NULL && kind_fits && strcmp(slash + 1, object->name) == 0;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void print_explained(const struct render_object *object)
+{
+    cleanup_vec struct vec paths = VEC_OF(const char *, NULL);
+    const char *path = NULL;
+    const json_t *field = NULL;
+    size_t width = 0;
+    jval_foreach (object->explained, path, field) {
+        *(const char **)vec_push(&paths) = path;
+        width = strlen(path) > width ? strlen(path) : width;
+    }
+    vec_sort(&paths, compare_paths);
+    if (object->explained == NULL)
+        printf("every field: %s:%zu\n", object->source, object->line);
+    vec_foreach (const char *, one, &paths) {
+        field = json_object_get(object->explained, *one);
+        printf("%-*s  %s\n", (int)width, *one, jval_string_or(field, "source", ""));
+    }
+}
+
+static int explain(const struct render_result *result, const char *asked, struct error *err)
+{
+    bool found = false;
+    vec_foreach (const struct render_object, object, &result->objects) {
+        if (!is_asked_for(object, asked))
+            continue;
+        cleanup_free char *name = print_name(object->value);
+        printf("%s%s\n", found ? "\n" : "", name);
+        print_explained(object);
+        found = true;
+    }
+    if (found)
+        return 0;
+    return error_set(err, ERROR_NOT_FOUND,
+                     "no rendered object is %s; write KIND/NAME as sealift render -o name lists "
+                     "them",
+                     asked);
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_render_result struct render_result result = {0};
     if (files_render(cli, cli_argument(cli, 0), &result, err) < 0)
         return -1;
     vec_sort(&result.objects, render_order_compare);
+    if (cli_string(cli, "explain") != NULL)
+        return explain(&result, cli_string(cli, "explain"), err);
     if (strcmp(print_format(cli), "json") == 0) {
         cleanup_json json_t *list = as_list(&result);
         return print_value(list, "json", err);
@@ -51,6 +109,7 @@ static const struct option_spec options[] = {
     {"output", 'o', OPTION_STRING, "FORMAT", "print it as", "yaml|json|name"},
     {"path", 0, OPTION_STRING, "PATH", "render only this path of the folder", NULL},
     {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain|Kustomize"},
+    {"explain", 0, OPTION_STRING, "KIND/NAME", "say what set each field of this object", NULL},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "render Secrets with data, too", NULL},
     LIMIT_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
@@ -62,7 +121,8 @@ const struct command command_render = {
     .summary = "Print what would be packaged",
     .help = "Renders a folder as the packager would and prints the objects in the order in which "
             "they are applied.\n\n"
-            "  sealift render ./apps/shop/prod\n",
+            "  sealift render ./apps/shop/prod\n"
+            "  sealift render ./apps/shop/prod --explain deployment/web\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

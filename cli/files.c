@@ -27,6 +27,7 @@ int files_render(const struct cli *cli, const char *folder, struct render_result
         return -1;
     const struct render_options options = {
         .type = render_type_parse(cli_string_or(cli, "type", "Auto")),
+        .explain = cli_string(cli, "explain") != NULL,
         .allow_secrets = cli_flag(cli, "allow-secrets"),
         .max_objects = limits.max_files,
         .max_bytes = limits.max_unpacked,

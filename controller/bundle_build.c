@@ -4,6 +4,7 @@
 
 #include "api/object.h"
 #include "base/jval.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/url.h"
 #include "render/git/gitsnapshot.h"
@@ -27,6 +28,14 @@ static int render(struct bundle_flow *flow, struct render_result *ret_result, st
                        ret_result, err);
 }
 
+static void log_warnings(const struct bundle_flow *flow, const struct render_result *result)
+{
+    vec_foreach (char *, warning, &result->warnings)
+        log_warn("bundle renders with a warning", "kind", "Bundle", "namespace",
+                 object_namespace(flow->object), "name", object_name(flow->object), "error",
+                 *warning);
+}
+
 static void take_files(struct render_result *result, struct vec *files)
 {
     vec_foreach (struct render_object, object, &result->objects) {
@@ -45,6 +54,7 @@ int bundle_build(struct bundle_flow *flow, struct error *err)
     flow->reason = "RenderFailed";
     if (render(flow, &result, err) < 0)
         return error_wrap(err, "%.12s", flow->revision.commit);
+    log_warnings(flow, &result);
     stages_begin(&flow->stages, "pack");
     flow->reason = "PackFailed";
     take_files(&result, &files);

@@ -24,6 +24,7 @@ void render_object_release(void *element)
     free(object->yaml);
     free(object->source);
     json_decref(object->value);
+    json_decref(object->explained);
 }
 
 void render_result_release(struct render_result *result)
@@ -102,6 +103,7 @@ static int add_built(const struct vec *built, const struct render_options *optio
             return -1;
         struct render_object *added = vec_at(objects, objects->len - 1);
         added->order = objects->len;
+        added->explained = json_incref(object->explained);
     }
     return 0;
 }
@@ -111,7 +113,10 @@ static int render_kustomize(struct tree *tree, const char *path,
                             const struct substitute *substitute, struct render_result *result,
                             struct error *err)
 {
-    static const struct kustomize_options as_the_command = {.order = KUSTOMIZE_ORDER_LEGACY};
+    const struct kustomize_options as_the_command = {
+        .order = KUSTOMIZE_ORDER_LEGACY,
+        .explain = options->explain,
+    };
     cleanup_vec struct vec built = KUSTOMIZE_OBJECTS;
     if (kustomize_build(tree, path, &as_the_command, &built, &result->warnings, err) < 0)
         return -1;

@@ -22,6 +22,7 @@ enum render_type render_type_parse(const char *name);
 
 struct render_options {
     enum render_type type;
+    bool explain;             // note in kustomized objects what set each field
     bool allow_secrets;       // Secrets with data or stringData are refused otherwise
     const json_t *substitute; // variables, as render/substitute.h has it; borrowed, NULL = none
     size_t max_objects;       // and manifests that are read; 0 = 20,000
@@ -38,8 +39,9 @@ struct render_object {
     json_t *value;
     char *yaml; // canonical: yamljson_write of value
     size_t yaml_size;
-    char *source; // the file it came from, a path in the tree
-    size_t line;  // where it starts there, from 1
+    char *source;      // the file it came from, a path in the tree
+    size_t line;       // where it starts there, from 1
+    json_t *explained; // owned; path of a field -> {value, source}, where that was asked for
     size_t order; // where its renderer puts it in print, from 1; 0 = it has no order of its own
 };
 void render_object_release(void *object);

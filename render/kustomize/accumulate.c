@@ -5,6 +5,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/yamljson.h"
+#include "render/kustomize/explain.h"
 #include "render/kustomize/origin.h"
 #include "render/kustomize/schema.h"
 #include "render/kustomize/vars.h"
@@ -38,6 +39,8 @@ static int add_file(struct frame *frame, const char *path, struct accumulator *i
         return -1;
     vec_foreach (struct resource *, resource, &resources) {
         (*resource)->origin = json_incref(origin);
+        cleanup_free char *source = xasprintf("%s:%zu", file, (*resource)->line);
+        explain_resource(frame, *resource, source);
         if (resmap_append(&into->map, STEAL(*resource), err) < 0)
             return -1;
     }
@@ -84,8 +87,11 @@ static int add_folder(struct frame *frame, const char *path, const char *dir, bo
         child.origin = origin_join(frame->origin, path);
     if (set_schema(&child, err) < 0)
         return -1;
-    if (component)
-        return accumulate(&child, into, err);
+    if (component) {
+        if (accumulate(&child, into, err) < 0)
+            return -1;
+        return resmap_check_unique(&into->map, err);
+    }
     cleanup_accumulator struct accumulator own;
     accumulator_init(&own);
     if (accumulate(&child, &own, err) < 0)
@@ -114,7 +120,7 @@ int accumulate_paths(struct frame *frame, const char *field, const json_t *paths
     for (size_t i = 0; i < json_array_size(paths); i++) {
         const char *path = json_string_value(json_array_get(paths, i));
         if (add_path(frame, path, component, into, err) < 0)
-            return kustomization_wrap(&frame->kustomization, err, "%s[%zu]", field, i);
+            return kustomization_wrap_item(&frame->kustomization, err, field, i);
     }
     return 0;
 }

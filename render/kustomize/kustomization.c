@@ -20,6 +20,15 @@ void kustomization_release(struct kustomization *kustomization)
     json_decref(STEAL(kustomization->value));
 }
 
+char *kustomization_place(const struct kustomization *kustomization, const char *field)
+{
+    size_t line =
+        yamljson_line_of(kustomization->text, kustomization->size, kustomization->start, field);
+    if (line == 0)
+        return xasprintf("%s: %s", kustomization->file, field);
+    return xasprintf("%s:%zu: %s", kustomization->file, line, field);
+}
+
 int kustomization_wrap(const struct kustomization *kustomization, struct error *err,
                        const char *field_format, ...)
 {
@@ -27,11 +36,25 @@ int kustomization_wrap(const struct kustomization *kustomization, struct error *
     va_start(args, field_format);
     cleanup_free char *field = xvasprintf(field_format, args);
     va_end(args);
-    size_t line =
-        yamljson_line_of(kustomization->text, kustomization->size, kustomization->start, field);
-    if (line == 0)
-        return error_wrap(err, "%s: %s", kustomization->file, field);
-    return error_wrap(err, "%s:%zu: %s", kustomization->file, line, field);
+    cleanup_free char *place = kustomization_place(kustomization, field);
+    return error_wrap(err, "%s", place);
+}
+
+int kustomization_wrap_item(const struct kustomization *kustomization, struct error *err,
+                            const char *field, size_t index)
+{
+    size_t own = SIZE_MAX;
+    const char *old_field = field;
+    if (strcmp(field, "resources") == 0) {
+        own = kustomization->own_resources;
+        old_field = "bases";
+    } else if (strcmp(field, "images") == 0) {
+        own = kustomization->own_images;
+        old_field = "imageTags";
+    }
+    if (index >= own)
+        return kustomization_wrap(kustomization, err, "%s[%zu]", old_field, index - own);
+    return kustomization_wrap(kustomization, err, "%s[%zu]", field, index);
 }
 
 int kustomization_check(json_t *value, const char *shape, struct error *err)
@@ -143,6 +166,8 @@ static int check_and_fold(struct kustomization *kustomization, struct vec *warni
     if (json_is_object(value) && shape_check(value, shape_find("kustomization"), &path, err) < 0)
         return kustomization_wrap(kustomization, err, "%s", path.data);
     warn_deprecated(kustomization, warnings);
+    kustomization->own_resources = json_array_size(json_object_get(value, "resources"));
+    kustomization->own_images = json_array_size(json_object_get(value, "images"));
     append_list(value, "resources", "bases");
     append_list(value, "images", "imageTags");
     fold_env(json_object_get(value, "configMapGenerator"));

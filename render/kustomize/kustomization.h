@@ -19,7 +19,9 @@ struct kustomization {
     // their successors: bases into resources, imageTags into images, env into envs; what has an
     // order of its own (commonLabels, patchesStrategicMerge, patchesJson6902, vars) stays.
     json_t *value;
-    bool component; // kind: Component
+    bool component;       // kind: Component
+    size_t own_resources; // entries of resources that were not written under bases
+    size_t own_images;    // entries of images that were not written under imageTags
 };
 
 void kustomization_release(struct kustomization *kustomization); // may be called twice
@@ -31,10 +33,16 @@ int kustomization_parse(const char *file, const char *text, size_t size,
                         struct kustomization *ret_kustomization, struct vec *warnings,
                         struct error *err) __attribute__((warn_unused_result));
 
+// "prod/kustomization.yaml:12: patches[2]", where the field stands in the file. Owned.
+char *kustomization_place(const struct kustomization *kustomization, const char *field);
 // Puts "prod/kustomization.yaml:12: patches[2]" in front, where the field stands in the file.
 // Always -1.
 int kustomization_wrap(const struct kustomization *kustomization, struct error *err,
                        const char *field_format, ...) __attribute__((format(printf, 3, 4)));
+
+// The same for an entry of a list, by the field it was written under.
+int kustomization_wrap_item(const struct kustomization *kustomization, struct error *err,
+                            const char *field, size_t index);
 
 // The same check for what is written as these parts in other places (a file of replacements, the
 // config of a builtin plugin). `shape` names it, see kustomization_shapes.c. Changes value in place

@@ -10,6 +10,7 @@
 #include "base/yamljson.h"
 #include "render/kustomize/accumulate.h"
 #include "render/kustomize/alias.h"
+#include "render/kustomize/explain.h"
 #include "render/kustomize/origin.h"
 #include "render/kustomize/schema.h"
 #include "render/kustomize/sort.h"
@@ -20,6 +21,7 @@ void kustomize_object_release(void *element)
 {
     struct kustomize_object *object = element;
     json_decref(object->value);
+    json_decref(object->explained);
     free(object->file);
 }
 
@@ -78,24 +80,6 @@ static int add_managed_by(struct resmap *map, struct error *err)
     return transform_pairs(pairs, &specs, map, err);
 }
 
-// Transformers may have made two names one.
-static int check_unique(struct resmap *map, struct error *err)
-{
-    cleanup_json json_t *seen = json_object();
-    resmap_foreach (resource, map) {
-        struct resource_id id = resource_current_id(resource);
-        cleanup_free char *key = xasprintf("%s\n%s\n%s\n%s", id.api_version, id.kind,
-                                           resource_id_effective_namespace(id), id.name);
-        if (json_object_get(seen, key) != NULL) {
-            cleanup_free char *name = resource_id_describe(id);
-            return error_set(err, ERROR_INVALID,
-                             "two objects are called %s in the end; give one another name", name);
-        }
-        json_object_set_new(seen, key, json_true());
-    }
-    return 0;
-}
-
 // kustomize rewrites the annotations of every object at its end: values become text, and an empty
 // mapping goes.
 static void settle_annotations(struct resource *resource)
@@ -123,9 +107,12 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
     cleanup_vec struct vec var_fields = FIELDSPECS;
     config_references(&all->config, &references);
     config_specs(&all->config, CONFIG_VAR_REFERENCE, &var_fields);
-    if (hash_transform(top, NULL, &all->map, err) < 0 ||
-        transform_references(&references, &all->map, err) < 0)
+    if (hash_transform(top, NULL, &all->map, err) < 0)
         return error_wrap(err, "%s", top->kustomization.file);
+    explain_all(top, &all->map, "the hash of its content");
+    if (transform_references(&references, &all->map, err) < 0)
+        return error_wrap(err, "%s", top->kustomization.file);
+    explain_all(top, &all->map, "the new name of the object that it refers to");
     if (json_array_size(all->vars) > 0 &&
         vars_resolve(top, all->vars, &var_fields, &all->map, err) < 0)
         return error_wrap(err, "%s: vars", top->kustomization.file);
@@ -134,8 +121,9 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
         if (check_named(object, err) < 0)
             return -1;
     }
+    explain_field(top, &all->map, "vars");
     drop_local(&all->map);
-    if (check_unique(&all->map, err) < 0)
+    if (resmap_check_unique(&all->map, err) < 0)
         return error_wrap(err, "%s", top->kustomization.file);
     if (sort_resources(&all->map, json_object_get(value, "sortOptions"), top->build->options->order,
                        err) < 0)
@@ -145,6 +133,7 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
     origin_annotate(&all->map, build_metadata);
     resmap_foreach (resource, &all->map)
         settle_annotations(resource);
+    explain_field(top, &all->map, "buildMetadata");
     return 0;
 }
 
@@ -169,6 +158,7 @@ static int run(struct build *build, const char *path, struct vec *objects, struc
     resmap_foreach (resource, &all.map) {
         *(struct kustomize_object *)vec_push(objects) = (struct kustomize_object){
             .value = STEAL(resource->value),
+            .explained = STEAL(resource->explained),
             .file = xstrdup(resource->file != NULL ? resource->file : top.kustomization.file),
             .line = resource->line > 0 ? resource->line : 1,
         };

@@ -18,12 +18,14 @@ enum kustomize_order {
 struct kustomize_options {
     enum kustomize_order order;
     bool unrestricted; // files outside the folder of a kustomization may be read (not of the tree)
+    bool explain;      // note which file and which transformer set each field
 };
 
 struct kustomize_object {
-    json_t *value; // owned
-    char *file;    // owned; where it was read or generated: a path in the tree
-    size_t line;   // there, from 1
+    json_t *value;     // owned
+    char *file;        // owned; where it was read or generated: a path in the tree
+    size_t line;       // there, from 1
+    json_t *explained; // owned; path of a field -> {value, source}; NULL unless asked for
 };
 void kustomize_object_release(void *element);
 #define KUSTOMIZE_OBJECTS VEC_OF(struct kustomize_object, kustomize_object_release)

@@ -5,6 +5,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "render/kustomize/alias.h"
+#include "render/kustomize/explain.h"
 #include "render/kustomize/kustomization.h"
 #include "render/kustomize/origin.h"
 #include "render/kustomize/steps.h"
@@ -259,6 +260,9 @@ int plugin_transform(struct frame *frame, struct resmap *configs, struct resmap 
         if (run_plugin(frame, config, false, map, err) < 0)
             return -1;
         alias_settle_all(map);
+        cleanup_free char *source =
+            xasprintf("%s:%zu: %s", config->file, config->line, resource_kind(config));
+        explain_all(frame, map, source);
         cleanup_json json_t *origin = origin_of_plugin(config);
         origin_mark_transformed(map, origin);
     }

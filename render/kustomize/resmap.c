@@ -145,9 +145,24 @@ int resmap_append(struct resmap *map, struct resource *resource, struct error *e
     return 0;
 }
 
+int resmap_check_unique(struct resmap *map, struct error *err)
+{
+    cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
+    resmap_foreach (resource, map) {
+        vec_clear(&found);
+        resmap_find_current(map, resource_current_id(resource), &found);
+        if (found.len > 1)
+            return refuse_second(*(struct resource **)vec_at(&found, 0),
+                                 *(struct resource **)vec_at(&found, 1), err);
+    }
+    return 0;
+}
+
 int resmap_append_all(struct resmap *map, struct resmap *other, struct error *err)
 {
     if (map->list.len == 0) {
+        if (resmap_check_unique(other, err) < 0)
+            return -1;
         struct resmap empty = *map;
         *map = *other;
         *other = empty;

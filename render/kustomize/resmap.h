@@ -31,6 +31,8 @@ void resmap_release(struct resmap *map);
 // Consumes resource, also on failure. ERROR_INVALID when an object of this name is there already.
 int resmap_append(struct resmap *map, struct resource *resource, struct error *err)
     __attribute__((warn_unused_result));
+// ERROR_INVALID when two objects have one name, which transformers can bring about.
+int resmap_check_unique(struct resmap *map, struct error *err) __attribute__((warn_unused_result));
 // Moves all of `other` behind map's own.
 int resmap_append_all(struct resmap *map, struct resmap *other, struct error *err)
     __attribute__((warn_unused_result));

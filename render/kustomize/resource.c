@@ -57,6 +57,7 @@ struct resource *resource_copy(const struct resource *resource)
     copy->has_history = resource->has_history;
     copy->origin = json_deep_copy(resource->origin);
     copy->transformations = json_deep_copy(resource->transformations);
+    copy->explained = json_deep_copy(resource->explained);
     return copy;
 }
 
@@ -73,6 +74,7 @@ void resource_free(struct resource *resource)
     free(resource->file);
     json_decref(resource->origin);
     json_decref(resource->transformations);
+    json_decref(resource->explained);
     free(resource);
 }
 

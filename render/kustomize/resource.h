@@ -50,6 +50,7 @@ struct resource {
     char *file;              // owned; the file of the tree it came from
     size_t line;             // where it starts there, from 1; 0 when it was generated
     bool has_history;        // kustomize has annotations of its own in it by now
+    json_t *explained;       // owned; see explain.h; NULL unless the build explains
     struct vec aliases;      // struct alias_group, see alias.h
     json_t *origin;          // owned; NULL unless buildMetadata asks for it
     json_t *transformations; // owned; NULL or an array

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "render/kustomize/accumulate.h"
 #include "render/kustomize/alias.h"
+#include "render/kustomize/explain.h"
 #include "render/kustomize/generator.h"
 #include "render/kustomize/origin.h"
 #include "render/kustomize/steps.h"
@@ -32,6 +33,7 @@ static int generate_each(struct frame *frame, const char *name, const char *plug
         if (generate(frame, args, &made, err) < 0)
             return kustomization_wrap(&frame->kustomization, err, "%s[%zu]", name, i);
         origin_mark_generated(&made, origin);
+        explain_field(frame, &made, "%s[%zu]", name, i);
         if (resmap_absorb(&into->map, &made, err) < 0)
             return kustomization_wrap(&frame->kustomization, err, "%s[%zu]", name, i);
     }
@@ -107,11 +109,23 @@ struct run {
     const char *plugin_kind;
 };
 
-static void finish_step(const struct run *run)
+static void finish(const struct run *run)
 {
     cleanup_json json_t *origin = origin_of_builtin(run->frame, run->plugin_kind);
     alias_settle_all(&run->into->map);
     origin_mark_transformed(&run->into->map, origin);
+}
+
+static void finish_step(const struct run *run)
+{
+    finish(run);
+    explain_field(run->frame, &run->into->map, "%s", run->field);
+}
+
+static void finish_item(const struct run *run, size_t index)
+{
+    finish(run);
+    explain_field(run->frame, &run->into->map, "%s[%zu]", run->field, index);
 }
 
 static int wrap(const struct run *run, struct error *err)
@@ -121,7 +135,7 @@ static int wrap(const struct run *run, struct error *err)
 
 static int wrap_item(const struct run *run, size_t index, struct error *err)
 {
-    return kustomization_wrap(&run->frame->kustomization, err, "%s[%zu]", run->field, index);
+    return kustomization_wrap_item(&run->frame->kustomization, err, run->field, index);
 }
 
 // A step of its own for each entry.
@@ -131,7 +145,7 @@ static int step_each(const struct run *run, frame_step *step, struct error *err)
     for (size_t i = 0; i < json_array_size(list); i++) {
         if (step(run->frame, json_array_get(list, i), &run->into->map, err) < 0)
             return wrap_item(run, i, err);
-        finish_step(run);
+        finish_item(run, i);
     }
     return 0;
 }
@@ -164,7 +178,7 @@ static int patches_json(const struct run *run, struct error *err)
         }
         if (patch_json6902_transform(run->frame, config, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
-        finish_step(run);
+        finish_item(run, i);
     }
     return 0;
 }
@@ -253,7 +267,7 @@ static int labels(const struct run *run, struct error *err)
         if (label_specs(&run->into->config, label, &specs, err) < 0 ||
             transform_pairs(json_object_get(label, "pairs"), &specs, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
-        finish_step(run);
+        finish_item(run, i);
     }
     return 0;
 }
@@ -296,7 +310,7 @@ static int with_specs(const struct run *run, enum config_section section,
     for (size_t i = 0; i < json_array_size(list); i++) {
         if (transform(json_array_get(list, i), &specs, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
-        finish_step(run);
+        finish_item(run, i);
     }
     return 0;
 }

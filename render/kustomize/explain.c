@@ -1,0 +1,99 @@
+#include "render/kustomize/explain.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+enum { MAX_PATH_BYTES = 4096 };
+
+// One comparison of an object with what was known of it.
+struct explain {
+    const json_t *before; // path -> {value, source}
+    json_t *after;
+    const char *source;
+    struct strbuf path;
+};
+
+static void note(struct explain *explain, json_t *value)
+{
+    json_t *known = json_object_get(explain->before, explain->path.data);
+    if (known != NULL && json_equal(json_object_get(known, "value"), value))
+        json_object_set(explain->after, explain->path.data, known);
+    else
+        json_object_set_new(explain->after, explain->path.data,
+                            json_pack("{s:O, s:s}", "value", value, "source", explain->source));
+}
+
+static void visit(struct explain *explain, json_t *value);
+
+static void visit_list(struct explain *explain, json_t *list)
+{
+    size_t length = explain->path.len;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *element = json_array_get(list, i);
+        const char *name = jval_string(element, "name");
+        // By name where there is one, so that what is put in front moves nothing.
+        if (name != NULL)
+            strbuf_addf(&explain->path, "[%s]", name);
+        else
+            strbuf_addf(&explain->path, "[%zu]", i);
+        visit(explain, element);
+        strbuf_truncate(&explain->path, length);
+    }
+}
+
+static void visit(struct explain *explain, json_t *value)
+{
+    const char *key = NULL;
+    json_t *member = NULL;
+    size_t length = explain->path.len;
+    bool empty = json_object_size(value) == 0 && json_array_size(value) == 0;
+    if (empty) {
+        note(explain, value);
+        return;
+    }
+    if (json_is_array(value)) {
+        visit_list(explain, value);
+        return;
+    }
+    jval_foreach (value, key, member) {
+        strbuf_addf(&explain->path, "%s%s", length > 0 ? "." : "", key);
+        visit(explain, member);
+        strbuf_truncate(&explain->path, length);
+    }
+}
+
+void explain_resource(const struct frame *frame, struct resource *resource, const char *source)
+{
+    if (!frame->build->options->explain)
+        return;
+    struct explain explain = {resource->explained, json_object(), source, {0}};
+    strbuf_init(&explain.path, MAX_PATH_BYTES);
+    visit(&explain, resource->value);
+    strbuf_release(&explain.path);
+    json_decref(resource->explained);
+    resource->explained = explain.after;
+}
+
+void explain_all(const struct frame *frame, struct resmap *map, const char *source)
+{
+    if (!frame->build->options->explain)
+        return;
+    resmap_foreach (resource, map)
+        explain_resource(frame, resource, source);
+}
+
+void explain_field(const struct frame *frame, struct resmap *map, const char *field_format, ...)
+{
+    if (!frame->build->options->explain)
+        return;
+    va_list args;
+    va_start(args, field_format);
+    cleanup_free char *field = xvasprintf(field_format, args);
+    va_end(args);
+    cleanup_free char *source = kustomization_place(&frame->kustomization, field);
+    explain_all(frame, map, source);
+}

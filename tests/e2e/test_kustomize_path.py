@@ -1,0 +1,99 @@
+"""Kustomize trees on the path of a change, and in `sealift render`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from parts.git_http import GitHttpServer
+from parts.git_repo import GitRepo
+from parts.journey import Journey, applied, config_map, object_file, push, released, seen, tree
+from parts.objects import Config
+from parts.sealift import Daemon, Sealift
+
+Serve = Callable[..., Daemon]
+
+TREE = {
+    "base/kustomization.yaml": "resources: [web.yaml]\n",
+    "base/web.yaml": config_map("web", color="red"),
+    "prod/kustomization.yaml": "namePrefix: prod-\nnamespace: shop\nbases: [../base]\n",
+    "test/kustomization.yaml": "namePrefix: test-\nresources: [../base]\n",
+}
+
+
+@pytest.fixture
+def journey(sealift: Sealift, config: Config, tmp_path: Path) -> Journey:
+    return Journey(sealift, config, tmp_path)
+
+
+@pytest.fixture
+def url(git_server: GitHttpServer, repo: GitRepo) -> str:
+    """Of `repo`, which has one commit."""
+    repo.commit(TREE)
+    repo.push()
+    return f"{git_server.url}/config.git"
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> str:
+    return f"oci-layout://{tmp_path}/layout"
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.quick
+def test_overlay_is_packaged(journey: Journey, serve: Serve, repo: GitRepo, url: str, layout: str) -> None:
+    """A base outside of the path counts, another overlay does not."""
+    journey.bundle(url, layout, path="./prod")
+    journey.hook()
+    journey.sync()
+    daemon = serve()
+    first = released(daemon, repo.head)
+    applied(daemon, first["digest"])
+    daemon.wait_line(msg="bundle renders with a warning", error="prod/kustomization.yaml: bases is deprecated; use resources")
+    assert set(tree(journey.target)) == {object_file("prod-web", "shop")}
+    commit = push(daemon, repo, url, {"base/web.yaml": config_map("web", color="blue")})
+    second = released(daemon, commit)
+    applied(daemon, second["digest"])
+    assert "blue" in (journey.target / object_file("prod-web", "shop")).read_text()
+    commit = push(daemon, repo, url, {"test/kustomization.yaml": "namePrefix: x-\nresources: [../base]\n"})
+    assert seen(daemon, commit)["digest"] == second["digest"]
+
+
+def test_mistake_names_the_chain(journey: Journey, serve: Serve, repo: GitRepo, url: str, layout: str) -> None:
+    journey.bundle(url, layout, path="./prod")
+    journey.hook()
+    daemon = serve()
+    released(daemon, repo.head)
+    push(daemon, repo, url, {"base/kustomization.yaml": "resources: [web.yaml, gone.yaml]\n"})
+    daemon.wait_condition("Bundle", "shop", "Ready", "False", reason="RenderFailed")
+    message = daemon.condition("Bundle", "shop")["message"]
+    assert "prod/kustomization.yaml:3: bases[0]: base/kustomization.yaml:1: resources[1]: " in message
+    assert "gone.yaml" in message
+
+
+def test_render_prints_as_kustomize(sealift: Sealift, tmp_path: Path) -> None:
+    folder = write(tmp_path / "tree", TREE)
+    answer = sealift("render", str(folder), "--path", "prod")
+    assert answer.out == (
+        "apiVersion: v1\ndata:\n  color: red\nkind: ConfigMap\nmetadata:\n  name: prod-web\n  namespace: shop\n"
+    )
+    assert "prod/kustomization.yaml: bases is deprecated; use resources" in answer.err
+
+
+def test_render_explains(sealift: Sealift, tmp_path: Path) -> None:
+    folder = write(tmp_path / "tree", TREE)
+    words = ("render", str(folder), "--path", "prod", "--explain")
+    lines = [line.split(maxsplit=1) for line in sealift(*words, "configmap/prod-web").out.splitlines()]
+    assert lines[0] == ["configmap/prod-web"]
+    assert ["data.color", "base/web.yaml:1"] in lines
+    assert ["metadata.name", "prod/kustomization.yaml:1: namePrefix"] in lines
+    assert ["metadata.namespace", "prod/kustomization.yaml:2: namespace"] in lines
+    assert "no rendered object is pod/x" in sealift.fails(*words, "pod/x").err
