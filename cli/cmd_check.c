@@ -15,13 +15,15 @@
 struct checking {
     const struct cli *cli;
     struct store *store;
-    size_t problems;
+    json_t *problems; // sentences
     size_t objects;
 };
 
 static void problem(struct checking *checking, const char *text)
 {
-    checking->problems++;
+    json_array_append_new(checking->problems, json_string(text));
+    if (*print_format(checking->cli) != '\0')
+        return;
     print_visible(text);
     putchar('\n');
 }
@@ -188,12 +190,24 @@ static const char *plural(size_t count)
     return count == 1 ? "" : "s";
 }
 
+static int print_report(const struct checking *checking, struct error *err)
+{
+    const char *format = print_format(checking->cli);
+    cleanup_json json_t *report = json_object();
+    if (*format == '\0')
+        return 0;
+    jval_set_int(report, "objects", (int64_t)checking->objects);
+    jval_set(report, "problems", json_incref(checking->problems));
+    return print_value(report, format, err);
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_store struct store *store = NULL;
     if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
         return -1;
-    struct checking checking = {.cli = cli, .store = store};
+    cleanup_json json_t *problems = json_array();
+    struct checking checking = {.cli = cli, .store = store, .problems = problems};
     cleanup_json json_t *files = workspace_on_files(cli) ? store_files_problems(store) : NULL;
     size_t index;
     json_t *text;
@@ -204,9 +218,12 @@ static int run(struct cli *cli, struct error *err)
         check_kind(&checking, "Hook", check_hook, err) < 0 ||
         check_kind(&checking, "TrustPolicy", check_policy, err) < 0)
         return -1;
-    if (checking.problems > 0)
-        return error_set(err, ERROR_INVALID, "%zu problem%s in %zu object%s", checking.problems,
-                         plural(checking.problems), checking.objects, plural(checking.objects));
+    size_t found = json_array_size(problems);
+    if (print_report(&checking, err) < 0)
+        return -1;
+    if (found > 0)
+        return error_set(err, ERROR_INVALID, "%zu problem%s in %zu object%s", found, plural(found),
+                         checking.objects, plural(checking.objects));
     tell_done(cli, "%zu object%s, no problem", checking.objects, plural(checking.objects));
     return 0;
 }
@@ -214,6 +231,7 @@ static int run(struct cli *cli, struct error *err)
 static const struct option_spec options[] = {
     {"system-namespace", 0, OPTION_STRING, "NAME",
      "where TrustPolicies find Secrets (default: sealift-system)", NULL},
+    {"output", 'o', OPTION_STRING, "FORMAT", "print what was found as", "json|yaml"},
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 

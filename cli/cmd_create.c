@@ -50,6 +50,29 @@ static void set_list_from(const struct cli *cli, json_t *object, const char *pat
     jval_set(object, path, list);
 }
 
+static int find_object(struct store *store, const json_t *like, json_t **ret_object,
+                       struct error *err)
+{
+    return store_get(store, object_kind(like), object_namespace(like), object_name(like),
+                     ret_object, err);
+}
+
+// Says what came of it in kubectl's words.
+static int write_object(const struct cli *cli, struct store *store, const json_t *object,
+                        struct error *err)
+{
+    cleanup_json json_t *before = NULL;
+    cleanup_json json_t *after = NULL;
+    bool existed = find_object(store, object, &before, NULL) == 0;
+    if (store_apply(store, object, err) < 0 || find_object(store, object, &after, err) < 0)
+        return -1;
+    const char *version = jval_string_or(before, "metadata.resourceVersion", "");
+    bool same = strcmp(version, jval_string_or(after, "metadata.resourceVersion", "")) == 0;
+    cleanup_free char *name = print_name(object);
+    tell_done(cli, "%s is %s", name, !existed ? "created" : same ? "unchanged" : "configured");
+    return print_result(cli, after, err);
+}
+
 static int finish(const struct cli *cli, json_t *object, struct error *err)
 {
     if (api_check(object, err) < 0)
@@ -57,12 +80,9 @@ static int finish(const struct cli *cli, json_t *object, struct error *err)
     if (cli_flag(cli, "export"))
         return print_value(object, "yaml", err);
     cleanup_store struct store *store = NULL;
-    if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0 ||
-        store_apply(store, object, err) < 0)
+    if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0)
         return -1;
-    cleanup_free char *name = print_name(object);
-    tell_done(cli, "%s is created", name);
-    return 0;
+    return write_object(cli, store, object, err);
 }
 
 static int run_bundle(struct cli *cli, struct error *err)
@@ -104,6 +124,7 @@ static const struct option_spec bundle_options[] = {
     {"key-secret", 0, OPTION_STRING, "NAME", "Secret with cosign.key and cosign.password", NULL},
     {"export-to", 0, OPTION_LIST, "NAMESPACE", "whose Syncs may follow this Bundle", NULL},
     {"export", 0, OPTION_FLAG, NULL, "print the object instead of writing it", NULL},
+    RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 
@@ -183,6 +204,7 @@ static const struct option_spec sync_options[] = {
     {"key", 0, OPTION_LIST, "FILE", "public key that must have signed; may be repeated", NULL},
     {"no-prune", 0, OPTION_FLAG, NULL, "leave what is no longer in the artifact", NULL},
     {"export", 0, OPTION_FLAG, NULL, "print the object instead of writing it", NULL},
+    RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 
@@ -304,6 +326,7 @@ static const struct option_spec hook_options[] = {
      NULL},
     {"resource", 0, OPTION_LIST, "KIND/NAME", "what a delivery wakes; may be repeated", NULL},
     {"export", 0, OPTION_FLAG, NULL, "print the object instead of writing it", NULL},
+    RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 
@@ -367,6 +390,7 @@ static const struct option_spec policy_options[] = {
     {"channel", 0, OPTION_LIST, "NAME", "channels that may enter", NULL},
     {"max-age", 0, OPTION_DURATION, "DURATION", "refuse older release statements", NULL},
     {"export", 0, OPTION_FLAG, NULL, "print the object instead of writing it", NULL},
+    RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 
@@ -450,6 +474,7 @@ static const struct option_spec secret_options[] = {
      NULL},
     {"from-literal", 0, OPTION_LIST, "KEY=VALUE", "a key with this value; may be repeated", NULL},
     {"export", 0, OPTION_FLAG, NULL, "print the object instead of writing it", NULL},
+    RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 

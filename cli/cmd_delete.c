@@ -2,6 +2,7 @@
 #include "base/jval.h"
 #include "cli/commands.h"
 #include "cli/grant.h"
+#include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 
@@ -23,8 +24,13 @@ static int run(struct cli *cli, struct error *err)
         return -1;
     tell_done(cli, "%s %s/%s is deleted", object_kind(object), object_namespace(object),
               object_name(object));
-    return 0;
+    return print_result(cli, object, err);
 }
+
+static const struct option_spec options[] = {
+    RESULT_OPTION,
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
 
 const struct command command_delete = {
     .name = "delete",
@@ -37,5 +43,6 @@ const struct command command_delete = {
     .min_arguments = 1,
     .max_arguments = 2,
     .completes = "object",
+    .options = options,
     .run = run,
 };

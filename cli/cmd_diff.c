@@ -1,3 +1,4 @@
+#include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/print.h"
@@ -38,6 +39,54 @@ static int compare(const struct vec *before, const struct vec *after, struct str
     return 0;
 }
 
+static void add_change(json_t *changes, const char *path, const char *change)
+{
+    json_t *entry = json_object();
+    jval_set_string(entry, "path", path);
+    jval_set_string(entry, "change", change);
+    json_array_append_new(changes, entry);
+}
+
+// The same walk, for programs: which objects came, went and changed, by their path in an artifact.
+static json_t *list_changes(const struct vec *before, const struct vec *after)
+{
+    json_t *changes = json_array();
+    size_t left = 0;
+    size_t right = 0;
+    while (left < before->len || right < after->len) {
+        const struct oci_file *a = left < before->len ? vec_at(before, left) : NULL;
+        const struct oci_file *b = right < after->len ? vec_at(after, right) : NULL;
+        int order = a == NULL ? 1 : b == NULL ? -1 : strcmp(a->path, b->path);
+        if (order < 0)
+            add_change(changes, a->path, "removed");
+        else if (order > 0)
+            add_change(changes, b->path, "added");
+        else if (a->size != b->size || memcmp(a->data, b->data, a->size) != 0)
+            add_change(changes, a->path, "changed");
+        left += order <= 0;
+        right += order >= 0;
+    }
+    return changes;
+}
+
+static int print_changes(const struct vec *before, const struct vec *after, const char *format,
+                         struct error *err)
+{
+    cleanup_json json_t *changes = list_changes(before, after);
+    size_t index;
+    json_t *change;
+    bool names = strcmp(format, "name") == 0;
+    json_array_foreach (changes, index, change) {
+        if (names) {
+            print_visible(jval_string(change, "path"));
+            putchar('\n');
+        }
+    }
+    if (!names && print_value(changes, format, err) < 0)
+        return DIFF_FAILED;
+    return json_array_size(changes) > 0 ? DIFF_DIFFERENT : DIFF_SAME;
+}
+
 static void print_diff(const struct cli *cli, const char *text)
 {
     while (*text != '\0') {
@@ -63,8 +112,11 @@ static int run(struct cli *cli, struct error *err)
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, MAX_DIFF_BYTES);
     if (files_load(cli, cli_argument(cli, 0), &before, err) < 0 ||
-        files_load(cli, cli_argument(cli, 1), &after, err) < 0 ||
-        compare(&before, &after, &out, err) < 0)
+        files_load(cli, cli_argument(cli, 1), &after, err) < 0)
+        return DIFF_FAILED;
+    if (*print_format(cli) != '\0')
+        return print_changes(&before, &after, print_format(cli), err);
+    if (compare(&before, &after, &out, err) < 0)
         return DIFF_FAILED;
     print_diff(cli, out.data);
     return out.len > 0 ? DIFF_DIFFERENT : DIFF_SAME;
@@ -74,6 +126,7 @@ static const struct option_spec options[] = {
     {"path", 0, OPTION_STRING, "PATH", "of a folder: render only this path of it", NULL},
     {"type", 0, OPTION_STRING, "TYPE", "of a folder: how to render it", "Auto|Plain|Kustomize"},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "of a folder: render Secrets with data, too", NULL},
+    {"output", 'o', OPTION_STRING, "FORMAT", "only list what differs, as", "json|yaml|name"},
     LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},

@@ -3,6 +3,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 
@@ -81,9 +82,11 @@ static int run(struct cli *cli, struct error *err)
     tell_made(cli, "asked for a reconcile of %s %s/%s", object_kind(object),
               object_namespace(object), object_name(object));
     if (cli_flag(cli, "no-wait"))
-        return 0;
+        return print_result(cli, object, err);
     tell_wait(cli, "waiting for it");
     if (wait_until_handled(cli, store, &object, now, err) < 0)
+        return -1;
+    if (print_result(cli, object, err) < 0)
         return -1;
     const char *message = condition_message(object, "Ready");
     if (condition_state(object, "Ready") == CONDITION_FALSE)
@@ -98,6 +101,7 @@ static const struct option_spec options[] = {
      "let a Bundle follow a force-push to this commit", NULL},
     {"confirm-prune", 0, OPTION_STRING, "DIGEST",
      "let a Sync prune what it held back for this artifact", NULL},
+    RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 

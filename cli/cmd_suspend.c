@@ -1,5 +1,6 @@
 #include "base/jval.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 
@@ -7,14 +8,15 @@ static int set_suspended(struct cli *cli, bool suspended, struct error *err)
 {
     cleanup_store struct store *store = NULL;
     cleanup_json json_t *object = NULL;
+    cleanup_json json_t *now = NULL;
     if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0 ||
         workspace_find(cli, store, 0, &object, err) < 0 ||
-        store_suspend(store, object, suspended, NULL, err) < 0)
+        store_suspend(store, object, suspended, &now, err) < 0)
         return -1;
     tell_done(cli, "%s %s/%s is %s", object_kind(object), object_namespace(object),
               object_name(object),
               suspended ? "suspended: nothing is changed until `sealift resume`" : "resumed");
-    return 0;
+    return print_result(cli, now, err);
 }
 
 static int run_suspend(struct cli *cli, struct error *err)
@@ -27,6 +29,11 @@ static int run_resume(struct cli *cli, struct error *err)
     return set_suspended(cli, false, err);
 }
 
+static const struct option_spec options[] = {
+    RESULT_OPTION,
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
+
 const struct command command_suspend = {
     .name = "suspend",
     .arguments = "KIND NAME",
@@ -37,6 +44,7 @@ const struct command command_suspend = {
     .min_arguments = 1,
     .max_arguments = 2,
     .completes = "object",
+    .options = options,
     .run = run_suspend,
 };
 
@@ -49,5 +57,6 @@ const struct command command_resume = {
     .min_arguments = 1,
     .max_arguments = 2,
     .completes = "object",
+    .options = options,
     .run = run_resume,
 };

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { HELP_COLUMNS = 110 };
+
 struct option_value {
     const struct option_spec *spec;
     const char *text; // borrowed from argv; NULL for a flag
@@ -229,12 +231,31 @@ static int widest(const struct option_spec *options, int width)
     return width;
 }
 
+// Words from column `indent` on, in lines of HELP_COLUMNS.
+static void print_wrapped(const char *text, int indent)
+{
+    int column = indent;
+    while (*text != '\0') {
+        int length = (int)strcspn(text, " ");
+        if (column > indent && column + 1 + length > HELP_COLUMNS) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        }
+        column += printf("%s%.*s", column > indent ? " " : "", length, text);
+        text += length + (text[length] == ' ');
+    }
+    putchar('\n');
+}
+
 static void print_options(const struct option_spec *options, int width)
 {
     for (const struct option_spec *spec = options; spec != NULL && spec->name != NULL; spec++) {
-        cleanup_free char *text = option_text(spec);
-        printf("  %-*s %s%s%s\n", width, text, spec->help, spec->choices != NULL ? ": " : "",
-               spec->choices != NULL ? spec->choices : "");
+        cleanup_free char *left = option_text(spec);
+        cleanup_free char *right = spec->choices != NULL
+                                       ? xasprintf("%s: %s", spec->help, spec->choices)
+                                       : xstrdup(spec->help);
+        printf("  %-*s ", width, left);
+        print_wrapped(right, width + 3);
     }
 }
 

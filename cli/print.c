@@ -242,3 +242,12 @@ int print_objects(const struct cli *cli, const json_t *objects, bool single, str
     print_table(cli, objects, strcmp(format, "wide") == 0);
     return 0;
 }
+
+int print_result(const struct cli *cli, const json_t *object, struct error *err)
+{
+    if (*print_format(cli) == '\0')
+        return 0;
+    cleanup_json json_t *list = json_array();
+    json_array_append_new(list, jval_ref(object));
+    return print_objects(cli, list, true, err);
+}

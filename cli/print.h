@@ -25,6 +25,14 @@ int print_value(const json_t *value, const char *format, struct error *err)
 int print_objects(const struct cli *cli, const json_t *objects, bool single, struct error *err)
     __attribute__((warn_unused_result));
 
+// For commands that change an object: the object afterwards, when --output asks for it.
+#define RESULT_OPTION                                                                   \
+    {                                                                                   \
+        "output", 'o', OPTION_STRING, "FORMAT", "print the object as", "json|yaml|name" \
+    }
+int print_result(const struct cli *cli, const json_t *object, struct error *err)
+    __attribute__((warn_unused_result));
+
 // Text of others as a terminal may show it (strbuf_add_visible), to stdout.
 void print_visible(const char *text);
 

@@ -209,6 +209,11 @@ def test_diff(sealift: Sealift, folder: Path, tmp_path: Path, reference: str) ->
     assert different.code == 1 and different.err == ""
     assert "-  color: red\n+  color: blue" in different.out
     assert object_file("more") in different.out and object_file("new") in different.out
+    listed = sealift.fails("diff", reference, other, "-o", "json")
+    assert listed.code == 1
+    assert {entry["path"]: entry["change"] for entry in listed.json()} == {
+        object_file("more"): "removed", object_file("new"): "added", object_file("web"): "changed",
+    }  # fmt: skip
     failed = sealift.fails("diff", folder, tmp_path / "absent")
     assert failed.code == 2 and "absent" in failed.err
 
@@ -281,6 +286,8 @@ def test_check(world: World) -> None:
     world.config.sync("orphan", bundleRef={"name": "nobody"}, target={"directory": {"path": "/srv/x"}})
     said = world.sealift.fails(*world.at("check"))
     assert said.code == 1 and "spec.artifact" in said.out and "nobody" in said.out
+    report = world.sealift.fails(*world.at("check", "-o", "json")).json()
+    assert any("nobody" in problem for problem in report["problems"]) and report["objects"] > 2
 
 
 def test_check_looks_at_every_secret(sealift: Sealift, config: Config, tmp_path: Path) -> None:
@@ -341,11 +348,13 @@ def test_exported_objects_can_be_applied(sealift: Sealift, config: Config, tmp_p
 
 
 def test_suspend_shows(world: World) -> None:
-    world.run("suspend", "bundle", "shop")
+    said = world.run("suspend", "bundle", "shop", "-o", "json")
+    assert said.json()["spec"]["suspend"] is True
     assert world.run("get", "bundle", "shop", "-o", "json").json()["spec"]["suspend"] is True
     refused = world.sealift.fails(*world.at("reconcile", "bundle", "shop"))
     assert "sealift resume" in refused.err
-    world.run("resume", "bundle", "shop")
+    assert world.run("resume", "bundle", "shop", "-o", "name").out == "bundle.sealift.dev/shop\n"
+    assert world.run("reconcile", "bundle", "shop", "-o", "json").json()["status"]["conditions"]
     world.run("reconcile", "bundle", "shop")
     assert world.sealift.fails(*world.at("suspend", "hook", "shop")).code == 1
 
