@@ -4,7 +4,7 @@
 The source is the OpenAPI document (v1.21.2) inside kustomize's own kyaml module, because that is what
 kustomize 5.8.1 decides by, newer documents notwithstanding:
 
-    render/kustomize/generate_schema.py > render/kustomize/schema_table.c
+    render/kustomize/generate_schema.py | clang-format --assume-filename=x.c > render/kustomize/schema_table.c
 
 It is fetched with `go mod download`; or give the folder of the unpacked module as the argument.
 The document is a protobuf (gnostic's openapiv2.Document); only the few fields below are read.
