@@ -39,7 +39,14 @@ static void check_secret(struct checking *checking, const json_t *object, const 
         *object_namespace(object) != '\0'
             ? object_namespace(object)
             : cli_string_or(checking->cli, "system-namespace", SYSTEM_NAMESPACE);
-    if (store_secret(checking->store, namespace, name, &secret, NULL) < 0) {
+    cleanup_error struct error cause = {0};
+    if (store_secret(checking->store, namespace, name, &secret, &cause) < 0 &&
+        cause.code != ERROR_NOT_FOUND) {
+        cleanup_free char *text = xasprintf("%s: %s: %s", who, where, error_message(&cause));
+        problem(checking, text);
+        return;
+    }
+    if (secret == NULL) {
         cleanup_free char *text =
             xasprintf("%s: %s: there is no Secret %s/%s; sealift create secret %s -n %s …", who,
                       where, namespace, name, name, namespace);

@@ -321,9 +321,7 @@ static const struct option_spec hook_options[] = {
     {"secret", 0, OPTION_STRING, "NAME",
      "Secret with the key token (default: NAME-token, made if absent)", NULL},
     {"receiver", 0, OPTION_STRING, "NAMESPACE/NAME",
-     "in a cluster: the receiver's ServiceAccount, which may then read the Secret (default: "
-     "sealift-system/sealift-receiver)",
-     NULL},
+     "account that may read the Secret (default: sealift-system/sealift-receiver)", NULL},
     {"resource", 0, OPTION_LIST, "KIND/NAME", "what a delivery wakes; may be repeated", NULL},
     {"export", 0, OPTION_FLAG, NULL, "print the object instead of writing it", NULL},
     RESULT_OPTION,
@@ -334,7 +332,8 @@ const struct command command_create_hook = {
     .name = "create hook",
     .arguments = "NAME",
     .summary = "Create a Hook: one webhook address, and its token",
-    .help = "  sealift create hook github --resource bundle/shop\n",
+    .help = "In a cluster it also writes the Role by which the receiver's ServiceAccount may read "
+            "the Secret.\n\n  sealift create hook github --resource bundle/shop\n",
     .options = hook_options,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -420,11 +420,9 @@ static const struct option_spec options[] = {
      "largest pack that Git may send (default: 1 GiB)", NULL},
     {"workers", 0, OPTION_NUMBER, "N", "flows at the same time (default: 16)", NULL},
     {"system-namespace", 0, OPTION_STRING, "NAME",
-     "where TrustPolicies find Secrets, and in a cluster Leases and records are (default: "
-     "sealift-system)",
-     NULL},
+     "where Secrets of TrustPolicies, Leases and records are (default: sealift-system)", NULL},
     {"default-service-account", 0, OPTION_STRING, "[NAMESPACE/]NAME",
-     "in a cluster: whom Syncs act as that name nobody (default: sealift, in the Sync's namespace)",
+     "in a cluster: whom Syncs act as that name nobody (default: sealift of their namespace)",
      NULL},
     {"allow-unverified", 0, OPTION_FLAG, NULL, "apply Syncs that neither a policy nor a key covers",
      NULL},

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // Where `path` leads: what exists of it without links, and the rest behind it. NULL when the rest
 // climbs, or nothing of it can be resolved. Owned.
@@ -22,6 +23,9 @@ static char *resolve(const char *path)
                           (strlen(rest) >= 3 && strcmp(rest + strlen(rest) - 3, "/..") == 0);
             return climbs ? NULL : xasprintf("%s%s", strcmp(real, "/") == 0 ? "" : real, rest);
         }
+        struct stat st;
+        if (lstat(head, &st) == 0)
+            return NULL; // a link to what is not there yet
         char *slash = strrchr(head, '/');
         if (slash == NULL || (slash == head && size == 1))
             return NULL;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -10,19 +11,20 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+import yaml
 
 from parts.cluster import ClusterDaemon, Rights, apply_config, install_kinds
 from parts.control_plane import ControlPlane
 from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
-from parts.journey import TOKEN, Journey, config_map, deliver
+from parts.journey import KEY_PASSWORD, TOKEN, Journey, config_map, deliver, object_file
 from parts.objects import Config
 from parts.oci_registry import ReferrersRegistry
 from parts.need import missing
 from parts.net import http
 from parts.sealift import Sealift, default_program
 from parts.wait import wait_for
-from parts.webhook import hook_path
+from parts.webhook import hook_path, push_payload, send_github
 
 Serve = Callable[..., ClusterDaemon]
 
@@ -227,3 +229,176 @@ def test_places_of_the_host_are_refused(
     allowed = ["--allow-local-path", tmp_path]
     with ClusterDaemon(journey.sealift, plane, kubeconfig, system.namespace, *allowed, roles="packager") as packager:
         packager.wait_condition("Bundle", "by-file", namespace, "True", "Released", 40)
+
+
+def test_a_sync_remembers_its_floor_in_the_cluster(
+    plane: ControlPlane,
+    system: Rights,
+    serve: Serve,
+    journey: Journey,
+    sealift: Sealift,
+    namespace: str,
+    git_server: GitHttpServer,
+    repo: GitRepo,
+    referrers_registry: ReferrersRegistry,
+    repository: str,
+    tmp_path: Path,
+) -> None:
+    reference = referrers_registry.oci(repository)
+    journey.bundle(f"{git_server.url}/config.git", reference)
+    journey.sync()
+    journey.sync("outside", target=Path("/srv/elsewhere"))
+    repo.commit({"a.yaml": config_map("a", color="red")})
+    repo.push()
+    apply_config(plane, journey.config.folder)
+    packager, controller = serve("packager"), serve("controller", "--allow-local-path", tmp_path)
+    digest = packager.wait_condition("Bundle", "shop", namespace, "True", "Released")["artifact"]["digest"]
+    status = controller.wait_condition("Sync", "shop", namespace, "True")
+    assert status["artifact"]["digest"] == digest
+    assert "red" in (journey.target / object_file("a")).read_text()
+    refused = controller.wait_condition("Sync", "outside", namespace, "False", "TargetRefused")
+    assert "--allow-local-path" in refused["conditions"][0]["message"]
+
+    maps = plane.get("configmaps", "-n", system.namespace, "-l", "sealift.dev/record=floors")["items"]
+    floors = [json.loads(map["data"]["record"]) for map in maps]
+    assert [(floor["namespace"], floor["channel"], floor["digest"]) for floor in floors] == [(namespace, "prod", digest)]
+    at = ["--kubeconfig", plane.kubeconfig, "--system-namespace", system.namespace, "-n", namespace]
+    sealift("floor", "reset", reference.removeprefix("oci://"), "prod", *at)
+    assert not plane.get("configmaps", "-n", system.namespace, "-l", "sealift.dev/record=floors")["items"]
+
+
+def test_commands_work_on_a_cluster(
+    plane: ControlPlane,
+    system: Rights,
+    serve: Serve,
+    journey: Journey,
+    sealift: Sealift,
+    namespace: str,
+    git_server: GitHttpServer,
+    repo: GitRepo,
+    referrers_registry: ReferrersRegistry,
+    repository: str,
+    tmp_path: Path,
+) -> None:
+    env = {"KUBECONFIG": str(plane.kubeconfig)}
+
+    def run(*words: Any) -> str:
+        return sealift(*words, "-n", namespace, env=env).out
+
+    def fails(*words: Any, space: str = namespace) -> str:
+        return sealift.fails(*words, "-n", space, env=env).err
+
+    url = f"{git_server.url}/config.git"
+    repo.commit({"a.yaml": config_map("a")})
+    repo.push()
+    (tmp_path / "password").write_text(KEY_PASSWORD)
+    files = ["--from-file", f"cosign.key={journey.private}", "--from-file", f"cosign.password={tmp_path}/password"]
+    run("create", "secret", "packager-key", *files)
+    made = ["--url", url, "--repository", referrers_registry.oci(repository), "--tag", "prod"]
+    run("create", "bundle", "shop", *made, "--key-secret", "packager-key")
+    run("create", "hook", "shop", "--resource", "bundle/shop", "--receiver", f"{system.namespace}/receiver")
+    checked = sealift.run("check", env=env)
+    assert f"Bundle {namespace}/shop" not in checked.out
+
+    # What lists: the namespace that is asked for, the context's, all.
+    assert "shop" in run("get", "bundles")
+    assert namespace not in sealift("get", "bundles", env=env).out
+    assert namespace in sealift("get", "bundles", "-A", env=env).out
+    assert json.loads(run("get", "bundle/shop", "-o", "json"))["spec"]["timeout"] == "5m"
+
+    # What people change.
+    run("suspend", "bundle", "shop")
+    assert plane.get("bundle", "shop", "-n", namespace)["spec"]["suspend"] is True
+    packager, receiver = serve("packager"), serve("receiver")
+    run("resume", "bundle", "shop")
+    packager.wait_condition("Bundle", "shop", namespace, "True", "Released")
+    run("reconcile", "bundle", "shop")
+    receiver.wait_condition("Hook", "shop", namespace, "True", "Listening")
+    assert run("get", "hook", "shop", "--show-path").startswith("/hook/")
+    run("trigger", "shop", "--server", receiver.hook_url)
+    assert receiver.object("Hook", "shop", namespace)["status"]["pending"][0]["repository"].endswith("config")
+    wait_for("the event", lambda: "Released" in run("events", "bundle", "shop"))
+    assert "Released" in run("events") and namespace in sealift("events", "-A", env=env).out
+
+    # What is refused, and how it is said.
+    bad = plane.get("bundle", "shop", "-n", namespace)
+    document = {name: bad[name] for name in ("apiVersion", "kind", "spec")}
+    document["metadata"] = {"name": "other"}
+    file = tmp_path / "other.yaml"
+    file.write_text(yaml.safe_dump(document))
+    run("apply", "-f", file)
+    made_here = packager.object("Bundle", "other", namespace)["metadata"]["managedFields"]
+    assert [entry["manager"] for entry in made_here] == ["sealift-cli"]
+    document["spec"]["interval"] = "soon"
+    file.write_text(yaml.safe_dump(document))
+    assert '"soon" is no duration' in fails("apply", "-f", file)
+    document["spec"]["interval"] = "1m"
+    file.write_text(yaml.safe_dump(document))
+    assert "kubectl create namespace nowhere" in fails("apply", "-f", file, space="nowhere")
+    nobody = system.kubeconfig("receiver")
+    said = sealift.fails("apply", "-f", file, "-n", namespace, "--kubeconfig", nobody).err
+    assert "forbidden" in said and "receiver" in said
+    assert "nothing" in sealift.fails("get", "--kubeconfig", plane.kubeconfig, "--context", "nothing").err
+    both = ["--kubeconfig", plane.kubeconfig, "--config", tmp_path, "--state", tmp_path]
+    assert "one of them" in sealift.fails("get", "bundles", *both).err
+
+    run("delete", "bundle", "other")
+    assert f"there is no Bundle {namespace}/other; there is shop" in fails("get", "bundle", "other")
+
+
+def test_the_roles_outlive_their_api_server(
+    sealift: Sealift,
+    tmp_path: Path,
+    git_server: GitHttpServer,
+    repo: GitRepo,
+    referrers_registry: ReferrersRegistry,
+    repository: str,
+) -> None:
+    """Cut off while objects change, with a revision that the server no longer knows (410)."""
+    url = f"{git_server.url}/config.git"
+    repo.commit({"a.yaml": config_map("a")})
+    repo.push()
+    with contextlib.ExitStack() as stack:
+        plane = stack.enter_context(ControlPlane(tmp_path / "plane"))
+        install_kinds(plane, sealift)
+        system = Rights(plane, plane.namespace("sealift-system"))
+        namespace = plane.namespace("shop")
+        system.may_get_secrets("packager", namespace)
+        may_read_hook_secret(system, namespace)
+        journey = Journey(sealift, Config(tmp_path / "config", namespace), tmp_path)
+        journey.bundle(url, referrers_registry.oci(repository))
+        journey.hook()
+        apply_config(plane, journey.config.folder)
+        daemons = [
+            stack.enter_context(
+                ClusterDaemon(
+                    sealift, plane, system.kubeconfig(role), system.namespace, "--allow-loopback", roles=role
+                )
+            )
+            for role in ("packager", "receiver")
+        ]
+        packager, receiver = daemons
+        packager.wait_condition("Bundle", "shop", namespace, "True", "Released")
+        receiver.wait_condition("Hook", "shop", namespace, "True", "Listening")
+
+        plane.api_server.kill()
+        path = hook_path(TOKEN, namespace, "shop")
+        lost = send_github(receiver.hook_url + path, push_payload(url, "1" * 40), TOKEN)
+        assert lost.status == 503, lost.text  # so the sender tries again
+        commit = repo.commit({"a.yaml": config_map("a", more="data")})
+        repo.push()
+        with plane.second_api_server() as (_, kubeconfig, _server):
+            words = ["annotate", "bundle", "shop", "-n", namespace, "sealift.dev/requestedAt=now"]
+            plane.kubectl(*words, kubeconfig=kubeconfig)
+        plane.api_server.start()
+        plane.wait()
+
+        packager.wait_status(
+            "Bundle", "shop", namespace, lambda status: status["artifact"]["revision"].endswith(commit), 60
+        )
+        commit = repo.commit({"a.yaml": config_map("a", more="more")})
+        repo.push()
+        wait_for("a delivery", lambda: deliver(receiver, url, commit, namespace=namespace), 40)
+        packager.wait_status(
+            "Bundle", "shop", namespace, lambda status: status["artifact"]["revision"].endswith(commit), 30
+        )
