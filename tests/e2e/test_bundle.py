@@ -102,3 +102,20 @@ def test_limits_of_an_installation(sealift: Sealift, config: Config, serve: Serv
     assert not journey.target.exists()
     daemon.stop()
     applied(serve(), digest)
+
+
+def test_one_tree_with_two_sets_of_values(sealift: Sealift, config: Config, serve: Serve, tmp_path: Path) -> None:
+    """Two Bundles of one folder that differ in their variables alone: two artifacts, each signed."""
+    journey = Journey(sealift, config, tmp_path)
+    web = config_map("web", region="${REGION}", copies="no ${COPIES:=1}")
+    values = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: values}\ndata: {REGION: us, COPIES: '3'}\n"
+    git_repository(tmp_path / "repo", {b"web.yaml": web, b"kustomization.yaml": "resources: [web.yaml]\n", b"values.yaml": values})
+    for name, substitute in (("eu", {"vars": {"REGION": "eu"}}), ("us", {"from": ["values.yaml"]})):
+        journey.bundle(f"file://{tmp_path}/repo", f"oci-layout://{tmp_path}/{name}", name=name, render={"substitute": substitute})
+        journey.sync(name=name, target=tmp_path / f"target-{name}", bundleRef={"name": name})
+    daemon = serve()
+    for name, copies in (("eu", "1"), ("us", "3")):
+        daemon.wait_condition("Sync", name, "Ready", "True", "Applied")
+        text = "".join(path.read_text() for path in (tmp_path / f"target-{name}").rglob("*.yaml"))
+        assert f"region: {name}\n" in text and f"copies: no {copies}\n" in text
+        sealift("verify", f"oci-layout://{tmp_path}/{name}:prod", "--key", journey.public, "--source", f"file://{tmp_path}/repo")
