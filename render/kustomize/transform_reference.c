@@ -150,8 +150,9 @@ static bool binds_namespace(const struct resource *referrer, const char *ns)
     const json_t *subjects = json_object_get(referrer->value, "subjects");
     for (size_t i = 0; i < json_array_size(subjects); i++) {
         const json_t *subject = json_array_get(subjects, i);
-        if (strcmp(jval_string_or(subject, "kind", ""), "ServiceAccount") == 0 &&
-            strcmp(jval_string_or(subject, "namespace", ""), ns) == 0)
+        const char *bound = jval_string(subject, "namespace");
+        if (bound != NULL && strcmp(bound, ns) == 0 &&
+            strcmp(jval_string_or(subject, "kind", ""), "ServiceAccount") == 0)
             return true;
     }
     return false;
