@@ -12,10 +12,14 @@ from typing import Any, Iterator, Optional
 import pytest
 import yaml
 
-from parts.cluster import ClusterDaemon
+from parts.cluster import ClusterDaemon, apply_config
 from parts.control_plane import ControlPlane
+from parts.git_http import GitHttpServer
+from parts.git_repo import GitRepo
+from parts.journey import Journey
 from parts.net import Answer
 from parts.need import CHECKOUT, need_program
+from parts.objects import Config
 from parts.sealift import Sealift, default_program
 from parts.wait import wait_for
 
@@ -307,6 +311,50 @@ def test_the_program_runs_under_these_rights(
         assert not refused, refused
 
 
+COLOR = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"color": "red"}}
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: migrate
+  annotations: {sealift.dev/hook: before}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: a, image: registry.example.com/a:1}]
+"""
+
+
+def test_a_push_reaches_the_cluster_under_these_rights(
+    plane: ControlPlane,
+    sealift: Sealift,
+    tmp_path: Path,
+    stack: contextlib.ExitStack,
+    repo: GitRepo,
+    git_server: GitHttpServer,
+) -> None:
+    config = Config(tmp_path / "config", "blog")
+    repo.commit({"a.yaml": yaml.safe_dump(COLOR), "migrate.yaml": JOB})
+    repo.push()
+    Journey(sealift, config, tmp_path).bundle(f"{git_server.url}/config.git", f"oci-layout://{tmp_path}/layout")
+    key = {"name": "packager", "secretRef": {"name": "packager-pub"}}
+    config.sync("shop", bundleRef={"name": "shop"}, verify={"keys": [key]}, interval="24h", wait=True)
+    apply_config(plane, config.folder)
+    plane.kubectl("delete", "lease", "--all", "-n", SYSTEM)
+    for role in ("packager", "controller"):
+        kubeconfig = plane.kubeconfig_of(SYSTEM, f"sealift-{role}")
+        local = ["--allow-loopback", "--allow-local-path", tmp_path]
+        daemon = stack.enter_context(ClusterDaemon(sealift, plane, kubeconfig, SYSTEM, *local, roles=role))
+    daemon.wait_condition("Sync", "shop", "blog", "True", timeout=40)
+    assert plane.get("job", "migrate", "-n", "blog")["status"]["succeeded"] == 1
+
+    plane.kubectl("patch", "configmap", "a", "-n", "blog", "--type=merge", "-p", '{"data":{"color":"blue"}}')
+    wait_for("the heal", lambda: plane.get("configmap", "a", "-n", "blog")["data"] == {"color": "red"})
+    plane.kubectl("delete", "sync", "shop", "-n", "blog", "--timeout=20s")
+    assert plane.try_kubectl("get", "configmap", "a", "-n", "blog").returncode != 0
+
+
 def test_people(plane: ControlPlane) -> None:
     plane.kubectl("create", "rolebinding", "ada", "-n", "shop", "--clusterrole=edit", "--user=ada")
     wait_for("the right", lambda: plane.can("ada", "create", "syncs.sealift.dev", "shop"))
@@ -358,8 +406,7 @@ def test_manifests_fit_the_program(plane: ControlPlane, sealift: Sealift, overla
         assert container["resources"]["limits"]["memory"] and container["resources"]["requests"]["cpu"]
         assert container["livenessProbe"] and container["readinessProbe"]
         flags = {word.partition("=")[0] for word in container["args"] if word.startswith("--")}
-        # Which account applies where a Sync names none is a question of clusters alone.
-        assert flags - known <= {"--default-service-account"}
+        assert flags <= known
 
 
 def test_image_has_what_the_program_needs() -> None:
