@@ -72,12 +72,10 @@ static int pause_for(struct kube_run *run, int64_t ms, struct error *err)
 static int wait_current(struct kube_run *run, const struct planned *planned, int64_t until_ms,
                         struct error *err)
 {
-    const struct kube_ref ref =
-        cluster_type_ref(planned->type, planned->version, planned->ns, planned->name);
     for (int64_t wait_ms = poll_ms;; wait_ms = wait_ms < 1000 ? wait_ms * 2 : wait_ms) {
         cleanup_json json_t *live = NULL;
         cleanup_health_verdict struct health_verdict verdict = {0};
-        if (kube_target_get(run, &ref, &live, err) < 0)
+        if (kube_run_get(run, planned, &live, err) < 0)
             return -1;
         health_judge(live, clock_wall_ms(clock_system()), &verdict);
         if (verdict.health == HEALTH_CURRENT)

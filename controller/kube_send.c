@@ -221,25 +221,29 @@ static bool is_valid_afresh(struct kube_run *run, const struct planned *planned)
     return strcmp(kube_result_reason(&result), "AlreadyExists") == 0;
 }
 
-int kube_target_get(const struct kube_run *run, const struct kube_ref *ref, json_t **ret_object,
-                    struct error *err)
+int kube_run_get(const struct kube_run *run, const struct planned *planned, json_t **ret_live,
+                 struct error *err)
 {
     const struct kube_impersonation as = kube_target_as(run->target);
-    const struct kube_request request = {.verb = KUBE_GET,
-                                         .ref = *ref,
-                                         .as = as.user != NULL ? &as : NULL,
-                                         .cancel = run->request->cancel};
-    return kube_do(cluster_client(run->target->cluster), &request, ret_object, err);
+    // Our own right, because definitions are waited for whoever applied them.
+    bool ourselves = strcmp(planned->type->kind, "CustomResourceDefinition") == 0;
+    const struct kube_request request = {
+        .verb = KUBE_GET,
+        .ref = cluster_type_ref(planned->type, planned->version, planned->ns, planned->name),
+        .as = as.user != NULL && !ourselves ? &as : NULL,
+        .cancel = run->request->cancel,
+    };
+    return kube_do(cluster_client(run->target->cluster), &request, ret_live, err);
 }
 
-static int wait_until_gone(struct kube_run *run, const struct kube_ref *ref, const char *uid,
+static int wait_until_gone(struct kube_run *run, const struct planned *planned, const char *uid,
                            struct error *err)
 {
     int64_t until_ms = clock_mono_ms(clock_system()) + recreate_wait_ms;
     for (;;) {
         cleanup_json json_t *live = NULL;
         cleanup_error struct error cause = {0};
-        if (kube_target_get(run, ref, &live, &cause) < 0) {
+        if (kube_run_get(run, planned, &live, &cause) < 0) {
             if (cause.code == ERROR_NOT_FOUND)
                 return 0;
             return error_move(err, &cause);
@@ -264,7 +268,7 @@ int kube_recreate(struct kube_run *run, struct planned *planned, struct kube_res
         return error_move(err, &ret_result->error);
     struct kube_request request = apply_request(run, planned, &as);
     cleanup_json json_t *live = NULL;
-    if (kube_target_get(run, &request.ref, &live, err) < 0)
+    if (kube_run_get(run, planned, &live, err) < 0)
         return -1;
     const char *uid = jval_string_or(live, "metadata.uid", "");
     const struct kube_request deletion = {
@@ -278,7 +282,7 @@ int kube_recreate(struct kube_run *run, struct planned *planned, struct kube_res
     if (kube_do(client, &deletion, NULL, err) < 0 && err->code != ERROR_NOT_FOUND)
         return error_wrap(err, "delete it, because it cannot be changed");
     error_release(err);
-    if (wait_until_gone(run, &request.ref, uid, err) < 0)
+    if (wait_until_gone(run, planned, uid, err) < 0)
         return -1;
     kube_result_release(ret_result);
     *ret_result = (struct kube_result){0};

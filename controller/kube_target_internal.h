@@ -98,6 +98,10 @@ void kube_send_batch(struct kube_run *run, struct planned **batch, size_t n);
 int kube_recreate(struct kube_run *run, struct planned *planned, struct kube_result *ret_result,
                   struct error *err) __attribute__((warn_unused_result));
 
+// The live object, as the account: we ourselves may list and watch everything, and get little.
+int kube_run_get(const struct kube_run *run, const struct planned *planned, json_t **ret_live,
+                 struct error *err) __attribute__((warn_unused_result));
+
 // kube_prune.c
 void kube_prune_list(struct kube_run *run, bool may_prune, struct vec *ret_results);
 void kube_prune_results(struct kube_run *run, struct cancel *cancel, struct vec *results,

@@ -28,7 +28,7 @@ static int plan_one(struct kube_run *run, const struct planned *planned, struct 
     cleanup_json json_t *live = NULL;
     cleanup_json json_t *would = NULL;
     cleanup_error struct error cause = {0};
-    if (kube_target_get(run, &ref, &live, &cause) < 0) {
+    if (kube_run_get(run, planned, &live, &cause) < 0) {
         if (cause.code != ERROR_NOT_FOUND)
             return error_move(err, &cause);
         result->action = TARGET_CREATE;

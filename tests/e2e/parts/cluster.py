@@ -42,7 +42,11 @@ class Rights:
         self._account("receiver", [{**ours, "resources": ["hooks"]}, _patch("hooks/status")])
         self._account("packager", [{**ours, "resources": ["bundles", "hooks"]}, _patch("bundles/status"), events])
         kinds = {**ours, "resources": list(PLURALS.values())}
-        self._account("controller", [kinds, _patch("syncs", "syncs/status"), read_all, events])
+        watch_all = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["list", "watch"]}
+        accounts = {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get", "impersonate"]}
+        definitions = {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"]}
+        applies = [watch_all, accounts, {**definitions, "verbs": ["get"]}]
+        self._account("controller", [kinds, _patch("syncs", "syncs/status"), read_all, events, *applies])
         self._local("packager", ["leases.coordination.k8s.io"])
         self._local("controller", ["leases.coordination.k8s.io", "configmaps."])
 
