@@ -189,7 +189,9 @@ static int apply(struct kube_run *run, struct error *err)
     size_t first = run->results->len;
     kube_prune_list(run, complete, run->results);
     kube_prune_results(run, run->request->cancel, run->results, first);
+    pthread_mutex_lock(&target->lock);
     target->has_applied = true;
+    pthread_mutex_unlock(&target->lock);
     if (all && complete)
         target->looked_mono_ms = clock_mono_ms(clock_system());
     return 0;

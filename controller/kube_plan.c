@@ -108,13 +108,28 @@ static void identify(struct kube_run *run, size_t index, bool all)
     *(struct planned *)vec_push(&run->planned) = planned;
 }
 
+// By its path, where that tells.
+static void name_object(struct kube_run *run, size_t index)
+{
+    const struct target_object *object = &run->request->objects[index];
+    const struct kube_target *target = run->target;
+    const struct cluster_type *type =
+        cluster_type_of(target->cluster, object->group, "", object->kind);
+    if (type == NULL || !path_tells(object)) {
+        identify(run, index, true);
+        return;
+    }
+    const char *ns = !type->namespaced ? "" : object->ns != NULL ? object->ns : target->default_ns;
+    want(run, type, ns, object->name);
+}
+
 static bool is_definition(const struct target_object *object)
 {
     return strcmp(object->group, "apiextensions.k8s.io") == 0 &&
            strcmp(object->kind, "CustomResourceDefinition") == 0;
 }
 
-int kube_run_identify(struct kube_run *run, bool all, struct error *err)
+static int learn_kinds(struct kube_run *run, struct error *err)
 {
     const struct target_request *request = run->request;
     if (cluster_discover(run->target->cluster, discovery_age_ms, err) < 0)
@@ -125,6 +140,24 @@ int kube_run_identify(struct kube_run *run, bool all, struct error *err)
         if (is_definition(&request->objects[i]))
             kube_desire_definition(run, &request->objects[i]);
     }
+    return 0;
+}
+
+int kube_run_name(struct kube_run *run, struct error *err)
+{
+    if (learn_kinds(run, err) < 0)
+        return -1;
+    for (size_t i = 0; i < run->request->n; i++)
+        name_object(run, i);
+    vec_sort(&run->wanted, member_compare);
+    return 0;
+}
+
+int kube_run_identify(struct kube_run *run, bool all, struct error *err)
+{
+    const struct target_request *request = run->request;
+    if (learn_kinds(run, err) < 0)
+        return -1;
     for (size_t i = 0; i < request->n; i++) {
         if (cancel_check(request->cancel, err) < 0)
             return -1;

@@ -178,7 +178,7 @@ int kube_target_prune_candidates(struct target *target, const struct target_requ
     cleanup_vec struct vec objects = TARGET_RESULTS;
     struct kube_run run;
     kube_run_init(&run, kube, request, &objects);
-    int result = kube_run_identify(&run, false, err);
+    int result = kube_run_name(&run, err);
     bool known = true;
     vec_foreach (struct target_result, object, &objects)
         known &= object->error.code == ERROR_NONE;

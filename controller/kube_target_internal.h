@@ -75,6 +75,8 @@ struct target_result *kube_run_result(const struct kube_run *run, size_t index);
 // asked; what is wrong with one object is its result's error.
 int kube_run_identify(struct kube_run *run, bool all, struct error *err)
     __attribute__((warn_unused_result));
+// Only which objects there are, by their paths where those tell.
+int kube_run_name(struct kube_run *run, struct error *err) __attribute__((warn_unused_result));
 // Lists what is labelled, the first time.
 int kube_target_sweep(struct kube_target *target, struct cancel *cancel, struct error *err)
     __attribute__((warn_unused_result));

@@ -341,5 +341,8 @@ int sync_remove(struct sync_flow *flow, struct error *err)
     // What is in another cluster stays ours while that cluster cannot be reached.
     if (flow->memory->target == NULL)
         return object_spec(flow->object, "target.kubeConfig") != NULL ? need_target(flow, err) : 0;
-    return target_remove_all(flow->memory->target, flow->cancel, &flow->results, err);
+    if (target_remove_all(flow->memory->target, flow->cancel, &flow->results, err) == 0)
+        return 0;
+    name_reason(flow);
+    return -1;
 }

@@ -258,12 +258,35 @@ static void reconcile(struct sync_flow *flow, struct queue_outcome *ret_outcome)
     }
 }
 
+// Nobody is left to remove what it applied: the account went first, as it does with a namespace.
+static bool gives_up(struct sync_flow *flow, struct error *err)
+{
+    int64_t deleted_ms = 0;
+    const char *deleted = jval_string_or(flow->object, "metadata.deletionTimestamp", "");
+    int64_t timeout_ms = object_spec_duration_ms(flow->object, "timeout", default_timeout_ms);
+    if (strcmp(flow->reason, "NoServiceAccount") != 0 ||
+        time_parse(deleted, &deleted_ms, NULL) < 0 ||
+        clock_wall_ms(flow->role->clock) - deleted_ms < timeout_ms)
+        return false;
+    struct strbuf text;
+    strbuf_init(&text, 1024);
+    vec_foreach (struct target_result, result, &flow->results)
+        strbuf_addf(&text, "%s%s", text.len > 0 ? ", " : "", result->path);
+    cleanup_free char *paths = strbuf_steal(&text);
+    cleanup_free char *note = xasprintf("%s. What it applied stays: %s", error_message(err), paths);
+    store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "Orphaned", note);
+    log_warn("sync removed, what it applied stays", "kind", "Sync", "name", flow->memory->key,
+             "objects", paths);
+    error_release(err);
+    return true;
+}
+
 // Deleted: what it applied goes with it (spec.prune), then the finalizer.
 static void finalize(struct sync_flow *flow, struct queue_outcome *ret_outcome)
 {
     cleanup_error struct error err = {0};
     cleanup_json json_t *patch = finalizers_patch(flow->object, false);
-    if (sync_remove(flow, &err) == 0 &&
+    if ((sync_remove(flow, &err) == 0 || gives_up(flow, &err)) &&
         store_patch_metadata(flow->role->store, flow->object, patch, NULL, &err) == 0) {
         log_info("sync removed", "kind", "Sync", "name", flow->memory->key);
         return;
