@@ -65,8 +65,10 @@ static void describe_broken(struct http_transfer *transfer)
 
 static void describe_tls(struct http_transfer *transfer)
 {
-    // OpenSSL's own words come with this prefix; without it the connection broke.
-    bool broken = strstr(transfer->curl_text, "SSL_connect:") != NULL;
+    // What the system says comes with these words, OpenSSL's own with others.
+    const char *text = transfer->curl_text;
+    bool broken = strstr(text, "SSL_connect:") != NULL || strstr(text, "Recv failure:") != NULL ||
+                  strstr(text, "Send failure:") != NULL;
     if (broken)
         error_set(&transfer->error, ERROR_UNAVAILABLE,
                   "%s:%d closed the connection during the TLS handshake", transfer->hop.host,

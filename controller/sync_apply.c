@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/object_path.h"
 #include "base/yamljson.h"
+#include "controller/status.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,7 @@ static int hold_mass_prune(struct sync_flow *flow, struct target_request *reques
     return 0;
 }
 
+// What may pass by itself decides: then it is tried again.
 static int first_failure(struct sync_flow *flow, struct error *err)
 {
     size_t failed = 0;
@@ -239,7 +241,7 @@ static int first_failure(struct sync_flow *flow, struct error *err)
         if (result->error.code == ERROR_NONE)
             continue;
         failed++;
-        if (first == NULL)
+        if (first == NULL || (status_is_final(&first->error) && !status_is_final(&result->error)))
             first = result;
     }
     if (first == NULL)

@@ -438,3 +438,50 @@ def test_hooks(ship: Ship, serve: Serve, cluster: ControlPlane) -> None:
     ship.push({"a-job.yaml": job("first", "before", simulate="fail"), **maps("late"), "new.yaml": deployment("new")})
     assert "a-job.yaml" in ship.refused("ApplyFailed") or "first" in ship.refused("ApplyFailed")
     assert not ship.exists("deployment", "new")
+
+
+# Outages
+
+
+def test_api_server_killed_in_the_middle_of_an_apply(
+    sealift: Sealift, tmp_path: Path, repo: GitRepo, git_server: GitHttpServer, serve: Serve
+) -> None:
+    with ControlPlane(tmp_path / "plane") as plane:
+        ship = Ship(sealift, tmp_path, repo, f"{git_server.url}/config.git", plane, plane.namespace("killed"))
+        names = [f"m{number}" for number in range(400)]
+        ship.begin(serve, maps(*names), ready=False)
+        wait_for("the first objects", lambda: ship.exists("configmap", "m0"))
+        plane.api_server.kill()
+        plane.api_server.start()
+        plane.wait()
+        ship.applied(60)
+        assert len(ship.get("configmaps", "-l", PART_OF)["items"]) == 400
+        # The watches are back too.
+        ship.kubectl("delete", "configmap", "m7")
+        wait_for("m7 again", lambda: ship.exists("configmap", "m7"), 40)
+        ship.daemon.stop()  # an API server does not end while it is watched
+
+
+def test_namespace_being_deleted(ship: Ship, serve: Serve, cluster: ControlPlane) -> None:
+    other = cluster.namespace(f"{ship.namespace[:40]}-other")
+    ship.begin(serve, maps("a"), targetNamespace=other)
+    held = {"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "held", "namespace": other, "finalizers": ["example.com/hold"]}}  # fmt: skip
+    cluster.apply(held)
+    cluster.kubectl("delete", "namespace", other, "--wait=false")
+    assert "being terminated" in ship.refused("ApplyFailed", 40)
+    cluster.kubectl("patch", "configmap", "held", "-n", other, "--type=merge", "-p", '{"metadata":{"finalizers":[]}}')
+    wait_for("it to be gone", lambda: cluster.try_kubectl("get", "namespace", other).returncode != 0, 30)
+    cluster.namespace(other)
+    ship.run("reconcile", "sync", "shop", "-n", ship.namespace)
+    wait_for("the object", lambda: cluster.try_kubectl("get", "configmap", "a", "-n", other).returncode == 0)
+    ship.applied()
+
+
+def test_account_gone_before_the_sync(ship: Ship, serve: Serve) -> None:
+    ship.account()
+    ship.begin(serve, maps("a"), serviceAccountName="deployer", timeout="2s")
+    ship.kubectl("delete", "serviceaccount", "deployer")
+    ship.run("delete", "sync", "shop", "-n", ship.namespace)
+    wait_for("word of what stays", lambda: "Orphaned" in ship.reasons(), 30)
+    assert ship.exists("configmap", "a")
