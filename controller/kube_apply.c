@@ -186,9 +186,8 @@ static int apply(struct kube_run *run, struct error *err)
         return -1;
     vec_clear(&gone);
     bool complete = all_fine(run);
-    size_t first = run->results->len;
     kube_prune_list(run, complete, run->results);
-    kube_prune_results(run, run->request->cancel, run->results, first);
+    kube_prune_results(run, run->request->cancel, run->results);
     pthread_mutex_lock(&target->lock);
     target->has_applied = true;
     pthread_mutex_unlock(&target->lock);

@@ -71,7 +71,7 @@ static void note_health(struct member *member, const json_t *object)
     struct health_verdict verdict;
     health_judge(object, clock_wall_ms(clock_system()), &verdict);
     member->health = (uint8_t)verdict.health;
-    member->health_version = member->live.version;
+    member->health_version = member_version_of(object);
     free(member->trouble);
     member->trouble = STEAL(verdict.message);
 }
@@ -189,7 +189,7 @@ static void on_object(void *arg, struct cluster_type *type, enum kube_change cha
                                  : member_find(&target->members, type, ns, name);
     if (member != NULL && ours) {
         bool news = member_observe(member, object);
-        bool current = news || member->health_version < member->live.version;
+        bool current = member_version_of(object) > member->health_version;
         if (has_health(target, member) && type->whole && current) {
             note_health(member, object);
             healthy_news = true;

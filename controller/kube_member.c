@@ -111,7 +111,7 @@ static bool is_our_entry(const json_t *entry)
            *jval_string_or(entry, "subresource", "") == '\0';
 }
 
-static uint64_t version_of(const json_t *object)
+uint64_t member_version_of(const json_t *object)
 {
     const char *text = jval_string_or(object, "metadata.resourceVersion", "");
     char *end = NULL;
@@ -122,7 +122,7 @@ static uint64_t version_of(const json_t *object)
 void member_state_read(const json_t *object, struct member_state *ret_state)
 {
     *ret_state = (struct member_state){
-        .version = version_of(object),
+        .version = member_version_of(object),
         .generation = jval_int(object, "metadata.generation", 0),
     };
     snprintf(ret_state->uid, sizeof ret_state->uid, "%s",
@@ -200,7 +200,7 @@ bool member_observe(struct member *member, const json_t *object)
 
 void member_observe_gone(struct member *member, const json_t *last)
 {
-    uint64_t version = version_of(last);
+    uint64_t version = member_version_of(last);
     // The object was made again meanwhile, by our own apply.
     if (version != 0 && version < member->live.version)
         return;

@@ -65,6 +65,7 @@ struct member *member_ensure(struct vec *members, const struct cluster_type *typ
 int member_compare(const void *a, const void *b);
 
 void member_state_read(const json_t *object, struct member_state *ret_state);
+uint64_t member_version_of(const json_t *object); // its resourceVersion; 0 = none that is a number
 bool member_has_entry(const struct member_state *state);
 // What an event or a list says of it now; an older one than is known changes nothing. Returns
 // whether it was news.

@@ -21,6 +21,7 @@ void kube_run_init(struct kube_run *run, struct kube_target *target,
         .results = results,
         .planned = VEC_OF(struct planned, planned_release),
         .wanted = MEMBERS,
+        .victims = VEC_OF(struct victim, victim_release),
     };
     for (size_t i = 0; i < request->n; i++) {
         struct target_result *result = vec_push(results);
@@ -33,6 +34,7 @@ void kube_run_release(struct kube_run *run)
 {
     vec_free(&run->planned);
     vec_free(&run->wanted);
+    vec_free(&run->victims);
 }
 
 struct target_result *kube_run_result(const struct kube_run *run, size_t index)

@@ -32,9 +32,29 @@ static char *path_of(const struct member *member)
     return object_path(member->type->group, member->type->kind, member->ns, member->name);
 }
 
+void victim_release(void *element)
+{
+    struct victim *victim = element;
+    free(victim->ns);
+    free(victim->name);
+}
+
+static void add_victim(struct kube_run *run, const struct member *member, size_t result)
+{
+    struct victim *victim = vec_push(&run->victims);
+    victim->result = result;
+    victim->type = (struct cluster_type *)(uintptr_t)member->type;
+    victim->ns = xstrdup(member->ns);
+    victim->name = xstrdup(member->name);
+    memcpy(victim->uid, member->live.uid, sizeof victim->uid);
+    snprintf(victim->version, sizeof victim->version, "%llu",
+             (unsigned long long)member->live.version);
+}
+
 void kube_prune_list(struct kube_run *run, bool may_prune, struct vec *ret_results)
 {
     struct kube_target *target = run->target;
+    vec_clear(&run->victims);
     pthread_mutex_lock(&target->lock);
     vec_foreach (struct member, member, &target->members) {
         if (!is_candidate(member) || vec_find(&run->wanted, member, member_compare) != NULL)
@@ -42,27 +62,13 @@ void kube_prune_list(struct kube_run *run, bool may_prune, struct vec *ret_resul
         struct target_result *result = vec_push(ret_results);
         result->path = path_of(member);
         result->action = action_for(target, member, may_prune && run->request->prune);
+        if (result->action == TARGET_PRUNE)
+            add_victim(run, member, ret_results->len - 1);
     }
     pthread_mutex_unlock(&target->lock);
 }
 
 // ---- deleting ----
-
-struct victim {
-    size_t result; // its index
-    struct cluster_type *type;
-    char *ns;
-    char *name;
-    char uid[MEMBER_UID_SIZE];
-    char version[24];
-};
-
-static void release_victim(void *element)
-{
-    struct victim *victim = element;
-    free(victim->ns);
-    free(victim->name);
-}
 
 // Last what others may need while they go.
 static int compare_victims(const void *a, const void *b)
@@ -74,35 +80,6 @@ static int compare_victims(const void *a, const void *b)
     if (left_stage != right_stage)
         return left_stage > right_stage ? -1 : 1;
     return left->result < right->result ? -1 : left->result > right->result;
-}
-
-static void collect(struct kube_run *run, const struct vec *results, size_t first,
-                    struct vec *victims)
-{
-    struct kube_target *target = run->target;
-    pthread_mutex_lock(&target->lock);
-    // The results were made in the order of the members.
-    size_t at = first;
-    for (size_t i = 0; i < target->members.len && at < results->len; i++) {
-        const struct member *member = vec_at(&target->members, i);
-        const struct target_result *result = vec_at(results, at);
-        cleanup_free char *path = path_of(member);
-        if (strcmp(path, result->path) != 0)
-            continue;
-        at++;
-        if (result->action != TARGET_PRUNE)
-            continue;
-        struct victim *victim = vec_push(victims);
-        victim->result = at - 1;
-        victim->type = (struct cluster_type *)(uintptr_t)member->type;
-        victim->ns = xstrdup(member->ns);
-        victim->name = xstrdup(member->name);
-        memcpy(victim->uid, member->live.uid, sizeof victim->uid);
-        snprintf(victim->version, sizeof victim->version, "%llu",
-                 (unsigned long long)member->live.version);
-    }
-    pthread_mutex_unlock(&target->lock);
-    vec_sort(victims, compare_victims);
 }
 
 // The watch tells when it is gone; until then it is no candidate any more.
@@ -150,16 +127,15 @@ static void delete_batch(struct kube_target *target, struct cancel *cancel,
     }
 }
 
-void kube_prune_results(struct kube_run *run, struct cancel *cancel, struct vec *results,
-                        size_t first)
+void kube_prune_results(struct kube_run *run, struct cancel *cancel, struct vec *results)
 {
-    cleanup_vec struct vec victims = VEC_OF(struct victim, release_victim);
-    collect(run, results, first, &victims);
-    for (size_t begin = 0, end; begin < victims.len; begin = end) {
-        const struct victim *at = vec_at(&victims, begin);
+    const struct vec *victims = &run->victims;
+    vec_sort(&run->victims, compare_victims);
+    for (size_t begin = 0, end; begin < victims->len; begin = end) {
+        const struct victim *at = vec_at(victims, begin);
         end = begin + 1;
-        while (end < victims.len) {
-            const struct victim *next = vec_at(&victims, end);
+        while (end < victims->len) {
+            const struct victim *next = vec_at(victims, end);
             if (apply_stage_of(next->type->group, next->type->kind) !=
                 apply_stage_of(at->type->group, at->type->kind))
                 break;
@@ -205,7 +181,7 @@ int kube_target_remove_all(struct target *target, struct cancel *cancel, struct 
             result = kube_target_check_account(kube, cancel, err);
     }
     if (result == 0)
-        kube_prune_results(&run, cancel, ret_results, 0);
+        kube_prune_results(&run, cancel, ret_results);
     vec_foreach (struct target_result, object, ret_results) {
         if (result == 0 && object->error.code != ERROR_NONE)
             result = error_set(err, object->error.code, "remove %s: %s", object->path,

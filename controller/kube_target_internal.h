@@ -58,12 +58,24 @@ struct planned {
 };
 void planned_release(void *element);
 
+// An object to delete, as it was when it was judged.
+struct victim {
+    size_t result; // its index
+    struct cluster_type *type;
+    char *ns;
+    char *name;
+    char uid[MEMBER_UID_SIZE];
+    char version[24];
+};
+void victim_release(void *element);
+
 struct kube_run {
     struct kube_target *target;
     const struct target_request *request;
     struct vec *results; // one for each object of the request, then the pruned ones
     struct vec planned;  // struct planned, what is to be sent
     struct vec wanted;   // struct member with type, ns and name only: all that the request has
+    struct vec victims;  // struct victim, for the results of the last kube_prune_list
     bool discovered;     // afresh, for this run
 };
 void kube_run_init(struct kube_run *run, struct kube_target *target,
@@ -106,8 +118,8 @@ int kube_run_get(const struct kube_run *run, const struct planned *planned, json
 
 // kube_prune.c
 void kube_prune_list(struct kube_run *run, bool may_prune, struct vec *ret_results);
-void kube_prune_results(struct kube_run *run, struct cancel *cancel, struct vec *results,
-                        size_t first);
+// Deletes the victims and notes in `results` what came of it.
+void kube_prune_results(struct kube_run *run, struct cancel *cancel, struct vec *results);
 int kube_target_prune_candidates(struct target *target, const struct target_request *request,
                                  struct vec *ret_results, struct error *err);
 int kube_target_remove_all(struct target *target, struct cancel *cancel, struct vec *ret_results,

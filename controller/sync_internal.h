@@ -36,6 +36,7 @@ struct sync_memory {
     struct kube_config kube_config;
     bool has_kube_config;      // and it is news
     char *kube_config_version; // of the Secret that was read last
+    bool kube_config_bad;      // and it cannot be used: target_error says why
     bool needs_target;         // the flow ended early: again, once there is a target
     bool watching;
     bool drifted; // heard since the last flow began

@@ -130,10 +130,12 @@ void sync_target_adopt(struct sync_memory *memory, const struct role *role, cons
     cleanup_free char *selector = xasprintf("%s=%s", APPLYSET_PART_OF, set);
     drop_target(memory);
     memory->has_kube_config = false;
+    memory->kube_config_bad = true;
     if (cluster_open(role->loop, &memory->kube_config, role->reach, selector, &cluster,
                      &memory->target_error) == 0) {
         make_cluster(memory, role, object, cluster);
         cluster_unref(cluster);
+        memory->kube_config_bad = false;
     }
     kube_config_release(&memory->kube_config);
 }
@@ -165,26 +167,32 @@ void sync_target_read(struct sync_flow *flow, bool *ret_later)
     struct sync_memory *memory = flow->memory;
     const char *name = kube_config_secret(flow->object);
     cleanup_secret_data struct secret_data *secret = NULL;
+    cleanup_error struct error err = {0};
     *ret_later = false;
     if (name == NULL)
         return;
-    error_release(&memory->target_error);
-    if (store_secret(flow->role->store, object_namespace(flow->object), name, &secret,
-                     &memory->target_error) < 0)
+    // While it cannot be read, a target that was made from it goes on.
+    if (store_secret(flow->role->store, object_namespace(flow->object), name, &secret, &err) < 0) {
+        error_move(&memory->target_error, &err);
+        memory->kube_config_bad = false;
         return;
+    }
     const char *version = secret_data_version(secret);
     bool same =
         memory->kube_config_version != NULL && strcmp(memory->kube_config_version, version) == 0;
-    if (same && memory->target != NULL)
+    if (same && (memory->target != NULL || memory->kube_config_bad))
         return;
+    free(memory->kube_config_version);
+    memory->kube_config_version = xstrdup(version);
     struct kube_config config = {0};
-    if (read_kube_config(flow, name, secret, &config, &memory->target_error) < 0)
+    memory->kube_config_bad = read_kube_config(flow, name, secret, &config, &err) < 0;
+    if (memory->kube_config_bad) {
+        error_move(&memory->target_error, &err);
         return;
+    }
     kube_config_release(&memory->kube_config);
     memory->kube_config = config;
     memory->has_kube_config = true;
     memory->needs_target = true;
-    free(memory->kube_config_version);
-    memory->kube_config_version = xstrdup(version);
     *ret_later = true;
 }
