@@ -143,8 +143,5 @@ static inline struct kube_impersonation kube_target_as(const struct kube_target 
 {
     return (struct kube_impersonation){.user = target->user};
 }
-// One object as it is, read as the account too: the controller itself may only list and watch.
-int kube_target_get(const struct kube_run *run, const struct kube_ref *ref, json_t **ret_object,
-                    struct error *err) __attribute__((warn_unused_result));
 
 #endif
