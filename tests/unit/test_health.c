@@ -55,7 +55,7 @@ static enum health expected_of(const char *name, const char *kstatus)
             return corrected[i].health;
     }
     // Their Ready condition is about an older generation.
-    if (strstr(name, "-observed-generation-outdated") != NULL)
+    if (strcmp(kstatus, "Current") == 0 && strstr(name, "-observed-generation-outdated") != NULL)
         return HEALTH_IN_PROGRESS;
     static const struct {
         const char *name;
