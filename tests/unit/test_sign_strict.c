@@ -330,8 +330,8 @@ static void test_pem_blocks_that_are_refused(void **state)
         "-----BEGIN X-----\nYQ==\n-----END ",
         "-----BEGIN X-----\nYQ==\n-----END X-----\nmore",
         "-----BEGIN X-----\nYQ=\n-----END X-----",
-        "-----BEGIN A VERY LONG LABEL THAT NO KEY HAS AND THAT DOES NOT FIT INTO THE ROOM FOR IT"
-        "-----\nYQ==\n-----END X-----",
+        ("-----BEGIN A VERY LONG LABEL THAT NO KEY HAS AND THAT DOES NOT FIT INTO THE ROOM FOR IT"
+         "-----\nYQ==\n-----END X-----"),
     };
     char label[PEM_LABEL_SIZE];
     unsigned char *data = NULL;
