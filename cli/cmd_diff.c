@@ -57,11 +57,12 @@ static json_t *list_changes(const struct vec *before, const struct vec *after)
         const struct oci_file *a = left < before->len ? vec_at(before, left) : NULL;
         const struct oci_file *b = right < after->len ? vec_at(after, right) : NULL;
         int order = a == NULL ? 1 : b == NULL ? -1 : strcmp(a->path, b->path);
-        if (order < 0)
+        if (a != NULL && order < 0)
             add_change(changes, a->path, "removed");
-        else if (order > 0)
+        else if (b != NULL && order > 0)
             add_change(changes, b->path, "added");
-        else if (a->size != b->size || memcmp(a->data, b->data, a->size) != 0)
+        else if (a != NULL && b != NULL &&
+                 (a->size != b->size || memcmp(a->data, b->data, a->size) != 0))
             add_change(changes, a->path, "changed");
         left += order <= 0;
         right += order >= 0;
