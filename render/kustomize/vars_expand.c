@@ -1,4 +1,5 @@
 // $(NAME) in text, as api/filters/refvar of kustomize replaces it.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ static void add_real(struct strbuf *out, double real)
         snprintf(text, sizeof text, "%.*e", precision, real);
     while (strtod(text, NULL) != real && precision++ < 17);
     long exponent = strtol(strchr(text, 'e') + 1, NULL, 10);
-    if (exponent >= -4 && exponent < 21 && (exponent < 6 || real == (double)(int64_t)real))
+    bool whole = fabs(real) < 0x1p63 && real == (double)(int64_t)real;
+    if (exponent >= -4 && (exponent < 6 || whole))
         strbuf_addf(out, "%.*f", precision > exponent ? (int)(precision - exponent) : 0, real);
     else
         strbuf_addstr(out, text);
