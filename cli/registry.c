@@ -33,6 +33,26 @@ char *registry_login(const struct cli *cli)
     return NULL;
 }
 
+static int read_named(const struct cli *cli, const char *option, char **ret_text, struct error *err)
+{
+    const char *file = cli_string(cli, option);
+    if (file != NULL && file_read(file, MAX_FILE_BYTES, ret_text, NULL, err) < 0)
+        return error_wrap(err, "--%s", option);
+    return 0;
+}
+
+static int read_tls(const struct cli *cli, struct registry *registry, struct error *err)
+{
+    if (read_named(cli, "ca-file", &registry->ca_pem, err) < 0 ||
+        read_named(cli, "client-cert", &registry->cert_pem, err) < 0 ||
+        read_named(cli, "client-key", &registry->key_pem, err) < 0)
+        return -1;
+    if ((registry->cert_pem == NULL) != (registry->key_pem == NULL))
+        return error_set(err, ERROR_INVALID,
+                         "a client certificate needs both --client-cert and --client-key");
+    return 0;
+}
+
 int registry_open(const struct cli *cli, const char *text, enum registry_use use,
                   struct registry *ret_registry, struct error *err)
 {
@@ -40,13 +60,16 @@ int registry_open(const struct cli *cli, const char *text, enum registry_use use
     if (limits_read(cli, &registry.limits, err) < 0 ||
         oci_reference_parse(text, &registry.reference, err) < 0)
         return -1;
-    const char *ca_file = cli_string(cli, "ca-file");
-    if (ca_file != NULL && file_read(ca_file, MAX_FILE_BYTES, &registry.ca_pem, NULL, err) < 0)
-        return error_wrap(err, "--ca-file");
+    if (read_tls(cli, &registry, err) < 0)
+        return -1;
     registry.docker_config = registry_login(cli);
     const struct oci_access access = {
         .docker_config = registry.docker_config,
-        .tls.ca_pem = registry.ca_pem,
+        .run_helpers = true,
+        .cloud_login = cli_flag(cli, "cloud-login"),
+        .tls = {.ca_pem = registry.ca_pem,
+                .cert_pem = registry.cert_pem,
+                .key_pem = registry.key_pem},
         .insecure = cli_flag(cli, "insecure"),
         .push = use == REGISTRY_PUSH,
         .deadline_mono_ms = clock_mono_ms(clock_system()) + cli->timeout_ms,
@@ -64,6 +87,8 @@ void registry_release(struct registry *registry)
     oci_reference_release(&registry->reference);
     secret_free(registry->docker_config);
     free(registry->ca_pem);
+    free(registry->cert_pem);
+    secret_free(registry->key_pem);
     *registry = (struct registry){0};
 }
 

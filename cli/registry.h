@@ -7,12 +7,22 @@
 #include "cli/limits.h"
 #include "oci/repository.h"
 
-#define REGISTRY_OPTIONS                                                                          \
-    {"insecure", 0, OPTION_FLAG, NULL, "talk plain HTTP to the registry", NULL},                  \
-        {"ca-file", 0, OPTION_STRING, "FILE", "certificate authority of the registry", NULL},     \
-    {                                                                                             \
-        "docker-config", 0, OPTION_STRING, "FILE", "login file (default: ~/.docker/config.json)", \
-            NULL                                                                                  \
+#define REGISTRY_OPTIONS                                                                        \
+    {"insecure", 0, OPTION_FLAG, NULL, "talk plain HTTP to the registry", NULL},                \
+        {"ca-file", 0, OPTION_STRING, "FILE", "certificate authority of the registry", NULL},   \
+        {"client-cert", 0, OPTION_STRING, "FILE", "certificate to show to the registry", NULL}, \
+        {"client-key", 0, OPTION_STRING, "FILE", "its key", NULL}, REGISTRY_LOGIN_OPTIONS
+// For `serve`, too, which takes the rest from its objects.
+#define REGISTRY_LOGIN_OPTIONS                                                        \
+    {"docker-config",                                                                 \
+     0,                                                                               \
+     OPTION_STRING,                                                                   \
+     "FILE",                                                                          \
+     "login file (default: ~/.docker/config.json)",                                   \
+     NULL},                                                                           \
+    {                                                                                 \
+        "cloud-login", 0, OPTION_FLAG, NULL,                                          \
+            "ask AWS, Google Cloud or Azure for logins to their own registries", NULL \
     }
 
 struct registry {
@@ -20,6 +30,8 @@ struct registry {
     struct oci_repository *repository;
     char *docker_config;
     char *ca_pem;
+    char *cert_pem;
+    char *key_pem;
     struct oci_limits limits; // of artifacts: LIMIT_OPTIONS, or the defaults
 };
 

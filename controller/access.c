@@ -45,6 +45,9 @@ int registry_access_init(struct registry_access *access, const struct role *role
 {
     *access = (struct registry_access){.access = {
                                            .docker_config = role->docker_config,
+                                           // A Secret is its tenant's, and starts no program.
+                                           .run_helpers = wish->secret == NULL && role->run_helpers,
+                                           .cloud_login = wish->secret == NULL && role->cloud_login,
                                            .insecure = wish->insecure,
                                            .push = wish->push,
                                            .reach = role->reach,

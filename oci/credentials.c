@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "oci/credential_helper.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -95,7 +96,7 @@ static int split_auth(const char *auth, struct oci_credentials *credentials, str
     return 0;
 }
 
-static int check_safe(const struct oci_credentials *credentials, struct error *err)
+int oci_credentials_check(const struct oci_credentials *credentials, struct error *err)
 {
     const char *const all[] = {credentials->username, credentials->password,
                                credentials->identity_token, credentials->registry_token};
@@ -119,10 +120,10 @@ static int read_entry(const json_t *entry, struct oci_credentials *credentials, 
     } else if (auth != NULL && split_auth(auth, credentials, err) < 0) {
         return -1;
     }
-    return check_safe(credentials, err);
+    return oci_credentials_check(credentials, err);
 }
 
-static bool is_empty(const struct oci_credentials *credentials)
+bool oci_credentials_are_empty(const struct oci_credentials *credentials)
 {
     return credentials->username == NULL && credentials->identity_token == NULL &&
            credentials->registry_token == NULL;
@@ -130,15 +131,93 @@ static bool is_empty(const struct oci_credentials *credentials)
 
 static int refuse_helper(const char *host, struct error *err)
 {
-    return error_set(
-        err, ERROR_DENIED,
-        "the credentials of %s are kept by a credential helper, which sealift does not "
-        "run; write \"auth\" into the docker config, or give user and password",
-        host);
+    return error_set(err, ERROR_DENIED,
+                     "the credentials of %s are kept by a credential helper, and none may be run "
+                     "here; write \"auth\" into the docker config, or give user and password",
+                     host);
+}
+
+// The value of the key that covers most of name, or NULL.
+static const json_t *closest(const json_t *object, const char *name, const char **ret_key)
+{
+    const char *key;
+    const json_t *entry, *best = NULL;
+    size_t best_length = 0;
+    jval_foreach (object, key, entry) {
+        size_t length = coverage(key, name);
+        if (length <= best_length)
+            continue;
+        best_length = length;
+        best = entry;
+        *ret_key = key;
+    }
+    return best;
+}
+
+// As docker and its helpers call it.
+static const char *server_of(const char *host)
+{
+    return strcmp(host, "index.docker.io") == 0 ? "https://index.docker.io/v1/" : host;
+}
+
+struct search {
+    const json_t *config;
+    const char *host;
+    const char *name; // host/repository
+    const struct oci_helpers *helpers;
+    const json_t *entry; // of auths, or NULL
+};
+
+static int ask_cred_helper(const struct search *search, struct oci_credentials *found,
+                           struct error *err)
+{
+    const char *key = NULL;
+    const json_t *helper =
+        closest(json_object_get(search->config, "credHelpers"), search->name, &key);
+    const char *suffix = json_string_value(helper);
+    if (suffix == NULL || *suffix == '\0')
+        return 0;
+    if (search->helpers == NULL)
+        return refuse_helper(search->host, err);
+    return credential_helper_get(suffix, server_of(search->host), search->helpers, found, err);
+}
+
+static int ask_creds_store(const struct search *search, struct oci_credentials *found,
+                           struct error *err)
+{
+    const char *suffix = text_of(search->config, "credsStore");
+    if (suffix == NULL || search->helpers == NULL)
+        return 0;
+    cleanup_error struct error cause = {0};
+    if (credential_helper_get(suffix, server_of(search->host), search->helpers, found, &cause) == 0)
+        return 0;
+    // One config for many machines: not every one of them has the program. With an entry in auths
+    // somebody did log in through it.
+    bool passed_over = cause.code == ERROR_NOT_FOUND && search->entry == NULL;
+    return passed_over ? 0 : error_move(err, &cause);
+}
+
+static int search_all(struct search *search, struct oci_credentials *found, struct error *err)
+{
+    const char *key = NULL;
+    search->entry = closest(json_object_get(search->config, "auths"), search->name, &key);
+    if (ask_cred_helper(search, found, err) < 0)
+        return -1;
+    if (oci_credentials_are_empty(found) && ask_creds_store(search, found, err) < 0)
+        return -1;
+    if (!oci_credentials_are_empty(found) || search->entry == NULL)
+        return 0;
+    if (read_entry(search->entry, found, err) < 0)
+        return error_wrap(err, "the docker config's entry for %s", key);
+    if (oci_credentials_are_empty(found) && search->helpers == NULL &&
+        text_of(search->config, "credsStore") != NULL)
+        return refuse_helper(search->host, err);
+    return 0;
 }
 
 int oci_credentials_find(const char *docker_config, const char *host, const char *repository,
-                         struct oci_credentials *ret_credentials, struct error *err)
+                         const struct oci_helpers *helpers, struct oci_credentials *ret_credentials,
+                         struct error *err)
 {
     cleanup_json json_t *config = NULL;
     size_t size = strnlen(docker_config, MAX_CONFIG + 1);
@@ -149,28 +228,10 @@ int oci_credentials_find(const char *docker_config, const char *host, const char
         return error_set(err, ERROR_INVALID,
                          "the docker config is no JSON object without duplicate names");
     cleanup_free char *name = xasprintf("%s/%s", host, repository);
-    const char *key, *best_key = NULL;
-    json_t *entry, *best = NULL;
-    size_t best_length = 0;
-    json_object_foreach (json_object_get(config, "credHelpers"), key, entry) {
-        if (coverage(key, name) > 0)
-            return refuse_helper(host, err);
-    }
-    json_object_foreach (json_object_get(config, "auths"), key, entry) {
-        size_t length = coverage(key, name);
-        if (length > best_length) {
-            best_length = length;
-            best = entry;
-            best_key = key;
-        }
-    }
-    if (best == NULL)
-        return 0;
+    struct search search = {.config = config, .host = host, .name = name, .helpers = helpers};
     cleanup_oci_credentials struct oci_credentials found = {0};
-    if (read_entry(best, &found, err) < 0)
-        return error_wrap(err, "the docker config's entry for %s", best_key);
-    if (is_empty(&found) && text_of(config, "credsStore") != NULL)
-        return refuse_helper(host, err);
+    if (search_all(&search, &found, err) < 0)
+        return -1;
     *ret_credentials = found;
     found = (struct oci_credentials){0};
     return 0;

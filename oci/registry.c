@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "oci/cloud_login.h"
 #include "oci/link.h"
 
 #include <stdarg.h>
@@ -381,9 +382,9 @@ static int registry_delete_manifest(struct oci_repository *repository, const cha
     return registry_unlist_referrer(registry, manifest->subject->digest.text, digest, err);
 }
 
-static void registry_close(struct oci_repository *repository)
+// Frees all of it but the struct.
+static void registry_release(struct registry *registry)
 {
-    struct registry *registry = registry_of(repository);
     registry_forget_ahead(registry);
     free(registry->base_url);
     url_release(&registry->base);
@@ -391,6 +392,11 @@ static void registry_close(struct oci_repository *repository)
     http_client_free(registry->own_client);
     oci_token_cache_free(registry->own_tokens);
     vec_free(&registry->seen);
+}
+
+static void registry_close(struct oci_repository *repository)
+{
+    registry_release(registry_of(repository));
 }
 
 static const struct oci_repository_ops registry_ops = {
@@ -427,46 +433,52 @@ static bool is_plain(const struct oci_reference *reference, const struct oci_acc
     return access->insecure || (registry_host_is_local(name) && access->tls.ca_pem == NULL);
 }
 
-static int load_credentials(const struct oci_reference *reference, const struct oci_access *access,
-                            struct oci_credentials *credentials, struct error *err)
+static int load_credentials(struct registry *registry, const struct oci_reference *reference,
+                            const struct oci_access *access, struct error *err)
 {
+    struct oci_credentials *credentials = &registry->credentials;
     if (access->username != NULL) {
         credentials->username = xstrdup(access->username);
         credentials->password = xstrdup(access->password != NULL ? access->password : "");
         return 0;
     }
-    if (access->docker_config == NULL)
+    const struct oci_helpers helpers = {.answers = registry->tokens, .cancel = access->cancel};
+    if (access->docker_config != NULL &&
+        oci_credentials_find(access->docker_config, reference->host, reference->repository,
+                             access->run_helpers ? &helpers : NULL, credentials, err) < 0)
+        return -1;
+    if (!access->cloud_login || !oci_credentials_are_empty(credentials) ||
+        !cloud_login_covers(reference->host))
         return 0;
-    return oci_credentials_find(access->docker_config, reference->host, reference->repository,
-                                credentials, err);
+    const struct cloud_way way = {.base_url = registry->base_url,
+                                  .client = registry->client,
+                                  .proxy = access->proxy,
+                                  .answers = registry->tokens,
+                                  .cancel = access->cancel};
+    return cloud_login(reference->host, &way, credentials, err);
 }
 
 int oci_registry_new(const struct oci_reference *reference, const struct oci_access *access,
                      struct oci_repository **ret_repository, struct error *err)
 {
     bool hub = strcmp(reference->host, "index.docker.io") == 0;
-    cleanup_free char *base_url =
-        xasprintf("%s://%s", is_plain(reference, access) ? "http" : "https",
-                  hub ? "registry-1.docker.io" : reference->host);
-    cleanup_url struct url base = {0};
-    cleanup_oci_credentials struct oci_credentials credentials = {0};
-    if (url_parse(base_url, &base, err) < 0 ||
-        load_credentials(reference, access, &credentials, err) < 0)
-        return error_wrap(err, "registry %s", reference->host);
     struct registry *registry = xcalloc(1, sizeof *registry);
     registry->repository.ops = &registry_ops;
     registry->seen = VEC_OF(struct digest, NULL);
-    registry->base_url = STEAL(base_url);
-    registry->base = base;
-    base = (struct url){0};
-    registry->credentials = credentials;
-    credentials = (struct oci_credentials){0};
+    registry->base_url = xasprintf("%s://%s", is_plain(reference, access) ? "http" : "https",
+                                   hub ? "registry-1.docker.io" : reference->host);
     if (access->client == NULL)
         registry->own_client = http_client_new();
     if (access->tokens == NULL)
         registry->own_tokens = oci_token_cache_new();
     registry->client = access->client != NULL ? access->client : registry->own_client;
     registry->tokens = access->tokens != NULL ? access->tokens : registry->own_tokens;
+    if (url_parse(registry->base_url, &registry->base, err) < 0 ||
+        load_credentials(registry, reference, access, err) < 0) {
+        registry_release(registry);
+        free(registry);
+        return error_wrap(err, "registry %s", reference->host);
+    }
     *ret_repository = &registry->repository;
     return 0;
 }

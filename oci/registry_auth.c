@@ -174,10 +174,37 @@ static void add_scopes(const struct registry *registry, enum registry_right righ
     strbuf_addf(out, "%s%s%s", escaped, separator, own_escaped);
 }
 
+static bool has_proxy(const struct registry *registry)
+{
+    static const char *const variables[] = {"https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy",
+                                            "ALL_PROXY"};
+    const char *proxy = registry->repository.access.proxy;
+    if (proxy != NULL)
+        return *proxy != '\0';
+    for (size_t i = 0; i < ARRAY_LENGTH(variables); i++)
+        if (getenv(variables[i]) != NULL)
+            return true;
+    return false;
+}
+
+// A realm elsewhere is the server's choice: it may not make us ask this machine's own services or a
+// metadata service, whatever its name resolves to. (A proxy resolves it where there is one.)
+static enum http_reach token_reach(const struct registry *registry, const char *url)
+{
+    enum http_reach reach = registry->repository.access.reach;
+    cleanup_url struct url realm = {0};
+    bool elsewhere =
+        url_parse(url, &realm, NULL) == 0 && strcmp(realm.host, registry->base.host) != 0;
+    bool raise = reach == HTTP_REACH_ANY && elsewhere &&
+                 !registry_host_is_local(registry->base.host) && !has_proxy(registry);
+    return raise ? HTTP_REACH_NOT_LOCAL : reach;
+}
+
 static struct http_request token_request(const struct registry *registry, const char *method,
                                          const char *url)
 {
     struct http_request request = registry_request(registry, method, url);
+    request.reach = token_reach(registry, url);
     request.max_body_bytes = MAX_TOKEN_ANSWER;
     request.max_retries = TOKEN_RETRIES;
     request.max_redirects = 0;

@@ -26,7 +26,11 @@ struct oci_token_cache;
 struct oci_access {
     const char *identity;      // a registry name that signatures carry in place of a layout's path
     const char *docker_config; // JSON as in a Secret's .dockerconfigjson or ~/.docker/config.json
-    const char *username;      // wins over docker_config
+    bool run_helpers; // the config is the person's or the process' own: its credential helpers may
+                      // be run
+    bool cloud_login; // a registry of the cloud that this process runs in is asked for with the
+                      // login that cloud gives, where nothing else is known; never for tenants
+    const char *username; // wins over docker_config
     const char *password;
     struct http_tls tls;
     bool insecure;                  // plain HTTP; assumed for localhost without tls.ca_pem

@@ -42,7 +42,8 @@ static void test_oci_credentials_finds_the_closest_key(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         cleanup_oci_credentials struct oci_credentials found = {0};
         cleanup_error struct error err = {0};
-        if (oci_credentials_find(config, cases[i].host, cases[i].repository, &found, &err) < 0)
+        if (oci_credentials_find(config, cases[i].host, cases[i].repository, NULL, &found, &err) <
+            0)
             fail_msg("case %zu: %s", i, error_message(&err));
         if (cases[i].username == NULL) {
             assert_null(found.username);
@@ -52,7 +53,8 @@ static void test_oci_credentials_finds_the_closest_key(void **state)
         assert_string_equal(found.password, cases[i].password);
     }
     cleanup_oci_credentials struct oci_credentials tokens = {0};
-    assert_int_equal(oci_credentials_find(config, "token.example.com:5000", "x", &tokens, NULL), 0);
+    assert_int_equal(
+        oci_credentials_find(config, "token.example.com:5000", "x", NULL, &tokens, NULL), 0);
     assert_string_equal(tokens.identity_token, "it");
     assert_string_equal(tokens.registry_token, "rt");
 }
@@ -71,7 +73,7 @@ static void test_oci_credentials_refuses_without_telling_secrets(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         cleanup_oci_credentials struct oci_credentials found = {0};
         cleanup_error struct error err = {0};
-        if (oci_credentials_find(config, cases[i].host, "x", &found, &err) == 0)
+        if (oci_credentials_find(config, cases[i].host, "x", NULL, &found, &err) == 0)
             fail_msg("%s was accepted", cases[i].host);
         assert_int_equal(err.code, cases[i].code);
         assert_null(strstr(err.message, "secret"));
@@ -80,9 +82,9 @@ static void test_oci_credentials_refuses_without_telling_secrets(void **state)
     }
     cleanup_oci_credentials struct oci_credentials none = {0};
     cleanup_error struct error err = {0};
-    assert_int_equal(oci_credentials_find("{\"auths\":secret}", "x", "y", &none, &err), -1);
+    assert_int_equal(oci_credentials_find("{\"auths\":secret}", "x", "y", NULL, &none, &err), -1);
     assert_null(strstr(err.message, "secret"));
-    assert_int_equal(oci_credentials_find("{}", "x", "y", &none, &err), 0);
+    assert_int_equal(oci_credentials_find("{}", "x", "y", NULL, &none, &err), 0);
 }
 
 static void test_oci_challenge_reads(void **state)

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 from .need import need_program
 
@@ -17,10 +18,14 @@ LOOPBACK = ("127.0.0.1", "localhost")
 class Certificate:
     cert: Path  # PEM
     key: Path  # PEM, unencrypted
+    clients: Optional[Path] = None  # a server with it demands a certificate that this authority signed
 
     def server_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.cert, self.key)
+        if self.clients is not None:
+            context.load_verify_locations(self.clients)
+            context.verify_mode = ssl.CERT_REQUIRED
         return context
 
 

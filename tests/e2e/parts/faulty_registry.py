@@ -67,6 +67,7 @@ class _RegistryHandler(LoopbackHandler):
     _ROUTES = (
         (re.compile(r"/v2/?"), "base"),
         (re.compile(r"/token"), "token"),
+        (re.compile(r"/oauth2/exchange"), "exchange"),
         (re.compile(r"/v2/(?P<name>.+)/blobs/uploads/(?P<upload>[0-9a-f]*)"), "upload"),
         (re.compile(r"/v2/(?P<name>.+)/blobs/(?P<digest>sha256:[0-9a-f]{64})"), "blob"),
         (re.compile(r"/v2/(?P<name>.+)/manifests/(?P<reference>[^/]+)"), "manifest"),
@@ -127,6 +128,15 @@ class _RegistryHandler(LoopbackHandler):
             return
         answer = {"token": self.owner.new_token(), "expires_in": 300}
         self._send(200, [("Content-Type", "application/json")], json.dumps(answer).encode())
+
+    def _exchange(self) -> None:
+        """As Azure's registries do: a token of the cloud becomes a refresh token of the registry."""
+        form = parse_qs(self.body.decode())
+        refresh = self.owner.exchange.get(form.get("access_token", [""])[0])
+        if refresh is None or form.get("grant_type") != ["access_token"]:
+            self._refuse(401, "UNAUTHORIZED")
+            return
+        self._send(200, [("Content-Type", "application/json")], json.dumps({"refresh_token": refresh}).encode())
 
     def _upload(self, name: str, upload: str) -> None:
         digest = parse_qs(urlsplit(self.path).query).get("digest", [""])[0]
@@ -218,6 +228,7 @@ class FaultyRegistry(LoopbackServer):
         self.relative_location = False
         self.claimed_digest = ""  # what Docker-Content-Digest says of every manifest, instead of the truth
         self.redirect_blobs_to = ""
+        self.exchange: dict[str, str] = {}  # tokens that /oauth2/exchange takes -> what it gives
         self.flip: dict[str, list[str]] = {}  # tag -> digests, answered in turn; the last one stays
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[tuple[str, str], Stored] = {}  # (repository, tag or digest)

@@ -72,7 +72,7 @@ class LoopbackHandler(BaseHTTPRequestHandler):
 
 
 class LoopbackServer:
-    """Listens on 127.0.0.1 until close(). A subclass names its handler; handlers reach it as `self.owner`. stop() and
+    """Listens on 127.0.0.1, or another 127.x.x.x that `host` names, until close(). A subclass names its handler; handlers reach it as `self.owner`. stop() and
     start() keep the port."""
 
     handler: type[LoopbackHandler]
@@ -81,6 +81,7 @@ class LoopbackServer:
         self.lock = threading.Lock()
         self.port = 0
         self._tls = tls
+        self._address = host if host.startswith("127.") else "127.0.0.1"
         self.start()
         self.authority = f"{host}:{self.port}"
         self.url = f"{'https' if tls else 'http'}://{self.authority}"
@@ -88,7 +89,7 @@ class LoopbackServer:
     def start(self) -> None:
         self.closing = threading.Event()
         handler = type("Bound", (self.handler,), {"owner": self})
-        self._server = _QuietServer(("127.0.0.1", self.port), handler)
+        self._server = _QuietServer((self._address, self.port), handler)
         if self._tls is not None:
             # The handshake is left to the connection's own thread: a client that dawdles stops nobody.
             self._server.socket = self._tls.server_context().wrap_socket(
