@@ -128,8 +128,17 @@ class ClusterDaemon:
         )
 
     @property
+    def pid(self) -> int:
+        return self._server.pid
+
+    @property
     def output(self) -> str:
         return self._server.output()
+
+    def lines(self, **wanted: str) -> list[dict[str, Any]]:
+        """Log lines with these values."""
+        log = [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+        return [line for line in log if all(line.get(key) == value for key, value in wanted.items())]
 
     def stop(self) -> None:
         if self._server.running:

@@ -1,0 +1,198 @@
+"""What the benchmarks of the cluster share: a control plane, the three roles as three processes under their own
+accounts, and somebody who watches."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import ssl
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, Callable, Iterator, Mapping, Optional
+
+from parts.cluster import ClusterDaemon, Rights, install_kinds
+from parts.control_plane import ControlPlane
+from parts.journey import Journey
+from parts.objects import Config
+from parts.sealift import Sealift
+
+ROLES = ("receiver", "packager", "controller")
+NAMESPACE = "shop"
+_AUDIT_POLICY = """apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules: [{level: Metadata}]
+"""
+
+
+class Watch(threading.Thread):
+    """Hears of a collection's changes as they happen; each is kept with the moment it arrived."""
+
+    def __init__(self, plane: ControlPlane, path: str) -> None:
+        super().__init__(daemon=True)
+        self._heard = threading.Condition()
+        self._events: list[tuple[float, str, dict[str, Any]]] = []
+        self._connection = connect(plane)
+        listed = send(self._connection, plane, "GET", path)
+        version = listed["metadata"]["resourceVersion"]
+        self._connection.request(
+            "GET", f"{path}?watch=1&resourceVersion={version}", headers={"Authorization": f"Bearer {plane.admin_token}"}
+        )
+        self._answer = self._connection.getresponse()
+        assert self._answer.status == 200, path
+        self.start()
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException, AttributeError):
+            for line in iter(self._answer.readline, b""):
+                now = time.monotonic()
+                event = json.loads(line)
+                with self._heard:
+                    self._events.append((now, event["type"], event["object"]))
+                    self._heard.notify_all()
+
+    def wait(self, wanted: Callable[[str, dict[str, Any]], bool], what: str, since: float = 0, timeout: float = 30) -> float:
+        """When the first event since then came that is wanted."""
+        looked = 0
+        deadline = time.monotonic() + timeout
+        with self._heard:
+            while True:
+                for at, kind, found in self._events[looked:]:
+                    if at >= since and wanted(kind, found):
+                        return at
+                looked = len(self._events)
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._heard.wait(left):
+                    raise SystemExit(f"{what} was not seen in {timeout:g} s")
+
+    def forget(self) -> None:
+        with self._heard:
+            self._events.clear()
+
+
+def connect(plane: ControlPlane) -> http.client.HTTPSConnection:
+    host, _, port = plane.url.partition("://")[2].partition(":")
+    context = ssl.create_default_context(cafile=str(plane.ca))
+    return http.client.HTTPSConnection(host, int(port), context=context)
+
+
+def send(
+    connection: http.client.HTTPSConnection,
+    plane: ControlPlane,
+    method: str,
+    path: str,
+    body: Any = None,
+    kind: str = "application/json",
+) -> dict[str, Any]:
+    """One request over a connection that stays."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {plane.admin_token}", "Content-Type": kind}
+    connection.request(method, path, data, headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    assert answer.status < 300, f"{method} {path}: {answer.status} {text[:500]!r}"
+    return dict(json.loads(text))
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mib(pid: int) -> dict[str, float]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    pairs = (line.split(":") for line in lines if line.startswith(("VmRSS", "RssAnon", "VmHWM")))
+    return {name: int(value.split()[0]) / 1024 for name, value in pairs}
+
+
+class Installation:
+    """`place.start()` starts the roles once the objects are in the cluster."""
+
+    def __init__(self, stack: contextlib.ExitStack, folder: Path, whole: bool = False, audit: bool = False) -> None:
+        self._stack = stack
+        self.folder = folder
+        self.audit_log = folder / "audit.log"
+        flags = []
+        if audit:
+            (folder / "audit.yaml").write_text(_AUDIT_POLICY)
+            flags = [f"--audit-policy-file={folder}/audit.yaml", f"--audit-log-path={self.audit_log}"]
+        self.plane = stack.enter_context(ControlPlane(folder / "plane", *flags))
+        # It would wait for our watches to end.
+        stack.callback(self.plane.api_server.kill)
+        if whole:
+            self.plane.controllers()
+        self.sealift = Sealift(folder / "home")
+        install_kinds(self.plane, self.sealift)
+        self.rights = Rights(self.plane, self.plane.namespace("sealift-system"))
+        self.namespace(NAMESPACE)
+        self.journey = Journey(self.sealift, Config(folder / "config", NAMESPACE), folder)
+        self.connection = connect(self.plane)
+        self.daemons: dict[str, ClusterDaemon] = {}
+
+    def namespace(self, name: str, secrets: bool = True) -> str:
+        """Where the account of our Syncs may do everything, and the roles may read Secrets."""
+        self.plane.namespace(name)
+        if name == NAMESPACE:
+            self.plane.kubectl("create", "serviceaccount", "sealift", "-n", name)
+        kinds = "--resource=configmaps,serviceaccounts,cronjobs.batch,deployments.apps"
+        self.plane.kubectl("create", "role", "sealift", "-n", name, "--verb=*", kinds)
+        words = ["--role=sealift", f"--serviceaccount={NAMESPACE}:sealift"]
+        self.plane.kubectl("create", "rolebinding", "sealift", "-n", name, *words)
+        if secrets:
+            for role in ("packager", "receiver"):
+                self.rights.may_get_secrets(role, name)
+        return name
+
+    def start(self, *roles: str) -> None:
+        for role in roles or ROLES:
+            words = [self.plane, self.rights.kubeconfig(role), self.rights.namespace, "--allow-loopback"]
+            flags = ["--default-service-account", "sealift"]
+            self.daemons[role] = self._stack.enter_context(
+                ClusterDaemon(self.sealift, *words, *flags, roles=role, ready_timeout=60)  # type: ignore[arg-type]
+            )
+
+    @property
+    def controller(self) -> ClusterDaemon:
+        return self.daemons["controller"]
+
+    def send(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> dict[str, Any]:
+        return send(self.connection, self.plane, method, path, body, kind)
+
+    def stages(self, role: str, message: str, skip: int) -> dict[str, list[float]]:
+        """Milliseconds by stage, of the log lines that say `message`, without the first ones."""
+        found: dict[str, list[float]] = {}
+        for line in self.daemons[role].lines(msg=message)[skip:]:
+            for part in line["stages_ms"].split():
+                name, _, ms = part.partition("=")
+                found.setdefault(name, []).append(float(ms))
+        return found
+
+    def requests(self, seconds: float) -> Mapping[str, Counter[str]]:
+        """What each role asks of the API server in this time, by role. Watches count when they end."""
+        offset = self.audit_log.stat().st_size
+        time.sleep(seconds)
+        found: dict[str, Counter[str]] = {role: Counter() for role in ROLES}
+        with self.audit_log.open() as log:
+            log.seek(offset)
+            for event in _events(log.read()):
+                role = event["user"]["username"].rpartition(":")[2]
+                if role in found and event["stage"] != "ResponseStarted":
+                    resource = event.get("objectRef", {}).get("resource", event["requestURI"])
+                    found[role][f"{event['verb']} {resource}"] += 1
+        return found
+
+
+def _events(text: str) -> Iterator[dict[str, Any]]:
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError):  # the last may be half written
+            yield json.loads(line)
+
+
+def ready(status: Optional[Mapping[str, Any]]) -> bool:
+    conditions = (status or {}).get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
