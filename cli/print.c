@@ -37,6 +37,18 @@ int print_value(const json_t *value, const char *format, struct error *err)
     return 0;
 }
 
+int print_documents(const json_t *values, struct error *err)
+{
+    size_t index;
+    json_t *value;
+    json_array_foreach (values, index, value) {
+        puts("---");
+        if (print_value(value, "yaml", err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static char *visible(const char *text)
 {
     size_t size = strlen(text);

@@ -20,6 +20,9 @@ const char *print_format(const struct cli *cli);
 int print_value(const json_t *value, const char *format, struct error *err)
     __attribute__((warn_unused_result));
 
+// Each value as a YAML document of its own.
+int print_documents(const json_t *values, struct error *err) __attribute__((warn_unused_result));
+
 // Objects of one kind (or of several) in the chosen format; the table has the columns of the kind.
 // `single`: one object was asked for, so JSON and YAML are not wrapped in a List.
 int print_objects(const struct cli *cli, const json_t *objects, bool single, struct error *err)

@@ -4,6 +4,7 @@
 #include "api/store_kube.h"
 #include "base/clock.h"
 #include "base/jval.h"
+#include "base/kube/kube_client.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
 
@@ -92,6 +93,19 @@ int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store
 {
     return workspace_on_files(cli) ? open_files(cli, mode, ret_store, err)
                                    : open_cluster(cli, ret_store, err);
+}
+
+int workspace_client(const struct cli *cli, struct kube_client **ret_client, struct error *err)
+{
+    cleanup_kube_config struct kube_config config = {0};
+    if (names_files(cli))
+        return error_set(err, ERROR_INVALID,
+                         "sealift %s works on a cluster: name it with --kubeconfig or --context, "
+                         "not --config and --state",
+                         cli->command->name);
+    if (load_kubeconfig(cli, &config, err) < 0)
+        return -1;
+    return kube_client_new(&config, NULL, ret_client, err);
 }
 
 void cleanup_store_pointer(struct store **store)

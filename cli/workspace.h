@@ -23,6 +23,12 @@ int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store
 void cleanup_store_pointer(struct store **store);
 #define cleanup_store __attribute__((cleanup(cleanup_store_pointer)))
 
+// For commands that need a cluster, whatever the objects are in: ERROR_INVALID when files were
+// named. *ret_client is owned.
+struct kube_client;
+int workspace_client(const struct cli *cli, struct kube_client **ret_client, struct error *err)
+    __attribute__((warn_unused_result));
+
 // --namespace, or the kubeconfig's, or "default".
 const char *workspace_namespace(const struct cli *cli);
 // For commands that list: one namespace, or NULL for all. In files, all unless one is named; in a

@@ -1,0 +1,74 @@
+#include "cli/clean.h"
+
+#include "api/kind.h"
+#include "api/object.h"
+#include "base/jval.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+void clean_metadata(json_t *object)
+{
+    static const char *const counted[] = {"managedFields", "resourceVersion",   "generation",
+                                          "uid",           "creationTimestamp", "selfLink"};
+    json_t *metadata = json_object_get(object, "metadata");
+    for (size_t i = 0; i < ARRAY_LENGTH(counted); i++)
+        json_object_del(metadata, counted[i]);
+}
+
+// What commands leave behind, once it was heard.
+static void clean_annotations(json_t *metadata)
+{
+    static const char *const ours[] = {ANNOTATION_REQUESTED_AT, ANNOTATION_ACCEPT_HISTORY,
+                                       ANNOTATION_CONFIRM_PRUNE,
+                                       "kubectl.kubernetes.io/last-applied-configuration"};
+    json_t *annotations = json_object_get(metadata, "annotations");
+    for (size_t i = 0; i < ARRAY_LENGTH(ours); i++)
+        json_object_del(annotations, ours[i]);
+    if (json_is_object(annotations) && json_object_size(annotations) == 0)
+        json_object_del(metadata, "annotations");
+    json_object_del(metadata, "finalizers");
+    json_object_del(metadata, "deletionTimestamp");
+    json_object_del(metadata, "deletionGracePeriodSeconds");
+}
+
+static bool means_the_same(const json_t *object, const json_t *full)
+{
+    cleanup_json json_t *filled = api_with_defaults(object);
+    return json_equal(object_spec(filled, ""), object_spec(full, "")) != 0;
+}
+
+// Takes members out of `part`, somewhere in object, as long as the defaults put them back.
+static void drop_defaults(json_t *object, json_t *part, const json_t *full)
+{
+    cleanup_json json_t *names = json_array();
+    const char *name;
+    json_t *value;
+    size_t index;
+    json_t *text;
+    jval_foreach (part, name, value)
+        json_array_append_new(names, json_string(name));
+    json_array_foreach (names, index, text) {
+        name = json_string_value(text);
+        cleanup_json json_t *taken = jval_ref(json_object_get(part, name));
+        if (json_is_object(taken))
+            drop_defaults(object, taken, full);
+        json_object_del(part, name);
+        if (!means_the_same(object, full))
+            json_object_set(part, name, taken);
+    }
+}
+
+json_t *clean_object(const json_t *object)
+{
+    json_t *clean = json_deep_copy(object);
+    json_object_del(clean, "status");
+    json_object_del(clean, "problem");
+    clean_metadata(clean);
+    clean_annotations(json_object_get(clean, "metadata"));
+    cleanup_json json_t *full = api_with_defaults(clean);
+    // What breaks a rule is shown as it stands.
+    if (object_problem(object) == OBJECT_FINE && means_the_same(clean, full))
+        drop_defaults(clean, json_object_get(clean, "spec"), full);
+    return clean;
+}
