@@ -92,9 +92,12 @@ static json_t *as_member(const struct installation *installation, const json_t *
 }
 
 // A definition belongs to whoever installed last.
-static int check_owner(const struct installation *installation, const struct piece *piece,
-                       struct error *err)
+static int check_live(const struct installation *installation, const struct piece *piece,
+                      struct error *err)
 {
+    if (piece->live != NULL && object_is_deleting(piece->live))
+        return error_set(err, ERROR_CONFLICT, "%s is being deleted; install again when it is gone",
+                         piece->text);
     const char *set = piece->live != NULL ? object_label(piece->live, APPLYSET_PART_OF) : NULL;
     if (set == NULL || strcmp(set, installation->set_id) == 0 ||
         piece_is(piece, "CustomResourceDefinition"))
@@ -140,7 +143,7 @@ int installation_load(struct installation *installation, const struct manifests_
     if (pieces_look(installation->client, &installation->pieces, err) < 0)
         return -1;
     vec_foreach (struct piece, piece, &installation->pieces) {
-        if (check_owner(installation, piece, err) < 0)
+        if (check_live(installation, piece, err) < 0)
             return -1;
     }
     leave_foreign_namespace(installation);

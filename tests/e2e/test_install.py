@@ -48,7 +48,7 @@ class Cluster:
 @pytest.fixture
 def cluster(sealift: Sealift, plane: ControlPlane) -> Iterator[Cluster]:
     yield Cluster(sealift, plane)
-    plane.kubectl("delete", "namespace", SYSTEM, "elsewhere", "--ignore-not-found", "--timeout=60s", "--wait=false")
+    plane.kubectl("delete", "namespace", SYSTEM, "elsewhere", "--ignore-not-found", "--timeout=60s")
     for kind in ("clusterrole", "clusterrolebinding"):
         plane.kubectl("delete", kind, "-l", "app.kubernetes.io/name=sealift")
     plane.kubectl("delete", "crd", *(f"{plural}.sealift.dev" for plural in OURS), "--ignore-not-found", "--timeout=60s")
