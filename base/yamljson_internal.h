@@ -1,7 +1,8 @@
-// What the YAML reader and writer share: which plain scalar means what.
+// What the YAML readers and writers share: which plain scalar means what, and the order of keys.
 #ifndef BASE_YAMLJSON_INTERNAL_H
 #define BASE_YAMLJSON_INTERNAL_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,5 +43,30 @@ bool yamljson_looks_typed(const char *text, size_t length);
 
 // The shortest text that reads as the same number, in Go's %g.
 void yamljson_add_real(struct strbuf *out, double real);
+
+enum { YAMLJSON_FEW_MEMBERS = 16 };
+
+struct yamljson_member {
+    const char *name;
+    size_t length;
+    json_t *value;
+};
+
+// The members of an object in the order they are written in; all borrowed from the object.
+struct yamljson_members {
+    struct yamljson_member *list;
+    size_t n;
+    struct yamljson_member *owned; // when they are not few
+    struct yamljson_member few[2 * YAMLJSON_FEW_MEMBERS];
+};
+void yamljson_members_open(struct yamljson_members *members, const json_t *object);
+void yamljson_members_close(struct yamljson_members *members);
+#define cleanup_members __attribute__((cleanup(yamljson_members_close)))
+
+// yamljson_write without libyaml, if the value is simple enough; if not, `out` is as it was.
+bool yamljson_write_quickly(const json_t *value, struct strbuf *out);
+// By libyaml alone.
+int yamljson_write_events(const json_t *value, struct strbuf *out, struct error *err)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -366,27 +366,38 @@ static void reader_release(struct yamljson_reader *reader)
     json_decref(reader->anchor_index);
 }
 
-int yamljson_parse_all(const char *text, size_t size, const char *name,
-                       const struct yamljson_limits *limits, struct vec *ret_documents,
-                       struct error *err)
+static struct yamljson_limits with_defaults(const struct yamljson_limits *limits)
 {
-    // libyaml takes a mark in front of the text only when it guesses the encoding, and then also
-    // UTF-16.
-    size_t skipped = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    struct yamljson_limits all = limits != NULL ? *limits : (struct yamljson_limits){0};
+    if (all.max_depth == 0)
+        all.max_depth = DEFAULT_DEPTH;
+    if (all.max_nodes == 0)
+        all.max_nodes = DEFAULT_NODES;
+    if (all.max_documents == 0)
+        all.max_documents = DEFAULT_DOCUMENTS;
+    return all;
+}
+
+// libyaml takes a mark in front of the text only when it guesses the encoding, and then also
+// UTF-16.
+static size_t byte_order_mark(const char *text, size_t size)
+{
+    return size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
+int yamljson_parse_events(const char *text, size_t size, const char *name,
+                          const struct yamljson_limits *limits, struct vec *ret_documents,
+                          struct error *err)
+{
+    size_t skipped = byte_order_mark(text, size);
     __attribute__((cleanup(reader_release))) struct yamljson_reader reader = {
         .text = text + skipped,
         .size = size - skipped,
         .name = name,
-        .limits = limits != NULL ? *limits : (struct yamljson_limits){0},
+        .limits = with_defaults(limits),
         .anchors = VEC_OF(struct anchor, anchor_release),
         .anchor_index = json_object(),
     };
-    if (reader.limits.max_depth == 0)
-        reader.limits.max_depth = DEFAULT_DEPTH;
-    if (reader.limits.max_nodes == 0)
-        reader.limits.max_nodes = DEFAULT_NODES;
-    if (reader.limits.max_documents == 0)
-        reader.limits.max_documents = DEFAULT_DOCUMENTS;
     if (yaml_parser_initialize(&reader.parser) == 0)
         return error_set(err, ERROR_INTERNAL, "%s: no memory for a YAML parser", name);
     yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
@@ -394,6 +405,19 @@ int yamljson_parse_all(const char *text, size_t size, const char *name,
     cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
     if (parse_stream(&reader, skipped, &documents, err) < 0)
         return -1;
+    *ret_documents = documents;
+    documents = YAMLJSON_DOCUMENTS;
+    return 0;
+}
+
+int yamljson_parse_all(const char *text, size_t size, const char *name,
+                       const struct yamljson_limits *limits, struct vec *ret_documents,
+                       struct error *err)
+{
+    const struct yamljson_limits all = with_defaults(limits);
+    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
+    if (byte_order_mark(text, size) > 0 || !yamljson_read_quickly(text, size, &all, &documents))
+        return yamljson_parse_events(text, size, name, limits, ret_documents, err);
     *ret_documents = documents;
     documents = YAMLJSON_DOCUMENTS;
     return 0;

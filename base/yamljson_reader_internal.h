@@ -43,4 +43,14 @@ size_t yamljson_offset(struct yamljson_reader *reader, size_t characters);
 int yamljson_scalar_value(struct yamljson_reader *reader, json_t **ret_value, struct error *err)
     __attribute__((warn_unused_result));
 
+// Reads a stream without libyaml, if it is simple enough: false when it is not, or is wrong, and
+// then `documents` is empty. The limits are all set. text has no BOM.
+bool yamljson_read_quickly(const char *text, size_t size, const struct yamljson_limits *limits,
+                           struct vec *documents);
+
+// yamljson_parse_all by libyaml alone, for tests that compare the two.
+int yamljson_parse_events(const char *text, size_t size, const char *name,
+                          const struct yamljson_limits *limits, struct vec *ret_documents,
+                          struct error *err) __attribute__((warn_unused_result));
+
 #endif

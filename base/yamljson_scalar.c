@@ -328,10 +328,10 @@ void yamljson_resolve_11(const char *text, size_t length, struct yamljson_scalar
     yamljson_resolve(text, length, ret);
     if (ret->kind == YAMLJSON_TIMESTAMP)
         ret->kind = YAMLJSON_STRING;
-    if (ret->kind != YAMLJSON_STRING || strlen(text) != length)
+    if (ret->kind != YAMLJSON_STRING)
         return;
     for (size_t i = 0; i < ARRAY_LENGTH(yaml11_words); i++)
-        if (strcmp(text, yaml11_words[i]) == 0)
+        if (strlen(yaml11_words[i]) == length && memcmp(text, yaml11_words[i], length) == 0)
             *ret = (struct yamljson_scalar){.kind = YAMLJSON_BOOL, .truth = i < FIRST_FALSE_WORD};
 }
 

@@ -1,106 +1,11 @@
 // JSON values to YAML text through libyaml's emitter, with the choices of style that go-yaml v2
-// makes (encode.go, sorter.go): the bytes are those of kustomize.
+// makes (encode.go): the bytes are those of kustomize.
 #include <string.h>
 #include <yaml.h>
 
 #include "base/memory.h"
 #include "base/yamljson.h"
 #include "base/yamljson_internal.h"
-
-static bool is_digit(unsigned code)
-{
-    return code >= '0' && code <= '9';
-}
-
-// Every character outside ASCII counts as a letter, which differs from Go for a few symbols only.
-static bool is_letter(unsigned code)
-{
-    return code >= 0x80 || (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
-}
-
-static uint64_t take_digits(const unsigned char *text, size_t *at, uint64_t start)
-{
-    for (; is_digit(text[*at]); (*at)++)
-        start = start * 10 + (text[*at] - '0');
-    return start;
-}
-
-// keyList.Less of go-yaml: runs of digits compare as numbers, letters come after what is none.
-// UTF-8 keeps the order of code points, so bytes will do. It is no order in the mathematical sense
-// ("10" < "1a" < "2" < "10"), hence the stable sort below.
-static bool natural_less(const char *left, const char *right)
-{
-    const unsigned char *a = (const unsigned char *)left;
-    const unsigned char *b = (const unsigned char *)right;
-    size_t i = 0;
-    while (a[i] != '\0' && a[i] == b[i])
-        i++;
-    if (a[i] == '\0' || b[i] == '\0')
-        return a[i] == '\0' && b[i] != '\0';
-    bool a_letter = is_letter(a[i]);
-    bool b_letter = is_letter(b[i]);
-    if (a_letter && b_letter)
-        return a[i] < b[i];
-    if (a_letter || b_letter)
-        return b_letter;
-    uint64_t start = 0;
-    if (a[i] == '0' || b[i] == '0')
-        for (size_t j = i; j > 0 && is_digit(a[j - 1]); j--)
-            if (a[j - 1] != '0') {
-                start = 1;
-                break;
-            }
-    size_t a_end = i;
-    size_t b_end = i;
-    uint64_t a_number = take_digits(a, &a_end, start);
-    uint64_t b_number = take_digits(b, &b_end, start);
-    if (a_number != b_number)
-        return a_number < b_number;
-    return a_end != b_end ? a_end < b_end : a[i] < b[i];
-}
-
-static int compare_bytes(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-// Merges the sorted runs [low, middle) and [middle, high) of `from` into `to`.
-static void merge_runs(const char *const *from, const char **to, size_t low, size_t middle,
-                       size_t high)
-{
-    size_t left = low;
-    size_t right = middle;
-    for (size_t i = low; i < high; i++) {
-        bool take_right = left >= middle || (right < high && natural_less(from[right], from[left]));
-        to[i] = take_right ? from[right++] : from[left++];
-    }
-}
-
-// Bytewise first, so that the same set of names always starts from the same sequence.
-static const char **sorted_names(const json_t *object, size_t *ret_n)
-{
-    size_t n = json_object_size(object);
-    const char **names = xcalloc(n + 1, sizeof *names);
-    cleanup_free const char **other = xcalloc(n + 1, sizeof *other);
-    size_t filled = 0;
-    const char *name = NULL;
-    json_t *value = NULL;
-    json_object_foreach ((json_t *)(uintptr_t)object, name, value)
-        names[filled++] = name;
-    qsort(names, n, sizeof *names, compare_bytes);
-    for (size_t width = 1; width < n; width *= 2) {
-        for (size_t low = 0; low < n; low += 2 * width) {
-            size_t middle = low + width < n ? low + width : n;
-            size_t high = low + 2 * width < n ? low + 2 * width : n;
-            merge_runs(names, other, low, middle, high);
-        }
-        const char **swap = names;
-        names = other;
-        other = swap;
-    }
-    *ret_n = n;
-    return names;
-}
 
 // libyaml's emitter consumes the event, also when it fails.
 static bool emit(yaml_emitter_t *emitter, yaml_event_t *event)
@@ -144,10 +49,10 @@ static bool emit_object(yaml_emitter_t *emitter, const json_t *object)
     if (yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE) == 0 ||
         !emit(emitter, &event))
         return false;
-    size_t n = 0;
-    cleanup_free const char **names = sorted_names(object, &n);
-    for (size_t i = 0; i < n; i++)
-        if (!emit_key(emitter, names[i]) || !emit_value(emitter, json_object_get(object, names[i])))
+    cleanup_members struct yamljson_members members;
+    yamljson_members_open(&members, object);
+    for (size_t i = 0; i < members.n; i++)
+        if (!emit_key(emitter, members.list[i].name) || !emit_value(emitter, members.list[i].value))
             return false;
     return yaml_mapping_end_event_initialize(&event) != 0 && emit(emitter, &event);
 }
@@ -226,6 +131,13 @@ static void drop_stream_end(struct strbuf *out, size_t from)
 }
 
 int yamljson_write(const json_t *value, struct strbuf *out, struct error *err)
+{
+    if (yamljson_write_quickly(value, out))
+        return strbuf_check(out, "the YAML text", err);
+    return yamljson_write_events(value, out, err);
+}
+
+int yamljson_write_events(const json_t *value, struct strbuf *out, struct error *err)
 {
     yaml_emitter_t emitter;
     size_t from = out->len;

@@ -7,6 +7,8 @@
 
 #include "base/jval.h"
 #include "base/yamljson.h"
+#include "base/yamljson_internal.h"
+#include "base/yamljson_reader_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,19 +34,56 @@ static void check_round_trip(const json_t *value, bool exact)
         abort();
 }
 
+// What the short way writes, libyaml writes the same.
+static void compare_writers(const json_t *value)
+{
+    cleanup_strbuf struct strbuf quick;
+    cleanup_strbuf struct strbuf events;
+    strbuf_init(&quick, 64 << 20);
+    strbuf_init(&events, 64 << 20);
+    if (!yamljson_write_quickly(value, &quick))
+        return;
+    if (yamljson_write_events(value, &events, NULL) < 0 || quick.len != events.len ||
+        memcmp(quick.data, events.data, quick.len) != 0)
+        abort();
+}
+
+// What the short way reads, libyaml reads the same.
+static void compare_readers(const char *text, size_t size, const struct yamljson_limits *limits)
+{
+    cleanup_vec struct vec quick = YAMLJSON_DOCUMENTS;
+    cleanup_vec struct vec events = YAMLJSON_DOCUMENTS;
+    struct yamljson_limits all = *limits;
+    all.max_depth = 64;
+    if (!yamljson_read_quickly(text, size, &all, &quick))
+        return;
+    if (yamljson_parse_events(text, size, "in", &all, &events, NULL) < 0 || events.len != quick.len)
+        abort();
+    for (size_t i = 0; i < quick.len; i++) {
+        const struct yamljson_document *one = vec_at(&quick, i);
+        const struct yamljson_document *other = vec_at(&events, i);
+        if (!json_equal(one->value, other->value) || one->line != other->line ||
+            one->start != other->start || one->end != other->end)
+            abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct yamljson_limits limits[] = {
         {.max_nodes = 20000, .max_documents = 100},
         {.max_nodes = 20000, .max_documents = 100, .kustomize = true},
+        {.max_nodes = 20000, .max_documents = 100, .yaml11 = true, .last_wins = true},
     };
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
+        compare_readers((const char *)data, size, &limits[i]);
         cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
         if (yamljson_parse_all((const char *)data, size, "in", &limits[i], &documents, NULL) < 0)
             continue;
         vec_foreach (struct yamljson_document, document, &documents) {
             if (document->start > document->end || document->end > size)
                 abort();
+            compare_writers(document->value);
             check_round_trip(document->value, !limits[i].kustomize);
             yamljson_line_of((const char *)data, size, document->start, "spec.containers[1].name");
         }
