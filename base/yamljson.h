@@ -28,6 +28,8 @@ struct yamljson_limits {
     bool kustomize;
     // Of a key that occurs twice the last value counts, as in a kustomization.yaml.
     bool last_wins;
+    // Scalars remember how they are written (base/yamljson_written.h); keys do not.
+    bool written;
     // As go-yaml v2, with which kustomize reads its own files and JSON patches: yes, on and y are
     // true, no, off and n false, and a date stays as it is written.
     bool yaml11;

@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "base/yamljson_internal.h"
 #include "base/yamljson_reader_internal.h"
+#include "base/yamljson_written.h"
 
 int yamljson_fail(const struct yamljson_reader *reader, yaml_mark_t mark, enum error_code code,
                   struct error *err, const char *format, ...)
@@ -206,6 +207,32 @@ static int tagged_value(struct yamljson_reader *reader, const char *tag, const c
     return resolved_value(reader, &scalar, text, length, ret_value, err);
 }
 
+// Where the reader is asked for it: how a scalar without a tag is written, if its value does not
+// tell. Consumes value.
+static json_t *with_style(const struct yamljson_reader *reader, const char *text, size_t length,
+                          const struct yamljson_scalar *scalar, json_t *value)
+{
+    static const enum yamljson_tag tags[] = {
+        [YAMLJSON_STRING] = YAMLJSON_TAG_STR,       [YAMLJSON_NULL] = YAMLJSON_TAG_NULL,
+        [YAMLJSON_BOOL] = YAMLJSON_TAG_BOOL,        [YAMLJSON_INTEGER] = YAMLJSON_TAG_INT,
+        [YAMLJSON_UNSIGNED] = YAMLJSON_TAG_INT,     [YAMLJSON_FLOAT] = YAMLJSON_TAG_FLOAT,
+        [YAMLJSON_NOT_FINITE] = YAMLJSON_TAG_FLOAT, [YAMLJSON_TIMESTAMP] = YAMLJSON_TAG_TIMESTAMP,
+    };
+    bool quoted = scalar == NULL;
+    // Nearly all integers.
+    bool common = !quoted && scalar->kind == YAMLJSON_INTEGER && *text >= '1' && *text <= '9' &&
+                  strspn(text, "0123456789") == length;
+    if (common || !reader->limits.written || reader->in_key || json_is_null(value) ||
+        (!quoted && scalar->kind == YAMLJSON_STRING))
+        return value;
+    json_decref(value);
+    // go-yaml writes what has a colon in quotes between brackets, and so a date becomes text.
+    quoted = quoted ||
+             (scalar->kind == YAMLJSON_TIMESTAMP && reader->in_flow && strchr(text, ':') != NULL);
+    return yamljson_written_new(text, length, quoted ? YAMLJSON_TAG_STR : tags[scalar->kind],
+                                quoted);
+}
+
 int yamljson_scalar_value(struct yamljson_reader *reader, json_t **ret_value, struct error *err)
 {
     const char *text = (const char *)reader->event.data.scalar.value;
@@ -218,7 +245,7 @@ int yamljson_scalar_value(struct yamljson_reader *reader, json_t **ret_value, st
         return tagged_value(reader, tag, text, length, ret_value, err);
     bool empty_in_flow = reader->limits.kustomize && reader->in_flow && length == 0;
     if (reader->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE || empty_in_flow) {
-        *ret_value = string_value(reader, text, length);
+        *ret_value = with_style(reader, text, length, NULL, string_value(reader, text, length));
         return 0;
     }
     struct yamljson_scalar scalar;
@@ -229,5 +256,9 @@ int yamljson_scalar_value(struct yamljson_reader *reader, json_t **ret_value, st
     if (scalar.kind == YAMLJSON_TIMESTAMP && reader->in_key && reader->limits.kustomize)
         return yamljson_fail(reader, reader->event.start_mark, ERROR_INVALID, err,
                              "a mapping key that is a date; write it in quotes");
-    return resolved_value(reader, &scalar, text, length, ret_value, err);
+    json_t *value = NULL;
+    if (resolved_value(reader, &scalar, text, length, &value, err) < 0)
+        return -1;
+    *ret_value = with_style(reader, text, length, &scalar, value);
+    return 0;
 }

@@ -6,6 +6,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/yamljson_written.h"
 
 enum { MAX_PATH_BYTES = 4096 };
 
@@ -19,6 +20,10 @@ struct explain {
 
 static void note(struct explain *explain, json_t *value)
 {
+    // How it is written changes without anyone setting it.
+    cleanup_json json_t *settled = yamljson_settled(value);
+    if (settled != NULL)
+        value = settled;
     json_t *known = json_object_get(explain->before, explain->path.data);
     if (known != NULL && json_equal(json_object_get(known, "value"), value))
         json_object_set(explain->after, explain->path.data, known);

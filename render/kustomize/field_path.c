@@ -8,6 +8,7 @@
 #include "base/regexp.h"
 #include "base/strbuf.h"
 #include "base/yamljson.h"
+#include "base/yamljson_written.h"
 
 enum { MAX_PARTS = 100 };
 
@@ -310,8 +311,7 @@ static int match_condition(const struct matcher *matcher, size_t at, json_t *val
         return -1;
     if (matcher->create == FIELD_FIND || matcher->matches->found.len > before)
         return 0;
-    json_t *scalar = yamljson_scalar(pattern, strlen(pattern));
-    json_t *element = scalar != NULL ? scalar : json_string(pattern);
+    json_t *element = yamljson_written_new(pattern, strlen(pattern), YAMLJSON_TAG_NONE, false);
     if (*name != '\0') {
         json_t *object = json_object();
         json_object_set_new(object, name, element);

@@ -5,6 +5,7 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/yamljson_written.h"
 
 json_t *slot_get(const struct slot *slot)
 {
@@ -62,7 +63,7 @@ static json_t *make(enum fieldspec_create kind)
 {
     switch (kind) {
     case CREATE_STRING:
-        return json_string("");
+        return yamljson_written_new("", 0, YAMLJSON_TAG_STR, false);
     case CREATE_INTEGER:
         return json_integer(0);
     case CREATE_OBJECT:

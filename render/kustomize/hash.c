@@ -8,6 +8,7 @@
 #include "base/gojson.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/resmap.h"
 #include "render/kustomize/steps.h"
 
@@ -50,9 +51,12 @@ int kustomize_hash(const json_t *value, char ret_hash[KUSTOMIZE_HASH_SIZE], stru
     add_member(content, value, "data");
     json_object_set_new(content, "kind", json_string(kind));
     json_object_set_new(content, "name", json_string(""));
+    cleanup_json json_t *settled = json_deep_copy(content);
+    if (yamljson_settle(settled, err) < 0)
+        return -1;
     cleanup_strbuf struct strbuf text;
     strbuf_init(&text, MAX_HASHED_BYTES);
-    gojson_write(content, GOJSON_ESCAPE_HTML | GOJSON_FLOATS, &text);
+    gojson_write(settled, GOJSON_ESCAPE_HTML | GOJSON_FLOATS, &text);
     if (strbuf_check(&text, "the content of a generated object", err) < 0)
         return -1;
     struct digest digest = digest_of(text.data, text.len);

@@ -8,6 +8,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/yamljson.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/accumulate.h"
 #include "render/kustomize/alias.h"
 #include "render/kustomize/explain.h"
@@ -92,10 +93,12 @@ static void settle_annotations(struct resource *resource)
     if (json_object_size(annotations) == 0 && annotations != NULL)
         json_object_del(metadata, "annotations");
     json_object_foreach_safe (annotations, next, key, value) {
-        if (json_is_string(value) || json_is_object(value) || json_is_array(value))
+        if (json_is_object(value) || json_is_array(value))
             continue;
-        cleanup_free char *text = yamljson_scalar_text(value);
-        json_object_set_new(annotations, key, json_string(text));
+        struct yamljson_written written;
+        yamljson_written_of(value, &written);
+        if (!json_is_string(value) || strlen(json_string_value(value)) < json_string_length(value))
+            json_object_set_new(annotations, key, json_string(written.text));
     }
 }
 
@@ -131,8 +134,13 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
     if (asks_for_managed_by(build_metadata) && add_managed_by(&all->map, err) < 0)
         return kustomization_wrap(&top->kustomization, err, "buildMetadata");
     origin_annotate(&all->map, build_metadata);
-    resmap_foreach (resource, &all->map)
+    resmap_foreach (resource, &all->map) {
         settle_annotations(resource);
+        if (yamljson_settle(resource->value, err) < 0) {
+            cleanup_free char *name = resource_id_describe(resource_current_id(resource));
+            return error_wrap(err, "%s", name);
+        }
+    }
     explain_field(top, &all->map, "buildMetadata");
     return 0;
 }

@@ -6,7 +6,7 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/alias.h"
 #include "render/kustomize/json_patch.h"
 #include "render/kustomize/selector.h"
@@ -85,9 +85,9 @@ static void stringify_map(json_t *metadata, const char *field)
     const char *key = NULL;
     json_t *value = NULL;
     jval_foreach (map, key, value) {
-        bool written_null = json_is_null(value) && value != yamljson_empty_null();
-        cleanup_free char *text = written_null ? xstrdup("null") : yamljson_scalar_text(value);
-        json_object_set_new(texts, key, json_string(text));
+        struct yamljson_written written;
+        yamljson_written_of(value, &written);
+        json_object_set_new(texts, key, yamljson_written_put(NULL, written.text, YAMLJSON_TAG_STR));
     }
     if (json_object_size(texts) == 0)
         json_object_del(metadata, field);
@@ -228,7 +228,8 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
     cleanup_free char *before = id_text(resource);
     resource_lend_history(resource);
     json_t *patched = NULL;
-    if (json_patch_apply(patch, resource->value, &patched, err) < 0) {
+    if (yamljson_settle(resource->value, err) < 0 ||
+        json_patch_apply(patch, resource->value, &patched, err) < 0) {
         cleanup_free char *name = resource_id_describe(resource_current_id(resource));
         return error_wrap(err, "%s", name);
     }

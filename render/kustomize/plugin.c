@@ -4,6 +4,7 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/alias.h"
 #include "render/kustomize/explain.h"
 #include "render/kustomize/kustomization.h"
@@ -230,6 +231,8 @@ static int run_plugin(struct frame *frame, const struct resource *config, bool g
         return error_set(err, ERROR_INVALID, "%s goes under %s", plugin->kind,
                          plugin->generator ? "generators" : "transformers");
     cleanup_json json_t *value = json_deep_copy(config->value);
+    if (yamljson_settle(value, err) < 0)
+        return -1;
     if (plugin->shape != NULL && kustomization_check(value, plugin->shape, err) < 0)
         return error_wrap(err, "%s %s", plugin->kind, resource_name(config));
     if (plugin->run(frame, value, map, err) < 0)

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/yamljson.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/field_path.h"
 
 void source_value_release(struct source_value *source)
@@ -23,14 +24,11 @@ bool replacement_is_scalar(const json_t *value)
 
 json_t *replacement_retype(const json_t *old, const char *text)
 {
-    if (json_is_string(old))
-        return json_string(text);
-    json_t *value = yamljson_scalar(text, strlen(text));
-    bool fits = value != NULL && ((json_is_boolean(old) && json_is_boolean(value)) ||
-                                  (json_is_null(old) && json_is_null(value)) ||
-                                  (json_is_integer(old) && json_is_integer(value)) ||
-                                  (json_is_real(old) && json_is_number(value)));
-    if (fits)
+    struct yamljson_written written;
+    yamljson_written_of(old, &written);
+    json_t *value = yamljson_written_new(text, strlen(text), written.tag, written.quoted);
+    cleanup_json json_t *settled = yamljson_settled(value);
+    if (settled != NULL)
         return value;
     json_decref(value);
     return NULL;
@@ -189,8 +187,9 @@ int source_value_read(const struct resmap *map, const json_t *replacement,
                          "source and sourceValue are both set; keep one of them");
     if (source != NULL)
         return read_source(map, source, ret_source, err);
-    json_t *plain = yamljson_scalar(given, strlen(given));
-    *ret_source = (struct source_value){.value = plain != NULL ? plain : json_string(given),
-                                        .text = xstrdup(given)};
+    *ret_source = (struct source_value){
+        .value = yamljson_written_new(given, strlen(given), YAMLJSON_TAG_NONE, false),
+        .text = xstrdup(given),
+    };
     return 0;
 }

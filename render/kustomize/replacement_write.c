@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/yamljson.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/field_path.h"
 #include "render/kustomize/structured_text.h"
 
@@ -73,7 +74,7 @@ static int write_match(const json_t *options, const struct field_match *match,
     if (!replacement_is_scalar(old))
         value = json_deep_copy(source->value);
     else if (match->created)
-        value = yamljson_scalar(text, strlen(text));
+        value = yamljson_written_new(text, strlen(text), YAMLJSON_TAG_NONE, false);
     else
         value = replacement_retype(old, text);
     if (value == NULL)
@@ -127,7 +128,8 @@ static bool write_inside(const struct field_matches *matches, const struct sourc
         if (!replacement_is_scalar(old))
             value = json_deep_copy(source->value);
         else if (match->created)
-            value = yamljson_scalar(source->text, strlen(source->text));
+            value =
+                yamljson_written_new(source->text, strlen(source->text), YAMLJSON_TAG_NONE, false);
         else
             value = replacement_retype(old, source->text);
         if (value == NULL)

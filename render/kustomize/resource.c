@@ -6,6 +6,7 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/alias.h"
 
 static void release_past(void *element)
@@ -109,9 +110,16 @@ const char *resource_namespace(const struct resource *resource)
     return text_of(json_object_get(json_object_get(resource->value, "metadata"), "namespace"));
 }
 
+// The type is what the text looks like, unless quotes stood there.
+static void put_text(json_t *parent, const char *key, const char *text)
+{
+    json_t *value = yamljson_written_put(json_object_get(parent, key), text, YAMLJSON_TAG_NONE);
+    json_object_set_new(parent, key, value);
+}
+
 void resource_set_kind(struct resource *resource, const char *kind)
 {
-    json_object_set_new(resource->value, "kind", json_string(kind));
+    put_text(resource->value, "kind", kind);
 }
 
 static json_t *make_object(json_t *parent, const char *key)
@@ -126,7 +134,7 @@ static json_t *make_object(json_t *parent, const char *key)
 
 void resource_set_name(struct resource *resource, const char *name)
 {
-    json_object_set_new(make_object(resource->value, "metadata"), "name", json_string(name));
+    put_text(make_object(resource->value, "metadata"), "name", name);
 }
 
 void resource_set_namespace(struct resource *resource, const char *ns)
@@ -134,7 +142,7 @@ void resource_set_namespace(struct resource *resource, const char *ns)
     if (*ns == '\0')
         json_object_del(json_object_get(resource->value, "metadata"), "namespace");
     else
-        json_object_set_new(make_object(resource->value, "metadata"), "namespace", json_string(ns));
+        put_text(make_object(resource->value, "metadata"), "namespace", ns);
 }
 
 static json_t *metadata_object(const struct resource *resource, const char *key)

@@ -18,6 +18,7 @@ static const struct yamljson_limits limits = {
     .max_nodes = 20000000,
     .max_documents = MAX_OBJECTS,
     .kustomize = true,
+    .written = true,
 };
 
 struct item {

@@ -11,6 +11,7 @@
 #include "base/strbuf.h"
 #include "base/vec.h"
 #include "base/yamljson.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/strategic_merge.h"
 #include "render/kustomize/strategic_merge_internal.h"
 
@@ -248,7 +249,9 @@ static void complete_element(json_t *element, const struct selection *selection)
 {
     for (size_t i = 0; i < selection->count; i++)
         if (json_object_get(element, selection->keys[i]) == NULL && *selection->values[i] != '\0')
-            json_object_set_new(element, selection->keys[i], json_string(selection->values[i]));
+            json_object_set_new(
+                element, selection->keys[i],
+                yamljson_written_put(NULL, selection->values[i], YAMLJSON_TAG_NONE));
 }
 
 static int add_row(const struct merge_walk *walk, const char *const *keys, size_t key_count,

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/yamljson.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/strategic_merge_internal.h"
 
 static const char directive_key[] = "$patch";
@@ -125,16 +126,29 @@ static int visit_map(const struct merge_walk *walk, json_t *dest, json_t *origin
     return 0;
 }
 
-// A scalar keeps the quotes that stood at its place, and so becomes a string where there were some.
-// Which strings had quotes is not known any more; those that need them had them.
+// kyaml puts quotes around each text that it meets and that YAML 1.1 would take for something else.
+// Consumes value.
+static json_t *quote_other(json_t *value)
+{
+    json_t *quoted = yamljson_written_quote_other(value);
+    if (quoted == NULL)
+        return value;
+    json_decref(value);
+    return quoted;
+}
+
+// A scalar takes the quotes that stood at its place, or none where none stood.
 static json_t *take_style(const json_t *old, json_t *value)
 {
-    bool typed = json_is_number(value) || json_is_boolean(value);
-    if (!typed || !json_is_string(old) || yamljson_may_be_plain(json_string_value(old)))
+    if (json_is_null(value) || json_is_object(value) || json_is_array(value))
         return value;
-    cleanup_free char *text = yamljson_scalar_text(value);
+    if (old == NULL)
+        return quote_other(value);
+    struct yamljson_written written;
+    yamljson_written_of(value, &written);
+    json_t *styled = yamljson_written_put(old, written.text, written.tag);
     json_decref(value);
-    return json_string(text);
+    return styled;
 }
 
 static int merge_member(const struct merge_walk *walk, json_t *dest, json_t *origin,
@@ -153,7 +167,7 @@ static int merge_member(const struct merge_walk *walk, json_t *dest, json_t *ori
     if (value == NULL)
         json_object_del(dest, name);
     else if (value == old)
-        json_decref(value);
+        json_object_set_new(dest, name, quote_other(value));
     else
         json_object_set_new(dest, name, take_style(old, value));
     return 0;

@@ -6,6 +6,7 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/transform.h"
 
 // A tag or a digest's value as kustomize knows them; braces come from Bazel's rules.
@@ -85,11 +86,12 @@ static int put(void *arg, struct resource *resource, const struct slot *slot, st
     if (json_is_object(value) || json_is_array(value))
         return error_set(err, ERROR_INVALID, "an image is text, not %s",
                          json_is_object(value) ? "a mapping" : "a list");
-    const char *text = json_string_value(value);
-    if (text == NULL || !is_of_name(text, jval_string_or(image, "name", "")))
+    struct yamljson_written written;
+    yamljson_written_of(value, &written);
+    if (!is_of_name(written.text, jval_string_or(image, "name", "")))
         return 0;
-    cleanup_free char *changed = rewritten(text, image);
-    slot_set(slot, json_string(changed));
+    cleanup_free char *changed = rewritten(written.text, image);
+    slot_set(slot, yamljson_written_put(value, changed, YAMLJSON_TAG_NONE));
     return 0;
 }
 

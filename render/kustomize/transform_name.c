@@ -3,6 +3,7 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/transform.h"
 
 struct affix {
@@ -20,7 +21,7 @@ static int put(void *arg, struct resource *resource, const struct slot *slot, st
     const char *text = json_string_value(value);
     cleanup_free char *named =
         xasprintf("%s%s%s", affix->prefix, text != NULL ? text : "", affix->suffix);
-    slot_set(slot, json_string(named));
+    slot_set(slot, yamljson_written_put(value, named, YAMLJSON_TAG_NONE));
     return 0;
 }
 

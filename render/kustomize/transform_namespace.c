@@ -3,11 +3,12 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/transform.h"
 
 static bool is_set(const json_t *value)
 {
-    return json_is_string(value) ? json_string_length(value) > 0
+    return json_is_string(value) ? *json_string_value(value) != '\0'
                                  : value != NULL && !json_is_null(value);
 }
 
@@ -20,7 +21,7 @@ static int put(void *arg, struct resource *resource, const struct slot *slot, st
         return error_set(err, ERROR_INVALID, "a namespace goes where text is, not %s",
                          json_is_object(value) ? "a mapping" : "a list");
     if (!options->unset_only || !is_set(value))
-        slot_set(slot, json_string(options->ns));
+        slot_set(slot, yamljson_written_put(value, options->ns, YAMLJSON_TAG_STR));
     return 0;
 }
 

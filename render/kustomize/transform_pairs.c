@@ -1,6 +1,8 @@
 // Labels and annotations (filters/labels, filters/annotations).
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/yamljson.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/alias.h"
 #include "render/kustomize/transform.h"
 
@@ -23,7 +25,8 @@ static int put(void *arg, struct resource *resource, const struct slot *slot, st
         if (old == value)
             continue;
         if (old != NULL) {
-            alias_write(resource, map, key, json_copy(value));
+            alias_write(resource, map, key,
+                        yamljson_written_put(old, json_string_value(value), YAMLJSON_TAG_STR));
             continue;
         }
         json_object_set(map, key, value);
@@ -33,13 +36,25 @@ static int put(void *arg, struct resource *resource, const struct slot *slot, st
     return 0;
 }
 
+static json_t *fresh_values(const json_t *pairs)
+{
+    json_t *values = json_object();
+    const char *key = NULL;
+    json_t *value = NULL;
+    jval_foreach (pairs, key, value) {
+        cleanup_free char *text = yamljson_scalar_text(value);
+        json_object_set_new(values, key, yamljson_written_put(NULL, text, YAMLJSON_TAG_STR));
+    }
+    return values;
+}
+
 int transform_pairs(const json_t *pairs, const struct vec *specs, struct resmap *map,
                     struct error *err)
 {
     if (json_object_size(pairs) == 0)
         return 0;
     resmap_foreach (resource, map) {
-        cleanup_json json_t *values = json_deep_copy(pairs);
+        cleanup_json json_t *values = fresh_values(pairs);
         struct pairs own = {values, ALIAS_PLACES};
         int done = fieldspec_walk_all(specs, resource, CREATE_OBJECT, put, &own, err);
         alias_note(resource, &own.added);

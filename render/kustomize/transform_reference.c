@@ -9,6 +9,7 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/transform.h"
 
 // A field of some kind, and what it may name.
@@ -295,7 +296,8 @@ static int put_name(const struct referrer *referrer, const struct slot *slot, st
     if (select_object(referrer, name, NULL, false, &meant, err) < 0)
         return -1;
     if (meant != NULL && strcmp(resource_name(meant), name) != 0)
-        slot_set(slot, json_string(resource_name(meant)));
+        slot_set(slot,
+                 yamljson_written_put(slot_get(slot), resource_name(meant), YAMLJSON_TAG_NONE));
     return 0;
 }
 
@@ -316,9 +318,12 @@ static int put_name_and_namespace(const struct referrer *referrer, json_t *map, 
         return -1;
     if (meant == NULL)
         return 0;
-    json_object_set_new(map, "name", json_string(resource_name(meant)));
+    json_t *new_name =
+        yamljson_written_put(json_object_get(map, "name"), resource_name(meant), YAMLJSON_TAG_NONE);
+    json_object_set_new(map, "name", new_name);
     if (*resource_namespace(meant) != '\0')
-        json_object_set_new(map, "namespace", json_string(resource_namespace(meant)));
+        json_object_set_new(map, "namespace",
+                            yamljson_written_put(ns, resource_namespace(meant), YAMLJSON_TAG_NONE));
     return 0;
 }
 

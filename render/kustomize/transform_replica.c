@@ -3,6 +3,8 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/yamljson.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/transform.h"
 
 static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
@@ -12,7 +14,8 @@ static int put(void *arg, struct resource *resource, const struct slot *slot, st
     (void)resource;
     if (json_is_object(value) || json_is_array(value))
         return error_set(err, ERROR_INVALID, "a number of replicas is no mapping and no list");
-    slot_set(slot, json_integer(json_integer_value(count)));
+    cleanup_free char *text = yamljson_scalar_text(count);
+    slot_set(slot, yamljson_written_put(value, text, YAMLJSON_TAG_INT));
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/yamljson.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/fieldspec.h"
 #include "render/kustomize/kustomization.h"
 #include "render/kustomize/selector.h"
@@ -37,15 +38,11 @@ char *value_add_insert(const char *path, size_t position, const char *part)
     return strbuf_steal(&out);
 }
 
-// A new field has the type that the text has when it is written without quotes.
-static json_t *new_scalar(const char *text)
+// The text has the type that it looks like, unless quotes stood there.
+static json_t *new_scalar(const json_t *old, const char *text)
 {
-    json_t *value = NULL;
-    if (yamljson_parse(text, strlen(text), "value", &value, NULL) == 0 && !json_is_object(value) &&
-        !json_is_array(value) && !json_is_null(value))
-        return value;
-    json_decref(value);
-    return json_string(text);
+    return old == NULL ? yamljson_written_new(text, strlen(text), YAMLJSON_TAG_NONE, false)
+                       : yamljson_written_put(old, text, YAMLJSON_TAG_NONE);
 }
 
 static int set_field(json_t *parent, const char *name, const char *text, size_t position,
@@ -55,13 +52,13 @@ static int set_field(json_t *parent, const char *name, const char *text, size_t 
     if (json_is_object(old) || json_is_array(old))
         return error_set(err, ERROR_INVALID, "the field %s is no text", name);
     if (position == 0) {
-        json_object_set_new(parent, name, old == NULL ? new_scalar(text) : json_string(text));
+        json_object_set_new(parent, name, new_scalar(old, text));
         return 0;
     }
-    cleanup_free char *number = json_is_number(old) ? json_dumps(old, JSON_ENCODE_ANY) : NULL;
-    const char *path = number != NULL ? number : json_string_value(old);
-    cleanup_free char *inserted = value_add_insert(path != NULL ? path : "", position - 1, text);
-    json_object_set_new(parent, name, json_string(inserted));
+    struct yamljson_written written;
+    yamljson_written_of(old, &written);
+    cleanup_free char *inserted = value_add_insert(written.text, position - 1, text);
+    json_object_set_new(parent, name, new_scalar(old, inserted));
     return 0;
 }
 

@@ -1,10 +1,13 @@
 // As api/internal/accumulator and api/filters/refvar of kustomize: record, look up, expand.
 #include "render/kustomize/vars.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/fieldspec.h"
 #include "render/kustomize/steps.h"
 
@@ -120,10 +123,16 @@ struct expansion {
 static int expand(const struct expansion *expansion, const struct slot *slot, struct error *err)
 {
     const json_t *text = slot_get(slot);
-    json_t *expanded = vars_expand(json_string_value(text), json_string_length(text),
-                                   expansion->values, expansion->used);
+    const char *plain = json_string_value(text);
+    json_t *expanded = vars_expand(plain, strlen(plain), expansion->values, expansion->used);
     if (expanded == NULL)
         return error_set(err, ERROR_LIMIT, "vars make a text longer by more than 1 MiB");
+    if (json_is_string(expanded)) {
+        json_t *bare = yamljson_written_new(json_string_value(expanded),
+                                            json_string_length(expanded), YAMLJSON_TAG_STR, false);
+        json_decref(expanded);
+        expanded = bare;
+    }
     slot_set(slot, expanded);
     return 0;
 }
@@ -132,7 +141,7 @@ static int expand_list(const struct expansion *expansion, json_t *list, struct e
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
         struct slot slot = {.parent = list, .index = i};
-        if (!json_is_string(slot_get(&slot)))
+        if (!yamljson_written_is_text(slot_get(&slot)))
             return error_set(err, ERROR_INVALID,
                              "item %zu is no text, which a list that may hold vars must have", i);
         if (expand(expansion, &slot, err) < 0)
@@ -147,7 +156,7 @@ static int expand_members(const struct expansion *expansion, json_t *object, str
     json_t *member = NULL;
     json_object_foreach (object, name, member) {
         struct slot slot = {.parent = object, .key = name};
-        if (json_is_string(member) && expand(expansion, &slot, err) < 0)
+        if (yamljson_written_is_text(member) && expand(expansion, &slot, err) < 0)
             return -1;
     }
     return 0;
@@ -159,11 +168,34 @@ static int expand_field(void *arg, struct resource *resource, const struct slot 
     (void)resource;
     const struct expansion *expansion = arg;
     json_t *value = slot_get(slot);
-    if (json_is_string(value))
+    if (yamljson_written_is_text(value))
         return expand(expansion, slot, err);
     if (json_is_object(value))
         return expand_members(expansion, value, err);
     return json_is_array(value) ? expand_list(expansion, value, err) : 0;
+}
+
+// What Go makes of a scalar by its tag: Atoi for integers, so that 0644 is 644. Owned; NULL where
+// it fails.
+static json_t *read_value(const json_t *value)
+{
+    if (json_is_object(value) || json_is_array(value))
+        return jval_ref(value);
+    struct yamljson_written written;
+    yamljson_written_of(value, &written);
+    char *end = NULL;
+    errno = 0;
+    if (written.tag == YAMLJSON_TAG_INT) {
+        long long number = strtoll(written.text, &end, 10);
+        return *end == '\0' && errno == 0 ? json_integer(number) : NULL;
+    }
+    if (written.tag == YAMLJSON_TAG_FLOAT) {
+        double number = strtod(written.text, &end);
+        return *end == '\0' && errno == 0 ? json_real(number) : NULL;
+    }
+    if (written.tag == YAMLJSON_TAG_BOOL)
+        return json_boolean((*written.text | 0x20) == 't');
+    return json_string(written.text);
 }
 
 static int find_value(const json_t *var, struct resmap *map, json_t *values, struct error *err)
@@ -180,9 +212,13 @@ static int find_value(const json_t *var, struct resmap *map, json_t *values, str
             if (value == NULL)
                 return error_set(err, ERROR_INVALID, "the var %s reads %s of %s %s, which has none",
                                  name, path, resource_kind(resource), resource_name(resource));
-            json_object_set_new(values, name,
-                                json_is_null(value) ? json_string("null") : jval_ref(value));
-            return 0;
+            json_t *read = read_value(value);
+            json_object_set_new(values, name, read);
+            return read != NULL ? 0
+                                : error_set(err, ERROR_INVALID,
+                                            "the var %s reads a number that Go does not take "
+                                            "(underscores, octals); write it in decimal digits",
+                                            name);
         }
     }
     return error_set(err, ERROR_INVALID,

@@ -5,6 +5,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/vars.h"
 
 enum { MAX_INDEX_DIGITS = 9 };
@@ -51,10 +52,9 @@ static const json_t *item_with(const json_t *list, const char *field, const char
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *item = json_array_get(list, i);
         const json_t *value = *field != '\0' ? json_object_get(item, field) : item;
-        cleanup_free char *number =
-            json_is_number(value) ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
-        const char *found = number != NULL ? number : json_string_value(value);
-        if (found != NULL && strcmp(found, text) == 0)
+        struct yamljson_written written;
+        yamljson_written_of(value, &written);
+        if (value != NULL && strcmp(written.text, text) == 0)
             return item;
     }
     return NULL;

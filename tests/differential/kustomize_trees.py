@@ -7,9 +7,11 @@ import random
 from pathlib import Path
 from typing import Any, Optional
 
+from kustomize_text import Documents, Raw, Writer, to_yaml
+
 Json = Any
 
-NAMES = ["web", "api", "db", "cache", "worker", "web-v2", "b9", "b10", "queue.main"]
+NAMES = ["web", "api", "db", "cache", "worker", "web-v2", "b9", "b10", "queue.main", "8080"]
 NAMESPACES = ["shop", "default", "kube-system", "other"]
 KEYS = ["app", "tier", "app.kubernetes.io/name", "x10", "x9", "on"]
 TEXTS = [
@@ -18,10 +20,14 @@ TEXTS = [
     "`tick", "'single'", '"double"', "back\\slash", "long " * 30, "{x}", "[x]", "a,b", "key:", "?", "-", "=",
     "$(VAR)", "http://example.com/?a=b&c=d", "1_000", ".5", "+1", "-0", "0o17", "off", "N", "trailing\n\n", "\U0001f389",
 ]
+NUMBERS = [Raw(text) for text in (
+    "0644", "0o17", "0x1F", "1.10", "1.0", "1e3", "+5", "-0", "1_000", "True", "FALSE", "~", "Null", "2001-01-01",
+    "2001-12-14t21:59:43.10-05:00", ".5", "5.", "12e03", "100000000000000000000000", "-7", "0b11", "0.0", "1.5e300")]
 IMAGES = [
     "nginx", "nginx:1.25", "registry.example.com:5000/shop/web:v1", "ghcr.io/a/b@sha256:" + "0" * 64, "redis:7-alpine",
 ]
-CLUSTER_KINDS = {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "StorageClass",
+FIELDS = ["a", "b", "c", "d", "e"]
+CLUSTER_KINDS = {"PriorityClass", "IngressClass", "RuntimeClass", "APIService", "Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "StorageClass",
                  "ValidatingWebhookConfiguration", "PersistentVolume"}
 
 
@@ -31,6 +37,8 @@ class Maker:
     def __init__(self, seed: int, root: Path) -> None:
         self.random = random.Random(seed)
         self.root = root
+        self.writer = Writer(self.random)
+        self.writer_without_comments = Writer(self.random, comments=False)
         self.count = 0
         self.generated: list[str] = []  # names that a merge may go to
 
@@ -55,12 +63,15 @@ class Maker:
         return {key: self.pick(["a", "b", "true", "1"]) for key in self.some(KEYS, 1, 2)}
 
     def scalar(self) -> Json:
-        return self.pick([self.text(), self.random.randint(-5, 70000), True, False, None, 1.5, 10**12])
+        return self.pick([self.text(), self.random.randint(-5, 70000), True, False, None, 1.5, 10**12, self.pick(NUMBERS)])
 
     def write(self, path: str, value: Json) -> None:
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(value if isinstance(value, bytes) else to_yaml(value).encode())
+        file.write_bytes(value if isinstance(value, bytes) else self.yaml(value).encode())
+
+    def yaml(self, value: Json) -> str:
+        return self.writer.text(value) if self.chance(0.7) else to_yaml(value)
 
     # ---- objects ----
 
@@ -123,7 +134,7 @@ class Maker:
     def workload(self, kind: str) -> Json:
         spec: Json = {"template": self.pod(), "selector": {"matchLabels": self.plain_pairs()}}
         if kind != "DaemonSet" and self.chance(0.7):
-            spec["replicas"] = self.random.randint(0, 5)
+            spec["replicas"] = self.pick([self.random.randint(0, 5), "3", Raw("0x2")])
         if kind == "StatefulSet":
             spec["serviceName"] = self.pick(NAMES)
             if self.chance(0.4):
@@ -150,7 +161,12 @@ class Maker:
                       **({"protocol": "TCP"} if self.chance(0.4) else {})} for port in self.some([80, 443, 9090], 1)]
             return "v1", {"spec": {"ports": ports, "selector": self.plain_pairs()}}
         if kind == "ConfigMap":
-            return "v1", {"data": {key: self.text() for key in self.some(["k", "a.txt", "B", "b10", "b9"], 0, 4)}}
+            data = {key: self.text() for key in self.some(["k", "a.txt", "B", "b10", "b9"], 0, 4)}
+            if self.chance(0.4):
+                data["doc"] = self.writer_without_comments.text(self.document())
+            if self.chance(0.3):
+                data["json"] = json.dumps(self.document(), indent=self.pick([None, 2, 4]), default=str)
+            return "v1", {"data": data}
         if kind == "Secret":
             return "v1", {"type": "Opaque", "stringData": self.pairs()}
         if kind == "Job":
@@ -172,8 +188,22 @@ class Maker:
         if kind == "CustomResourceDefinition":
             return "apiextensions.k8s.io/v1", {"spec": {"group": "example.com", "names": {"kind": "Thing"}}}
         if kind == "Thing":
-            return "example.com/v1", {"spec": {"a": self.scalar(), "list": [self.scalar() for _ in range(random_.randint(0, 4))],
-                                               "ref": {"name": self.pick(NAMES)}, "deep": {"er": {"x": self.scalar()}}}}
+            return "example.com/v1", self.thing()
+        if kind in ("PriorityClass", "IngressClass", "RuntimeClass"):
+            return {"PriorityClass": "scheduling.k8s.io/v1", "IngressClass": "networking.k8s.io/v1",
+                    "RuntimeClass": "node.k8s.io/v1"}[kind], {"value": self.scalar()}
+        if kind == "PersistentVolume":
+            return "v1", {"spec": {"storageClassName": self.pick(NAMES), "claimRef": {"name": self.pick(NAMES)},
+                                   "hostPath": {"path": "/x"}}}
+        if kind == "ReplicaSet":
+            return "apps/v1", {"spec": self.workload(kind)}
+        if kind == "Pod":
+            return "v1", {"spec": self.pod()["spec"]}
+        if kind == "APIService":
+            return "apiregistration.k8s.io/v1", {"spec": {"service": {"name": self.pick(NAMES), "namespace": self.pick(NAMESPACES)},
+                                                          "group": "x", "version": "v1"}}
+        if kind == "EndpointSlice":
+            return "discovery.k8s.io/v1", {"addressType": "IPv4", "endpoints": [], "ports": [{"port": 80, "name": self.text()}]}
         if kind == "PersistentVolumeClaim":
             return "v1", {"spec": {"storageClassName": self.pick(NAMES)}}
         if kind == "StorageClass":
@@ -191,7 +221,24 @@ class Maker:
              "StatefulSet", "DaemonSet", "Job", "CronJob", "Ingress", "HorizontalPodAutoscaler", "Role", "RoleBinding",
              "ClusterRole", "ClusterRoleBinding", "ServiceAccount", "CustomResourceDefinition", "Thing", "Namespace",
              "PersistentVolumeClaim", "StorageClass", "NetworkPolicy", "PodDisruptionBudget",
-             "ValidatingWebhookConfiguration"]
+             "ValidatingWebhookConfiguration", "Thing", "Thing", "PriorityClass", "IngressClass", "RuntimeClass",
+             "PersistentVolume", "ReplicaSet", "Pod", "APIService", "EndpointSlice"]
+
+    def document(self) -> Json:
+        """What a ConfigMap may hold inside a text."""
+        return {"a": self.scalar(), "b": {"c": self.scalar(), "d": [1, self.scalar()]}, "list": [self.scalar() for _ in range(2)]}
+
+    def thing(self) -> Json:
+        """A custom resource, whose fields hold anything; patches and replacements go to the same few."""
+        spec: Json = {field: self.scalar() for field in self.some(FIELDS, 2, 5)}
+        spec["list"] = [self.scalar() for _ in range(self.random.randint(0, 4))]
+        spec["ref"] = {"name": self.pick(NAMES)}
+        spec["deep"] = {"er": {"x": self.scalar()}}
+        if self.chance(0.3):
+            spec["items"] = [{"name": name, "value": self.scalar()} for name in self.some(["one", "two", "8080", "~"], 1, 3)]
+        if self.chance(0.15):
+            spec["containers"] = [self.container("main")]
+        return {"spec": spec}
 
     def objects(self) -> list[Json]:
         made: dict[tuple[str, str], Json] = {}
@@ -249,7 +296,8 @@ class Maker:
         elif chosen["kind"] == "ConfigMap":
             patch["data"] = {"k": self.pick([None, self.text()]), "new": self.text()}
         elif chosen["kind"] == "Thing":
-            patch["spec"] = self.pick([{"list": [1, 2]}, {"deep": {"er": {"y": self.scalar()}}}, {"a": None}, {"deep": None}])
+            patch["spec"] = self.pick([{"list": [1, self.scalar()]}, {"deep": {"er": {"y": self.scalar()}}}, {"a": None}, {"deep": None}]
+                                      + [{field: self.scalar() for field in self.some(FIELDS, 1, 4)}] * 4)
         return patch
 
     def json_patch(self, chosen: Json) -> list[Json]:
@@ -272,7 +320,10 @@ class Maker:
             ]
         if chosen["kind"] == "Thing":
             operations += [{"op": "add", "path": "/spec/list/0", "value": self.scalar()},
-                           {"op": "replace", "path": "/spec/a", "value": self.scalar()}]
+                           {"op": "add", "path": "/spec/a", "value": self.scalar()},
+                           {"op": "copy", "from": "/spec/a", "path": "/spec/b"},
+                           {"op": "add", "path": f"/spec/{self.pick(FIELDS)}", "value": self.scalar()},
+                           {"op": "test", "path": "/spec/deep/er/x", "value": chosen["spec"]["deep"]["er"]["x"]}]
         return self.some(operations, 1, 3)
 
     def patches(self, folder: str, objects: list[Json]) -> list[Json]:
@@ -324,25 +375,38 @@ class Maker:
         return generator
 
     def replacement(self, objects: list[Json]) -> Json:
-        source = self.pick(objects)
-        target = self.pick(objects)
-        paths = ["metadata.annotations.from", "metadata.labels.[a.b/c]", "spec.new.field"]
+        things = [o for o in objects if o["kind"] == "Thing"]
+        source = self.pick(things if things and self.chance(0.5) else objects)
+        target = self.pick(things if things and self.chance(0.6) else objects)
+        paths = ["metadata.annotations.from", "metadata.labels.[a.b/c]", "spec.new.field", "metadata.name"]
         if target["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
             paths += ["spec.template.spec.containers.[name=main].image", "spec.template.spec.containers.*.image"] * 2
-        options: Json = {"create": True} if self.chance(0.9) else {}
-        if self.chance(0.1):
-            options.update(delimiter="-", index=self.pick([0, 1, -1]))
+        if target["kind"] == "Thing":
+            paths += [f"spec.{field}" for field in FIELDS] * 3 + ["spec.list.0", "spec.list.*", "spec.deep.er", "spec.items.[name=one].value"]
+        if target["kind"] == "ConfigMap" and self.chance(0.7):
+            paths = ["data.k", "data.doc", "data.doc.a", "data.doc.b.c", "data.doc.list.0", "data.json.a", "data.json.b.c",
+                     "data.doc.[x=y].z", "data.doc.made"]
+        field = self.pick(["metadata.name", "kind", "apiVersion"])
+        if source["kind"] == "Thing" and self.chance(0.8):
+            field = self.pick(["spec." + self.pick(FIELDS), "spec.deep", "spec.list", "spec.list.0", "spec.deep.er.x"])
+        options: Json = {"create": True} if self.chance(0.8) else {}
+        if self.chance(0.2):
+            options.update(delimiter=self.pick(["-", ".", "e"]), index=self.pick([0, 1, -1, 5]))
         select = {"kind": target["kind"], **({"name": target["metadata"]["name"]} if self.chance(0.5) else {})}
-        return {
-            "source": {"kind": source["kind"], "name": source["metadata"]["name"],
-                       **({"fieldPath": self.pick(["metadata.name", "kind", "apiVersion"])} if self.chance(0.5) else {}),
-                       **({"options": {"delimiter": "/", "index": 0}} if self.chance(0.2) else {})},
-            "targets": [{"select": select, "fieldPaths": [self.pick(paths)], "options": options}],
-        }
+        made: Json = {"targets": [{"select": select, "fieldPaths": self.some(paths, 1, 2), **({"options": options} if options else {})}]}
+        if self.chance(0.15):
+            made["sourceValue"] = self.pick(["5", "x", "1.10", "true", "a: b", "v1"])
+        else:
+            made["source"] = {"kind": source["kind"], "name": source["metadata"]["name"],
+                              **({"fieldPath": field} if self.chance(0.8) else {}),
+                              **({"options": {"delimiter": self.pick(["/", ".", "-"]), "index": 0}} if self.chance(0.2) else {})}
+        if self.chance(0.15):
+            made["targets"][0]["reject"] = [{"name": self.pick(NAMES)}]
+        return made
 
     def images(self) -> list[Json]:
         return [{"name": self.pick(["nginx", "redis", "ghcr.io/a/b", "registry.example.com:5000/shop/web"]),
-                 **self.pick([{"newTag": "9"}, {"newName": "new/name"}, {"digest": "sha256:" + "1" * 64},
+                 **self.pick([{"newTag": "9"}, {"newName": "5"}, {"newName": "true"}, {"newName": "1", "newTag": "30"}, {"newName": "new/name"}, {"digest": "sha256:" + "1" * 64},
                               {"newName": "n:5000/x", "newTag": "v9"}, {"tagSuffix": "-fips"}])}
                 for _ in range(self.random.randint(1, 2))]
 
@@ -361,7 +425,11 @@ class Maker:
             {"kind": "LabelTransformer", "labels": {"pl": 1}, "fieldSpecs": [{"path": "metadata/labels", "create": True}]},
             {"kind": "AnnotationsTransformer", "annotations": {"pl": "x"}, "fieldSpecs": [{"path": "metadata/annotations", "create": True}]},
             {"kind": "NamespaceTransformer", "ns": True, "unsetOnly": self.chance(0.5), "fieldSpecs": [{"path": "metadata/name", "kind": "Namespace"}]},
-            {"kind": "ValueAddTransformer", "value": "va", "targets": [{"fieldPath": "spec/added", "selector": {"kind": "Thing"}}]},
+            {"kind": "ValueAddTransformer", "value": self.pick(["va", "5", "true"]),
+             "targets": [{"fieldPath": self.pick(["spec/added", "spec/a", "spec/b"]), "selector": {"kind": "Thing"},
+                          **({"filePathPosition": self.pick([1, 2])} if self.chance(0.3) else {})}]},
+            {"kind": "ReplicaCountTransformer", "replica": {"name": "web", "count": 4}, "fieldSpecs": [{"path": "spec/replicas", "create": True, "kind": "Deployment"}]},
+            {"kind": "PatchTransformer", "patch": "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: x}\nspec: {a: 7}", "target": {"kind": "Thing"}},
             {"kind": "PatchTransformer", "patch": '[{"op": "add", "path": "/spec/pl", "value": 1}]', "target": {"kind": "Thing"}},
             {"kind": "ImageTagTransformer", "imageTag": {"name": "nginx", "newTag": "pl"}, "fieldSpecs": specs},
         ])
@@ -371,9 +439,9 @@ class Maker:
     def change(self, folder: str, k: Json, objects: list[Json], layer: int) -> None:
         """Everything that a layer may do to what is below it."""
         if self.chance(0.4):
-            k["namePrefix"] = self.pick(["p-", "prod-", "1"])
+            k["namePrefix"] = self.pick(["p-", "prod-", "1", "0"])
         if self.chance(0.25):
-            k["nameSuffix"] = self.pick(["-s", "-v2"])
+            k["nameSuffix"] = self.pick(["-s", "-v2", "5", "e3"])
         if self.chance(0.35):
             k["namespace"] = self.pick(NAMESPACES)
         if self.chance(0.25):
@@ -399,7 +467,7 @@ class Maker:
                                                 "kind": chosen["kind"], "name": chosen["metadata"]["name"]},
                                      "patch": json.dumps(self.json_patch(chosen))}]
         if objects and self.chance(0.15):
-            k["replacements"] = [self.replacement(objects)]
+            k["replacements"] = [self.replacement(objects) for _ in range(self.random.randint(1, 2))]
         if self.chance(0.3):
             k["configMapGenerator"] = [self.generator(folder, "merge" if self.generated and self.chance(0.3) else None)]
         if self.chance(0.2):
@@ -466,15 +534,3 @@ class Maker:
             top = folder
         return top
 
-
-class Documents(list):  # type: ignore[type-arg]
-    """Objects that go into one file."""
-
-
-def to_yaml(value: Json) -> str:
-    """JSON is YAML; what is written here is to be read, its style is the concern of other tests."""
-    if isinstance(value, Documents):
-        return "---\n".join(to_yaml(item) for item in value)
-    if isinstance(value, dict):
-        return "".join(f"{json.dumps(key)}: {json.dumps(item, ensure_ascii=False)}\n" for key, item in value.items()) or "{}\n"
-    return json.dumps(value, ensure_ascii=False) + "\n"

@@ -20,12 +20,13 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/yamljson.h"
+#include "base/yamljson_written.h"
 
 // The one document of a text; owned.
 static inline json_t *yaml_value(const char *text)
 {
     struct vec documents = YAMLJSON_DOCUMENTS;
-    struct yamljson_limits limits = {.kustomize = true};
+    struct yamljson_limits limits = {.kustomize = true, .written = true};
     cleanup_error struct error err = {0};
     if (yamljson_parse_all(text, strlen(text), "test", &limits, &documents, &err) < 0)
         fail_msg("%s\n%s", error_message(&err), text);
@@ -39,7 +40,9 @@ static inline char *yaml_text(const json_t *value)
 {
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, 16 << 20);
-    assert_int_equal(yamljson_write(value, &out, NULL), 0);
+    cleanup_json json_t *settled = json_deep_copy(value);
+    assert_int_equal(yamljson_settle(settled, NULL), 0);
+    assert_int_equal(yamljson_write(settled, &out, NULL), 0);
     return strbuf_steal(&out);
 }
 
