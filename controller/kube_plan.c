@@ -134,7 +134,8 @@ static bool is_definition(const struct target_object *object)
 static int learn_kinds(struct kube_run *run, struct error *err)
 {
     const struct target_request *request = run->request;
-    if (cluster_discover(run->target->cluster, discovery_age_ms, err) < 0)
+    int64_t max_age_ms = request->afresh ? 0 : discovery_age_ms;
+    if (cluster_discover(run->target->cluster, max_age_ms, err) < 0)
         return error_wrap(err, "ask the cluster for its kinds");
     if (kube_target_sweep(run->target, request->cancel, err) < 0)
         return -1;
@@ -209,15 +210,35 @@ static int learn_pages(struct kube_target *target, struct cluster_type *type,
                      error_message(&first->error));
 }
 
-int kube_target_sweep(struct kube_target *target, struct cancel *cancel, struct error *err)
+static int compare_types(const void *a, const void *b)
 {
-    if (target->swept)
-        return 0;
+    const struct cluster_type *left = *(struct cluster_type *const *)a;
+    const struct cluster_type *right = *(struct cluster_type *const *)b;
+    return left < right ? -1 : left > right;
+}
+
+// Those that were not looked through yet: all at first, later what was defined since, or could not
+// be asked before.
+static void find_unswept(struct kube_target *target, struct vec *ret_types)
+{
     cleanup_vec struct vec types = VEC_OF(struct cluster_type *, NULL);
     cluster_types(target->cluster, &types);
+    vec_sort(&types, compare_types);
+    vec_foreach (struct cluster_type *, type, &types) {
+        if (vec_find(&target->swept, type, compare_types) == NULL)
+            *(struct cluster_type **)vec_push(ret_types) = *type;
+    }
+}
+
+int kube_target_sweep(struct kube_target *target, struct cancel *cancel, struct error *err)
+{
+    cleanup_vec struct vec types = VEC_OF(struct cluster_type *, NULL);
+    find_unswept(target, &types);
+    if (types.len == 0)
+        return 0;
     cleanup_free char *selector = xasprintf("%s=%s", APPLYSET_PART_OF, target->set_id);
-    cleanup_free struct kube_request *requests = xcalloc(types.len + 1, sizeof *requests);
-    cleanup_free struct kube_result *results = xcalloc(types.len + 1, sizeof *results);
+    cleanup_free struct kube_request *requests = xcalloc(types.len, sizeof *requests);
+    cleanup_free struct kube_result *results = xcalloc(types.len, sizeof *results);
     for (size_t i = 0; i < types.len; i++) {
         const struct cluster_type *type = *(struct cluster_type **)vec_at(&types, i);
         requests[i] = (struct kube_request){
@@ -232,11 +253,13 @@ int kube_target_sweep(struct kube_target *target, struct cancel *cancel, struct 
     kube_do_all(cluster_client(target->cluster), requests, types.len, results, NULL, NULL);
     int result = 0;
     for (size_t i = 0; i < types.len; i++) {
+        struct cluster_type *type = *(struct cluster_type **)vec_at(&types, i);
         if (result == 0)
-            result = learn_pages(target, *(struct cluster_type **)vec_at(&types, i), &requests[i],
-                                 &results[i], err);
+            result = learn_pages(target, type, &requests[i], &results[i], err);
+        if (result == 0)
+            *(struct cluster_type **)vec_push(&target->swept) = type;
         kube_result_release(&results[i]);
     }
-    target->swept = result == 0;
+    vec_sort(&target->swept, compare_types);
     return result;
 }

@@ -37,9 +37,10 @@ struct kube_target {
     pthread_mutex_t lock; // of what follows
     struct vec members;
     bool working; // what is seen meanwhile is judged afterwards
-    bool swept;   // all that is labelled was listed once
     bool has_applied;
     int64_t looked_mono_ms; // when everything was last sent
+
+    struct vec swept; // struct cluster_type *, by address: listed once; the worker's
 };
 
 // An object on its way: what it is, and what is sent.
@@ -89,7 +90,7 @@ int kube_run_identify(struct kube_run *run, bool all, struct error *err)
     __attribute__((warn_unused_result));
 // Only which objects there are, by their paths where those tell.
 int kube_run_name(struct kube_run *run, struct error *err) __attribute__((warn_unused_result));
-// Lists what is labelled, the first time.
+// Lists what is labelled, of each kind once.
 int kube_target_sweep(struct kube_target *target, struct cancel *cancel, struct error *err)
     __attribute__((warn_unused_result));
 

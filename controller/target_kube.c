@@ -92,6 +92,7 @@ static void target_kube_free(struct target *target)
     kube_drift_free(kube);
     cluster_unref(kube->cluster);
     vec_free(&kube->members);
+    vec_free(&kube->swept);
     vec_free(&kube->allowed);
     pthread_mutex_destroy(&kube->lock);
     free(kube->ns);
@@ -140,6 +141,7 @@ struct target *target_kube_new(struct cluster *cluster, const struct target_kube
     kube->waits = options->waits;
     kube->set_id = applyset_id(options->name, options->ns, "Sync", "sealift.dev");
     kube->members = MEMBERS;
+    kube->swept = VEC_OF(struct cluster_type *, NULL);
     pthread_mutex_init(&kube->lock, NULL);
     kube_drift_init(kube);
     return &kube->target;

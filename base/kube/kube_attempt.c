@@ -104,20 +104,24 @@ static bool wants_again(struct kube_attempt *attempt, const struct http_result *
                         int64_t *ret_delay_ms)
 {
     const struct http_response *response = &outcome->response;
+    // Nothing was done, and a token that was replaced is no failure: also where nothing else is
+    // repeated.
+    if (outcome->error.code == ERROR_NONE && response->status == 401) {
+        if (attempt->asked_again ||
+            !kube_credential_refused(attempt->client->credential, attempt->identity))
+            return false;
+        attempt->asked_again = true;
+        *ret_delay_ms = 0;
+        return true;
+    }
+    if (attempt->request->no_retry)
+        return false;
     if (outcome->error.code != ERROR_NONE) {
         bool lost = outcome->error.code == ERROR_UNAVAILABLE;
         if (!lost || (outcome->sent && !is_repeatable(attempt->request)) ||
             ++attempt->lost_tries >= LOST_TRIES_MAX)
             return false;
         *ret_delay_ms = backoff_next(&attempt->backoff, 0);
-        return true;
-    }
-    if (response->status == 401) {
-        if (attempt->asked_again ||
-            !kube_credential_refused(attempt->client->credential, attempt->identity))
-            return false;
-        attempt->asked_again = true;
-        *ret_delay_ms = 0;
         return true;
     }
     if ((response->status != 429 && response->status < 500) || response->retry_after_ms <= 0 ||
@@ -135,8 +139,8 @@ enum kube_step kube_attempt_judge(struct kube_attempt *attempt, struct http_resu
     const struct kube_request *request = attempt->request;
     int64_t delay = 0;
     int64_t now = clock_mono_ms(attempt->client->clock);
-    if (!request->no_retry && !cancel_requested(request->cancel) &&
-        wants_again(attempt, outcome, &delay) && delay < attempt->deadline_at_ms - now) {
+    if (!cancel_requested(request->cancel) && wants_again(attempt, outcome, &delay) &&
+        delay < attempt->deadline_at_ms - now) {
         attempt->due_at_ms = now + delay;
         http_result_release(outcome);
         return KUBE_AGAIN;

@@ -443,25 +443,6 @@ def test_hooks(ship: Ship, serve: Serve, cluster: ControlPlane) -> None:
 # Outages
 
 
-def test_api_server_killed_in_the_middle_of_an_apply(
-    sealift: Sealift, tmp_path: Path, repo: GitRepo, git_server: GitHttpServer, serve: Serve
-) -> None:
-    with ControlPlane(tmp_path / "plane") as plane:
-        ship = Ship(sealift, tmp_path, repo, f"{git_server.url}/config.git", plane, plane.namespace("killed"))
-        names = [f"m{number}" for number in range(400)]
-        ship.begin(serve, maps(*names), ready=False)
-        wait_for("the first objects", lambda: ship.exists("configmap", "m0"))
-        plane.api_server.kill()
-        plane.api_server.start()
-        plane.wait()
-        ship.applied(60)
-        assert len(ship.get("configmaps", "-l", PART_OF)["items"]) == 400
-        # The watches are back too.
-        ship.kubectl("delete", "configmap", "m7")
-        wait_for("m7 again", lambda: ship.exists("configmap", "m7"), 40)
-        ship.daemon.stop()  # an API server does not end while it is watched
-
-
 def test_namespace_being_deleted(ship: Ship, serve: Serve, cluster: ControlPlane) -> None:
     other = cluster.namespace(f"{ship.namespace[:40]}-other")
     ship.begin(serve, maps("a"), targetNamespace=other)

@@ -140,6 +140,10 @@ class ClusterDaemon:
         log = [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
         return [line for line in log if all(line.get(key) == value for key, value in wanted.items())]
 
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
     def stop(self) -> None:
         if self._server.running:
             code = self._server.stop(timeout=20)

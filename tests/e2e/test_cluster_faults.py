@@ -1,0 +1,398 @@
+"""A controller in a cluster that does not behave: API servers and etcd that go and come, answers that are lost, watches
+that are cut, tokens that are changed, leases that are taken, and a controller that is killed at every stage."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+import yaml
+
+from parts.api_proxy import ApiFault, ApiProxy, Relay, kubeconfig_through
+from parts.cluster import Rights, install_kinds
+from parts.control_plane import ControlPlane
+from parts.journey import config_map
+from parts.sealift import Sealift
+from parts.site import Site
+from parts.wait import stays, wait_for
+
+PART_OF = "applyset.kubernetes.io/part-of"
+
+
+@pytest.fixture(scope="module")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Of these tests alone: they kill its servers."""
+    with ControlPlane(tmp_path_factory.mktemp("faults")) as plane:
+        install_kinds(plane, Sealift(tmp_path_factory.mktemp("home")))
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def rights(control_plane: ControlPlane) -> Rights:
+    return Rights(control_plane, control_plane.namespace("sealift-system"))
+
+
+@pytest.fixture
+def site(control_plane: ControlPlane, rights: Rights, sealift: Sealift, tmp_path: Path, namespace: str) -> Iterator[Site]:
+    made = Site(control_plane, rights, sealift, tmp_path, namespace)
+    made.account()
+    yield made
+    # Nothing of it for the controllers of the tests that follow.
+    merge = {"Content-Type": "application/merge-patch+json"}
+    for item in control_plane.get("syncs", "-n", namespace)["items"]:
+        name = item["metadata"]["name"]
+        path = f"/apis/sealift.dev/v1alpha1/namespaces/{namespace}/syncs/{name}"
+        control_plane.api("DELETE", path)
+        control_plane.api("PATCH", path, {"metadata": {"finalizers": None}}, headers=merge)
+
+
+@pytest.fixture
+def proxy(control_plane: ControlPlane) -> Iterator[ApiProxy]:
+    with ApiProxy(control_plane) as server:
+        yield server
+
+
+def maps(*names: str, **data: str) -> dict[str, str]:
+    return {f"{name}.yaml": config_map(name, **(data or {"color": "red"})) for name in names}
+
+
+def numbered(count: int, **data: str) -> dict[str, str]:
+    return maps(*(f"m{number}" for number in range(count)), **data)
+
+
+def behind(site: Site, proxy: ApiProxy) -> Path:
+    return kubeconfig_through(proxy.url, site.rights.kubeconfig("controller"))
+
+
+# Answers
+
+
+def test_retry_after(site: Site, proxy: ApiProxy) -> None:
+    """Asked to wait, it waits, and asks for that object only."""
+    busy = {"Retry-After": "1"}
+    proxy.fail(ApiFault("PATCH .*/configmaps/b", status=429, headers=busy, times=2))
+    proxy.fail(ApiFault("GET .*/namespaces/[^/]*/syncs/shop", status=503, headers=busy, times=1))
+    site.ship(maps("a", "b", "c"))
+    with site.controller(kubeconfig=behind(site, proxy)):
+        began = time.monotonic()
+        site.ready()
+        assert time.monotonic() - began >= 2
+        assert site.names() == {"a", "b", "c"}
+        assert [proxy.count(f"PATCH .*/configmaps/{name}") for name in "abc"] == [1, 3, 1]
+
+
+def test_lost_answers(site: Site, proxy: ApiProxy) -> None:
+    """What was done, and not told, is done once."""
+    site.ship(maps("a", "b", "c", "d"))
+    proxy.fail(ApiFault("PATCH .*/configmaps/[ab]", lost=True, times=2))
+    proxy.fail(ApiFault("PATCH .*/syncs/shop", lost=True, times=2))
+    with site.controller(kubeconfig=behind(site, proxy)):
+        status = site.ready()
+        assert status["inventory"]["objects"] == 4 and site.names() == {"a", "b", "c", "d"}
+        proxy.fail(ApiFault("DELETE .*/configmaps/", lost=True, times=1))
+        site.ship(maps("a", "b", "c"))
+        assert site.ready()["inventory"]["objects"] == 3
+        assert site.names() == {"a", "b", "c"}
+        # Nobody but us wrote: it is no drift, and no fight.
+        assert not [event for event in site.events() if event["type"] == "Warning"]
+
+
+def test_answers_that_are_none(site: Site, proxy: ApiProxy) -> None:
+    """Something between us and the API server that speaks for itself."""
+    proxy.fail(ApiFault("PATCH .*/configmaps/b", status=502, body=b"<html>Bad Gateway</html>", times=1))
+    proxy.fail(ApiFault("PATCH .*/configmaps/c", status=200, body=b"<html>Please log in</html>", times=1))
+    site.ship(maps("a", "b", "c"))
+    with site.controller(kubeconfig=behind(site, proxy)):
+        site.ready()
+        assert site.names() == {"a", "b", "c"}
+        told = [event["note"] for event in site.events() if event["reason"] == "ApplyFailed"]
+        assert told and "2 of 3" in told[0], told
+
+
+# Watches
+
+
+def test_watch_cut_in_the_middle_of_an_event(site: Site, proxy: ApiProxy) -> None:
+    site.ship(maps("a", "b"))
+    watch = "GET .*/configmaps.*watch=1"
+    proxy.fail(ApiFault(watch, cut_after=150, times=1))
+    with site.controller(kubeconfig=behind(site, proxy)):
+        site.ready()
+        wait_for("the watch", lambda: proxy.count(watch))
+        for color in ("green", "blue", "grey"):
+            site.change("a", color=color)
+            wait_for("red", lambda: site.data("a") == {"color": "red"}, 5)
+        wait_for("another watch", lambda: proxy.count(watch) > 1)
+
+
+def test_watch_that_expired(site: Site, proxy: ApiProxy) -> None:
+    gone = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410,
+            "message": "too old resource version"}  # fmt: skip
+    watch = "GET .*/configmaps.*watch=1"
+    event = json.dumps({"type": "ERROR", "object": gone}).encode() + b"\n"
+    proxy.fail(ApiFault(watch, line=event, times=1))
+    proxy.fail(ApiFault(watch, status=410, body=json.dumps(gone).encode(), times=1))
+    site.ship(maps("a", "b"))
+    with site.controller(kubeconfig=behind(site, proxy)):
+        site.ready()
+        wait_for("two more lists", lambda: proxy.count(watch, 200) >= 1)
+        site.change("a", color="green")
+        wait_for("red", lambda: site.data("a") == {"color": "red"}, 5)
+
+
+def test_drift_while_the_watch_was_down(site: Site, control_plane: ControlPlane) -> None:
+    port = int(control_plane.url.rsplit(":", 1)[1])
+    with Relay(port) as relay:
+        kubeconfig = kubeconfig_through(relay.url, site.rights.kubeconfig("controller"))
+        site.ship(maps("a", "b", "c"))
+        with site.controller(kubeconfig=kubeconfig):
+            site.ready()
+            relay.ports = []
+            relay.cut()
+            site.change("a", color="green")
+            site.plane.kubectl("delete", "configmap", "b", "-n", site.namespace)
+            site.plane.kubectl("label", "configmap", "c", "-n", site.namespace, f"{PART_OF}-")
+            relay.ports = [port]
+            wait_for("red", lambda: site.data("a") == {"color": "red"}, 40)
+            wait_for("all of them", lambda: site.names() == {"a", "b", "c"}, 40)
+            site.ready()
+
+
+# Servers
+
+
+def test_two_api_servers(site: Site, control_plane: ControlPlane) -> None:
+    """Behind one address that leads to either, while connections break, and one goes away for good."""
+    port = int(control_plane.url.rsplit(":", 1)[1])
+    with control_plane.second_api_server() as (url, _, server), Relay(port) as relay:
+        kubeconfig = kubeconfig_through(relay.url, site.rights.kubeconfig("controller"))
+        site.ship(numbered(60))
+        second = int(url.rsplit(":", 1)[1])
+        relay.ports = [port, second]
+        with site.controller(kubeconfig=kubeconfig) as controller:
+            site.ready()
+            for color in ("green", "blue"):
+                relay.cut()
+                site.ship(numbered(60, color=color))
+                site.ready(40)
+                assert site.data("m59") == {"color": color}
+                site.change("m7", color="drifted")
+                wait_for("m7", lambda: site.data("m7") == {"color": color}, 10)  # pylint: disable=W0640
+            relay.ports = [port]
+            server.kill()
+            site.change("m8", color="drifted")
+            wait_for("m8", lambda: site.data("m8") == {"color": "blue"}, 20)
+            site.ship(numbered(50, color="blue"))
+            assert site.ready(40)["inventory"]["objects"] == 50
+            assert len(site.names()) == 50
+            assert "lost its lease" not in controller.output
+        # Nobody but the test changed anything.
+        assert "Contested" not in [event["reason"] for event in site.events()]
+
+
+def test_api_server_killed_in_the_middle_of_an_apply(site: Site, control_plane: ControlPlane) -> None:
+    site.ship(numbered(300))
+    with site.controller():
+        wait_for("the first objects", lambda: site.map("m0") is not None)
+        control_plane.api_server.kill()
+        control_plane.api_server.start()
+        control_plane.wait()
+        status = site.ready(60)
+        assert status["inventory"] == {"objects": 300, "ready": 300, "drifted": 0}
+        assert len(site.names()) == 300
+        control_plane.kubectl("delete", "configmap", "m7", "-n", site.namespace)
+        wait_for("m7 again", lambda: site.map("m7") is not None, 40)
+
+
+def test_etcd_away_for_a_while(site: Site, control_plane: ControlPlane) -> None:
+    site.ship(maps("a", "b"))
+    with site.controller():
+        site.ready()
+        control_plane.etcd.kill()
+        time.sleep(3)
+        control_plane.etcd.start()
+        control_plane.wait()
+        wait_for("a write", lambda: site.change("a", color="green") is None, 20)
+        wait_for("red", lambda: site.data("a") == {"color": "red"}, 30)
+        site.ship(maps("a", "b", "c"))
+        site.ready(40)
+        assert site.names() == {"a", "b", "c"}
+
+
+def test_discovery_that_fails_in_part(site: Site, control_plane: ControlPlane) -> None:
+    """A group whose server does not answer: nothing of it is taken for gone, and the rest goes on."""
+    group = "boats.example.com"
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"boats.{group}"},
+        "spec": {
+            "group": group,
+            "names": {"kind": "Boat", "plural": "boats"},
+            "scope": "Namespaced",
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+    control_plane.apply(definition)
+    control_plane.kubectl("wait", "--for=condition=Established", f"crd/boats.{group}")
+    boat = f"apiVersion: {group}/v1\nkind: Boat\nmetadata: {{name: one}}\n"
+    path = f"/apis/{group}/v1/namespaces/{site.namespace}/boats/one"
+    with site.controller():
+        site.ship({**maps("a", "b", "c"), "boat.yaml": boat})
+        site.ready()
+    # The same group, by a server that is not there.
+    service = {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": f"v1.{group}"},
+        "spec": {
+            "group": group,
+            "version": "v1",
+            "service": {"name": "nobody", "namespace": "default"},
+            "groupPriorityMinimum": 1000,
+            "versionPriority": 15,
+            "insecureSkipTLSVerify": True,
+        },
+    }
+    control_plane.kubectl("label", "apiservice", f"v1.{group}", "kube-aggregator.kubernetes.io/automanaged-")
+    control_plane.apply(service)
+    wait_for("it to be away", lambda: control_plane.api("GET", path).status == 503)
+    with site.controller():
+        site.ship(maps("a", "b"))
+        site.ready()
+        assert site.names() == {"a", "b"}  # what can be seen is pruned
+        control_plane.kubectl("delete", "apiservice", f"v1.{group}")
+        wait_for("it to be back", lambda: control_plane.api("GET", path).status == 200, 30)
+        site.sealift(*("reconcile", "sync", "shop", "-n", site.namespace, "--kubeconfig", control_plane.kubeconfig))
+        wait_for("the boat to go", lambda: control_plane.api("GET", path).status == 404, 20)
+    control_plane.kubectl("delete", "crd", f"boats.{group}", "--wait=false")
+
+
+# Who we are
+
+
+def test_token_that_is_changed(site: Site, control_plane: ControlPlane, tmp_path: Path) -> None:
+    """In the file, as a kubelet does it; the old one is refused from then on."""
+    system = site.rights.namespace
+
+    def token() -> tuple[str, str]:
+        name = f"token-{time.monotonic_ns()}"
+        made = control_plane.api("POST", f"/api/v1/namespaces/{system}/secrets", {"metadata": {"name": name}}).json()
+        bound = {"kind": "Secret", "apiVersion": "v1", "name": name, "uid": made["metadata"]["uid"]}
+        body = {"spec": {"expirationSeconds": 3600, "boundObjectRef": bound}}
+        path = f"/api/v1/namespaces/{system}/serviceaccounts/controller/token"
+        return str(control_plane.api("POST", path, body).json()["status"]["token"]), name
+
+    file = tmp_path / "token"
+    first, secret = token()
+    file.write_text(first)
+    config = yaml.safe_load(control_plane.kubeconfig.read_text())
+    config["users"][0]["user"] = {"tokenFile": str(file)}
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(config))
+    site.ship(maps("a", "b"))
+    with site.controller(kubeconfig=kubeconfig) as controller:
+        site.ready()
+        file.write_text(token()[0])
+        control_plane.kubectl("delete", "secret", secret, "-n", system)
+        wait_for("the old one to be refused", lambda: control_plane.api("GET", "/api", token=first).status == 401, 20)
+        site.ship(maps("a", "b", "c"))
+        site.ready()
+        site.change("a", color="green")
+        wait_for("red", lambda: site.data("a") == {"color": "red"}, 5)
+        assert "401" not in controller.output
+
+
+def test_lease_taken_by_another(site: Site, control_plane: ControlPlane) -> None:
+    """It stops at once, and takes over when the other does not renew."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{site.rights.namespace}/leases/sealift-controller"
+    site.ship(maps("a", "b"))
+    with site.controller() as controller:
+        site.ready()
+        lease = control_plane.api("GET", path).json()
+        lease["spec"] |= {"holderIdentity": "somebody", "leaseDurationSeconds": 5}
+
+        def take() -> bool:
+            lease["metadata"]["resourceVersion"] = control_plane.api("GET", path).json()["metadata"]["resourceVersion"]
+            return control_plane.api("PUT", path, lease).status == 200
+
+        wait_for("the lease", take)
+        wait_for("word of it", lambda: "lost its lease" in controller.output, 8)
+        site.change("a", color="green")
+        site.ship(maps("a", "b", "c"))
+        stays("nothing is written", lambda: site.data("a") == {"color": "green"} and site.map("c") is None, 2)
+        wait_for("red", lambda: site.data("a") == {"color": "red"}, 20)
+        site.ready()
+
+
+def test_only_one_controller_writes(site: Site, control_plane: ControlPlane) -> None:
+    """One that slept while another took over does nothing when it wakes up."""
+    site.ship(maps("a", "b"))
+    with site.controller() as first, site.controller(fresh=False) as second:
+        site.ready()
+        assert "holds its lease" not in second.output
+        os.kill(first.pid, signal.SIGSTOP)
+        try:
+            control_plane.kubectl("delete", "lease", "sealift-controller", "-n", site.rights.namespace)
+            wait_for("the second", lambda: "holds its lease" in second.output, 10)
+            site.ship(maps("a", "b", "c"))
+            site.ready()
+        finally:
+            os.kill(first.pid, signal.SIGCONT)
+        site.change("a", color="green")
+        wait_for("red", lambda: site.data("a") == {"color": "red"})
+        wait_for("the first to know", lambda: "lost its lease" in first.output)
+        assert "drift healed" not in first.output and "drift healed" in second.output
+
+
+# A controller that is killed
+
+
+def test_killed_again_and_again(site: Site, proxy: ApiProxy) -> None:
+    """kill -9 while it applies, prunes and clears up; the next process goes on from there."""
+    kubeconfig = behind(site, proxy)
+    controllers = [site.controller(kubeconfig=kubeconfig)]
+    kills: list[str] = []
+
+    def killing(*moments: str) -> None:
+        for moment in moments:
+
+            def kill(moment: str = moment) -> None:
+                kills.append(moment)
+                controllers[-1].kill()
+
+            proxy.fail(ApiFault(moment, before=kill, times=1))
+
+    def until(what: str, done: Callable[[], object]) -> None:
+        def look() -> object:
+            if len(controllers) <= len(kills):
+                controllers.append(site.controller(kubeconfig=kubeconfig))
+            return done()
+
+        wait_for(what, look, 30)
+
+    def holds(count: int) -> bool:
+        status = site.object()["status"]
+        fine = site.condition()["status"] == "True" and status["inventory"]["objects"] == count
+        return fine and site.names() == {f"m{number}" for number in range(count)}
+
+    try:
+        killing("PATCH .*/syncs/shop", "PATCH .*/configmaps/m20", "PATCH .*/syncs/shop/status")
+        site.ship(numbered(40))
+        until("40 objects", lambda: holds(40))
+        killing("DELETE .*/configmaps/m33")
+        site.ship(numbered(30, color="blue"))
+        until("30 objects", lambda: holds(30))
+        assert len(site.object()["status"]["history"]) == 2
+        killing("DELETE .*/configmaps/m12")
+        site.plane.kubectl("delete", "sync", "shop", "-n", site.namespace, "--wait=false")
+        until("nothing", lambda: not site.names() and site.object()["kind"] == "Status")
+        assert len(kills) == 5, kills
+    finally:
+        controllers[-1].kill()
