@@ -51,6 +51,8 @@ static void end_of_headers(struct http_transfer *transfer)
     transfer->headed = response->status >= 200;
     if (transfer->on_head != NULL && response->status >= 200 && !http_will_redirect(transfer))
         transfer->on_head(transfer);
+    if (transfer->request.on_head != NULL && to_sink(transfer))
+        transfer->request.on_head(transfer->request.on_data_arg, response);
 }
 
 void http_abandon(struct http_transfer *transfer)

@@ -45,6 +45,7 @@ enum http_reach {
 };
 
 struct sockaddr;
+struct http_response;
 // What kind of address is refused ("a loopback address"), or NULL when it may be reached. For
 // connections that are not HTTP's. Static text.
 const char *http_reach_refusal(enum http_reach reach, const struct sockaddr *address);
@@ -82,7 +83,9 @@ struct http_request {
     unsigned max_retries;
     // Body of 2xx goes here in pieces instead of response.body. -1 aborts with the error it set.
     int (*on_data)(void *arg, const void *data, size_t size, struct error *err);
-    void *on_data_arg;
+    void *on_data_arg; // of the two below as well
+    // Status and headers of the answer whose body on_data is about to get. May be NULL.
+    void (*on_head)(void *arg, const struct http_response *response);
     // Called before on_data sees bytes of a new try, so that a sink can start over. NULL: such a
     // body is not retried once bytes were delivered.
     void (*on_restart)(void *arg);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FILE_BYTES = 1 << 20 };
+enum { MAX_FILE_BYTES = 1 << 20, DEFAULT_CHUNK_BYTES = 16 << 20, MAX_CHUNK_BYTES = 1 << 30 };
 
 // Where docker, podman and skopeo keep logins, in the order in which they look.
 char *registry_login(const struct cli *cli)
@@ -60,7 +60,9 @@ int registry_open(const struct cli *cli, const char *text, enum registry_use use
     if (limits_read(cli, &registry.limits, err) < 0 ||
         oci_reference_parse(text, &registry.reference, err) < 0)
         return -1;
-    if (read_tls(cli, &registry, err) < 0)
+    size_t chunk_bytes = 0;
+    if (read_tls(cli, &registry, err) < 0 ||
+        limit_read(cli, "chunk-bytes", DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, &chunk_bytes, err) < 0)
         return -1;
     registry.docker_config = registry_login(cli);
     const struct oci_access access = {
@@ -72,6 +74,7 @@ int registry_open(const struct cli *cli, const char *text, enum registry_use use
                 .key_pem = registry.key_pem},
         .insecure = cli_flag(cli, "insecure"),
         .push = use == REGISTRY_PUSH,
+        .chunk_bytes = chunk_bytes,
         .deadline_mono_ms = clock_mono_ms(clock_system()) + cli->timeout_ms,
     };
     if (oci_repository_open(&registry.reference, &access, &registry.repository, err) < 0)

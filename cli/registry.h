@@ -7,11 +7,14 @@
 #include "cli/limits.h"
 #include "oci/repository.h"
 
-#define REGISTRY_OPTIONS                                                                        \
-    {"insecure", 0, OPTION_FLAG, NULL, "talk plain HTTP to the registry", NULL},                \
-        {"ca-file", 0, OPTION_STRING, "FILE", "certificate authority of the registry", NULL},   \
-        {"client-cert", 0, OPTION_STRING, "FILE", "certificate to show to the registry", NULL}, \
-        {"client-key", 0, OPTION_STRING, "FILE", "its key", NULL}, REGISTRY_LOGIN_OPTIONS
+#define REGISTRY_OPTIONS                                                                           \
+    {"insecure", 0, OPTION_FLAG, NULL, "talk plain HTTP to the registry", NULL},                   \
+        {"ca-file", 0, OPTION_STRING, "FILE", "certificate authority of the registry", NULL},      \
+        {"client-cert", 0, OPTION_STRING, "FILE", "certificate to show to the registry", NULL},    \
+        {"client-key", 0, OPTION_STRING, "FILE", "its key", NULL},                                 \
+        {"chunk-bytes", 0, OPTION_NUMBER, "BYTES", "largest piece of an upload (default: 16 MiB)", \
+         NULL},                                                                                    \
+        REGISTRY_LOGIN_OPTIONS
 // For `serve`, too, which takes the rest from its objects.
 #define REGISTRY_LOGIN_OPTIONS                                                        \
     {"docker-config",                                                                 \

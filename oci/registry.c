@@ -16,7 +16,6 @@
 
 enum {
     READ_RETRIES = 3,
-    BLOB_REDIRECTS = 10,
     TAG_PAGE = 1000,
     MAX_PAGES = 100,
     MAX_TAG_PAGE = 4 << 20,
@@ -106,7 +105,7 @@ void registry_manifest_call(const struct registry *registry, struct registry_cal
                        registry_url(registry, "manifests/%s", tag_or_digest));
     http_headers_add(&call->headers, "Accept", accept_manifests);
     call->request.max_body_bytes = OCI_MAX_MANIFEST_BYTES;
-    call->request.max_redirects = BLOB_REDIRECTS;
+    call->request.max_redirects = REGISTRY_BLOB_REDIRECTS;
 }
 
 // One call, its answer or error.
@@ -220,26 +219,7 @@ static void blob_call(const struct registry *registry, struct registry_call *cal
     call->request.max_body_bytes = (size_t)descriptor->size;
     if (call->request.max_body_bytes < REGISTRY_MAX_ERROR)
         call->request.max_body_bytes = REGISTRY_MAX_ERROR;
-    call->request.max_redirects = BLOB_REDIRECTS;
-}
-
-static int registry_get_blob(struct oci_repository *repository,
-                             const struct oci_descriptor *descriptor, char **ret_data,
-                             size_t *ret_size, struct error *err)
-{
-    struct registry *registry = registry_of(repository);
-    cleanup_free char *object =
-        xasprintf("blob %s of %s", descriptor->digest.text, repository->reference.repository);
-    struct registry_call *call = xcalloc(1, sizeof *call);
-    blob_call(registry, call, descriptor);
-    cleanup_http_response struct http_response response = {0};
-    if (send_call(registry, call, &response, err) < 0)
-        return error_wrap(err, "pull %s", object);
-    if (!registry_is_success(&response))
-        return registry_status_error(registry, &response, "pull", object, err);
-    *ret_size = response.body.len;
-    *ret_data = strbuf_steal(&response.body);
-    return 0;
+    call->request.max_redirects = REGISTRY_BLOB_REDIRECTS;
 }
 
 static void registry_read_ahead(struct oci_repository *repository, const struct oci_ahead *ahead)
@@ -268,7 +248,7 @@ static int registry_has_blob(struct oci_repository *repository, const char *dige
     struct registry *registry = registry_of(repository);
     cleanup_free char *url = registry_url(registry, "blobs/%s", digest);
     struct http_request request = registry_request(registry, "HEAD", url);
-    request.max_redirects = BLOB_REDIRECTS;
+    request.max_redirects = REGISTRY_BLOB_REDIRECTS;
     cleanup_http_response struct http_response response = {0};
     if (registry_send(registry, &request, registry_read_right(registry), &response, err) < 0)
         return -1;

@@ -2,7 +2,9 @@
 //
 //     registry.c            requests, resolving, reading, tags, deletion
 //     registry_parallel.c   several requests at once, and answers that were asked for ahead
+//     registry_download.c   blobs down, resumed where they broke off
 //     registry_upload.c     blobs and manifests up
+//     registry_chunks.c     large blobs up, resumed where they broke off
 //     registry_batch.c      what a batch collected, in rounds of parallel requests
 //     registry_referrers.c  the referrers API and its fallback tag
 //     registry_auth.c       401 -> challenge -> token -> the request again
@@ -10,12 +12,17 @@
 #ifndef OCI_REGISTRY_INTERNAL_H
 #define OCI_REGISTRY_INTERNAL_H
 
+#include "base/backoff.h"
 #include "base/http_client.h"
 #include "base/url.h"
 #include "oci/credentials.h"
 #include "oci/repository_internal.h"
 
-enum { REGISTRY_MAX_ERROR = 8192 }; // bytes of an answer that may hold an error's text
+enum {
+    REGISTRY_MAX_ERROR = 8192,       // bytes of an answer that may hold an error's text
+    REGISTRY_BLOB_REDIRECTS = 10,    // from a registry to its storage
+    REGISTRY_CHUNK_BYTES = 16 << 20, // larger blobs go up in chunks of this size
+};
 
 struct registry {
     struct oci_repository repository; // first: the interface's view of it
@@ -111,15 +118,41 @@ int registry_put_blob(struct oci_repository *repository, const struct oci_descri
 struct registry_upload {
     const struct oci_descriptor *descriptor; // borrowed
     const void *data;
-    bool probe; // ask whether it is there before it is sent
+    bool probe;     // ask whether it is there before it is sent
+    bool no_chunks; // the registry takes none
     // What became of it.
     bool done;
-    char *session; // URL of an open upload, or NULL
+    bool in_chunks;
+    char *session;    // URL of an open upload, or NULL
+    size_t min_chunk; // what the registry asks for; 0: nothing
     bool elsewhere;
     struct error error;
 };
 void registry_upload_release(void *upload);
 #define REGISTRY_UPLOADS VEC_OF(struct registry_upload, registry_upload_release)
+// Where an upload goes on, as seen from url. The registry may name another origin, which then gets
+// the bytes but never our token, and never in the clear instead of TLS.
+int registry_upload_target(const struct registry *registry, const char *url, const char *location,
+                           char **ret_url, bool *ret_elsewhere, struct error *err)
+    __attribute__((warn_unused_result));
+// The session's address with the digest, for the last PUT. Owned.
+char *registry_upload_end(const struct registry_upload *upload);
+// What an answer to bytes means that is no success. Always -1.
+int registry_refuse_upload(const struct registry *registry, const struct http_response *response,
+                           struct error *err);
+// Into an open session. What breaks off is resumed; a registry that takes no chunks is remembered
+// in the upload, and the error is one that passes.
+int registry_put_chunks(struct registry *registry, struct registry_upload *upload,
+                        struct error *err) __attribute__((warn_unused_result));
+// Remembers that it is there.
+void registry_saw_blob(struct registry *registry, const struct digest *digest);
+// A decimal number of bytes from a header; 0 for anything else.
+size_t registry_read_size(const char *text);
+// False when there is no point in trying again, or no time; else it has waited.
+bool registry_wait_to_retry(const struct registry *registry, const struct error *cause,
+                            struct backoff *backoff);
+int registry_get_blob(struct oci_repository *repository, const struct oci_descriptor *descriptor,
+                      char **ret_data, size_t *ret_size, struct error *err);
 // Each is tried several times while the cause passes; the first error that remains is the result.
 int registry_put_blobs(struct registry *registry, struct vec *uploads, struct error *err)
     __attribute__((warn_unused_result));

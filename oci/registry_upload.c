@@ -1,7 +1,7 @@
 // Blobs and manifests on their way up. A blob: HEAD asks whether it is there (only where it may
 // be), POST opens a session, one PUT to its Location brings the bytes and the digest. All blobs of
 // a batch take each of these steps together. An upload that fails for a reason that passes is begun
-// anew.
+// anew. Large blobs go in chunks, one after the other (registry_chunks.c).
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -21,15 +21,10 @@ enum {
     WRITE_RETRIES = 3, // of requests that do the same when they are repeated
 };
 
-// Where the session's PUT goes. The registry may name another origin, which then gets the bytes but
-// never our token, and never in the clear instead of TLS.
-static int upload_target(const struct registry *registry, const char *url, const char *location,
-                         const char *digest, char **ret_url, bool *ret_elsewhere, struct error *err)
+int registry_upload_target(const struct registry *registry, const char *url, const char *location,
+                           char **ret_url, bool *ret_elsewhere, struct error *err)
 {
     const char *host = registry->repository.reference.host;
-    if (location == NULL)
-        return error_set(err, ERROR_INVALID, "registry %s opened an upload without a Location",
-                         host);
     cleanup_free char *absolute = NULL;
     cleanup_url struct url target = {0};
     if (url_resolve(url, location, &absolute, err) < 0 || url_parse(absolute, &target, err) < 0)
@@ -39,10 +34,16 @@ static int upload_target(const struct registry *registry, const char *url, const
                          "registry %s wants the upload over %s instead of https (a proxy in front "
                          "of it that does not forward the scheme?)",
                          host, target.scheme);
-    cleanup_free char *escaped = url_escape(digest);
     *ret_elsewhere = !url_same_origin(&target, &registry->base);
-    *ret_url = xasprintf("%s%cdigest=%s", absolute, target.query != NULL ? '&' : '?', escaped);
+    *ret_url = STEAL(absolute);
     return 0;
+}
+
+char *registry_upload_end(const struct registry_upload *upload)
+{
+    cleanup_free char *escaped = url_escape(upload->descriptor->digest.text);
+    return xasprintf("%s%cdigest=%s", upload->session,
+                     strchr(upload->session, '?') != NULL ? '&' : '?', escaped);
 }
 
 void registry_upload_release(void *element)
@@ -60,12 +61,17 @@ static bool was_seen(const struct registry *registry, const char *digest)
     return false;
 }
 
+void registry_saw_blob(struct registry *registry, const struct digest *digest)
+{
+    if (registry->seen.len >= MAX_SEEN)
+        vec_remove(&registry->seen, 0);
+    *(struct digest *)vec_push(&registry->seen) = *digest;
+}
+
 static void finish(struct registry *registry, struct registry_upload *upload)
 {
     upload->done = true;
-    if (registry->seen.len >= MAX_SEEN)
-        vec_remove(&registry->seen, 0);
-    *(struct digest *)vec_push(&registry->seen) = upload->descriptor->digest;
+    registry_saw_blob(registry, &upload->descriptor->digest);
 }
 
 // One request for each upload that wants it, all at once.
@@ -110,15 +116,32 @@ static int refuse(const struct registry *registry, const struct http_response *r
     return registry_status_error(registry, response, "push", object, err);
 }
 
+int registry_refuse_upload(const struct registry *registry, const struct http_response *response,
+                           struct error *err)
+{
+    // A session that ran out, that another of the registry's servers holds, or that ended well
+    // although we were not told: begun anew, all of these pass.
+    if (response->status == 404)
+        return error_set(err, ERROR_UNAVAILABLE, "registry %s has lost an upload to %s (404)",
+                         registry->repository.reference.host,
+                         registry->repository.reference.repository);
+    return refuse(registry, response, err);
+}
+
 static int take_session(struct registry *registry, struct registry_upload *upload,
                         const struct registry_call *call, struct error *err)
 {
     const struct http_response *response = &call->result.response;
     if (!registry_is_success(response))
         return refuse(registry, response, err);
-    return upload_target(registry, call->url, http_headers_get(&response->headers, "Location"),
-                         upload->descriptor->digest.text, &upload->session, &upload->elsewhere,
-                         err);
+    const char *location = http_headers_get(&response->headers, "Location");
+    if (location == NULL)
+        return error_set(err, ERROR_INVALID, "registry %s opened an upload without a Location",
+                         registry->repository.reference.host);
+    const char *least = http_headers_get(&response->headers, "OCI-Chunk-Min-Length");
+    upload->min_chunk = least != NULL ? registry_read_size(least) : 0;
+    return registry_upload_target(registry, call->url, location, &upload->session,
+                                  &upload->elsewhere, err);
 }
 
 static int take_first(struct registry *registry, struct registry_upload *upload,
@@ -142,13 +165,13 @@ static bool wants_session(const struct registry_upload *upload)
 
 static bool wants_bytes(const struct registry_upload *upload)
 {
-    return upload->session != NULL;
+    return upload->session != NULL && !upload->in_chunks;
 }
 
 static void prepare_bytes(const struct registry *registry, const struct registry_upload *upload,
                           struct registry_call *call)
 {
-    registry_call_init(registry, call, "PUT", xstrdup(upload->session));
+    registry_call_init(registry, call, "PUT", registry_upload_end(upload));
     http_headers_add(&call->headers, "Content-Type", "application/octet-stream");
     call->elsewhere = upload->elsewhere;
     call->request.body = upload->data;
@@ -159,7 +182,7 @@ static int take_bytes(struct registry *registry, struct registry_upload *upload,
                       const struct registry_call *call, struct error *err)
 {
     if (!registry_is_success(&call->result.response))
-        return refuse(registry, &call->result.response, err);
+        return registry_refuse_upload(registry, &call->result.response, err);
     finish(registry, upload);
     return 0;
 }
@@ -201,6 +224,30 @@ static int round_result(struct vec *uploads, struct error *err)
     return failed != NULL ? error_move(err, &failed->error) : 0;
 }
 
+// Large blobs, after everything that goes at once.
+static void send_chunks(struct registry *registry, struct vec *uploads)
+{
+    vec_foreach (struct registry_upload, upload, uploads) {
+        if (upload->done || upload->error.code != ERROR_NONE || !upload->in_chunks ||
+            upload->session == NULL)
+            continue;
+        if (registry_put_chunks(registry, upload, &upload->error) == 0)
+            finish(registry, upload);
+    }
+}
+
+static void begin_round(struct registry *registry, struct registry_upload *upload)
+{
+    size_t chunk = registry->repository.access.chunk_bytes;
+    bool is_large = (size_t)upload->descriptor->size > (chunk > 0 ? chunk : REGISTRY_CHUNK_BYTES);
+    upload->done = upload->done || was_seen(registry, upload->descriptor->digest.text);
+    upload->in_chunks = is_large && !upload->no_chunks;
+    error_release(&upload->error);
+    upload->error = (struct error){0};
+    free(upload->session);
+    upload->session = NULL;
+}
+
 static int upload_round(struct registry *registry, struct vec *uploads, struct error *err)
 {
     static const struct step steps[] = {
@@ -208,16 +255,12 @@ static int upload_round(struct registry *registry, struct vec *uploads, struct e
         {wants_session, prepare_session, take_session},
         {wants_bytes, prepare_bytes, take_bytes},
     };
-    vec_foreach (struct registry_upload, upload, uploads) {
-        upload->done = upload->done || was_seen(registry, upload->descriptor->digest.text);
-        error_release(&upload->error);
-        upload->error = (struct error){0};
-        free(upload->session);
-        upload->session = NULL;
-    }
+    vec_foreach (struct registry_upload, upload, uploads)
+        begin_round(registry, upload);
     for (size_t i = 0; i < ARRAY_LENGTH(steps); i++)
         if (run_step(registry, uploads, &steps[i], err) < 0)
             return -1;
+    send_chunks(registry, uploads);
     return round_result(uploads, err);
 }
 
@@ -230,25 +273,31 @@ static void wait_until_cancelled(struct cancel *cancel, int64_t ms)
     }
 }
 
-static bool deadline_is_near(const struct registry *registry, int64_t delay_ms)
+bool registry_wait_to_retry(const struct registry *registry, const struct error *cause,
+                            struct backoff *backoff)
 {
-    int64_t deadline = registry->repository.access.deadline_mono_ms;
-    return deadline > 0 && clock_mono_ms(clock_system()) + delay_ms >= deadline;
+    const struct oci_access *access = &registry->repository.access;
+    int64_t delay_ms = backoff_next(backoff, cause->retry_after_ms);
+    int64_t now_ms = clock_mono_ms(clock_system());
+    bool late = access->deadline_mono_ms > 0 && now_ms + delay_ms >= access->deadline_mono_ms;
+    if (late || !error_is_transient(cause))
+        return false;
+    wait_until_cancelled(access->cancel, delay_ms);
+    return !cancel_requested(access->cancel);
 }
 
 int registry_put_blobs(struct registry *registry, struct vec *uploads, struct error *err)
 {
-    struct cancel *cancel = registry->repository.access.cancel;
     struct backoff backoff = {.first_ms = FIRST_DELAY_MS, .max_ms = MAX_DELAY_MS};
     for (int try = 1; uploads->len > 0; try++) {
         cleanup_error struct error cause = {0};
         if (upload_round(registry, uploads, &cause) == 0)
             return 0;
-        int64_t delay_ms = backoff_next(&backoff, cause.retry_after_ms);
-        if (try == UPLOAD_TRIES || !error_is_transient(&cause) || cancel_requested(cancel) ||
-            deadline_is_near(registry, delay_ms))
+        if (try == UPLOAD_TRIES || !registry_wait_to_retry(registry, &cause, &backoff))
             return error_move(err, &cause);
-        wait_until_cancelled(cancel, delay_ms);
+        // An answer that was lost may have been a yes.
+        vec_foreach (struct registry_upload, upload, uploads)
+            upload->probe = true;
     }
     return 0;
 }

@@ -16,8 +16,9 @@ import hashlib
 import json
 import re
 import secrets
+import socket
 from dataclasses import dataclass, field
-from typing import Mapping, Optional
+from typing import Callable, Mapping, Optional
 from urllib.parse import parse_qs, urlsplit
 
 from .certificates import Certificate
@@ -39,6 +40,7 @@ class RegistryFault:
     stall: bool = False  # take the request and never answer
     half: bool = False  # the right answer, cut in the middle
     corrupt: bool = False  # the right answer, with one byte changed
+    cut: bool = False  # do what is asked, and cut the line in place of the answer
     match: str = ""
     times: int = -1  # how often; -1 means until heal()
 
@@ -78,6 +80,8 @@ class _RegistryHandler(LoopbackHandler):
 
     def answer(self) -> None:
         self._request = RegistryRequest(self.command, self.path, self.lower_headers())
+        if self.owner.on_request is not None:
+            self.owner.on_request(self._request)
         self._fault = self.owner.note(self._request)
         fault = self._fault
         if fault is not None and fault.stall:
@@ -101,6 +105,10 @@ class _RegistryHandler(LoopbackHandler):
     def _send(self, status: int, headers: list[tuple[str, str]], content: bytes = b"") -> None:
         self._request.status = status
         fault = self._fault
+        if fault is not None and fault.cut:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
         if fault is not None and fault.corrupt and content:
             content = content[:-1] + bytes([content[-1] ^ 1])
         self.reply(status, headers, content, sent=len(content) // 2 if fault is not None and fault.half else None)
@@ -139,22 +147,63 @@ class _RegistryHandler(LoopbackHandler):
         self._send(200, [("Content-Type", "application/json")], json.dumps({"refresh_token": refresh}).encode())
 
     def _upload(self, name: str, upload: str) -> None:
-        digest = parse_qs(urlsplit(self.path).query).get("digest", [""])[0]
+        """One session: POST opens it (or mounts), PATCH adds, GET tells how far it is, PUT with a digest ends it. Its
+        address changes with every answer, and only the newest is good."""
+        query = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
+        owner = self.owner
+        if self.command == "POST" and "mount" in query:
+            if owner.mounts and owner.find_blob(query["mount"]) is not None:
+                self._send(201, [("Location", f"/v2/{name}/blobs/{query['mount']}")])
+                return
+        with owner.lock:
+            if self.command == "POST":
+                upload = secrets.token_hex(8)
+                owner.uploads[upload] = b""
+            content = owner.uploads.get(upload)
+            stale = self.command != "POST" and query.get("state") != owner.upload_states.get(upload)
+        if content is None or stale:
+            self._refuse(404, "BLOB_UPLOAD_UNKNOWN")
+        elif self.command == "DELETE":
+            self._send(204, [])
+        elif self.command == "PATCH" and not owner.takes_chunks:
+            self._refuse(405, "UNSUPPORTED")
+        elif self.command == "GET":
+            self._session(204, name, upload)
+        elif self.command == "PATCH" and not self._add_chunk(upload, content):
+            self._session(416, name, upload)
+        elif "digest" in query:
+            self._end_upload(name, upload, content + (b"" if self.command == "PATCH" else self.body), query["digest"])
+        else:
+            self._session(202, name, upload)
+
+    def _add_chunk(self, upload: str, content: bytes) -> bool:
+        start, _, end = self.headers.get("Content-Range", f"{len(content)}-{len(content) + len(self.body) - 1}").partition("-")
+        if int(start) != len(content) or int(end) - int(start) + 1 != len(self.body):
+            return False
         with self.owner.lock:
-            upload = upload or secrets.token_hex(8)
-            content = self.owner.uploads.pop(upload, b"") + self.body
-            if digest and Stored(content).digest == digest:
-                self.owner.blobs[digest] = content
-            elif not digest:
-                self.owner.uploads[upload] = content
-        if digest and digest not in self.owner.blobs:
+            kept = self.body[: self.owner.keeps_of_chunk] if self.owner.keeps_of_chunk else self.body
+            self.owner.uploads[upload] = content + kept
+        return True
+
+    def _session(self, status: int, name: str, upload: str) -> None:
+        with self.owner.lock:
+            state = self.owner.upload_states[upload] = secrets.token_hex(4)
+            length = len(self.owner.uploads[upload])
+        path = f"/v2/{name}/blobs/uploads/{upload}?state={state}"
+        headers = [("Location", path if self.owner.relative_location else self.owner.url + path)]
+        headers.append(("Range", f"0-{max(length - 1, 0)}"))
+        if self.owner.chunk_min:
+            headers.append(("OCI-Chunk-Min-Length", str(self.owner.chunk_min)))
+        self._send(status, headers)
+
+    def _end_upload(self, name: str, upload: str, content: bytes, digest: str) -> None:
+        if Stored(content).digest != digest:
             self._refuse(400, "DIGEST_INVALID")
             return
-        path = f"/v2/{name}/blobs/{digest}" if digest else f"/v2/{name}/blobs/uploads/{upload}"
-        location = path if self.owner.relative_location else self.owner.url + path
-        status = 201 if digest else 202
-        extra = [("Docker-Content-Digest", digest)] if digest else [("Range", f"0-{max(len(content) - 1, 0)}")]
-        self._send(status, [("Location", location), *extra])
+        with self.owner.lock:
+            self.owner.blobs[digest] = content
+            self.owner.uploads.pop(upload, None)
+        self._send(201, [("Location", f"/v2/{name}/blobs/{digest}"), ("Docker-Content-Digest", digest)])
 
     def _blob(self, name: str, digest: str) -> None:
         if self.owner.redirect_blobs_to and self.command == "GET":
@@ -164,10 +213,16 @@ class _RegistryHandler(LoopbackHandler):
 
     def _blob_store(self, digest: str) -> None:
         content = self.owner.find_blob(digest)
+        headers = [("Content-Type", "application/octet-stream"), ("Docker-Content-Digest", digest)]
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if content is None:
             self._refuse(404, "BLOB_UNKNOWN")
-            return
-        self._send(200, [("Content-Type", "application/octet-stream"), ("Docker-Content-Digest", digest)], content)
+        elif asked and self.owner.ranges and self.command == "GET":
+            start = int(asked[1]) + self.owner.range_off_by
+            headers.append(("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}"))
+            self._send(206, headers, content[start:])
+        else:
+            self._send(200, headers, content)
 
     def _manifest(self, name: str, reference: str) -> None:
         if self.command == "PUT":
@@ -229,10 +284,18 @@ class FaultyRegistry(LoopbackServer):
         self.claimed_digest = ""  # what Docker-Content-Digest says of every manifest, instead of the truth
         self.redirect_blobs_to = ""
         self.exchange: dict[str, str] = {}  # tokens that /oauth2/exchange takes -> what it gives
+        self.on_request: Optional[Callable[[RegistryRequest], object]] = None  # called before each answer
+        self.takes_chunks = True
+        self.chunk_min = 0  # OCI-Chunk-Min-Length
+        self.keeps_of_chunk = 0  # how many bytes of each chunk it keeps; 0 = all
+        self.mounts = True  # blobs of another repository, when asked
+        self.ranges = False  # blobs from a byte on
+        self.range_off_by = 0
         self.flip: dict[str, list[str]] = {}  # tag -> digests, answered in turn; the last one stays
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[tuple[str, str], Stored] = {}  # (repository, tag or digest)
         self.uploads: dict[str, bytes] = {}
+        self.upload_states: dict[str, str] = {}
         self._tokens: set[str] = set()
         self._faults: list[RegistryFault] = []
         self._requests: list[RegistryRequest] = []
