@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/files.h"
+#include "cli/inputs.h"
 #include "cli/registry.h"
 #include "cli/textdiff.h"
 #include "oci/artifact.h"
@@ -112,8 +113,8 @@ static int run(struct cli *cli, struct error *err)
     cleanup_vec struct vec after = OCI_FILES;
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, MAX_DIFF_BYTES);
-    if (files_load(cli, cli_argument(cli, 0), &before, err) < 0 ||
-        files_load(cli, cli_argument(cli, 1), &after, err) < 0)
+    if (files_load(cli, cli_argument(cli, 0), &before, NULL, err) < 0 ||
+        files_load(cli, cli_argument(cli, 1), &after, NULL, err) < 0)
         return DIFF_FAILED;
     if (*print_format(cli) != '\0')
         return print_changes(&before, &after, print_format(cli), err);
@@ -128,6 +129,7 @@ static const struct option_spec options[] = {
     {"type", 0, OPTION_STRING, "TYPE", "of a folder: how to render it", "Auto|Plain|Kustomize"},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "of a folder: render Secrets with data, too", NULL},
     {"output", 'o', OPTION_STRING, "FORMAT", "only list what differs, as", "json|yaml|name"},
+    INPUT_OPTIONS,
     LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},

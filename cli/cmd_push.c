@@ -5,6 +5,7 @@
 #include "base/url.h"
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/inputs.h"
 #include "cli/print.h"
 #include "cli/registry.h"
 #include "cli/signer.h"
@@ -31,7 +32,8 @@ static char *public_source(const struct cli *cli)
                                                            : xstrdup_or_null(source);
 }
 
-static int build(const struct cli *cli, struct oci_artifact *ret_artifact, struct error *err)
+static int build(const struct cli *cli, struct oci_artifact *ret_artifact, json_t *inputs,
+                 struct error *err)
 {
     cleanup_vec struct vec files = OCI_FILES;
     int64_t created_ms = 0;
@@ -42,7 +44,7 @@ static int build(const struct cli *cli, struct oci_artifact *ret_artifact, struc
     if (cli_string(cli, "created") != NULL &&
         time_parse(cli_string(cli, "created"), &created_ms, err) < 0)
         return error_wrap(err, "--created");
-    if (files_load(cli, cli_argument(cli, 0), &files, err) < 0)
+    if (files_load(cli, cli_argument(cli, 0), &files, inputs, err) < 0)
         return -1;
     cleanup_free char *source = public_source(cli);
     const struct oci_artifact_info info = {
@@ -56,9 +58,23 @@ static int build(const struct cli *cli, struct oci_artifact *ret_artifact, struc
     return oci_pack(&files, &info, ret_artifact, err);
 }
 
-static int sign(const struct cli *cli, struct registry *registry,
-                const struct oci_artifact *artifact, const struct sign_key *key, struct error *err)
+static void list_inputs(const json_t *from, struct vec *inputs)
 {
+    for (size_t i = 0; i < json_array_size(from); i++) {
+        const json_t *input = json_array_get(from, i);
+        *(struct provenance_input *)vec_push(inputs) = (struct provenance_input){
+            .uri = jval_string(input, "uri"),
+            .algorithm = jval_string(input, "algorithm"),
+            .digest = jval_string(input, "digest"),
+        };
+    }
+}
+
+static int sign(const struct cli *cli, struct registry *registry,
+                const struct oci_artifact *artifact, const struct sign_key *key, const json_t *from,
+                struct error *err)
+{
+    cleanup_vec struct vec inputs = VEC_OF(struct provenance_input, NULL);
     cleanup_free char *repository = NULL;
     cleanup_free char *ref = NULL;
     const char *commit = NULL;
@@ -67,6 +83,7 @@ static int sign(const struct cli *cli, struct registry *registry,
     split_revision(cli_string(cli, "revision"), &ref, &commit);
     if (source != NULL && identity_git(source, &repository, err) < 0)
         return error_wrap(err, "--source");
+    list_inputs(from, &inputs);
     const struct provenance provenance = {.repository = repository,
                                           .url = source,
                                           .ref = ref,
@@ -75,7 +92,9 @@ static int sign(const struct cli *cli, struct registry *registry,
                                           .renderer = "plain",
                                           .renderer_version = SEALIFT_VERSION,
                                           .started_ms = now_ms,
-                                          .finished_ms = now_ms};
+                                          .finished_ms = now_ms,
+                                          .inputs = inputs.data,
+                                          .n_inputs = inputs.len};
     // A tag that is a version is named as one, for Syncs that follow a range. Tags write '+' as
     // '_'.
     cleanup_semver struct semver version = {0};
@@ -101,11 +120,11 @@ static int sign(const struct cli *cli, struct registry *registry,
 // Signatures before the tag: whoever follows the tag finds a signed artifact.
 static int collect(const struct cli *cli, struct registry *registry,
                    const struct oci_artifact *artifact, const struct sign_key *key,
-                   struct error *err)
+                   const json_t *inputs, struct error *err)
 {
     if (oci_push(registry->repository, artifact, NULL, 0, err) < 0)
         return -1;
-    if (key != NULL && sign(cli, registry, artifact, key, err) < 0)
+    if (key != NULL && sign(cli, registry, artifact, key, inputs, err) < 0)
         return -1;
     return oci_tag(registry->repository, artifact->manifest_descriptor.digest.text,
                    registry->reference.tag, err);
@@ -113,10 +132,10 @@ static int collect(const struct cli *cli, struct registry *registry,
 
 static int publish(const struct cli *cli, struct registry *registry,
                    const struct oci_artifact *artifact, const struct sign_key *key,
-                   struct error *err)
+                   const json_t *inputs, struct error *err)
 {
     oci_batch_begin(registry->repository);
-    if (collect(cli, registry, artifact, key, err) < 0) {
+    if (collect(cli, registry, artifact, key, inputs, err) < 0) {
         oci_batch_abort(registry->repository);
         return -1;
     }
@@ -129,6 +148,7 @@ static int run(struct cli *cli, struct error *err)
     cleanup_registry struct registry registry = {0};
     cleanup_oci_artifact struct oci_artifact artifact = {0};
     cleanup_sign_key struct sign_key *key = NULL;
+    cleanup_json json_t *inputs = json_array();
     if (registry_open(cli, cli_argument(cli, 1), REGISTRY_PUSH, &registry, err) < 0)
         return -1;
     if (registry.reference.tag == NULL || registry.reference.digest != NULL)
@@ -136,7 +156,8 @@ static int run(struct cli *cli, struct error *err)
                          "push to a tag: REF is like oci://registry.example.com/acme/shop:prod");
     if (!cli_flag(cli, "unsigned") && signer_load(cli, &key, err) < 0)
         return -1;
-    if (build(cli, &artifact, err) < 0 || publish(cli, &registry, &artifact, key, err) < 0)
+    if (build(cli, &artifact, inputs, err) < 0 ||
+        publish(cli, &registry, &artifact, key, inputs, err) < 0)
         return -1;
     const char *digest = artifact.manifest_descriptor.digest.text;
     if (*print_format(cli) != '\0') {
@@ -160,6 +181,7 @@ static const struct option_spec options[] = {
     {"path", 0, OPTION_STRING, "PATH", "render only this path of the folder", NULL},
     {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain|Kustomize"},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "push Secrets with data, too", NULL},
+    INPUT_OPTIONS,
     LIMIT_OPTIONS,
     {"source", 0, OPTION_STRING, "URL",
      "Git repository it comes from, for annotation and provenance", NULL},

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/inputs.h"
 #include "cli/limits.h"
 #include "cli/print.h"
 #include "cli/tell.h"
@@ -82,7 +83,7 @@ static int explain(const struct render_result *result, const char *asked, struct
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_render_result struct render_result result = {0};
-    if (files_render(cli, cli_argument(cli, 0), &result, err) < 0)
+    if (files_render(cli, cli_argument(cli, 0), &result, NULL, err) < 0)
         return -1;
     vec_sort(&result.objects, render_order_compare);
     if (cli_string(cli, "explain") != NULL)
@@ -111,6 +112,7 @@ static const struct option_spec options[] = {
     {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain|Kustomize"},
     {"explain", 0, OPTION_STRING, "KIND/NAME", "say what set each field of this object", NULL},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "render Secrets with data, too", NULL},
+    INPUT_OPTIONS,
     LIMIT_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

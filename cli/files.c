@@ -4,6 +4,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/object_path.h"
+#include "cli/inputs.h"
 #include "cli/registry.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
@@ -19,7 +20,7 @@
 enum { MAX_FILE_BYTES = 16 << 20, MAX_DEPTH = 32 };
 
 int files_render(const struct cli *cli, const char *folder, struct render_result *ret_result,
-                 struct error *err)
+                 json_t *inputs, struct error *err)
 {
     cleanup_tree struct tree *tree = NULL;
     struct oci_limits limits;
@@ -34,7 +35,8 @@ int files_render(const struct cli *cli, const char *folder, struct render_result
     };
     if (tree_open_dir(folder, &tree, err) < 0)
         return -1;
-    if (render_tree(tree, cli_string_or(cli, "path", ""), &options, ret_result, err) < 0)
+    if (inputs_render(cli, tree, cli_string_or(cli, "path", ""), &options, ret_result, inputs,
+                      err) < 0)
         return -1;
     vec_foreach (char *, warning, &ret_result->warnings)
         tell_warning(cli, "%s", *warning);
@@ -52,10 +54,10 @@ static void push_file(struct vec *files, const char *path, const char *data, siz
 }
 
 static int load_rendered(const struct cli *cli, const char *folder, struct vec *ret_files,
-                         struct error *err)
+                         json_t *inputs, struct error *err)
 {
     cleanup_render_result struct render_result result = {0};
-    if (files_render(cli, folder, &result, err) < 0)
+    if (files_render(cli, folder, &result, inputs, err) < 0)
         return -1;
     vec_foreach (struct render_object, object, &result.objects)
         push_file(ret_files, object->path, object->yaml, object->yaml_size);
@@ -147,7 +149,8 @@ static int load_object(const struct cli *cli, const char *kind, const char *name
                                      : load_bundle(cli, object, ret_files, err);
 }
 
-int files_load(const struct cli *cli, const char *text, struct vec *ret_files, struct error *err)
+int files_load(const struct cli *cli, const char *text, struct vec *ret_files, json_t *inputs,
+               struct error *err)
 {
     int result;
     if (strncmp(text, "oci://", 6) == 0 || strncmp(text, "oci-layout:", 11) == 0)
@@ -157,7 +160,7 @@ int files_load(const struct cli *cli, const char *text, struct vec *ret_files, s
     else if (strncmp(text, "bundle/", 7) == 0)
         result = load_object(cli, "Bundle", text + 7, ret_files, err);
     else
-        result = load_rendered(cli, text, ret_files, err);
+        result = load_rendered(cli, text, ret_files, inputs, err);
     if (result == 0)
         vec_sort(ret_files, compare_files);
     return result;

@@ -3,6 +3,8 @@
 #ifndef CLI_FILES_H
 #define CLI_FILES_H
 
+#include <jansson.h>
+
 #include "base/vec.h"
 #include "cli/command.h"
 #include "render/render.h"
@@ -12,12 +14,14 @@
 //     oci://… or oci-layout://…      an artifact by tag or digest
 //     sync/NAME                      what stands in the Sync's directory now
 //     bundle/NAME                    the artifact that the Bundle released last
-int files_load(const struct cli *cli, const char *text, struct vec *ret_files, struct error *err)
-    __attribute__((warn_unused_result));
+// `inputs` as in files_render.
+int files_load(const struct cli *cli, const char *text, struct vec *ret_files, json_t *inputs,
+               struct error *err) __attribute__((warn_unused_result));
 
-// Renders a folder with the flags of the command (--type, --allow-secrets, --path). The result is
-// the caller's.
+// Renders a folder with the flags of the command (--type, --allow-secrets, --path, --offline). The
+// result is the caller's. What came from elsewhere is appended to `inputs` (cli/inputs.h), an array
+// or NULL.
 int files_render(const struct cli *cli, const char *folder, struct render_result *ret_result,
-                 struct error *err) __attribute__((warn_unused_result));
+                 json_t *inputs, struct error *err) __attribute__((warn_unused_result));
 
 #endif

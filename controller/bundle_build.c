@@ -1,5 +1,5 @@
-// Files to objects to artifact: a pure function of the commit, the Bundle's path and render, and
-// our version.
+// Files to objects to artifact: a pure function of the commit, what it needs from elsewhere, the
+// Bundle's path and render, and our version.
 #include "controller/bundle_internal.h"
 
 #include "api/object.h"
@@ -7,11 +7,64 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/url.h"
+#include "controller/bundle_inputs.h"
+#include "render/git/gitlocal.h"
 #include "render/git/gitsnapshot.h"
 #include "render/render.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { MAX_NOTED_INPUTS = 20 }; // status stays small; the provenance names all
+
+static const int64_t keep_inputs_ms = 24LL * 60 * 60 * 1000;
+
+static void on_fetching(void *arg, const char *step)
+{
+    struct bundle_flow *flow = arg;
+    (void)step;
+    if (strcmp(flow->stages.running, "inputs") != 0)
+        stages_begin(&flow->stages, "inputs");
+}
+
+// Copies of bases stand beside the copy of the source.
+static void open_inputs(struct bundle_flow *flow)
+{
+    cleanup_free char *dir = xasprintf("%s.inputs", flow->git_dir);
+    const struct bundle_inputs_config config = {
+        .dir = dir,
+        .client = flow->client,
+        .reach = flow->role->reach,
+        .cancel = flow->cancel,
+        .deadline_mono_ms = flow->deadline_mono_ms,
+        .max_bytes = flow->role->max_repository_bytes,
+        .keep_ms = keep_inputs_ms,
+        .source = &flow->git_config,
+        .role = flow->role,
+        .allow_local = gitlocal_takes(flow->git_config.url) || flow->role->local_paths != NULL,
+        .tell = on_fetching,
+        .tell_arg = flow,
+    };
+    flow->inputs = bundle_inputs_new(&config);
+}
+
+void bundle_build_note(struct bundle_flow *flow)
+{
+    const struct vec *inputs = bundle_inputs_list(flow->inputs);
+    json_t *noted = json_array();
+    vec_foreach (const struct bundle_input, input, inputs) {
+        if (json_array_size(noted) < MAX_NOTED_INPUTS)
+            json_array_append_new(noted, json_pack("{s:s, s:{s:s}}", "uri", input->uri, "digest",
+                                                   input->algorithm, input->digest));
+    }
+    jval_remove(flow->status, "source.inputs");
+    jval_remove(flow->status, "source.inputsTotal");
+    if (inputs->len > 0) {
+        jval_set(flow->status, "source.inputs", json_incref(noted));
+        jval_set_int(flow->status, "source.inputsTotal", (int64_t)inputs->len);
+    }
+    json_decref(noted);
+}
 
 static int render(struct bundle_flow *flow, struct render_result *ret_result, struct error *err)
 {
@@ -24,8 +77,13 @@ static int render(struct bundle_flow *flow, struct render_result *ret_result, st
         .max_bytes = flow->role->limits.max_unpacked,
     };
     const char *path = object_spec_string(flow->object, "path");
-    return render_tree(gitsnapshot_tree(flow->snapshot), path != NULL ? path : "", &options,
-                       ret_result, err);
+    open_inputs(flow);
+    if (bundle_inputs_render(flow->inputs, gitsnapshot_tree(flow->snapshot),
+                             path != NULL ? path : "", &options, ret_result, err) == 0)
+        return 0;
+    if (bundle_inputs_failed(flow->inputs))
+        flow->reason = "InputsFailed";
+    return -1;
 }
 
 static void log_warnings(const struct bundle_flow *flow, const struct render_result *result)

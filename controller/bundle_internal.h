@@ -10,6 +10,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "controller/access.h"
+#include "controller/bundle_inputs.h"
 #include "controller/queue.h"
 #include "controller/role.h"
 #include "controller/stages.h"
@@ -40,11 +41,13 @@ struct bundle_flow {
     struct secret_data *git_secret;
     struct http_tls git_tls;            // borrows from git_secret
     char *git_dir;                      // of the local copy
-    struct gitremote *remote;           // borrows all of them
+    struct gitremote_config git_config; // borrows all of them
+    struct gitremote *remote;
     struct gitremote_revision revision; // what the ref says now
     struct gitsnapshot *snapshot;
     char *git_revision; // "main@sha1:<commit>"
     char *acceptance;   // of a rewritten history, used up when this flow succeeds; or NULL
+    struct bundle_inputs *inputs; // remote bases and files of the build
     struct oci_artifact artifact; // built in this flow
     struct registry_access access;
     struct oci_repository *repository;
@@ -68,8 +71,10 @@ int bundle_source_fetch(struct bundle_flow *flow, struct error *err)
     __attribute__((warn_unused_result));
 void bundle_source_release(struct bundle_flow *flow);
 
-// bundle_build.c: files to objects to artifact.
+// bundle_build.c: files, and what they need from elsewhere, to objects to artifact.
 int bundle_build(struct bundle_flow *flow, struct error *err) __attribute__((warn_unused_result));
+// Notes in status what came from elsewhere.
+void bundle_build_note(struct bundle_flow *flow);
 
 // bundle_publish.c: pushes, signs and tags what was built, or keeps what is out: tags put back,
 // statement renewed.

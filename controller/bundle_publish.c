@@ -261,7 +261,11 @@ static char *render_digest(const struct bundle_flow *flow)
 static int sign(struct bundle_flow *flow, int64_t sequence, struct error *err)
 {
     cleanup_vec struct vec releases = VEC_OF(struct release, NULL);
+    cleanup_vec struct vec inputs = VEC_OF(struct provenance_input, NULL);
     cleanup_free char *values = render_digest(flow);
+    vec_foreach (const struct bundle_input, input, bundle_inputs_list(flow->inputs))
+        *(struct provenance_input *)vec_push(&inputs) = (struct provenance_input){
+            .uri = input->uri, .algorithm = input->algorithm, .digest = input->digest};
     int64_t now_ms = clock_wall_ms(flow->role->clock);
     // Statements name repositories in one spelling, the one that policies compare with.
     cleanup_free char *repository = NULL;
@@ -280,6 +284,8 @@ static int sign(struct bundle_flow *flow, int64_t sequence, struct error *err)
         .request_id = flow->request_id,
         .started_ms = now_ms,
         .finished_ms = now_ms,
+        .inputs = inputs.data,
+        .n_inputs = inputs.len,
     };
     cleanup_free char *version = version_of(flow);
     fill_releases(flow, flow->revision.commit, sequence, version, &releases);
@@ -296,11 +302,14 @@ static int sign(struct bundle_flow *flow, int64_t sequence, struct error *err)
                          err);
 }
 
-// "git-<commit>-<8 hex>": the hash tells apart what different Bundles make of one commit.
+// "git-<commit>-<8 hex>": the hash tells apart what different Bundles make of one commit, and what
+// one makes of it while a remote base moves.
 static char *fixed_tag(const struct bundle_flow *flow)
 {
     cleanup_free char *render = jval_canonical(object_spec(flow->object, "render"));
-    cleanup_free char *text = xasprintf("%s\n%s\n%s", path_of(flow), render, SEALIFT_VERSION);
+    cleanup_free char *inputs = bundle_inputs_digest(flow->inputs);
+    cleanup_free char *text = xasprintf("%s\n%s\n%s%s%s", path_of(flow), render, SEALIFT_VERSION,
+                                        *inputs != '\0' ? "\n" : "", inputs);
     struct digest digest = digest_of(text, strlen(text));
     return xasprintf("git-%s-%.8s", flow->revision.commit, digest_hex(digest.text));
 }

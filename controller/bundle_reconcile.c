@@ -2,7 +2,8 @@
 //
 //   resolve ─ same commit, spec and key, all well ──▶ maintain: put tags back, renew the statement
 //      │
-//      └─ history ─ fetch ─ render ─ pack ─ same layer as released ──▶ maintain, note the commit
+//      └─ history ─ fetch ─ render, and fetch what it needs from elsewhere ─ pack ─ same layer as
+//      released ──▶ maintain, note the commit
 //                                     │
 //                                     └─ push ─ sign ─ tag ──▶ status, event, notify
 //
@@ -28,9 +29,11 @@ static const int64_t default_interval_ms = 10 * 60 * 1000;
 static const int64_t default_timeout_ms = 5 * 60 * 1000;
 
 // What is released came from this commit, this spec and this version, and nothing failed since.
+// Where remote bases went into it, only building it again shows whether they moved.
 static bool is_up_to_date(const struct bundle_flow *flow)
 {
-    return strcmp(jval_string_or(flow->status, "source.commit", ""), flow->revision.commit) == 0 &&
+    return jval_array(flow->status, "source.inputs") == NULL &&
+           strcmp(jval_string_or(flow->status, "source.commit", ""), flow->revision.commit) == 0 &&
            strcmp(jval_string_or(flow->status, "source.ref", ""), flow->revision.ref) == 0 &&
            strcmp(jval_string_or(flow->status, "source.version", ""), SEALIFT_VERSION) == 0 &&
            jval_int(flow->status, "observedGeneration", 0) == object_generation(flow->object) &&
@@ -44,6 +47,7 @@ static void note_source(struct bundle_flow *flow)
     jval_set_string(flow->status, "source.commit", flow->revision.commit);
     jval_set_string(flow->status, "source.ref", flow->revision.ref);
     jval_set_string(flow->status, "source.version", SEALIFT_VERSION);
+    bundle_build_note(flow);
     if (flow->acceptance == NULL)
         return;
     cleanup_free char *note =
@@ -111,6 +115,14 @@ static bool conclude(struct bundle_flow *flow, int result, const struct error *e
                                : condition_retrying(flow->status, &change);
 }
 
+static void tell_inputs(const struct bundle_flow *flow)
+{
+    vec_foreach (const struct bundle_input, input, bundle_inputs_list(flow->inputs))
+        log_info("remote input", "kind", "Bundle", "namespace", object_namespace(flow->object),
+                 "name", object_name(flow->object), "uri", input->uri, "digest", input->digest,
+                 "reconcile_id", flow->request_id);
+}
+
 static void tell(struct bundle_flow *flow, int result, const struct error *err, bool news)
 {
     struct store *store = flow->role->store;
@@ -128,6 +140,7 @@ static void tell(struct bundle_flow *flow, int result, const struct error *err, 
                  "revision", jval_string(flow->status, "artifact.revision"), "digest",
                  jval_string(flow->status, "artifact.digest"), "reconcile_id", flow->request_id,
                  "stages_ms", stages);
+        tell_inputs(flow);
         store_event(store, flow->object, STORE_EVENT_NORMAL, "Released",
                     condition_message(flow->status, "Ready"));
     } else {

@@ -46,7 +46,7 @@ static int read_secret(struct bundle_flow *flow, struct gitremote_config *config
 int bundle_source_open(struct bundle_flow *flow, struct error *err)
 {
     flow->git_dir = store_dir_of(flow);
-    struct gitremote_config config = {
+    flow->git_config = (struct gitremote_config){
         .url = object_spec_string(flow->object, "source.git.url"),
         .store_dir = flow->git_dir,
         .max_pack_bytes = flow->role->max_repository_bytes,
@@ -56,12 +56,12 @@ int bundle_source_open(struct bundle_flow *flow, struct error *err)
         .deadline_ms = flow->deadline_mono_ms - clock_mono_ms(clock_system()),
     };
     flow->reason = "LocalPathRefused";
-    if (local_check_url(flow->role, config.url, err) < 0)
+    if (local_check_url(flow->role, flow->git_config.url, err) < 0)
         return error_wrap(err, "spec.source.git.url");
-    if (read_secret(flow, &config, err) < 0)
+    if (read_secret(flow, &flow->git_config, err) < 0)
         return -1;
     flow->reason = "GitFailed";
-    return gitremote_open(&config, &flow->remote, err);
+    return gitremote_open(&flow->git_config, &flow->remote, err);
 }
 
 static struct gitremote_selector selector_of(const json_t *bundle)
@@ -149,6 +149,7 @@ int bundle_source_fetch(struct bundle_flow *flow, struct error *err)
 
 void bundle_source_release(struct bundle_flow *flow)
 {
+    bundle_inputs_free(flow->inputs);
     gitsnapshot_free(flow->snapshot);
     gitremote_close(flow->remote);
     gitremote_revision_release(&flow->revision);
@@ -156,6 +157,7 @@ void bundle_source_release(struct bundle_flow *flow)
     free(flow->git_revision);
     free(flow->git_dir);
     free(flow->acceptance);
+    flow->inputs = NULL;
     flow->snapshot = NULL;
     flow->remote = NULL;
     flow->git_secret = NULL;

@@ -116,6 +116,7 @@ static int render_kustomize(struct tree *tree, const char *path,
     const struct kustomize_options as_the_command = {
         .order = KUSTOMIZE_ORDER_LEGACY,
         .explain = options->explain,
+        .remotes = options->remotes,
     };
     cleanup_vec struct vec built = KUSTOMIZE_OBJECTS;
     if (kustomize_build(tree, path, &as_the_command, &built, &result->warnings, err) < 0)

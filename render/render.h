@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/vec.h"
+#include "render/remote.h"
 #include "render/tree.h"
 
 enum render_type {
@@ -23,6 +24,7 @@ enum render_type render_type_parse(const char *name);
 struct render_options {
     enum render_type type;
     bool explain;             // note in kustomized objects what set each field
+    struct remotes *remotes;  // remote bases (render/remote.h); NULL refuses them
     bool allow_secrets;       // Secrets with data or stringData are refused otherwise
     const json_t *substitute; // variables, as render/substitute.h has it; borrowed, NULL = none
     size_t max_objects;       // and manifests that are read; 0 = 20,000
@@ -59,7 +61,8 @@ void render_result_release(struct render_result *result); // may be called twice
 // line and object: "apps/web.yaml:12: Deployment without metadata.name; give it one".
 // ERROR_INVALID, ERROR_NOT_FOUND (no such path), ERROR_DENIED (a link out of the tree, a Secret
 // with data, a SOPS file), ERROR_LIMIT (20,000 files or objects, 4 MiB each, 128 MiB in all, 32
-// folders deep).
+// folders deep). While a remote base is missing it fails, and options->remotes says which; with
+// another error than ERROR_LIMIT the call is worth repeating once they were brought.
 int render_tree(struct tree *tree, const char *path, const struct render_options *options,
                 struct render_result *ret_result, struct error *err)
     __attribute__((warn_unused_result));

@@ -71,6 +71,11 @@ char *statement_build_provenance(const char *subject_name, const char *digest,
         SEALIFT_VERSION, "metadata", "invocationId", from->request_id);
     if (predicate == NULL)
         abort();
+    json_t *inputs = jval_unconst(jval_array(predicate, "buildDefinition.resolvedDependencies"));
+    for (size_t i = 0; i < from->n_inputs; i++)
+        json_array_append_new(inputs,
+                              json_pack("{s:s, s:{s:s}}", "uri", from->inputs[i].uri, "digest",
+                                        from->inputs[i].algorithm, from->inputs[i].digest));
     if (from->started_ms != 0)
         jval_set(predicate, "runDetails.metadata.startedOn", time_json(from->started_ms));
     if (from->finished_ms != 0)

@@ -25,6 +25,13 @@ enum statement_kind {
     STATEMENT_OTHER, // anything else: verified, and no signature
 };
 
+// One more thing that the artifact was rendered from.
+struct provenance_input {
+    const char *uri;
+    const char *algorithm; // "gitCommit", "sha256"
+    const char *digest;    // hex
+};
+
 // Which sources the artifact was rendered from. NULL and 0 leave a member out.
 struct provenance {
     const char *repository; // its identity (base/git_identity.h)
@@ -38,6 +45,8 @@ struct provenance {
     const char *request_id;
     int64_t started_ms;
     int64_t finished_ms;
+    const struct provenance_input *inputs; // beside the repository; not read back
+    size_t n_inputs;
 };
 
 // That a digest is what a channel shall run, until a higher sequence says otherwise.

@@ -117,6 +117,9 @@ static bool advert_done(const void *parser)
 
 int gitremote_connect(struct gitremote *remote, struct error *err)
 {
+    if (remote->config.offline)
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "it is not in the local copy, and nothing may be fetched");
     if (remote->is_connected)
         return 0;
     struct gitproto_advert advert;
@@ -277,6 +280,67 @@ static int resolve_commit(const char *text, struct gitremote_revision *ret_revis
     return 0;
 }
 
+// *ret_found: whether there is such a ref.
+static int resolve_ref(struct gitremote *remote, const char *folder, const char *name,
+                       struct gitremote_revision *ret_revision, bool *ret_found, struct error *err)
+{
+    cleanup_free char *ref = xasprintf("%s%s", folder, name);
+    cleanup_vec struct vec refs = GITPROTO_REFS;
+    if (list_refs(remote, ref, &refs, err) < 0)
+        return -1;
+    vec_foreach (struct gitproto_ref, found, &refs) {
+        if (strcmp(found->name, ref) != 0)
+            continue;
+        take_ref(found, name, ret_revision);
+        *ret_found = true;
+        return 0;
+    }
+    return 0;
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+// In the order of gitrevisions, but for remote-tracking refs, which are nobody's business.
+static int resolve_any(struct gitremote *remote, const char *name,
+                       struct gitremote_revision *ret_revision, struct error *err)
+{
+    static const char *const folders[] = {"refs/tags/", "refs/heads/", "refs/"};
+    static const char *const whole[] = {""};
+    static const char *const below_refs[] = {"refs/", "refs/tags/", "refs/heads/"};
+    const char *const *order = folders;
+    size_t n = ARRAY_LENGTH(folders);
+    bool is_head = *name == '\0' || strcmp(name, "HEAD") == 0;
+    bool found = false;
+    int valid = 0;
+    if (gitproto_is_oid(name, strlen(name)))
+        return resolve_commit(name, ret_revision, err);
+    if (is_head || starts_with(name, "refs/")) {
+        order = whole;
+        n = ARRAY_LENGTH(whole);
+    } else if (starts_with(name, "heads/") || starts_with(name, "tags/")) {
+        order = below_refs;
+    }
+    cleanup_free char *sample = xasprintf("%s%s", is_head ? "refs/" : order[0], name);
+    if (!is_head && (strlen(sample) > MAX_REF_BYTES ||
+                     git_reference_name_is_valid(&valid, sample) < 0 || valid == 0))
+        return error_set(err, ERROR_INVALID, "\"%.100s\" is no name that a ref can have", name);
+    for (size_t i = 0; i < n && !found; i++)
+        if (resolve_ref(remote, order[i], is_head ? "HEAD" : name, ret_revision, &found, err) < 0)
+            return -1;
+    if (found)
+        return 0;
+    return is_head ? error_set(err, ERROR_NOT_FOUND,
+                               "the repository has no commit, or its HEAD leads nowhere: name a "
+                               "branch, a tag or a commit")
+                   : error_set(err, ERROR_NOT_FOUND,
+                               "there is no branch or tag \"%s\": it was deleted, or its name is "
+                               "misspelt (a commit has all 40 hex digits, in lower case)",
+                               name);
+}
+
 static int resolve(struct gitremote *remote, const struct gitremote_selector *selector,
                    struct gitremote_revision *ret_revision, struct error *err)
 {
@@ -289,6 +353,8 @@ static int resolve(struct gitremote *remote, const struct gitremote_selector *se
         return resolve_semver(remote, selector->value, ret_revision, err);
     case GITREMOTE_COMMIT:
         return resolve_commit(selector->value, ret_revision, err);
+    case GITREMOTE_NAME:
+        return resolve_any(remote, selector->value, ret_revision, err);
     }
     return error_set(err, ERROR_INTERNAL, "unknown selector %d", (int)selector->kind);
 }

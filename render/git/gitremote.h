@@ -46,6 +46,7 @@ struct gitremote_config {
     const char *ssh_known_hosts; // lines of known_hosts, as text
 
     enum http_reach reach;
+    bool offline; // ask nobody: what is not in store_dir is ERROR_UNAVAILABLE
     struct cancel *cancel;
     int64_t deadline_ms;     // over all calls, from gitremote_open; 0 = 60 s
     int64_t idle_timeout_ms; // no byte for so long ends it; 0 = 30 s
@@ -57,6 +58,8 @@ enum gitremote_select {
     GITREMOTE_TAG,    // "v1.2.3"
     GITREMOTE_SEMVER, // the highest tag in a range (base/semver.h)
     GITREMOTE_COMMIT, // 40 hex digits
+    GITREMOTE_NAME, // as `git fetch URL NAME` finds it: a commit, "refs/…", a tag, a branch; "" or
+                    // "HEAD" is what the server checks out
 };
 struct gitremote_selector {
     enum gitremote_select kind;
@@ -65,8 +68,8 @@ struct gitremote_selector {
 
 struct gitremote_revision {
     char commit[41];
-    char *ref;  // "refs/heads/main"; "" for a commit
-    char *name; // "main"; "" for a commit
+    char *ref;  // "refs/heads/main", "HEAD"; "" for a commit
+    char *name; // "main", "HEAD"; "" for a commit
 };
 void gitremote_revision_release(struct gitremote_revision *revision);
 #define cleanup_gitremote_revision __attribute__((cleanup(gitremote_revision_release)))

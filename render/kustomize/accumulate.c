@@ -7,8 +7,10 @@
 #include "base/yamljson.h"
 #include "render/kustomize/explain.h"
 #include "render/kustomize/origin.h"
+#include "render/kustomize/remote_spec.h"
 #include "render/kustomize/schema.h"
 #include "render/kustomize/vars.h"
+#include "render/remote.h"
 
 void accumulator_init(struct accumulator *accumulator)
 {
@@ -26,16 +28,12 @@ void accumulator_release(struct accumulator *accumulator)
 
 // ---- resources ----
 
-static int add_file(struct frame *frame, const char *path, struct accumulator *into,
-                    struct error *err)
+static int add_text(struct frame *frame, const char *path, const char *text, size_t size,
+                    const char *file, struct accumulator *into, struct error *err)
 {
-    cleanup_free char *text = NULL;
-    cleanup_free char *file = NULL;
-    size_t size = 0;
     cleanup_vec struct vec resources = RESOURCES;
     cleanup_json json_t *origin = origin_of_file(frame, path);
-    if (frame_read(frame, path, &text, &size, &file, err) < 0 ||
-        resource_parse(text, size, file, &resources, err) < 0)
+    if (resource_parse(text, size, file, &resources, err) < 0)
         return -1;
     vec_foreach (struct resource *, resource, &resources) {
         (*resource)->origin = json_incref(origin);
@@ -45,6 +43,17 @@ static int add_file(struct frame *frame, const char *path, struct accumulator *i
             return -1;
     }
     return 0;
+}
+
+static int add_file(struct frame *frame, const char *path, struct accumulator *into,
+                    struct error *err)
+{
+    cleanup_free char *text = NULL;
+    cleanup_free char *file = NULL;
+    size_t size = 0;
+    if (frame_read(frame, path, &text, &size, &file, err) < 0)
+        return -1;
+    return add_text(frame, path, text, size, file, into, err);
 }
 
 static int merge(struct accumulator *into, struct accumulator *from, struct error *err)
@@ -73,39 +82,98 @@ static int set_schema(struct frame *frame, struct error *err)
     return kustomization_wrap(&frame->kustomization, err, "openapi");
 }
 
+static int run_child(struct frame *frame, const char *path, struct frame *child, bool component,
+                     struct accumulator *into, struct error *err)
+{
+    if (child->kustomization.component != component)
+        return error_set(err, ERROR_INVALID, "%s is a %s; name it under %s",
+                         child->kustomization.file, component ? "Kustomization" : "Component",
+                         component ? "resources" : "components");
+    origin_enter(frame, path, child);
+    if (set_schema(child, err) < 0)
+        return -1;
+    if (component) {
+        if (accumulate(child, into, err) < 0)
+            return -1;
+        return resmap_check_unique(&into->map, err);
+    }
+    cleanup_accumulator struct accumulator own;
+    accumulator_init(&own);
+    if (accumulate(child, &own, err) < 0)
+        return -1;
+    return merge(into, &own, err);
+}
+
 static int add_folder(struct frame *frame, const char *path, const char *dir, bool component,
                       struct accumulator *into, struct error *err)
 {
     cleanup_frame struct frame child = {0};
     if (frame_open(frame->build, frame, dir, &child, err) < 0)
         return -1;
-    if (child.kustomization.component != component)
-        return error_set(err, ERROR_INVALID, "%s is a %s; name it under %s",
-                         child.kustomization.file, component ? "Kustomization" : "Component",
-                         component ? "resources" : "components");
-    if (frame->origin != NULL)
-        child.origin = origin_join(frame->origin, path);
-    if (set_schema(&child, err) < 0)
-        return -1;
-    if (component) {
-        if (accumulate(&child, into, err) < 0)
-            return -1;
-        return resmap_check_unique(&into->map, err);
-    }
-    cleanup_accumulator struct accumulator own;
-    accumulator_init(&own);
-    if (accumulate(&child, &own, err) < 0)
-        return -1;
-    return merge(into, &own, err);
+    return run_child(frame, path, &child, component, into, err);
 }
 
+// What is missing is left out, so that the rest of the build can say what else is.
+static int add_repository(struct frame *frame, const char *path, const struct remote_spec *spec,
+                          bool component, struct accumulator *into, struct error *err)
+{
+    cleanup_frame struct frame child = {0};
+    cleanup_error struct error failure = {0};
+    bool missing = false;
+    if (frame_open_remote(frame, path, spec, &child, &missing, &failure) < 0)
+        return missing ? 0 : error_move(err, &failure);
+    return run_child(frame, path, &child, component, into, err);
+}
+
+static bool is_manifest_name(const char *url)
+{
+    static const char *const endings[] = {".yaml", ".yml", ".json"};
+    size_t length = strcspn(url, "?");
+    for (size_t i = 0; i < ARRAY_LENGTH(endings); i++) {
+        size_t size = strlen(endings[i]);
+        if (length > size && strncasecmp(url + length - size, endings[i], size) == 0)
+            return true;
+    }
+    return false;
+}
+
+// A file of a web server where it answers with objects, else a repository, as kustomize tries them.
+// A URL that says where the repository ends is not asked for as a file.
+static int add_url(struct frame *frame, const char *url, const struct remote_spec *spec,
+                   struct accumulator *into, struct error *err)
+{
+    const struct remote *file = NULL;
+    cleanup_error struct error failure = {0};
+    bool missing = false;
+    if (spec != NULL && spec->explicit_path && !is_manifest_name(url))
+        return add_repository(frame, url, spec, false, into, err);
+    if (frame_fetch_file(frame, url, spec != NULL, &file, &missing, &failure) < 0)
+        return missing ? 0 : error_move(err, &failure);
+    if (file->state == REMOTE_BROUGHT &&
+        add_text(frame, url, file->data, file->size, file->name, into, &failure) == 0)
+        return 0;
+    if (spec == NULL || is_manifest_name(url))
+        return file->state == REMOTE_ABSENT ? error_set(err, ERROR_NOT_FOUND, "%s", file->absence)
+                                            : error_move(err, &failure);
+    return add_repository(frame, url, spec, false, into, err);
+}
+
+// In kustomize's order: a file, a repository, a folder. Components are no files.
 static int add_path(struct frame *frame, const char *path, bool component, struct accumulator *into,
                     struct error *err)
 {
     cleanup_free char *resolved = NULL;
+    cleanup_remote_spec struct remote_spec spec = {0};
+    cleanup_error struct error failure = {0};
     enum tree_kind kind = TREE_OTHER;
-    if (frame_resolve(frame, path, &resolved, &kind, err) < 0)
-        return -1;
+    bool is_repository = remote_spec_parse(path, &spec, NULL) == 0;
+    if (!component && remote_is_file_url(path))
+        return add_url(frame, path, is_repository ? &spec : NULL, into, err);
+    int found = frame_resolve(frame, path, &resolved, &kind, &failure);
+    if (is_repository && (component || found < 0 || kind != TREE_FILE))
+        return add_repository(frame, path, &spec, component, into, err);
+    if (found < 0)
+        return error_move(err, &failure);
     if (kind == TREE_DIRECTORY)
         return add_folder(frame, path, resolved, component, into, err);
     if (component)
@@ -117,11 +185,14 @@ int accumulate_paths(struct frame *frame, const char *field, const json_t *paths
                      struct accumulator *into, struct error *err)
 {
     bool component = strcmp(field, "components") == 0;
+    frame->field = field;
     for (size_t i = 0; i < json_array_size(paths); i++) {
         const char *path = json_string_value(json_array_get(paths, i));
+        frame->index = i;
         if (add_path(frame, path, component, into, err) < 0)
             return kustomization_wrap_item(&frame->kustomization, err, field, i);
     }
+    frame->field = NULL;
     return 0;
 }
 

@@ -8,6 +8,9 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "render/kustomize/frame_internal.h"
+#include "render/kustomize/remote_spec.h"
+#include "render/remote.h"
 
 enum {
     MAX_FRAMES = 20000,
@@ -34,6 +37,8 @@ void frame_release(struct frame *frame)
 {
     free(STEAL(frame->dir));
     free(STEAL(frame->origin));
+    free(STEAL(frame->origin_repository));
+    free(STEAL(frame->origin_ref));
     kustomization_release(&frame->kustomization);
 }
 
@@ -55,7 +60,8 @@ static void add_chain(struct strbuf *text, const struct frame *frame)
     if (frame == NULL)
         return;
     add_chain(text, frame->parent);
-    strbuf_addf(text, "%s → ", name_of(frame->dir));
+    cleanup_free char *name = frame_name(frame, frame->dir);
+    strbuf_addf(text, "%s → ", name_of(name));
 }
 
 // A base that holds the folder of one that is being built is a circle, or would be with the next
@@ -63,11 +69,15 @@ static void add_chain(struct strbuf *text, const struct frame *frame)
 static int check_circle(const struct frame *parent, const char *dir, struct error *err)
 {
     unsigned depth = 0;
+    bool same_tree = true;
     for (const struct frame *frame = parent; frame != NULL; frame = frame->parent) {
         if (++depth > MAX_FRAMES_DEEP)
             return error_set(err, ERROR_LIMIT, "more than %d kustomizations in one another",
                              MAX_FRAMES_DEEP);
-        if (!is_within(frame->dir, dir))
+        bool is_above = same_tree && is_within(frame->dir, dir);
+        // What names this repository is in another tree.
+        same_tree = same_tree && frame->remote_text == NULL;
+        if (!is_above)
             continue;
         cleanup_strbuf struct strbuf chain;
         strbuf_init(&chain, 65536);
@@ -112,73 +122,86 @@ static int find_file(struct tree *tree, const char *dir, char **ret_file, struct
     return 0;
 }
 
-static int read_bounded(struct build *build, const char *path, char **ret_data, size_t *ret_size,
+static int count_bytes(struct build *build, const char *name, size_t size, struct error *err)
+{
+    build->read_bytes += size;
+    if (build->read_bytes > MAX_TOTAL_BYTES)
+        return error_set(err, ERROR_LIMIT, "%s: more than %d MiB read for one build", name,
+                         MAX_TOTAL_BYTES >> 20);
+    return 0;
+}
+
+static int read_bounded(struct frame *frame, const char *path, char **ret_data, size_t *ret_size,
                         struct error *err)
 {
     cleanup_free char *data = NULL;
     size_t size = 0;
-    if (tree_read(build->tree, path, MAX_FILE_BYTES, &data, &size, err) < 0)
+    if (tree_read(frame->tree, path, MAX_FILE_BYTES, &data, &size, err) < 0 ||
+        count_bytes(frame->build, path, size, err) < 0)
         return -1;
-    build->read_bytes += size;
-    if (build->read_bytes > MAX_TOTAL_BYTES)
-        return error_set(err, ERROR_LIMIT, "%s: more than %d MiB read for one build", path,
-                         MAX_TOTAL_BYTES >> 20);
     *ret_data = STEAL(data);
     *ret_size = size;
     return 0;
 }
 
-int frame_open(struct build *build, const struct frame *parent, const char *dir,
-               struct frame *ret_frame, struct error *err)
+int frame_load(struct frame *frame, struct error *err)
 {
+    struct build *build = frame->build;
     cleanup_free char *file = NULL;
     cleanup_free char *text = NULL;
     size_t size = 0;
     if (++build->frames > MAX_FRAMES)
         return error_set(err, ERROR_LIMIT, "more than %d kustomizations in one build", MAX_FRAMES);
-    if (check_circle(parent, dir, err) < 0 || find_file(build->tree, dir, &file, err) < 0 ||
-        read_bounded(build, file, &text, &size, err) < 0)
+    if (find_file(frame->tree, frame->dir, &file, err) < 0 ||
+        read_bounded(frame, file, &text, &size, err) < 0)
         return -1;
-    cleanup_frame struct frame frame = {.build = build, .parent = parent, .dir = xstrdup(dir)};
-    if (kustomization_parse(file, text, size, &frame.kustomization, &build->warnings, err) < 0)
+    cleanup_free char *name = frame_name(frame, file);
+    return kustomization_parse(name, text, size, &frame->kustomization, &build->warnings, err);
+}
+
+int frame_open(struct build *build, const struct frame *parent, const char *dir,
+               struct frame *ret_frame, struct error *err)
+{
+    if (check_circle(parent, dir, err) < 0)
+        return -1;
+    cleanup_frame struct frame frame = {
+        .build = build,
+        .parent = parent,
+        .tree = parent != NULL ? parent->tree : build->tree,
+        .remote = parent != NULL ? parent->remote : NULL,
+        .dir = xstrdup(dir),
+    };
+    if (frame_load(&frame, err) < 0)
         return -1;
     *ret_frame = frame;
     frame = (struct frame){0};
     return 0;
 }
 
-// What kustomize would fetch.
-static bool looks_remote(const char *path)
-{
-    return strstr(path, "://") != NULL || strncmp(path, "git@", 4) == 0 ||
-           strncmp(path, "github.com/", 11) == 0 || strncmp(path, "github.com:", 11) == 0 ||
-           strstr(path, "?ref=") != NULL || strncmp(path, "git::", 5) == 0;
-}
-
-static int refuse_path(const char *path, struct error *failure, struct error *err)
-{
-    if (!looks_remote(path))
-        return error_move(err, failure);
-    error_release(failure);
-    return error_set(err, ERROR_INVALID,
-                     "%s is not in this tree, and nothing is fetched while rendering: what is "
-                     "signed must be what was committed; commit a copy (kustomize localize makes "
-                     "one) and name that",
-                     path);
-}
-
 int frame_resolve(struct frame *frame, const char *path, char **ret_path, enum tree_kind *ret_kind,
                   struct error *err)
 {
-    cleanup_error struct error failure = {0};
     cleanup_free char *joined = tree_join(frame->dir, path);
     if (*path == '\0')
         return error_set(err, ERROR_INVALID, "an empty path");
     if (*path == '/')
         return error_set(err, ERROR_DENIED,
                          "%s is an absolute path; write it relative to the kustomization", path);
-    if (tree_resolve(frame->build->tree, joined, ret_path, ret_kind, &failure) < 0)
-        return refuse_path(path, &failure, err);
+    return tree_resolve(frame->tree, joined, ret_path, ret_kind, err);
+}
+
+static int read_remote(struct frame *frame, const char *url, char **ret_data, size_t *ret_size,
+                       char **ret_path, struct error *err)
+{
+    const struct remote *remote = NULL;
+    bool missing = false;
+    if (frame_fetch_file(frame, url, false, &remote, &missing, err) < 0 ||
+        count_bytes(frame->build, remote->name, remote->size, err) < 0)
+        return -1;
+    *ret_data = xmemdup(remote->data, remote->size + 1);
+    *ret_size = remote->size;
+    if (ret_path != NULL)
+        *ret_path = xstrdup(remote->name);
     return 0;
 }
 
@@ -187,19 +210,23 @@ int frame_read(struct frame *frame, const char *path, char **ret_data, size_t *r
 {
     cleanup_free char *resolved = NULL;
     enum tree_kind kind = TREE_OTHER;
+    if (remote_is_file_url(path))
+        return read_remote(frame, path, ret_data, ret_size, ret_path, err);
     if (frame_resolve(frame, path, &resolved, &kind, err) < 0)
         return -1;
     if (kind != TREE_FILE)
         return error_set(err, ERROR_INVALID, "%s is not a file", resolved);
-    if (!frame->build->options->unrestricted && !is_within(resolved, frame->dir))
+    // What comes from elsewhere never reads outside of its folder.
+    bool restricted = frame->remote != NULL || !frame->build->options->unrestricted;
+    if (restricted && !is_within(resolved, frame->dir))
         return error_set(err, ERROR_DENIED,
                          "%s is outside of %s, and a kustomization reads files of its own folder "
                          "only; move it there, or make it a base of its own",
                          resolved, name_of(frame->dir));
-    if (read_bounded(frame->build, resolved, ret_data, ret_size, err) < 0)
+    if (read_bounded(frame, resolved, ret_data, ret_size, err) < 0)
         return -1;
     if (ret_path != NULL)
-        *ret_path = STEAL(resolved);
+        *ret_path = frame_name(frame, resolved);
     return 0;
 }
 

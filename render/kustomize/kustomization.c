@@ -40,8 +40,8 @@ int kustomization_wrap(const struct kustomization *kustomization, struct error *
     return error_wrap(err, "%s", place);
 }
 
-int kustomization_wrap_item(const struct kustomization *kustomization, struct error *err,
-                            const char *field, size_t index)
+char *kustomization_place_item(const struct kustomization *kustomization, const char *field,
+                               size_t index)
 {
     size_t own = SIZE_MAX;
     const char *old_field = field;
@@ -52,9 +52,17 @@ int kustomization_wrap_item(const struct kustomization *kustomization, struct er
         own = kustomization->own_images;
         old_field = "imageTags";
     }
-    if (index >= own)
-        return kustomization_wrap(kustomization, err, "%s[%zu]", old_field, index - own);
-    return kustomization_wrap(kustomization, err, "%s[%zu]", field, index);
+    bool is_old = index >= own;
+    cleanup_free char *entry =
+        xasprintf("%s[%zu]", is_old ? old_field : field, is_old ? index - own : index);
+    return kustomization_place(kustomization, entry);
+}
+
+int kustomization_wrap_item(const struct kustomization *kustomization, struct error *err,
+                            const char *field, size_t index)
+{
+    cleanup_free char *place = kustomization_place_item(kustomization, field, index);
+    return error_wrap(err, "%s", place);
 }
 
 int kustomization_check(json_t *value, const char *shape, struct error *err)

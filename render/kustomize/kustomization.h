@@ -35,12 +35,15 @@ int kustomization_parse(const char *file, const char *text, size_t size,
 
 // "prod/kustomization.yaml:12: patches[2]", where the field stands in the file. Owned.
 char *kustomization_place(const struct kustomization *kustomization, const char *field);
+// The same for an entry of a list, by the field it was written under. Owned.
+char *kustomization_place_item(const struct kustomization *kustomization, const char *field,
+                               size_t index);
 // Puts "prod/kustomization.yaml:12: patches[2]" in front, where the field stands in the file.
 // Always -1.
 int kustomization_wrap(const struct kustomization *kustomization, struct error *err,
                        const char *field_format, ...) __attribute__((format(printf, 3, 4)));
 
-// The same for an entry of a list, by the field it was written under.
+// The same for an entry of a list.
 int kustomization_wrap_item(const struct kustomization *kustomization, struct error *err,
                             const char *field, size_t index);
 

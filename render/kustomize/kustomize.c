@@ -17,6 +17,7 @@
 #include "render/kustomize/sort.h"
 #include "render/kustomize/steps.h"
 #include "render/kustomize/transform.h"
+#include "render/remote.h"
 
 void kustomize_object_release(void *element)
 {
@@ -161,7 +162,12 @@ static int run(struct build *build, const char *path, struct vec *objects, struc
         top.origin = xstrdup("");
     cleanup_accumulator struct accumulator all;
     accumulator_init(&all);
-    if (accumulate(&top, &all, err) < 0 || finish(&top, &all, err) < 0)
+    if (accumulate(&top, &all, err) < 0)
+        return -1;
+    if (build->options->remotes != NULL && !remotes_are_complete(build->options->remotes))
+        return error_set(err, ERROR_UNAVAILABLE, "%s: remote bases were not fetched yet",
+                         top.kustomization.file);
+    if (finish(&top, &all, err) < 0)
         return -1;
     resmap_foreach (resource, &all.map) {
         *(struct kustomize_object *)vec_push(objects) = (struct kustomize_object){

@@ -15,10 +15,15 @@ enum kustomize_order {
     KUSTOMIZE_ORDER_FIFO,   // as loaded
 };                          // sortOptions of the kustomization decide before either
 
+struct remotes; // render/remote.h
+
 struct kustomize_options {
     enum kustomize_order order;
     bool unrestricted; // files outside the folder of a kustomization may be read (not of the tree)
     bool explain;      // note which file and which transformer set each field
+    // Remote bases and files that were brought, and where those are noted that are missing; NULL
+    // refuses them. While some are missing, the build fails with ERROR_UNAVAILABLE.
+    struct remotes *remotes;
 };
 
 struct kustomize_object {

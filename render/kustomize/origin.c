@@ -1,15 +1,18 @@
 #include "render/kustomize/origin.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/yamljson.h"
 #include "render/kustomize/alias.h"
+#include "render/kustomize/remote_spec.h"
 
 enum { MAX_TEXT_BYTES = 1 << 20 };
 
-char *origin_join(const char *dir, const char *path)
+// "a/b" from "a" and "b", with "." and ".." taken out as far as they can be. Owned.
+static char *join(const char *dir, const char *path)
 {
     cleanup_vec struct vec names = VEC_OF(char *, vec_release_string);
     cleanup_free char *joined = xasprintf("%s/%s", dir, path);
@@ -29,12 +32,56 @@ char *origin_join(const char *dir, const char *path)
     return strbuf_steal(&text);
 }
 
+// Members that are absent or empty are left out.
+static void set_text(json_t *origin, const char *name, const char *text)
+{
+    if (text != NULL && *text != '\0')
+        json_object_set_new(origin, name, json_string(text));
+}
+
+// As written, but for a password, which kustomize would print. Owned.
+static char *public_url(const char *url)
+{
+    const char *scheme = strstr(url, "://");
+    const char *at = scheme != NULL ? strchr(scheme + 3, '@') : NULL;
+    bool has_password = at != NULL && memchr(scheme + 3, ':', (size_t)(at - scheme - 3)) != NULL;
+    return has_password ? remote_name(url) : xstrdup(url);
+}
+
+// What kustomize calls the root of a repository that is not cloned yet.
+static const char unnamed_root[] = "notCloned";
+
+void origin_enter(const struct frame *frame, const char *path, struct frame *child)
+{
+    cleanup_remote_spec struct remote_spec spec = {0};
+    if (frame->origin == NULL)
+        return;
+    if (remote_spec_parse(path, &spec, NULL) < 0) {
+        child->origin = join(frame->origin, path);
+        child->origin_repository = xstrdup_or_null(frame->origin_repository);
+        child->origin_ref = xstrdup_or_null(frame->origin_ref);
+        return;
+    }
+    child->origin = join("", spec.path);
+    if (*child->origin == '\0') {
+        free(child->origin);
+        child->origin = xstrdup(unnamed_root);
+    }
+    child->origin_repository = public_url(spec.url);
+    child->origin_ref = STEAL(spec.ref);
+}
+
 json_t *origin_of_file(const struct frame *frame, const char *path)
 {
+    cleanup_frame struct frame file = {0};
     if (frame->origin == NULL)
         return NULL;
-    cleanup_free char *joined = origin_join(frame->origin, path);
-    return json_pack("{s:s}", "path", joined);
+    origin_enter(frame, path, &file);
+    json_t *origin = json_object();
+    set_text(origin, "path", file.origin);
+    set_text(origin, "repo", file.origin_repository);
+    set_text(origin, "ref", file.origin_ref);
+    return origin;
 }
 
 json_t *origin_of_builtin(const struct frame *frame, const char *plugin_kind)
@@ -43,9 +90,12 @@ json_t *origin_of_builtin(const struct frame *frame, const char *plugin_kind)
         return NULL;
     const char *slash = strrchr(frame->kustomization.file, '/');
     cleanup_free char *file =
-        origin_join(frame->origin, slash != NULL ? slash + 1 : frame->kustomization.file);
-    return json_pack("{s:s, s:{s:s, s:s}}", "configuredIn", file, "configuredBy", "apiVersion",
-                     "builtin", "kind", plugin_kind);
+        join(frame->origin, slash != NULL ? slash + 1 : frame->kustomization.file);
+    json_t *origin = json_pack("{s:s, s:{s:s, s:s}}", "configuredIn", file, "configuredBy",
+                               "apiVersion", "builtin", "kind", plugin_kind);
+    set_text(origin, "repo", frame->origin_repository);
+    set_text(origin, "ref", frame->origin_ref);
+    return origin;
 }
 
 json_t *origin_of_plugin(const struct resource *config)
@@ -58,7 +108,9 @@ json_t *origin_of_plugin(const struct resource *config)
                            id.name);
     if (*id.ns != '\0')
         json_object_set_new(by, "namespace", json_string(id.ns));
-    return json_pack("{s:s, s:o}", "configuredIn", path, "configuredBy", by);
+    return json_pack("{s:s, s:O*, s:O*, s:o}", "configuredIn", path, "repo",
+                     json_object_get(config->origin, "repo"), "ref",
+                     json_object_get(config->origin, "ref"), "configuredBy", by);
 }
 
 void origin_mark_generated(struct resmap *map, json_t *origin)
@@ -103,7 +155,8 @@ static void add_members(struct strbuf *out, const json_t *origin, const char *fi
                         const char *rest)
 {
     static const char *const members[] = {
-        "path", "configuredIn", "configuredBy", "apiVersion", "kind", "name", "namespace",
+        "path",       "repo", "ref",  "configuredIn", "configuredBy",
+        "apiVersion", "kind", "name", "namespace",
     };
     const char *indent = first;
     for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {

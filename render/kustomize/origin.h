@@ -1,6 +1,6 @@
 // Where objects come from and what changed them, while buildMetadata asks for it
-// (api/resource/origin.go): JSON objects {path, configuredIn, configuredBy: {apiVersion, kind,
-// name, namespace}} in resources, annotations at the end.
+// (api/resource/origin.go): JSON objects {path, repo, ref, configuredIn, configuredBy: {apiVersion,
+// kind, name, namespace}} in resources, annotations at the end.
 #ifndef RENDER_KUSTOMIZE_ORIGIN_H
 #define RENDER_KUSTOMIZE_ORIGIN_H
 
@@ -20,8 +20,9 @@ json_t *origin_of_plugin(const struct resource *config);
 void origin_mark_generated(struct resmap *map, json_t *origin);
 void origin_mark_transformed(struct resmap *map, json_t *origin);
 
-// "a/b" from "a" and "b", with "." and ".." taken out as far as they can be. Owned.
-char *origin_join(const char *dir, const char *path);
+// The child's origin: where `path`, as the frame names it, leads. Nothing happens where the frame
+// keeps no origins.
+void origin_enter(const struct frame *frame, const char *path, struct frame *child);
 
 // Writes the annotations that build_metadata (a list) asks for.
 void origin_annotate(struct resmap *map, const json_t *build_metadata);

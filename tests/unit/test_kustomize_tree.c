@@ -103,8 +103,7 @@ static void test_tree_refuses_with_the_chain_of_bases(void **state)
          "the tree; commit the file itself"},
         {"=== kustomization.yaml\nresources: [https://example.com/x.yaml]\n", ERROR_INVALID,
          "kustomization.yaml:1: resources[0]: https://example.com/x.yaml is not in this tree, and "
-         "nothing is fetched while rendering: what is signed must be what was committed; commit a "
-         "copy (kustomize localize makes one) and name that"},
+         "this build fetches nothing; commit a copy (kustomize localize makes one) and name that"},
         {"=== kustomization.yaml\nresources: [x.yaml, y.yaml]\n=== x.yaml\n" CM(
              "a") "=== y.yaml\n" CM("a"),
          ERROR_INVALID,
