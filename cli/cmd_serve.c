@@ -75,6 +75,7 @@ struct server {
     const char *own_dirs[4];
     struct vec local_paths; // const char *, NULL-ended
     char *docker_config;
+    struct vec mirrors; // struct oci_mirror
     struct receiver *receiver;
     struct http_server *hooks;
     struct status_server *status;
@@ -286,6 +287,7 @@ static struct role role_of(const struct server *server)
         .docker_config = server->docker_config,
         .run_helpers = cli_flag(server->cli, "credential-helpers"),
         .cloud_login = cli_flag(server->cli, "cloud-login"),
+        .mirrors = &server->mirrors,
         .reach = HTTP_REACH_ANY,
         .own_dirs = server->own_dirs,
         .cluster = server->cluster,
@@ -370,6 +372,7 @@ static void take_down(struct server *server)
     if (server->metrics != NULL)
         metrics_free(server->metrics);
     secret_free(server->docker_config);
+    vec_free(&server->mirrors);
     free(server->git_dir);
     free(server->cache_dir);
     vec_free(&server->local_paths);
@@ -378,9 +381,10 @@ static void take_down(struct server *server)
 
 static int run(struct cli *cli, struct error *err)
 {
-    struct server server = {.cli = cli};
+    struct server server = {.cli = cli, .mirrors = OCI_MIRRORS};
     enum log_level level = LOG_LEVEL_INFO;
-    if (check_roles(cli, err) < 0 || read_numbers(cli, &server.numbers, err) < 0 ||
+    if (check_roles(cli, err) < 0 || registry_read_mirrors(cli, &server.mirrors, err) < 0 ||
+        read_numbers(cli, &server.numbers, err) < 0 ||
         log_level_parse(cli_string_or(cli, "log-level", "info"), &level, err) < 0)
         return 2;
     log_configure(level, STDERR_FILENO, clock_system());

@@ -53,6 +53,19 @@ static int read_tls(const struct cli *cli, struct registry *registry, struct err
     return 0;
 }
 
+int registry_read_mirrors(const struct cli *cli, struct vec *mirrors, struct error *err)
+{
+    cleanup_vec struct vec texts = VEC_OF(const char *, NULL);
+    cli_list(cli, "registry-mirror", &texts);
+    vec_foreach (const char *, text, &texts) {
+        struct oci_mirror mirror;
+        if (oci_mirror_parse(*text, &mirror, err) < 0)
+            return error_wrap(err, "--registry-mirror");
+        *(struct oci_mirror *)vec_push(mirrors) = mirror;
+    }
+    return 0;
+}
+
 int registry_open(const struct cli *cli, const char *text, enum registry_use use,
                   struct registry *ret_registry, struct error *err)
 {
@@ -61,7 +74,9 @@ int registry_open(const struct cli *cli, const char *text, enum registry_use use
         oci_reference_parse(text, &registry.reference, err) < 0)
         return -1;
     size_t chunk_bytes = 0;
+    registry.mirrors = OCI_MIRRORS;
     if (read_tls(cli, &registry, err) < 0 ||
+        registry_read_mirrors(cli, &registry.mirrors, err) < 0 ||
         limit_read(cli, "chunk-bytes", DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, &chunk_bytes, err) < 0)
         return -1;
     registry.docker_config = registry_login(cli);
@@ -73,15 +88,18 @@ int registry_open(const struct cli *cli, const char *text, enum registry_use use
                 .cert_pem = registry.cert_pem,
                 .key_pem = registry.key_pem},
         .insecure = cli_flag(cli, "insecure"),
+        .mirrors = &ret_registry->mirrors,
         .push = use == REGISTRY_PUSH,
         .chunk_bytes = chunk_bytes,
         .deadline_mono_ms = clock_mono_ms(clock_system()) + cli->timeout_ms,
     };
-    if (oci_repository_open(&registry.reference, &access, &registry.repository, err) < 0)
-        return -1;
+    // The handle borrows from where these will stay.
     *ret_registry = registry;
     registry = (struct registry){0};
-    return 0;
+    if (oci_repository_open(&ret_registry->reference, &access, &ret_registry->repository, err) == 0)
+        return 0;
+    registry_release(ret_registry);
+    return -1;
 }
 
 void registry_release(struct registry *registry)
@@ -89,6 +107,7 @@ void registry_release(struct registry *registry)
     oci_repository_close(registry->repository);
     oci_reference_release(&registry->reference);
     secret_free(registry->docker_config);
+    vec_free(&registry->mirrors);
     free(registry->ca_pem);
     free(registry->cert_pem);
     secret_free(registry->key_pem);

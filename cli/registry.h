@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/limits.h"
+#include "oci/mirror.h"
 #include "oci/repository.h"
 
 #define REGISTRY_OPTIONS                                                                           \
@@ -23,6 +24,12 @@
      "FILE",                                                                          \
      "login file (default: ~/.docker/config.json)",                                   \
      NULL},                                                                           \
+        {"registry-mirror",                                                           \
+         0,                                                                           \
+         OPTION_LIST,                                                                 \
+         "HOST=URL",                                                                  \
+         "read registry HOST from URL first; may be repeated",                        \
+         NULL},                                                                       \
     {                                                                                 \
         "cloud-login", 0, OPTION_FLAG, NULL,                                          \
             "ask AWS, Google Cloud or Azure for logins to their own registries", NULL \
@@ -35,6 +42,7 @@ struct registry {
     char *ca_pem;
     char *cert_pem;
     char *key_pem;
+    struct vec mirrors;       // struct oci_mirror
     struct oci_limits limits; // of artifacts: LIMIT_OPTIONS, or the defaults
 };
 
@@ -51,6 +59,9 @@ void registry_release(struct registry *registry); // may be called twice
 int registry_resolve(struct registry *registry, struct oci_descriptor *ret_descriptor,
                      struct error *err) __attribute__((warn_unused_result));
 
+// What --registry-mirror says: appends struct oci_mirror.
+int registry_read_mirrors(const struct cli *cli, struct vec *mirrors, struct error *err)
+    __attribute__((warn_unused_result));
 // The login file's text, or NULL where there is none. Owned.
 char *registry_login(const struct cli *cli);
 

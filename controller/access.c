@@ -49,6 +49,7 @@ int registry_access_init(struct registry_access *access, const struct role *role
                                            .run_helpers = wish->secret == NULL && role->run_helpers,
                                            .cloud_login = wish->secret == NULL && role->cloud_login,
                                            .insecure = wish->insecure,
+                                           .mirrors = role->mirrors,
                                            .push = wish->push,
                                            .reach = role->reach,
                                            .client = wish->client,

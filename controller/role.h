@@ -38,10 +38,11 @@ struct role {
     const char *git_dir;         // scratch folder of fetched objects
     const char *namespace;       // the controller's own: TrustPolicies find their Secrets there
     const char
-        *docker_config;    // of the person or host; used where an object names no Secret; or NULL
-    bool run_helpers;      // those that docker_config names
-    bool cloud_login;      // as in struct oci_access; where an object names no Secret
-    enum http_reach reach; // where URLs of objects may lead
+        *docker_config; // of the person or host; used where an object names no Secret; or NULL
+    bool run_helpers;   // those that docker_config names
+    bool cloud_login;   // as in struct oci_access; where an object names no Secret
+    const struct vec *mirrors;   // struct oci_mirror, or NULL
+    enum http_reach reach;       // where URLs of objects may lead
     const char *const *own_dirs; // NULL-ended: config, state, cache; no target may be in them
     // NULL: anywhere. Else NULL-ended: folders below which objects may name places of this host.
     const char *const *local_paths;

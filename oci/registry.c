@@ -16,6 +16,7 @@
 
 enum {
     READ_RETRIES = 3,
+    HASTY_CONNECT_MS = 3000,
     TAG_PAGE = 1000,
     MAX_PAGES = 100,
     MAX_TAG_PAGE = 4 << 20,
@@ -51,7 +52,8 @@ struct http_request registry_request(const struct registry *registry, const char
         .proxy = access->proxy,
         .reach = access->reach,
         .deadline_ms = left_ms,
-        .max_retries = reads ? READ_RETRIES : 0,
+        .max_retries = reads && !registry->hasty ? READ_RETRIES : 0,
+        .connect_timeout_ms = registry->hasty ? HASTY_CONNECT_MS : 0,
         .cancel = access->cancel,
     };
 }
@@ -461,4 +463,9 @@ int oci_registry_new(const struct oci_reference *reference, const struct oci_acc
     }
     *ret_repository = &registry->repository;
     return 0;
+}
+
+void oci_registry_be_hasty(struct oci_repository *repository)
+{
+    registry_of(repository)->hasty = true;
 }

@@ -28,6 +28,7 @@ struct registry {
     struct oci_repository repository; // first: the interface's view of it
     char *base_url;                   // "https://registry.example.com"
     struct url base;
+    bool hasty; // a mirror: there is another place to ask
     struct oci_credentials credentials;
     struct http_client *client;
     struct http_client *own_client; // NULL when the caller gave one

@@ -33,11 +33,13 @@ struct oci_access {
     const char *username; // wins over docker_config
     const char *password;
     struct http_tls tls;
-    bool insecure;                  // plain HTTP; assumed for localhost without tls.ca_pem
-    const char *proxy;              // as in struct http_request
-    enum http_reach reach;          // as in struct http_request; for token servers too
-    bool push;                      // ask for the right to push at once, not after a refusal
-    size_t chunk_bytes;             // larger blobs go up in chunks of this size; 0 = 16 MiB
+    bool insecure;         // plain HTTP; assumed for localhost without tls.ca_pem
+    const char *proxy;     // as in struct http_request
+    enum http_reach reach; // as in struct http_request; for token servers too
+    const struct vec
+        *mirrors;       // struct oci_mirror: read from there first, unless `push`; NULL: none
+    bool push;          // ask for the right to push at once, not after a refusal
+    size_t chunk_bytes; // larger blobs go up in chunks of this size; 0 = 16 MiB
     struct http_client *client;     // NULL: the handle makes its own
     struct oci_token_cache *tokens; // shared between handles; NULL: the handle's own
     struct oci_cache *cache;        // what is read or written by digest is kept here, and looked

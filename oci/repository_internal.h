@@ -88,7 +88,16 @@ struct oci_repository {
     struct oci_access access; // its pointers are borrowed
     char *identity;
     struct oci_batch *batch; // NULL: none is open
+    struct vec mirrors;      // struct oci_repository *, owned, in the order in which they are asked
+    bool unreachable;        // of a mirror: it did not answer, and is not asked again
 };
+
+// For a mirror: as oci_repository_open, but gives up at the first trouble.
+int oci_repository_open_hasty(const struct oci_reference *reference,
+                              const struct oci_access *access,
+                              struct oci_repository **ret_repository, struct error *err)
+    __attribute__((warn_unused_result));
+void repository_add_mirrors(struct oci_repository *repository);
 
 // Puts what the repository took into the cache of the handle, if it has one.
 void repository_keep(const struct oci_repository *repository, const char *digest, const void *data,
@@ -99,6 +108,8 @@ struct oci_repository *oci_layout_new(void);
 int oci_registry_new(const struct oci_reference *reference, const struct oci_access *access,
                      struct oci_repository **ret_repository, struct error *err)
     __attribute__((warn_unused_result));
+// One try for each request, and little patience with connecting.
+void oci_registry_be_hasty(struct oci_repository *repository);
 
 enum {
     OCI_MAX_TAGS = 10000,

@@ -1,0 +1,123 @@
+"""Mirrors: read from first, believed in nothing."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from parts.faulty_registry import FaultyRegistry, RegistryFault
+from parts.sealift import Sealift
+
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop, namespace: shop}\ndata: {greeting: hello}\n"
+NAME = "acme/shop"
+
+
+class Place:
+    """A signed artifact in a registry, and a mirror that has a copy below a prefix."""
+
+    def __init__(self, sealift: Sealift, folder: Path, stack: ExitStack) -> None:
+        self.sealift, self.folder = sealift, folder
+        self.origin = stack.enter_context(FaultyRegistry("ada", "secret"))
+        self.mirror = stack.enter_context(FaultyRegistry())
+        sealift.env["COSIGN_PASSWORD"] = ""
+        (folder / "manifests").mkdir()
+        (folder / "manifests" / "config.yaml").write_text(CONFIG_MAP)
+        sealift("keygen", "--output-prefix", folder / "key")
+        self.key = folder / "key.pub"
+        self.login = folder / "login.json"
+        self.login.write_text('{"auths":{"%s":{"username":"ada","password":"secret"}}}' % self.origin.host)
+        self.ref = self.origin.oci(f"{NAME}:prod")
+        self.flags = ("--docker-config", self.login)
+
+        sealift("push", folder / "manifests", self.ref, "--key", folder / "key.key", *self.flags)
+        self.copy()
+
+    def copy(self) -> None:
+        self.mirror.blobs.update(self.origin.blobs)
+        self.mirror.manifests = {("cache/" + name, tag): stored for (name, tag), stored in self.origin.manifests.items()}
+
+    @property
+    def option(self) -> tuple[str, str]:
+        return ("--registry-mirror", f"{self.origin.host}={self.mirror.url}/cache")
+
+    def verify(self) -> str:
+        self.origin.forget_requests()
+        self.mirror.forget_requests()
+        return self.sealift("verify", self.ref, "--key", self.key, *self.flags, *self.option).out
+
+
+@pytest.fixture
+def place(sealift: Sealift, tmp_path: Path, stack: ExitStack) -> Place:
+    return Place(sealift, tmp_path, stack)
+
+
+def test_all_from_the_mirror(place: Place) -> None:
+    """Under the registry's name, and without its login."""
+    place.verify()
+    assert not place.origin.requests
+    assert all("authorization" not in request.headers for request in place.mirror.requests)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        RegistryFault(status=500),
+        RegistryFault(status=404),
+        RegistryFault(status=401),
+        RegistryFault(status=200, body=b"<html>", content_type="text/html"),
+        RegistryFault(corrupt=True, match="GET /v2/"),
+        RegistryFault(half=True, match="GET /v2/"),
+        RegistryFault(cut=True),
+    ],
+    ids=["500", "404", "401", "html", "corrupt", "half", "cut"],
+)
+def test_a_mirror_that_fails(place: Place, fault: RegistryFault) -> None:
+    place.mirror.fail(fault)
+    place.verify()
+    assert place.origin.requests
+
+
+def test_a_mirror_that_is_gone(place: Place) -> None:
+    place.mirror.stop()
+    place.verify()
+
+
+def test_a_mirror_with_no_lists(place: Place) -> None:
+    """An empty list of referrers, and no .sig tag: the registry is asked."""
+    place.mirror.has_referrers = True
+    place.mirror.manifests = {
+        key: stored for key, stored in place.mirror.manifests.items() if b'"subject"' not in stored.content
+    }
+    place.verify()
+    assert any("/referrers/" in request.path for request in place.origin.requests)
+
+
+def test_the_registry_is_gone(place: Place, tmp_path: Path) -> None:
+    place.origin.stop()
+    place.sealift("verify", place.ref, "--key", place.key, *place.flags, *place.option)
+    place.sealift("pull", place.ref, "--output", tmp_path / "out", *place.flags, *place.option)
+
+
+def test_a_mirror_with_something_else(place: Place, sealift: Sealift, tmp_path: Path) -> None:
+    """A tag that names another artifact there is another artifact: its signatures do not fit."""
+    (place.folder / "manifests" / "config.yaml").write_text(CONFIG_MAP.replace("hello", "evil"))
+    sealift("push", place.folder / "manifests", f"oci://{place.mirror.host}/cache/{NAME}:prod", "--unsigned")
+    said = sealift.fails("verify", place.ref, "--key", place.key, *place.flags, *place.option).err
+    assert said
+
+
+def test_pushes_go_to_the_registry(place: Place, sealift: Sealift) -> None:
+    place.mirror.forget_requests()
+    flags = ("--unsigned", *place.flags, *place.option)
+    sealift("push", place.folder / "manifests", place.origin.oci(f"{NAME}:next"), *flags)
+    assert not place.mirror.requests and (NAME, "next") in place.origin.manifests
+
+
+@pytest.mark.parametrize(
+    "text", ["nonsense", "=https://x", "a.example.com=", "a.example.com=ftp://x", "a.example.com=https://u:p@x", "a/b=https://x"]
+)
+def test_bad_options(sealift: Sealift, tmp_path: Path, text: str) -> None:
+    said = sealift.fails("pull", "oci://a.example.com/x:y", "--output", tmp_path, "--registry-mirror", text).err
+    assert "--registry-mirror" in said and "HOST=URL" in said
