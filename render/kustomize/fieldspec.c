@@ -1,6 +1,7 @@
 // The walk along a field specification (api/filters/fieldspec), straight on the path's text.
 #include "render/kustomize/fieldspec.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/jval.h"
@@ -125,16 +126,50 @@ static int walk_value(const struct walk *walk, size_t depth, const struct slot *
     return 0;
 }
 
-int fieldspec_walk(const struct fieldspec *spec, struct resource *resource,
-                   enum fieldspec_create create, fieldspec_apply *apply, void *arg,
-                   struct error *err)
+// A path in parts that stay within one copy of it; NULL behind the last.
+struct path {
+    char *text;
+    const char **names;
+};
+
+static void path_release(struct path *path)
 {
-    if (!fieldspec_matches(spec, resource))
-        return 0;
-    cleanup_vec struct vec names = VEC_OF(char *, vec_release_string);
-    fieldspec_split(spec->path, '/', &names);
-    vec_push(&names);
-    struct walk walk = {names.data, spec->create, create, resource, apply, arg};
+    free(path->text);
+    free(path->names);
+}
+
+// As fieldspec_split does, without a piece of memory for every name.
+static void path_open(struct path *path, const char *text)
+{
+    size_t names = 2;
+    if (*text == '/')
+        text++;
+    for (const char *at = text; *at != '\0'; at++)
+        names += *at == '/';
+    *path = (struct path){xstrdup(text), xcalloc(names, sizeof *path->names)};
+    char *end = path->text;
+    size_t n = 0;
+    path->names[n++] = end;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '\\' && at[1] == '/') {
+            *end++ = *++at;
+        } else if (*at == '/') {
+            *end++ = '\0';
+            path->names[n++] = end;
+        } else {
+            *end++ = *at;
+        }
+    }
+    *end = '\0';
+}
+
+static int walk_path(const struct fieldspec *spec, struct resource *resource,
+                     enum fieldspec_create create, fieldspec_apply *apply, void *arg,
+                     struct error *err)
+{
+    __attribute__((cleanup(path_release))) struct path path;
+    path_open(&path, spec->path);
+    struct walk walk = {path.names, spec->create, create, resource, apply, arg};
     if (walk_object(&walk, 0, resource->value, err) < 0) {
         cleanup_free char *name = resource_id_describe(resource_current_id(resource));
         return error_wrap(err, "field %s of %s", spec->path, name);
@@ -142,20 +177,28 @@ int fieldspec_walk(const struct fieldspec *spec, struct resource *resource,
     return 0;
 }
 
-int fieldspec_walk_names(const struct vec *names, struct resource *resource, fieldspec_apply *apply,
-                         void *arg, struct error *err)
+int fieldspec_walk(const struct fieldspec *spec, struct resource *resource,
+                   enum fieldspec_create create, fieldspec_apply *apply, void *arg,
+                   struct error *err)
 {
-    struct walk walk = {names->data, false, CREATE_NOTHING, resource, apply, arg};
-    return walk_object(&walk, 0, resource->value, err);
+    if (!fieldspec_matches(spec, resource))
+        return 0;
+    return walk_path(spec, resource, create, apply, arg, err);
 }
 
 int fieldspec_walk_all(const struct vec *specs, struct resource *resource,
                        enum fieldspec_create create, fieldspec_apply *apply, void *arg,
                        struct error *err)
 {
-    vec_foreach (const struct fieldspec, spec, specs)
-        if (fieldspec_walk(spec, resource, create, apply, arg, err) < 0)
+    struct resource_id id = resource_current_id(resource);
+    vec_foreach (const struct fieldspec, spec, specs) {
+        if (!gvk_matches(id.api_version, id.kind, spec->group, spec->version, spec->kind))
+            continue;
+        if (walk_path(spec, resource, create, apply, arg, err) < 0)
             return -1;
+        // A path may lead to what the object is known by.
+        id = resource_current_id(resource);
+    }
     return 0;
 }
 

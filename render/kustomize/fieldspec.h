@@ -54,11 +54,6 @@ int fieldspec_walk_all(const struct vec *specs, struct resource *resource,
                        enum fieldspec_create create, fieldspec_apply *apply, void *arg,
                        struct error *err) __attribute__((warn_unused_result));
 
-// The same along names that fieldspec_split took apart before (with a NULL pushed behind them), for
-// a path that is walked in many objects. Matches nothing, makes nothing.
-int fieldspec_walk_names(const struct vec *names, struct resource *resource, fieldspec_apply *apply,
-                         void *arg, struct error *err) __attribute__((warn_unused_result));
-
 // From JSON ([{group, version, kind, path, create}], checked); pushes struct fieldspec, borrowed
 // until list is changed or freed.
 void fieldspec_read_all(const json_t *list, struct vec *specs);

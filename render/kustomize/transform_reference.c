@@ -16,18 +16,47 @@
 struct field {
     const struct config_reference *target;
     const char *path;
-    struct vec names; // char *, the path taken apart, NULL behind the last
 };
 
-static void release_field(void *element)
+// The fields of a kind as a tree, so that what their paths share is looked up once. In an object
+// there are few of the hundreds that a kind may have.
+struct step {
+    char *name;         // owned; "containers[]" is another step than "containers"
+    size_t length;      // without the brackets
+    struct vec fields;  // struct field, those whose path ends here
+    struct vec further; // struct step
+};
+
+static void release_step(void *element)
 {
-    vec_free(&((struct field *)element)->names);
+    struct step *step = element;
+    free(step->name);
+    vec_free(&step->fields);
+    vec_free(&step->further);
+}
+
+static struct step *step_to(struct step *from, const char *name)
+{
+    vec_foreach (struct step, step, &from->further)
+        if (strcmp(step->name, name) == 0)
+            return step;
+    size_t length = strlen(name);
+    struct step *made = vec_push(&from->further);
+    *made = (struct step){
+        .name = xstrdup(name),
+        .length = length,
+        .fields = VEC_OF(struct field, NULL),
+        .further = VEC_OF(struct step, release_step),
+    };
+    if (length >= 2 && strcmp(name + length - 2, "[]") == 0)
+        made->length -= 2;
+    return made;
 }
 
 struct kind_fields {
     char *api_version;
     char *kind;
-    struct vec fields; // struct field
+    struct step root;
 };
 
 static void release_kind_fields(void *element)
@@ -35,7 +64,7 @@ static void release_kind_fields(void *element)
     struct kind_fields *kind = element;
     free(kind->api_version);
     free(kind->kind);
-    vec_free(&kind->fields);
+    release_step(&kind->root);
 }
 
 struct references {
@@ -104,15 +133,17 @@ static void gather_fields(const struct references *all, struct kind_fields *kind
         vec_foreach (const struct fieldspec, spec, &target->fields) {
             if (!gvk_matches(kind->api_version, kind->kind, spec->group, spec->version, spec->kind))
                 continue;
-            struct field *field = vec_push(&kind->fields);
-            *field = (struct field){target, spec->path, VEC_OF(char *, vec_release_string)};
-            fieldspec_split(spec->path, '/', &field->names);
-            vec_push(&field->names);
+            cleanup_vec struct vec names = VEC_OF(char *, vec_release_string);
+            fieldspec_split(spec->path, '/', &names);
+            struct step *step = &kind->root;
+            vec_foreach (char *, name, &names)
+                step = step_to(step, *name);
+            *(struct field *)vec_push(&step->fields) = (struct field){target, spec->path};
         }
     }
 }
 
-static const struct vec *fields_of(struct references *all, const struct resource *resource)
+static const struct step *steps_of(struct references *all, const struct resource *resource)
 {
     struct resource_id id = resource_original_id(resource);
     json_t *places = member(all->kind_index, id.kind, json_array);
@@ -120,14 +151,18 @@ static const struct vec *fields_of(struct references *all, const struct resource
         const struct kind_fields *known =
             vec_at(&all->kinds, (size_t)json_integer_value(json_array_get(places, i)));
         if (strcmp(known->api_version, id.api_version) == 0)
-            return &known->fields;
+            return &known->root;
     }
     json_array_append_new(places, json_integer((json_int_t)all->kinds.len));
     struct kind_fields *kind = vec_push(&all->kinds);
-    *kind = (struct kind_fields){xstrdup(id.api_version), xstrdup(id.kind),
-                                 VEC_OF(struct field, release_field)};
+    *kind = (struct kind_fields){
+        .api_version = xstrdup(id.api_version),
+        .kind = xstrdup(id.kind),
+        .root = {.fields = VEC_OF(struct field, NULL),
+                 .further = VEC_OF(struct step, release_step)},
+    };
     gather_fields(all, kind);
-    return &kind->fields;
+    return &kind->root;
 }
 
 // ---- which objects may be meant ----
@@ -348,16 +383,71 @@ static int put(void *arg, struct resource *resource, const struct slot *slot, st
     return 0;
 }
 
+static int fail_in(const struct referrer *referrer, const struct field *field, struct error *err)
+{
+    cleanup_free char *name = resource_id_describe(resource_current_id(referrer->resource));
+    return error_wrap(err, "field %s of %s", field->path, name);
+}
+
+static const struct field *first_field(const struct step *step)
+{
+    while (step->fields.len == 0)
+        step = vec_at(&step->further, 0);
+    return vec_at(&step->fields, 0);
+}
+
+static int follow(struct referrer *referrer, const struct step *from, json_t *value,
+                  struct error *err);
+
+static int follow_step(struct referrer *referrer, const struct step *step, json_t *object,
+                       struct error *err)
+{
+    if (step->length == 0) {
+        error_set(err, ERROR_INVALID, "the path has an empty name");
+        return fail_in(referrer, first_field(step), err);
+    }
+    json_t *value = json_object_getn(object, step->name, step->length);
+    if (value == NULL)
+        return 0;
+    cleanup_free char *key = xstrndup(step->name, step->length);
+    struct slot slot = {.parent = object, .key = key};
+    // What a list is expected at and nothing is becomes one.
+    if (json_is_null(value) && step->name[step->length] != '\0')
+        slot_set(&slot, json_array());
+    vec_foreach (const struct field, field, &step->fields) {
+        referrer->field = field;
+        if (put(referrer, referrer->resource, &slot, err) < 0)
+            return fail_in(referrer, field, err);
+    }
+    return step->further.len > 0 ? follow(referrer, step, slot_get(&slot), err) : 0;
+}
+
+// The steps behind `from`, in what it led to; in each element of a list.
+static int follow(struct referrer *referrer, const struct step *from, json_t *value,
+                  struct error *err)
+{
+    if (json_is_null(value))
+        return 0;
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (follow(referrer, from, json_array_get(value, i), err) < 0)
+            return -1;
+    if (json_is_array(value))
+        return 0;
+    if (!json_is_object(value)) {
+        error_set(err, ERROR_INVALID, "%s is neither a mapping nor a list",
+                  from->name != NULL ? from->name : "the object");
+        return fail_in(referrer, first_field(from), err);
+    }
+    vec_foreach (const struct step, step, &from->further)
+        if (follow_step(referrer, step, value, err) < 0)
+            return -1;
+    return 0;
+}
+
 static int update(struct references *all, struct resource *resource, struct error *err)
 {
-    vec_foreach (const struct field, field, fields_of(all, resource)) {
-        struct referrer referrer = {all, resource, field};
-        if (fieldspec_walk_names(&field->names, resource, put, &referrer, err) < 0) {
-            cleanup_free char *name = resource_id_describe(resource_current_id(resource));
-            return error_wrap(err, "field %s of %s", field->path, name);
-        }
-    }
-    return 0;
+    struct referrer referrer = {.all = all, .resource = resource};
+    return follow(&referrer, steps_of(all, resource), resource->value, err);
 }
 
 // A ServiceAccount's namespace that is there and says nothing is a mistake kustomize refuses, too.
