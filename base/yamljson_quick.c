@@ -242,29 +242,48 @@ static json_t *empty(struct quick *q)
     return q->limits->kustomize ? yamljson_empty_null() : json_null();
 }
 
-static json_t *scalar(struct quick *q, const struct token *token)
+static json_t *resolved_value(const struct token *token, const struct yamljson_scalar *resolved)
 {
-    struct yamljson_scalar resolved;
-    if (too_many(q))
-        return NULL;
-    resolve(q, token, &resolved);
-    switch (resolved.kind) {
+    switch (resolved->kind) {
     case YAMLJSON_STRING:
         return json_stringn_nocheck(token->text, token->length);
     case YAMLJSON_BOOL:
-        return json_boolean(resolved.truth);
+        return json_boolean(resolved->truth);
     case YAMLJSON_INTEGER:
-        return json_integer(resolved.integer);
+        return json_integer(resolved->integer);
     case YAMLJSON_NULL:
         return json_null();
     case YAMLJSON_TIMESTAMP:
-        return json_string_nocheck(resolved.timestamp);
+        return json_string_nocheck(resolved->timestamp);
     case YAMLJSON_UNSIGNED:
     case YAMLJSON_FLOAT:
     case YAMLJSON_NOT_FINITE:
     default:
         return NULL;
     }
+}
+
+static json_t *scalar(struct quick *q, const struct token *token, bool in_flow)
+{
+    struct yamljson_scalar resolved;
+    if (too_many(q))
+        return NULL;
+    resolve(q, token, &resolved);
+    // Most scalars say by themselves how they are written.
+    if (!token->quoted && resolved.kind == YAMLJSON_STRING)
+        return json_stringn_nocheck(token->text, token->length);
+    json_t *value = resolved_value(token, &resolved);
+    if (value == NULL || !q->limits->written)
+        return value;
+    const char *text = token->text;
+    if (text != q->scratch.data) {
+        // A text of its own, with an end.
+        strbuf_reset(&q->scratch);
+        strbuf_add(&q->scratch, text, token->length);
+        text = q->scratch.data;
+    }
+    return yamljson_with_style(q->limits, in_flow, text, token->length,
+                               token->quoted ? NULL : &resolved, value);
 }
 
 // ---- literal blocks ----
@@ -303,7 +322,7 @@ static json_t *literal(struct quick *q, int parent)
     bool chomps = chomping == '-' || chomping == '+';
     q->at += chomps ? 2 : 1;
     const char *end = line_end(q, q->at);
-    if (end == q->end || parent < 0 || too_many(q))
+    if (end == q->end || parent < 0)
         return NULL;
     const char *rest = q->at;
     while (*rest == ' ')
@@ -334,7 +353,8 @@ static json_t *literal(struct quick *q, int parent)
         q->at = end + 1;
     }
     size_t length = chomping == '+' ? q->scratch.len : chomping == '-' ? kept - 1 : kept;
-    return to_content(q) ? json_stringn_nocheck(q->scratch.data, length) : NULL;
+    const struct token token = {q->scratch.data, length, true};
+    return to_content(q) ? scalar(q, &token, false) : NULL;
 }
 
 // ---- collections ----
@@ -463,7 +483,7 @@ static json_t *node(struct quick *q, int column, int parent, bool block)
         if (at_colon(q, false, token.quoted))
             return block ? mapping(q, column, &token) : NULL;
         q->at = behind;
-        value = scalar(q, &token);
+        value = scalar(q, &token, false);
     }
     // A line that stands deeper would continue the scalar.
     return value != NULL && finish_line(q) && q->column <= parent ? STEAL(value) : NULL;
@@ -490,7 +510,7 @@ static json_t *flow_value(struct quick *q)
         return flow(q);
     if (!scan(q, true, &token))
         return NULL;
-    return scalar(q, &token);
+    return scalar(q, &token, true);
 }
 
 static bool flow_member(struct quick *q, json_t *members)

@@ -43,6 +43,12 @@ size_t yamljson_offset(struct yamljson_reader *reader, size_t characters);
 int yamljson_scalar_value(struct yamljson_reader *reader, json_t **ret_value, struct error *err)
     __attribute__((warn_unused_result));
 
+// Where the limits ask for it: a value that remembers how the scalar is written (no key, no tag;
+// `scalar` NULL when it is quoted), if `value` does not tell. Consumes value.
+struct yamljson_scalar;
+json_t *yamljson_with_style(const struct yamljson_limits *limits, bool in_flow, const char *text,
+                            size_t length, const struct yamljson_scalar *scalar, json_t *value);
+
 // Reads a stream without libyaml, if it is simple enough: false when it is not, or is wrong, and
 // then `documents` is empty. The limits are all set. text has no BOM.
 bool yamljson_read_quickly(const char *text, size_t size, const struct yamljson_limits *limits,

@@ -207,10 +207,16 @@ static int tagged_value(struct yamljson_reader *reader, const char *tag, const c
     return resolved_value(reader, &scalar, text, length, ret_value, err);
 }
 
-// Where the reader is asked for it: how a scalar without a tag is written, if its value does not
-// tell. Consumes value.
-static json_t *with_style(const struct yamljson_reader *reader, const char *text, size_t length,
-                          const struct yamljson_scalar *scalar, json_t *value)
+static bool is_common_integer(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] < (i == 0 ? '1' : '0') || text[i] > '9')
+            return false;
+    return length > 0;
+}
+
+json_t *yamljson_with_style(const struct yamljson_limits *limits, bool in_flow, const char *text,
+                            size_t length, const struct yamljson_scalar *scalar, json_t *value)
 {
     static const enum yamljson_tag tags[] = {
         [YAMLJSON_STRING] = YAMLJSON_TAG_STR,       [YAMLJSON_NULL] = YAMLJSON_TAG_NULL,
@@ -219,18 +225,23 @@ static json_t *with_style(const struct yamljson_reader *reader, const char *text
         [YAMLJSON_NOT_FINITE] = YAMLJSON_TAG_FLOAT, [YAMLJSON_TIMESTAMP] = YAMLJSON_TAG_TIMESTAMP,
     };
     bool quoted = scalar == NULL;
-    // Nearly all integers.
-    bool common = !quoted && scalar->kind == YAMLJSON_INTEGER && *text >= '1' && *text <= '9' &&
-                  strspn(text, "0123456789") == length;
-    if (common || !reader->limits.written || reader->in_key || json_is_null(value) ||
-        (!quoted && scalar->kind == YAMLJSON_STRING))
+    if (!limits->written || json_is_null(value) || (!quoted && scalar->kind == YAMLJSON_STRING) ||
+        (!quoted && scalar->kind == YAMLJSON_INTEGER && is_common_integer(text, length)))
         return value;
     json_decref(value);
     // go-yaml writes what has a colon in quotes between brackets, and so a date becomes text.
     quoted = quoted ||
-             (scalar->kind == YAMLJSON_TIMESTAMP && reader->in_flow && strchr(text, ':') != NULL);
+             (scalar->kind == YAMLJSON_TIMESTAMP && in_flow && memchr(text, ':', length) != NULL);
     return yamljson_written_new(text, length, quoted ? YAMLJSON_TAG_STR : tags[scalar->kind],
                                 quoted);
+}
+
+static json_t *with_style(const struct yamljson_reader *reader, const char *text, size_t length,
+                          const struct yamljson_scalar *scalar, json_t *value)
+{
+    return reader->in_key
+               ? value
+               : yamljson_with_style(&reader->limits, reader->in_flow, text, length, scalar, value);
 }
 
 int yamljson_scalar_value(struct yamljson_reader *reader, json_t **ret_value, struct error *err)
