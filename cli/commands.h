@@ -30,6 +30,7 @@ extern const struct command command_create_policy;
 extern const struct command command_create_secret;
 extern const struct command command_check;
 extern const struct command command_install;
+extern const struct command command_uninstall;
 extern const struct command command_export;
 extern const struct command command_floor_reset;
 extern const struct command command_version;

@@ -125,7 +125,8 @@ static int prune(struct installation *installation, struct error *err)
                          piece->text);
             continue;
         }
-        if (!installation->dry_run && piece_delete(installation->client, piece, err) < 0)
+        if (!installation->dry_run &&
+            piece_delete(installation->client, piece, "Background", err) < 0)
             return -1;
         tell_done(installation->cli, "%s is deleted: it is of an older install%s", piece->text,
                   hypothetically(installation));

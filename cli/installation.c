@@ -231,3 +231,61 @@ int installation_leftovers(struct installation *installation, struct vec *ret_pi
         piece->live = jval_ref(piece->object);
     return 0;
 }
+
+static bool is_ours(const struct installation *installation, const struct piece *piece)
+{
+    if (piece->live == NULL)
+        return false;
+    const char *set = object_label(piece->live, APPLYSET_PART_OF);
+    const char *name = object_label(piece->live, LABEL_NAME);
+    if (set != NULL && strcmp(set, installation->set_id) != 0 &&
+        !piece_is(piece, "CustomResourceDefinition")) {
+        tell_warning(installation->cli, "%s belongs to another set and stays", piece->text);
+        return false;
+    }
+    // Definitions are nobody else's; who has no mark of ours was never part of an install.
+    return set != NULL || (name != NULL && strcmp(name, "sealift") == 0) ||
+           piece_is(piece, "CustomResourceDefinition");
+}
+
+static int add_overlay(struct installation *installation, const char *overlay, struct error *err)
+{
+    const struct manifests_choice choice = {.overlay = overlay,
+                                            .namespace = installation->namespace};
+    cleanup_json json_t *objects = NULL;
+    cleanup_json json_t *more = json_array();
+    size_t index;
+    json_t *object;
+    if (manifests_render(&choice, &objects, err) < 0)
+        return -1;
+    json_array_foreach (objects, index, object) {
+        if (!has_piece(installation, object))
+            json_array_append(more, object);
+    }
+    pieces_add(&installation->pieces, installation->discovery, more);
+    return 0;
+}
+
+int installation_load_all(struct installation *installation, struct error *err)
+{
+    static const char choices[] = OVERLAY_CHOICES;
+    for (const char *at = choices; *at != '\0'; at += strcspn(at, "|"), at += *at == '|') {
+        cleanup_free char *overlay = xstrndup(at, strcspn(at, "|"));
+        if (add_overlay(installation, overlay, err) < 0)
+            return -1;
+    }
+    cleanup_vec struct vec leftovers = PIECES;
+    if (pieces_look(installation->client, &installation->pieces, err) < 0 ||
+        installation_leftovers(installation, &leftovers, err) < 0)
+        return -1;
+    vec_foreach (struct piece, piece, &leftovers) {
+        *(struct piece *)vec_push(&installation->pieces) = *piece;
+        *piece = (struct piece){0};
+    }
+    for (size_t i = 0; i < installation->pieces.len; i++) {
+        if (!is_ours(installation, vec_at(&installation->pieces, i)))
+            vec_remove(&installation->pieces, i--);
+    }
+    vec_sort(&installation->pieces, piece_compare);
+    return 0;
+}

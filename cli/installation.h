@@ -48,6 +48,12 @@ int installation_load(struct installation *installation, const struct manifests_
 int installation_leftovers(struct installation *installation, struct vec *ret_pieces,
                            struct error *err) __attribute__((warn_unused_result));
 
+// Instead of one overlay: all that any overlay of this version and the set have in the cluster, as
+// members of the set or, where none was marked, by their names and label. What belongs to another
+// set is told and left out.
+int installation_load_all(struct installation *installation, struct error *err)
+    __attribute__((warn_unused_result));
+
 // "Kind.group" of all that the set has or had, sorted (of char *): what the parent records.
 void installation_kinds(const struct installation *installation, bool recorded_too,
                         struct vec *ret_kinds);

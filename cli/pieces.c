@@ -16,6 +16,7 @@ void piece_release(void *element)
     struct piece *piece = element;
     json_decref(piece->object);
     json_decref(piece->live);
+    json_decref(piece->answer);
     free(piece->text);
     free(piece->group);
     free(piece->version);
@@ -32,18 +33,17 @@ static void place(struct piece *piece, const struct kube_discovery *discovery)
     const char *kind_name = object_kind(piece->object);
     const struct kube_kind *found = kube_discovery_find_object(discovery, api_version, kind_name);
     const struct kind *ours = kind_find(kind_name);
-    bool namespaced;
     if (found != NULL) {
         piece->plural = xstrdup(found->plural);
-        namespaced = found->namespaced;
+        piece->namespaced = found->namespaced;
     } else if (ours != NULL && strcmp(ours->api_version, api_version) == 0) {
         piece->plural = xstrdup(ours->plural);
-        namespaced = ours->namespaced;
+        piece->namespaced = ours->namespaced;
     } else {
         return;
     }
     free(piece->ns);
-    piece->ns = xstrdup(namespaced ? object_namespace(piece->object) : "");
+    piece->ns = xstrdup(piece->namespaced ? object_namespace(piece->object) : "");
 }
 
 void pieces_add(struct vec *pieces, const struct kube_discovery *discovery, const json_t *objects)
@@ -174,6 +174,8 @@ static void note(struct piece *piece, struct kube_result *result, bool dry_run)
 {
     error_release(&piece->error);
     piece->outcome = NULL;
+    json_decref(piece->answer);
+    piece->answer = jval_ref(result->object);
     // Without its namespace or its definition, which are not made either, nothing can be tried.
     bool later = dry_run && result->error.code == ERROR_NOT_FOUND;
     if (result->error.code != ERROR_NONE && !later)
@@ -215,13 +217,14 @@ size_t pieces_apply(struct kube_client *client, struct vec *pieces, enum apply_s
     return failed;
 }
 
-int piece_delete(struct kube_client *client, const struct piece *piece, struct error *err)
+int piece_delete(struct kube_client *client, const struct piece *piece, const char *propagation,
+                 struct error *err)
 {
     const struct kube_request request = {
         .verb = KUBE_DELETE,
         .ref = piece_ref(piece),
         .if_uid = piece->live != NULL ? object_uid(piece->live) : NULL,
-        .propagation = "Background",
+        .propagation = propagation,
     };
     cleanup_error struct error cause = {0};
     if (kube_do(client, &request, NULL, &cause) < 0 && cause.code != ERROR_NOT_FOUND) {

@@ -14,12 +14,14 @@
 struct piece {
     json_t *object; // as it is sent; owned
     json_t *live;   // as it stands in the cluster; NULL = it does not; owned
+    json_t *answer; // to the last apply; owned; NULL when there was none
     char *text;     // "deployment.apps/web"
     char *group;
     char *version;
     char *plural; // NULL = the cluster does not know the kind yet
     char *ns;     // "" = cluster-scoped
     char *name;
+    bool namespaced;
     enum apply_stage stage;
     size_t order;
     const char *outcome; // of what was done last: "created", "configured", "unchanged"; or NULL and
@@ -45,8 +47,9 @@ int pieces_look(struct kube_client *client, struct vec *pieces, struct error *er
 // came of each stands in it afterwards. Returns how many failed.
 size_t pieces_apply(struct kube_client *client, struct vec *pieces, enum apply_stage first,
                     enum apply_stage last, bool dry_run);
-// Deletes it, if it is still the one that was looked at; absent is fine.
-int piece_delete(struct kube_client *client, const struct piece *piece, struct error *err)
-    __attribute__((warn_unused_result));
+// Deletes it, if it is still the one that was looked at; absent is fine. `propagation` as in
+// kube_request.
+int piece_delete(struct kube_client *client, const struct piece *piece, const char *propagation,
+                 struct error *err) __attribute__((warn_unused_result));
 
 #endif

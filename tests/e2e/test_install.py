@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
 import yaml
 
 from parts.control_plane import ControlPlane
+from parts.installed import IMAGE, OURS, SYSTEM, Cluster, Tenant
 from parts.need import CHECKOUT
-from parts.sealift import Result, Sealift
+from parts.sealift import Sealift
 
-SYSTEM = "sealift-system"
 OVERLAYS = ("single-tenant", "multi-tenant", "production")
-IMAGE = "registry.example.org/sealift:1"
-OURS = ("bundles", "hooks", "syncs", "trustpolicies")
 
 
 @pytest.fixture(scope="module")
@@ -25,33 +27,11 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         yield own
 
 
-class Cluster:
-    """Commands on the plane; what a test installed goes with it."""
-
-    def __init__(self, sealift: Sealift, plane: ControlPlane) -> None:
-        self._sealift, self.plane = sealift, plane
-
-    def __call__(self, *words: Any) -> Result:
-        return self._sealift(*words, "--kubeconfig", self.plane.kubeconfig)
-
-    def fails(self, *words: Any, kubeconfig: Any = None) -> str:
-        return self._sealift.fails(*words, "--kubeconfig", kubeconfig or self.plane.kubeconfig).err
-
-    def install(self, *words: Any) -> list[str]:
-        """What it said of objects."""
-        return [line[2:] for line in self("install", "--image", IMAGE, *words).err.splitlines()]
-
-    def has(self, *words: str) -> bool:
-        return self.plane.try_kubectl("get", *words).returncode == 0
-
-
 @pytest.fixture
 def cluster(sealift: Sealift, plane: ControlPlane) -> Iterator[Cluster]:
-    yield Cluster(sealift, plane)
-    plane.kubectl("delete", "namespace", SYSTEM, "elsewhere", "--ignore-not-found", "--timeout=60s")
-    for kind in ("clusterrole", "clusterrolebinding"):
-        plane.kubectl("delete", kind, "-l", "app.kubernetes.io/name=sealift")
-    plane.kubectl("delete", "crd", *(f"{plural}.sealift.dev" for plural in OURS), "--ignore-not-found", "--timeout=60s")
+    made = Cluster(sealift, plane)
+    yield made
+    made.remove()
 
 
 def documents(text: str) -> list[Any]:
@@ -254,3 +234,105 @@ def test_install_over_kubectl_apply(cluster: Cluster) -> None:
     said = cluster.install()
     assert not [line for line in said if line.endswith(" is created")]
     assert said[-1].endswith("(multi-tenant)")
+
+
+# Uninstall
+
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"color": "red"}}
+
+
+@pytest.fixture
+def tenant(cluster: Cluster, tmp_path: Path) -> Iterator[Tenant]:
+    cluster.install("--no-wait")
+    made = Tenant(cluster, "shop", tmp_path)
+    yield made
+    cluster.remove()
+    made.plane.kubectl("delete", "namespace", "shop", "--timeout=60s")
+
+
+def test_uninstall_leaves_what_was_applied(cluster: Cluster, tenant: Tenant, tmp_path: Path) -> None:
+    plane = cluster.plane
+    tenant.push(CONFIG_MAP)
+    tenant.sync()
+    with cluster.serve("controller", "--allow-local-path", tmp_path) as controller:
+        tenant.wait_applied(controller)
+    assert tenant.get("sync", "shop")["metadata"]["finalizers"] == ["sealift.dev/sync"]
+    plane.kubectl("create", "secret", "generic", "mine", "-n", SYSTEM)
+
+    assert "there is nobody to ask" in cluster.fails("uninstall")
+    said = cluster.said("uninstall", "--dry-run")
+    assert "sync.sealift.dev/shop in shop is let go: what it applied stays (dry run)" in said
+    assert f"deployment.apps/sealift-controller in {SYSTEM} is deleted (dry run)" in said
+    assert "namespace/sealift-system is deleted (dry run)" in said and not any("customresource" in line for line in said)
+    assert cluster.has("deployment", "sealift-controller", "-n", SYSTEM)
+
+    said = cluster.said("uninstall", "--yes")
+    assert said[-1].startswith("the definitions stay, with 1 object;")
+    assert not cluster.has("namespace", SYSTEM)
+    labelled = ["-l", "app.kubernetes.io/name=sealift", "-o", "name"]
+    assert plane.kubectl("get", "clusterroles,clusterrolebindings", *labelled) == ""
+    sync = tenant.get("sync", "shop")
+    assert "finalizers" not in sync["metadata"] and tenant.get("configmap", "a")["data"] == {"color": "red"}
+    assert cluster.said("uninstall", "--yes") == [f"there is nothing of sealift in {SYSTEM} to remove"]
+
+    # It goes on where it was.
+    cluster.install("--no-wait")
+    plane.kubectl("patch", "configmap", "a", "-n", "shop", "--type=merge", "-p", '{"data":{"color":"blue"}}')
+    with cluster.serve("controller", "--allow-local-path", tmp_path) as controller:
+        controller.wait_status("Sync", "shop", "shop", lambda _: tenant.get("configmap", "a")["data"] == {"color": "red"})
+        assert tenant.get("sync", "shop")["metadata"]["finalizers"] == ["sealift.dev/sync"]
+
+
+def test_uninstall_takes_everything_when_told_to(cluster: Cluster, tenant: Tenant, tmp_path: Path) -> None:
+    plane = cluster.plane
+    tenant.push(CONFIG_MAP)
+    tenant.sync()
+    words = ["create", "hook", "github", "--resource", "sync/shop", "-n", "shop"]
+    cluster(*words)
+    assert cluster.has("role", "sealift-hook-github", "-n", "shop")
+    with cluster.serve("controller", "--allow-local-path", tmp_path) as controller:
+        tenant.wait_applied(controller)
+        said = cluster.said("uninstall", "--prune", "--crds", "--silent", "--timeout", "60s")
+        assert "sync.sealift.dev/shop in shop is deleted" in said
+        assert not cluster.has("configmap", "a", "-n", "shop")
+        controller.kill()
+    assert not cluster.has("role", "sealift-hook-github", "-n", "shop")
+    assert "sealift.dev" not in plane.kubectl("get", "crds", "-o", "name")
+    assert not cluster.has("namespace", SYSTEM)
+
+
+def test_uninstall_prunes_only_with_a_controller(cluster: Cluster, tenant: Tenant, tmp_path: Path) -> None:
+    tenant.push(CONFIG_MAP)
+    tenant.sync()
+    with cluster.serve("controller", "--allow-local-path", tmp_path) as controller:
+        tenant.wait_applied(controller)
+    said = cluster.fails("uninstall", "--prune", "--yes", "--timeout", "2s")
+    assert "finalizer sealift.dev/sync" in said and "without --prune" in said
+    assert cluster.has("deployment", "sealift-controller", "-n", SYSTEM)
+    cluster("uninstall", "--yes", "--keep-namespace")
+    assert cluster.has("namespace", SYSTEM) and not cluster.has("deployment", "sealift-controller", "-n", SYSTEM)
+    assert not cluster.has("sync", "shop", "-n", "shop") and cluster.has("configmap", "a", "-n", "shop")
+
+
+def test_uninstall_of_kubectl_s_install(cluster: Cluster) -> None:
+    plane = cluster.plane
+    plane.kubectl("apply", "--server-side", "-k", str(CHECKOUT / "deploy/crds"))
+    plane.kubectl("apply", "--server-side", "-k", str(CHECKOUT / "deploy/overlays/single-tenant"))
+    plane.kubectl("label", "clusterrole", "sealift-view", "applyset.kubernetes.io/part-of=applyset-of-another")
+    said = cluster.said("uninstall", "--yes")
+    assert "clusterrole.rbac.authorization.k8s.io/sealift-view belongs to another set and stays" in said
+    assert not cluster.has("clusterrolebinding", "sealift-deployer") and not cluster.has("namespace", SYSTEM)
+    assert cluster.has("clusterrole", "sealift-view")
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_uninstall_asks_on_a_terminal(cluster: Cluster, answer: str) -> None:
+    cluster.install("--no-wait")
+    leader, follower = pty.openpty()
+    words = cluster.sealift.words("uninstall", "--kubeconfig", cluster.plane.kubeconfig)
+    os.write(leader, f"{answer}\n".encode())
+    done = subprocess.run(words, stdin=follower, capture_output=True, text=True, env=cluster.sealift.env, timeout=90)
+    os.close(leader)
+    os.close(follower)
+    assert "Remove it? [y/N]" in done.stderr and f"the namespace {SYSTEM}" in done.stderr
+    assert (done.returncode == 0) is (answer == "y") is not cluster.has("namespace", SYSTEM)
