@@ -1,11 +1,14 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
-#include "cli/print.h"
 #include "cli/files.h"
 #include "cli/inputs.h"
+#include "cli/live.h"
+#include "cli/print.h"
 #include "cli/registry.h"
+#include "cli/sync_files.h"
 #include "cli/textdiff.h"
+#include "cli/workspace.h"
 #include "oci/artifact.h"
 
 #include <stdio.h>
@@ -107,15 +110,76 @@ static void print_diff(const struct cli *cli, const char *text)
     }
 }
 
+// ---- the sides ----
+
+static int compare_files(const void *a, const void *b)
+{
+    return strcmp(((const struct oci_file *)a)->path, ((const struct oci_file *)b)->path);
+}
+
+// The Sync that the argument "sync/NAME" names, or NULL for another argument.
+static int find_sync(const struct cli *cli, const char *text, struct store **store,
+                     json_t **ret_sync, struct error *err)
+{
+    if (text == NULL || strncmp(text, "sync/", 5) != 0)
+        return 0;
+    if (*store == NULL && workspace_open(cli, WORKSPACE_READ, store, err) < 0)
+        return -1;
+    return store_get(*store, "Sync", workspace_namespace(cli), text + 5, ret_sync, err);
+}
+
+// A Sync, against what is given or what it follows: what an apply would change.
+static int load_sync(const struct cli *cli, struct store *store, const json_t *sync,
+                     const char *other, struct vec *before, struct vec *after, struct error *err)
+{
+    cleanup_vec struct vec files = OCI_FILES;
+    if (other != NULL ? files_load(cli, other, &files, NULL, err) < 0
+                      : sync_files_load(cli, store, sync, &files, err) < 0)
+        return -1;
+    if (live_is_cluster(sync))
+        return live_compare(cli, store, sync, &files, before, after, err);
+    struct vec moved = *after;
+    *after = files;
+    files = moved;
+    cleanup_free char *text = xasprintf("sync/%s", object_name(sync));
+    return files_load(cli, text, before, NULL, err);
+}
+
+static int load_sides(const struct cli *cli, struct vec *before, struct vec *after,
+                      struct error *err)
+{
+    const char *first = cli_argument(cli, 0);
+    const char *second = cli_argument(cli, 1);
+    cleanup_store struct store *store = NULL;
+    cleanup_json json_t *from = NULL;
+    cleanup_json json_t *to = NULL;
+    if (find_sync(cli, first, &store, &from, err) < 0 ||
+        find_sync(cli, second, &store, &to, err) < 0)
+        return -1;
+    if (second == NULL && from == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "compare %s with what? name two sides, or one Sync, like sync/shop",
+                         first);
+    if (from != NULL && (second == NULL || (to == NULL && live_is_cluster(from))))
+        return load_sync(cli, store, from, second, before, after, err);
+    if (to != NULL && from == NULL && live_is_cluster(to))
+        return load_sync(cli, store, to, first, after, before, err);
+    return files_load(cli, first, before, NULL, err) < 0 ||
+                   files_load(cli, second, after, NULL, err) < 0
+               ? -1
+               : 0;
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_vec struct vec before = OCI_FILES;
     cleanup_vec struct vec after = OCI_FILES;
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, MAX_DIFF_BYTES);
-    if (files_load(cli, cli_argument(cli, 0), &before, NULL, err) < 0 ||
-        files_load(cli, cli_argument(cli, 1), &after, NULL, err) < 0)
+    if (load_sides(cli, &before, &after, err) < 0)
         return DIFF_FAILED;
+    vec_sort(&before, compare_files);
+    vec_sort(&after, compare_files);
     if (*print_format(cli) != '\0')
         return print_changes(&before, &after, print_format(cli), err);
     if (compare(&before, &after, &out, err) < 0)
@@ -137,16 +201,21 @@ static const struct option_spec options[] = {
 
 const struct command command_diff = {
     .name = "diff",
-    .arguments = "BEFORE AFTER",
-    .summary = "Compare two sets of objects: folders, artifacts, targets",
+    .arguments = "BEFORE AFTER | sync/NAME",
+    .summary = "Compare sets of objects: folders, artifacts, what a Sync keeps",
     .help = "Each side is a folder (rendered as the packager would), an artifact (oci://…, "
             "oci-layout://…),\n"
-            "bundle/NAME (what it released last) or sync/NAME (what stands in its directory now).\n"
+            "bundle/NAME (what it released last) or sync/NAME (what stands where it applies).\n"
+            "A Sync alone is compared with the newest artifact that it follows. In a cluster the "
+            "API server says what an apply\n"
+            "would make of it (a dry run), what would be pruned is shown as removed, and the "
+            "values of Secrets do not show.\n"
             "Exit status: 0 the same, 1 different, 2 failed.\n\n"
+            "  sealift diff sync/shop\n"
             "  sealift diff sync/shop ./apps/shop/prod\n"
-            "  sealift diff bundle/shop sync/shop\n",
+            "  sealift diff bundle/shop oci://registry.example.com/acme/shop:prod\n",
     .options = options,
-    .min_arguments = 2,
+    .min_arguments = 1,
     .max_arguments = 2,
     .run = run,
 };

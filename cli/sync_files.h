@@ -1,0 +1,16 @@
+// What a Sync would apply now: the objects of the newest artifact that it follows, with the pull
+// rights of its own Secrets where the person may read them, else with the person's login.
+#ifndef CLI_SYNC_FILES_H
+#define CLI_SYNC_FILES_H
+
+#include <jansson.h>
+
+#include "api/store.h"
+#include "base/vec.h"
+#include "cli/command.h"
+
+// Appends struct oci_file. Nothing is verified: this is for looking.
+int sync_files_load(const struct cli *cli, struct store *store, const json_t *sync,
+                    struct vec *ret_files, struct error *err) __attribute__((warn_unused_result));
+
+#endif
