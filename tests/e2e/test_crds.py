@@ -135,7 +135,7 @@ def bad() -> Iterator[Case]:
     yield from values("Bundle", "source.git", {**BUNDLE["source"]["git"], "verify": {"keys": []}})
     yield from values("Bundle", "path", "/abs", "../x", "a/../b", "..", "a\x07b")
     yield from values("Bundle", "render.type", "plain", "Helm", "Jsonnet", "")
-    yield from values("Bundle", "render", {"helm": {"releaseName": "a"}}, {"substitute": {"vars": {}}})
+    yield from values("Bundle", "render", {"helm": {"releaseName": "a"}}, {"substitute": {"from": ["../x.env"]}})
     yield from values(
         "Bundle",
         "artifact.repository",
