@@ -266,6 +266,19 @@ static void set_reach(struct server *server, struct role *role)
         role->reach = HTTP_REACH_NOT_LOCAL;
 }
 
+static bool watches_secrets(const struct cli *cli)
+{
+    return strcmp(cli_string_or(cli, "watch-secrets", "true"), "false") != 0;
+}
+
+static int check_watch_secrets(const struct cli *cli, struct error *err)
+{
+    const char *value = cli_string_or(cli, "watch-secrets", "true");
+    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+        return error_set(err, ERROR_INVALID, "--watch-secrets is true or false, not \"%s\"", value);
+    return 0;
+}
+
 static struct role role_of(const struct server *server)
 {
     return (struct role){
@@ -292,6 +305,7 @@ static struct role role_of(const struct server *server)
         .own_dirs = server->own_dirs,
         .cluster = server->cluster,
         .default_account = cli_string(server->cli, "default-service-account"),
+        .leave_secrets = !watches_secrets(server->cli),
         .allow_unverified = cli_flag(server->cli, "allow-unverified"),
     };
 }
@@ -301,7 +315,11 @@ static int open_cluster(struct server *server, struct error *err)
     struct kube_client *client = store_kube_client(server->store);
     if (client == NULL || !has_role(server->cli, "controller"))
         return 0;
-    return cluster_over(server->loop, client, &server->cluster, err);
+    if (cluster_over(server->loop, client, &server->cluster, err) < 0)
+        return -1;
+    if (!watches_secrets(server->cli))
+        cluster_leave_secrets(server->cluster);
+    return 0;
 }
 
 static int start_roles(struct server *server, struct error *err)
@@ -383,7 +401,8 @@ static int run(struct cli *cli, struct error *err)
 {
     struct server server = {.cli = cli, .mirrors = OCI_MIRRORS};
     enum log_level level = LOG_LEVEL_INFO;
-    if (check_roles(cli, err) < 0 || registry_read_mirrors(cli, &server.mirrors, err) < 0 ||
+    if (check_roles(cli, err) < 0 || check_watch_secrets(cli, err) < 0 ||
+        registry_read_mirrors(cli, &server.mirrors, err) < 0 ||
         read_numbers(cli, &server.numbers, err) < 0 ||
         log_level_parse(cli_string_or(cli, "log-level", "info"), &level, err) < 0)
         return 2;
@@ -429,6 +448,9 @@ static const struct option_spec options[] = {
      "where Secrets of TrustPolicies, Leases and records are (default: sealift-system)", NULL},
     {"default-service-account", 0, OPTION_STRING, "[NAMESPACE/]NAME",
      "in a cluster: whom Syncs act as that name nobody (default: sealift of their namespace)",
+     NULL},
+    {"watch-secrets", 0, OPTION_STRING, "BOOL",
+     "in a cluster: false where the controller may read Secrets by name only (default: true)",
      NULL},
     {"allow-unverified", 0, OPTION_FLAG, NULL, "apply Syncs that neither a policy nor a key covers",
      NULL},

@@ -19,13 +19,15 @@
 static const int64_t first_retry_ms = 1000;
 static const int64_t max_retry_ms = 5 * 60 * 1000;
 
+enum { WATCH_BUNDLE, WATCH_HOOK, WATCH_SECRET, WATCH_COUNT };
+
 struct bundles {
     struct role role;
     struct queue *queue;
     struct roster roster; // data: struct seen
     struct inbox *inbox;
     struct store_lease *lease;
-    struct store_watch *watches[3];
+    struct store_watch *watches[WATCH_COUNT];
     bool synced;
 };
 
@@ -197,6 +199,19 @@ static void on_watch_error(void *arg, const struct error *err)
     log_warn("a watch of the packager is behind", "error", error_message(err));
 }
 
+// Where Secrets may be read by name only, one that changed is read when its Bundle is looked at.
+static void on_secret_error(void *arg, const struct error *err)
+{
+    struct bundles *bundles = arg;
+    if (err->code != ERROR_DENIED) {
+        on_watch_error(arg, err);
+        return;
+    }
+    log_info("Secrets may not be watched; one that changes is read at the next look at its Bundle");
+    store_watch_free(bundles->watches[WATCH_SECRET]);
+    bundles->watches[WATCH_SECRET] = NULL;
+}
+
 static void stop_watching(struct bundles *bundles)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(bundles->watches); i++) {
@@ -210,10 +225,10 @@ static int start_watching(struct bundles *bundles, struct error *err)
     const struct {
         const char *kind;
         struct store_watch_events events;
-    } wanted[] = {
-        {"Bundle", {.on_object = on_bundle, .on_synced = on_synced, .on_error = on_watch_error}},
-        {"Hook", {.on_object = on_hook, .on_error = on_watch_error}},
-        {"Secret", {.on_object = on_secret, .on_error = on_watch_error}},
+    } wanted[WATCH_COUNT] = {
+        [WATCH_BUNDLE] = {"Bundle", {on_bundle, on_synced, on_watch_error}},
+        [WATCH_HOOK] = {"Hook", {on_hook, NULL, on_watch_error}},
+        [WATCH_SECRET] = {"Secret", {on_secret, NULL, on_secret_error}},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
         if (store_watch(bundles->role.store, bundles->role.loop, wanted[i].kind, &wanted[i].events,

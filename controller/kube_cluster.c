@@ -15,6 +15,7 @@ struct cluster {
     struct kube_client *client;
     struct kube_client *own_client; // the same, or NULL when it is borrowed
     struct kube_loop *kube;
+    bool leaves_secrets;
     char *selector;
     struct vec followers;   // struct cluster_follower *; loop thread
     pthread_mutex_t asking; // one discovery at a time
@@ -75,6 +76,11 @@ int cluster_over(struct loop *loop, struct kube_client *client, struct cluster *
     }
     *ret_cluster = cluster;
     return 0;
+}
+
+void cluster_leave_secrets(struct cluster *cluster)
+{
+    cluster->leaves_secrets = true;
 }
 
 struct cluster *cluster_ref(struct cluster *cluster)
@@ -273,22 +279,27 @@ static void on_object(void *arg, enum kube_change change, const json_t *object)
 
 static void on_synced(void *arg)
 {
-    set_watched(arg, true);
+    struct cluster_type *type = arg;
+    type->denied = false;
+    set_watched(type, true);
 }
 
 static void on_error(void *arg, const struct error *err)
 {
     struct cluster_type *type = arg;
+    // What was missed is told once the watch is back.
     log_debug("a watch of a cluster is behind", "kind", type->kind, "group", type->group, "error",
               error_message(err));
-    // What was missed is told once the watch is back.
-    vec_foreach (struct cluster_follower *, follower, &type->cluster->followers)
-        (*follower)->on_error((*follower)->arg, type, err);
+    if (err->code == ERROR_DENIED && !type->denied)
+        log_warn("a kind may not be watched; its drift is found when all is applied again", "kind",
+                 type->kind, "group", type->group, "error", error_message(err));
+    type->denied |= err->code == ERROR_DENIED;
 }
 
 void cluster_watch(struct cluster *cluster, struct cluster_type *type, bool whole)
 {
-    if (type->watch != NULL && (type->whole || !whole))
+    bool secret = *type->group == '\0' && strcmp(type->kind, "Secret") == 0;
+    if ((type->watch != NULL && (type->whole || !whole)) || (secret && cluster->leaves_secrets))
         return;
     kube_watch_free(type->watch);
     type->watch = NULL;

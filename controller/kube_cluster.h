@@ -29,6 +29,7 @@ struct cluster_type {
     struct cluster *cluster;
     struct kube_watch *watch;
     bool whole;
+    bool denied; // it may not be watched, and that was said
 };
 
 // `selector`: of the objects to watch. `config` is copied. The reference is the caller's. Loop
@@ -39,6 +40,8 @@ int cluster_open(struct loop *loop, const struct kube_config *config, enum http_
 // Over a client that others use too: borrowed, it outlives the cluster.
 int cluster_over(struct loop *loop, struct kube_client *client, struct cluster **ret_cluster,
                  struct error *err) __attribute__((warn_unused_result));
+// Secrets are not watched: their drift is found when all objects are applied. Before any watch.
+void cluster_leave_secrets(struct cluster *cluster);
 struct cluster *cluster_ref(struct cluster *cluster); // loop thread, as cluster_unref
 void cluster_unref(struct cluster *cluster);          // NULL is fine
 
@@ -65,7 +68,6 @@ struct kube_ref cluster_type_ref(const struct cluster_type *type, const char *ve
 struct cluster_follower {
     void (*on_object)(void *arg, struct cluster_type *type, enum kube_change change,
                       const json_t *object);
-    void (*on_error)(void *arg, struct cluster_type *type, const struct error *err);
     void *arg;
 };
 void cluster_follow(struct cluster *cluster, struct cluster_follower *follower);

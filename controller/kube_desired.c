@@ -79,7 +79,7 @@ static int find_type(struct kube_run *run, const char *group, const char *versio
 
 // ---- the object ----
 
-static bool may_write_to(const struct kube_target *target, const char *ns)
+bool kube_target_names(const struct kube_target *target, const char *ns)
 {
     if (strcmp(ns, target->ns) == 0 || strcmp(ns, target->default_ns) == 0)
         return true;
@@ -99,7 +99,7 @@ static int place(const struct kube_target *target, struct planned *planned, json
         jval_remove(value, "metadata.namespace");
         return 0;
     }
-    if (ns != NULL && *ns != '\0' && !may_write_to(target, ns))
+    if (ns != NULL && *ns != '\0' && !kube_target_names(target, ns))
         return error_set(err, ERROR_DENIED,
                          "it names the namespace %s, which this Sync may not write to; list it in "
                          "spec.allowNamespaces",

@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/jval.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "controller/health.h"
 #include "controller/kube_target_internal.h"
@@ -208,14 +207,6 @@ static void on_object(void *arg, struct cluster_type *type, enum kube_change cha
         hear_health(target);
 }
 
-static void on_error(void *arg, struct cluster_type *type, const struct error *err)
-{
-    const struct kube_target *target = arg;
-    if (err->code == ERROR_DENIED)
-        log_warn("a kind may not be watched; its drift is found at the sweep only", "kind",
-                 type->kind, "sync", target->name, "error", error_message(err));
-}
-
 // ---- from the worker ----
 
 void kube_target_begin(struct kube_target *target)
@@ -272,8 +263,7 @@ int kube_target_watch(struct target *target, void (*on_drift)(void *arg), void *
 
 void kube_drift_init(struct kube_target *target)
 {
-    target->follower =
-        (struct cluster_follower){.on_object = on_object, .on_error = on_error, .arg = target};
+    target->follower = (struct cluster_follower){.on_object = on_object, .arg = target};
     cluster_follow(target->cluster, &target->follower);
     target->contested = loop_timer_new(cluster_loop(target->cluster), on_contested, target);
     target->health_timer = loop_timer_new(cluster_loop(target->cluster), tell_health, target);

@@ -22,6 +22,7 @@ void kube_run_init(struct kube_run *run, struct kube_target *target,
         .planned = VEC_OF(struct planned, planned_release),
         .wanted = MEMBERS,
         .victims = VEC_OF(struct victim, victim_release),
+        .strangers = VEC_OF(struct stranger, stranger_release),
     };
     for (size_t i = 0; i < request->n; i++) {
         struct target_result *result = vec_push(results);
@@ -35,6 +36,7 @@ void kube_run_release(struct kube_run *run)
     vec_free(&run->planned);
     vec_free(&run->wanted);
     vec_free(&run->victims);
+    vec_free(&run->strangers);
 }
 
 struct target_result *kube_run_result(const struct kube_run *run, size_t index)
@@ -187,6 +189,37 @@ static void learn(struct kube_target *target, struct cluster_type *type, const j
     pthread_mutex_unlock(&target->lock);
 }
 
+static int learn_namespace(struct kube_target *target, struct cluster_type *type,
+                           const struct kube_request *request, const char *ns, struct error *err)
+{
+    const struct kube_impersonation as = kube_target_as(target);
+    cleanup_json json_t *items = NULL;
+    cleanup_error struct error cause = {0};
+    struct kube_request there = *request;
+    there.ref = cluster_type_ref(type, NULL, ns, NULL);
+    there.as = as.user != NULL ? &as : NULL;
+    if (kube_list(cluster_client(target->cluster), &there, &items, &cause) == 0)
+        learn(target, type, items);
+    else if (error_is_transient(&cause) || cause.code == ERROR_CANCELED)
+        return error_move(err, &cause);
+    return 0;
+}
+
+// Who may not list a kind everywhere may perhaps where it is applied.
+static int learn_as_account(struct kube_target *target, struct cluster_type *type,
+                            const struct kube_request *request, struct error *err)
+{
+    if (learn_namespace(target, type, request, target->default_ns, err) < 0 ||
+        (strcmp(target->ns, target->default_ns) != 0 &&
+         learn_namespace(target, type, request, target->ns, err) < 0))
+        return -1;
+    vec_foreach (char *, ns, &target->allowed) {
+        if (learn_namespace(target, type, request, *ns, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int learn_pages(struct kube_target *target, struct cluster_type *type,
                        const struct kube_request *request, const struct kube_result *first,
                        struct error *err)
@@ -203,11 +236,37 @@ static int learn_pages(struct kube_target *target, struct cluster_type *type,
         learn(target, type, items);
         return 0;
     }
+    if (first->error.code == ERROR_DENIED && type->namespaced)
+        return learn_as_account(target, type, request, err);
     // What may not be listed cannot be pruned, and what went away has no objects.
     if (!error_is_transient(&first->error) && first->error.code != ERROR_CANCELED)
         return 0;
     return error_set(err, first->error.code, "list what is ours of %s: %s", type->kind,
                      error_message(&first->error));
+}
+
+int kube_target_look(struct kube_target *target, struct cluster_type *type, const char *ns,
+                     const char *name, struct cancel *cancel, struct error *err)
+{
+    cleanup_free char *selector = xasprintf("metadata.name=%s", name);
+    const struct kube_impersonation as = kube_target_as(target);
+    struct kube_request request = {
+        .verb = KUBE_LIST,
+        .ref = cluster_type_ref(type, NULL, ns, NULL),
+        .field_selector = selector,
+        .accept = KUBE_METADATA,
+        .cancel = cancel,
+    };
+    cleanup_json json_t *items = NULL;
+    int result = kube_list(cluster_client(target->cluster), &request, &items, err);
+    if (result < 0 && err->code == ERROR_DENIED && as.user != NULL) {
+        error_release(err);
+        request.as = &as;
+        result = kube_list(cluster_client(target->cluster), &request, &items, err);
+    }
+    if (result == 0)
+        learn(target, type, items);
+    return result;
 }
 
 static int compare_types(const void *a, const void *b)

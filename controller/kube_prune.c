@@ -1,13 +1,18 @@
-// What is ours and no longer wanted. Ours means: our label, and our Apply entry in managedFields;
-// a label alone anybody can write. What is deleted is what was judged: uid and resourceVersion are
-// preconditions.
+// What is ours and no longer wanted. Ours means: our label, and our Apply entry in managedFields; a
+// label alone is easily written. Whoever may write to a namespace can forge both there: so it is
+// also in a namespace that the Sync's spec names, or the Sync's account may delete it. What is
+// deleted is what was judged: uid and resourceVersion are preconditions.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/jval.h"
+#include "base/kube/kube_auth.h"
 #include "base/memory.h"
 #include "base/object_path.h"
 #include "controller/kube_target_internal.h"
+
+// Somebody who floods us with strangers makes us ask so often.
+enum { STRANGERS_MAX = 64, DELETE_TRIES = 4 };
 
 static bool is_candidate(const struct member *member)
 {
@@ -51,10 +56,75 @@ static void add_victim(struct kube_run *run, const struct member *member, size_t
              (unsigned long long)member->live.version);
 }
 
+// ---- strangers ----
+
+void stranger_release(void *element)
+{
+    struct stranger *stranger = element;
+    free(stranger->ns);
+}
+
+static struct stranger *find_stranger(const struct kube_run *run, const struct member *member)
+{
+    vec_foreach (struct stranger, stranger, &run->strangers) {
+        if (stranger->type == member->type && strcmp(stranger->ns, member->ns) == 0)
+            return stranger;
+    }
+    return NULL;
+}
+
+static bool is_strange(const struct kube_run *run, const struct member *member)
+{
+    return *member->ns == '\0' || !kube_target_names(run->target, member->ns);
+}
+
+static void ask_about_strangers(struct kube_run *run)
+{
+    struct kube_target *target = run->target;
+    const struct kube_impersonation as = kube_target_as(target);
+    size_t known = run->strangers.len;
+    pthread_mutex_lock(&target->lock);
+    vec_foreach (struct member, member, &target->members) {
+        if (!is_candidate(member) || !is_strange(run, member) ||
+            run->strangers.len >= STRANGERS_MAX || find_stranger(run, member) != NULL ||
+            vec_find(&run->wanted, member, member_compare) != NULL)
+            continue;
+        struct stranger *stranger = vec_push(&run->strangers);
+        stranger->type = member->type;
+        stranger->ns = xstrdup(member->ns);
+    }
+    pthread_mutex_unlock(&target->lock);
+    for (size_t i = known; i < run->strangers.len; i++) {
+        struct stranger *stranger = vec_at(&run->strangers, i);
+        cleanup_error struct error cause = {0};
+        const struct kube_action action = {.verb = "delete",
+                                           .group = stranger->type->group,
+                                           .plural = stranger->type->plural,
+                                           .namespace_ = stranger->ns};
+        if (kube_may(cluster_client(target->cluster), as.user != NULL ? &as : NULL, &action,
+                     &stranger->allowed, NULL, &cause) < 0)
+            stranger->code = cause.code;
+    }
+}
+
+// What is not ours to delete is kept; not to know that is a failure.
+static void judge_stranger(const struct kube_run *run, const struct member *member,
+                           struct target_result *result)
+{
+    const struct stranger *stranger = find_stranger(run, member);
+    if (stranger != NULL && stranger->allowed)
+        return;
+    result->action = TARGET_KEEP;
+    if (stranger != NULL && stranger->code != ERROR_NONE)
+        error_set(&result->error, ERROR_UNAVAILABLE,
+                  "the API server did not say whether it may be deleted");
+}
+
 void kube_prune_list(struct kube_run *run, bool may_prune, struct vec *ret_results)
 {
     struct kube_target *target = run->target;
     vec_clear(&run->victims);
+    ask_about_strangers(run);
     pthread_mutex_lock(&target->lock);
     vec_foreach (struct member, member, &target->members) {
         if (!is_candidate(member) || vec_find(&run->wanted, member, member_compare) != NULL)
@@ -62,6 +132,8 @@ void kube_prune_list(struct kube_run *run, bool may_prune, struct vec *ret_resul
         struct target_result *result = vec_push(ret_results);
         result->path = path_of(member);
         result->action = action_for(target, member, may_prune && run->request->prune);
+        if (result->action == TARGET_PRUNE && is_strange(run, member))
+            judge_stranger(run, member, result);
         if (result->action == TARGET_PRUNE)
             add_victim(run, member, ret_results->len - 1);
     }
@@ -92,47 +164,94 @@ static void note_deleted(struct kube_target *target, const struct victim *victim
     pthread_mutex_unlock(&target->lock);
 }
 
-static void take_answer(struct kube_target *target, const struct victim *victim,
+static struct kube_request deletion_of(const struct victim *victim,
+                                       const struct kube_impersonation *as, struct cancel *cancel)
+{
+    return (struct kube_request){
+        .verb = KUBE_DELETE,
+        .ref = cluster_type_ref(victim->type, NULL, victim->ns, victim->name),
+        .propagation = "Background",
+        .if_uid = victim->uid,
+        .if_resource_version = victim->version,
+        .as = as->user != NULL ? as : NULL,
+        .cancel = cancel,
+    };
+}
+
+// Whether it is still to be deleted, as it is now.
+static bool judge_again(struct kube_run *run, struct victim *victim, struct cancel *cancel,
+                        struct error *err)
+{
+    struct kube_target *target = run->target;
+    if (kube_target_look(target, victim->type, victim->ns, victim->name, cancel, err) < 0)
+        return false;
+    pthread_mutex_lock(&target->lock);
+    const struct member *member =
+        member_find(&target->members, victim->type, victim->ns, victim->name);
+    bool goes = member != NULL && is_candidate(member) &&
+                strcmp(member->live.uid, victim->uid) == 0 &&
+                action_for(target, member, true) == TARGET_PRUNE;
+    if (goes)
+        snprintf(victim->version, sizeof victim->version, "%llu",
+                 (unsigned long long)member->live.version);
+    pthread_mutex_unlock(&target->lock);
+    return goes;
+}
+
+// Somebody changed it since it was judged, as a controller does that writes its status.
+static void delete_again(struct kube_run *run, struct victim *victim, struct cancel *cancel,
+                         struct kube_result *answer, struct target_result *result)
+{
+    const struct kube_impersonation as = kube_target_as(run->target);
+    for (int tries = 1; answer->error.code == ERROR_CONFLICT; tries++) {
+        cleanup_error struct error cause = {0};
+        if (tries == DELETE_TRIES)
+            return;
+        kube_result_release(answer);
+        if (!judge_again(run, victim, cancel, &cause)) {
+            result->action = TARGET_KEEP;
+            error_move(&result->error, &cause);
+            return;
+        }
+        const struct kube_request request = deletion_of(victim, &as, cancel);
+        kube_send(cluster_client(run->target->cluster), &request, answer);
+    }
+}
+
+static void take_answer(struct kube_run *run, struct victim *victim, struct cancel *cancel,
                         struct kube_result *answer, struct target_result *result)
 {
+    delete_again(run, victim, cancel, answer, result);
+    if (result->action == TARGET_KEEP)
+        return;
     if (answer->error.code == ERROR_NONE || answer->error.code == ERROR_NOT_FOUND)
-        note_deleted(target, victim);
-    else if (answer->error.code == ERROR_CONFLICT)
-        // Somebody changed it since it was judged; it is judged again.
-        result->action = TARGET_KEEP;
+        note_deleted(run->target, victim);
     else
         error_move(&result->error, &answer->error);
 }
 
-static void delete_batch(struct kube_target *target, struct cancel *cancel,
-                         const struct victim *victims, size_t n, struct vec *results)
+static void delete_batch(struct kube_run *run, struct cancel *cancel, struct victim *victims,
+                         size_t n, struct vec *results)
 {
+    const struct kube_target *target = run->target;
     const struct kube_impersonation as = kube_target_as(target);
     cleanup_free struct kube_request *requests = xcalloc(n, sizeof *requests);
     cleanup_free struct kube_result *answers = xcalloc(n, sizeof *answers);
     for (size_t i = 0; i < n; i++)
-        requests[i] = (struct kube_request){
-            .verb = KUBE_DELETE,
-            .ref = cluster_type_ref(victims[i].type, NULL, victims[i].ns, victims[i].name),
-            .propagation = "Background",
-            .if_uid = victims[i].uid,
-            .if_resource_version = victims[i].version,
-            .as = as.user != NULL ? &as : NULL,
-            .cancel = cancel,
-        };
+        requests[i] = deletion_of(&victims[i], &as, cancel);
     kube_do_all(cluster_client(target->cluster), requests, n, answers, NULL, NULL);
     for (size_t i = 0; i < n; i++) {
-        take_answer(target, &victims[i], &answers[i], vec_at(results, victims[i].result));
+        take_answer(run, &victims[i], cancel, &answers[i], vec_at(results, victims[i].result));
         kube_result_release(&answers[i]);
     }
 }
 
 void kube_prune_results(struct kube_run *run, struct cancel *cancel, struct vec *results)
 {
-    const struct vec *victims = &run->victims;
-    vec_sort(&run->victims, compare_victims);
+    struct vec *victims = &run->victims;
+    vec_sort(victims, compare_victims);
     for (size_t begin = 0, end; begin < victims->len; begin = end) {
-        const struct victim *at = vec_at(victims, begin);
+        struct victim *at = vec_at(victims, begin);
         end = begin + 1;
         while (end < victims->len) {
             const struct victim *next = vec_at(victims, end);
@@ -141,7 +260,7 @@ void kube_prune_results(struct kube_run *run, struct cancel *cancel, struct vec 
                 break;
             end++;
         }
-        delete_batch(run->target, cancel, at, end - begin, results);
+        delete_batch(run, cancel, at, end - begin, results);
     }
 }
 

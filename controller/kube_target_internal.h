@@ -70,14 +70,24 @@ struct victim {
 };
 void victim_release(void *element);
 
+// Where something is labelled as ours that the Sync's spec does not name.
+struct stranger {
+    const struct cluster_type *type;
+    char *ns;             // "" = none
+    bool allowed;         // the account may delete there
+    enum error_code code; // it could not be asked
+};
+void stranger_release(void *element);
+
 struct kube_run {
     struct kube_target *target;
     const struct target_request *request;
-    struct vec *results; // one for each object of the request, then the pruned ones
-    struct vec planned;  // struct planned, what is to be sent
-    struct vec wanted;   // struct member with type, ns and name only: all that the request has
-    struct vec victims;  // struct victim, for the results of the last kube_prune_list
-    bool discovered;     // afresh, for this run
+    struct vec *results;  // one for each object of the request, then the pruned ones
+    struct vec planned;   // struct planned, what is to be sent
+    struct vec wanted;    // struct member with type, ns and name only: all that the request has
+    struct vec victims;   // struct victim, for the results of the last kube_prune_list
+    struct vec strangers; // struct stranger, as far as was asked
+    bool discovered;      // afresh, for this run
 };
 void kube_run_init(struct kube_run *run, struct kube_target *target,
                    const struct target_request *request, struct vec *results);
@@ -90,6 +100,10 @@ int kube_run_identify(struct kube_run *run, bool all, struct error *err)
     __attribute__((warn_unused_result));
 // Only which objects there are, by their paths where those tell.
 int kube_run_name(struct kube_run *run, struct error *err) __attribute__((warn_unused_result));
+// Looks at one object again.
+int kube_target_look(struct kube_target *target, struct cluster_type *type, const char *ns,
+                     const char *name, struct cancel *cancel, struct error *err)
+    __attribute__((warn_unused_result));
 // Lists what is labelled, of each kind once.
 int kube_target_sweep(struct kube_target *target, struct cancel *cancel, struct error *err)
     __attribute__((warn_unused_result));
@@ -97,6 +111,8 @@ int kube_target_sweep(struct kube_target *target, struct cancel *cancel, struct 
 // kube_desired.c: bytes to what is sent. -1: this object cannot be applied.
 int kube_desire(struct kube_run *run, const struct target_object *object, struct planned *planned,
                 struct error *err) __attribute__((warn_unused_result));
+// Whether the Sync may write to this namespace by its spec.
+bool kube_target_names(const struct kube_target *target, const char *ns);
 // Learns the kind that a CustomResourceDefinition defines.
 void kube_desire_definition(struct kube_run *run, const struct target_object *object);
 

@@ -50,6 +50,7 @@ struct role {
     // "name", in the Sync's namespace, or "namespace/name": whom Syncs act as that name nobody;
     // NULL = sealift.
     const char *default_account;
+    bool leave_secrets;    // the controller may not list or watch Secrets, only read them by name
     bool allow_unverified; // Syncs that no key covers are applied, and say so
 };
 

@@ -402,6 +402,8 @@ static int start_watching(struct syncs *syncs, struct error *err)
         [WATCH_NAMESPACE] = {"Namespace", {on_namespace, NULL, on_watch_error}},
     };
     for (size_t i = 0; i < WATCH_COUNT; i++) {
+        if (i == WATCH_SECRET && syncs->role.leave_secrets)
+            continue;
         if (store_watch(syncs->role.store, syncs->role.loop, wanted[i].kind, &wanted[i].events,
                         syncs, &syncs->watches[i], err) < 0) {
             stop_watching(syncs);

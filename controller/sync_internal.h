@@ -95,6 +95,7 @@ struct sync_flow {
     int64_t deadline_mono_ms;
     struct stages stages;
     const char *reason; // of the condition, should the current step fail
+    bool waits;         // for something that is on its way: a failure is none
 
     struct sync_source source;
     struct registry_access access;

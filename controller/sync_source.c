@@ -2,6 +2,7 @@
 // once; from then on only the digest counts.
 #include "controller/sync_internal.h"
 
+#include "api/condition.h"
 #include "api/identity.h"
 #include "api/object.h"
 #include "api/store.h"
@@ -69,6 +70,9 @@ static int take_bundle(struct sync_flow *flow, const json_t *bundle, struct erro
         return -1;
     // What it released may be in another repository than its spec names since.
     const char *released_to = object_status_string(bundle, "artifact.repository");
+    flow->waits = digest == NULL && condition_state(bundle, "Ready") == CONDITION_UNKNOWN;
+    if (flow->waits)
+        return error_set(err, ERROR_UNAVAILABLE, "%s is not built yet", name);
     if (digest == NULL || !digest_is_valid(digest) ||
         (released_to != NULL && strcmp(released_to, source->identity) != 0))
         return error_set(

@@ -97,6 +97,8 @@ static bool conclude_failure(struct sync_flow *flow, struct condition_change *ch
 {
     change->reason = flow->reason;
     change->message = error_message(err);
+    if (flow->waits)
+        return condition_progressing(flow->status, change);
     return status_is_final(err) ? condition_stalled(flow->status, change)
                                 : condition_retrying(flow->status, change);
 }
@@ -194,6 +196,12 @@ void sync_tell(struct sync_flow *flow, enum sync_outcome outcome, const struct e
     cleanup_free char *stages = stages_text(&flow->stages);
     if (outcome != SYNC_FAILED) {
         tell_success(flow, outcome, news, stages);
+        return;
+    }
+    if (flow->waits) {
+        if (news)
+            log_info("sync waits for its Bundle", "kind", "Sync", "namespace",
+                     object_namespace(flow->object), "name", object_name(flow->object));
         return;
     }
     log_warn("sync failed", "kind", "Sync", "namespace", object_namespace(flow->object), "name",

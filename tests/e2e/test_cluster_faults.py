@@ -42,13 +42,7 @@ def site(control_plane: ControlPlane, rights: Rights, sealift: Sealift, tmp_path
     made = Site(control_plane, rights, sealift, tmp_path, namespace)
     made.account()
     yield made
-    # Nothing of it for the controllers of the tests that follow.
-    merge = {"Content-Type": "application/merge-patch+json"}
-    for item in control_plane.get("syncs", "-n", namespace)["items"]:
-        name = item["metadata"]["name"]
-        path = f"/apis/sealift.dev/v1alpha1/namespaces/{namespace}/syncs/{name}"
-        control_plane.api("DELETE", path)
-        control_plane.api("PATCH", path, {"metadata": {"finalizers": None}}, headers=merge)
+    made.clear()
 
 
 @pytest.fixture

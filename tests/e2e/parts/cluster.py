@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Sequence
 
 from .control_plane import ControlPlane
 from .net import free_port, http
@@ -34,7 +34,8 @@ def apply_config(plane: ControlPlane, folder: Path) -> None:
 class Rights:
     """What the three roles need of the API server, as ServiceAccounts in one namespace; a kubeconfig for each."""
 
-    def __init__(self, plane: ControlPlane, namespace: str) -> None:
+    def __init__(self, plane: ControlPlane, namespace: str, watched: Sequence[str] = ("*",)) -> None:
+        """`watched`: the core kinds that the controller may watch, instead of everything."""
         self.plane, self.namespace = plane, namespace
         ours = {"apiGroups": ["sealift.dev"], "verbs": ["get", "list", "watch"]}
         events = {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}
@@ -42,7 +43,10 @@ class Rights:
         self._account("receiver", [{**ours, "resources": ["hooks"]}, _patch("hooks/status")])
         self._account("packager", [{**ours, "resources": ["bundles", "hooks"]}, _patch("bundles/status"), events])
         kinds = {**ours, "resources": list(PLURALS.values())}
-        watch_all = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["list", "watch"]}
+        groups = ["*"] if "*" in watched else [""]
+        watch_all = {"apiGroups": groups, "resources": list(watched), "verbs": ["list", "watch"]}
+        if "*" not in watched:
+            read_all = {**read_all, "resources": ["namespaces"]}
         accounts = {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get", "impersonate"]}
         definitions = {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"]}
         applies = [watch_all, accounts, {**definitions, "verbs": ["get"]}]

@@ -30,20 +30,18 @@ class Site:
             _keys.append((made[0].read_bytes(), made[1].read_bytes()))
         self.key.write_bytes(_keys[0][0])
         self.public.write_bytes(_keys[0][1])
-        self._count = 0
 
     # Artifacts
 
-    def push(self, files: Mapping[str, str], layout: Optional[str] = None) -> str:
+    def push(self, files: Mapping[str, str], *flags: str) -> str:
         """An artifact of these files; its tag."""
-        self._count += 1
-        tag = f"v{self._count}"
+        tag = f"v{len(list(self.folder.glob('v*'))) + 1}"
         source = self.folder / tag
         source.mkdir()
         for name, text in files.items():
             (source / name).write_text(text)
         words = ["--key", self.key, "--password-file", self.password]
-        self.sealift("push", source, f"{layout or self.layout}:{tag}", *words)
+        self.sealift("push", source, f"{self.layout}:{tag}", *words, *flags)
         return tag
 
     # The Sync
@@ -78,14 +76,24 @@ class Site:
         """Pushes, and points the Sync there."""
         self.sync(self.push(files), **spec)
 
-    def controller(self, *flags: Any, kubeconfig: Optional[Path] = None, fresh: bool = True) -> ClusterDaemon:
+    def controller(
+        self, *flags: Any, kubeconfig: Optional[Path] = None, fresh: bool = True, loopback: bool = True
+    ) -> ClusterDaemon:
         """fresh: the lease of one that was killed does not hold it up."""
         if fresh:
             self.plane.kubectl("delete", "lease", "--all", "-n", self.rights.namespace)
-        local = ["--allow-local-path", self.folder, "--allow-loopback"]
+        local = ["--allow-local-path", self.folder, *(["--allow-loopback"] if loopback else [])]
         config = kubeconfig or self.rights.kubeconfig("controller")
         words = [self.plane, config, self.rights.namespace, *local, *flags]
         return ClusterDaemon(self.sealift, *words, roles="controller")
+
+    def clear(self) -> None:
+        """Nothing of it is left for the controllers of tests that follow."""
+        merge = {"Content-Type": "application/merge-patch+json"}
+        for item in self.plane.get("syncs", "-n", self.namespace)["items"]:
+            path = f"{GROUP}/namespaces/{self.namespace}/syncs/{item['metadata']['name']}"
+            self.plane.api("DELETE", path)
+            self.plane.api("PATCH", path, {"metadata": {"finalizers": None}}, headers=merge)
 
     # What came of it
 
