@@ -3,7 +3,9 @@
 //
 // One request a line on standard input, {"dir": path below ROOT, "order": "fifo", "anywhere": true}
 // (the last two optional); one answer a line, {"output": …} or {"error": …}, in the same order.
-// With -n each is rendered TIMES times, and the answer is {"ms": the fastest}.
+// With -n each is rendered TIMES times, and the answer is {"ms": the fastest, "median_ms": …,
+// "cpu_ms": the least time of the processor,
+// "memory": bytes at the most, beyond those before, "bytes": of output}.
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,37 +34,73 @@ static int render(struct tree *tree, const json_t *request, struct strbuf *out, 
     return kustomize_print(&objects, out, err);
 }
 
-static double now_ms(void)
+static double clock_ms(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-static json_t *answer(struct tree *tree, const json_t *request, long times)
+static json_t *answer(struct tree *tree, const json_t *request)
 {
-    double fastest = 0;
     cleanup_strbuf struct strbuf out;
+    cleanup_error struct error err = {0};
     strbuf_init(&out, MAX_OUTPUT_BYTES);
-    for (long i = 0; i == 0 || i < times; i++) {
+    if (render(tree, request, &out, &err) < 0)
+        return json_pack("{s:s}", "error", error_message(&err));
+    return json_pack("{s:s#}", "output", out.data, (int)out.len);
+}
+
+// "VmRSS" or "VmHWM", the most so far. (getrusage counts from before the exec.)
+static double memory(const char *name)
+{
+    char line[256];
+    double kib = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status != NULL && fgets(line, sizeof line, status) != NULL)
+        if (strncmp(line, name, strlen(name)) == 0)
+            kib = strtod(line + strlen(name) + 1, NULL);
+    if (status != NULL)
+        fclose(status);
+    return kib * 1024;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    double left = *(const double *)a;
+    double right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static json_t *measure(struct tree *tree, const json_t *request, size_t times)
+{
+    cleanup_free double *taken = xcalloc(times, sizeof *taken);
+    cleanup_free double *used = xcalloc(times, sizeof *used);
+    double before = memory("VmRSS");
+    json_int_t bytes = 0;
+    for (size_t i = 0; i < times; i++) {
+        cleanup_strbuf struct strbuf out;
         cleanup_error struct error err = {0};
-        double start = now_ms();
-        strbuf_reset(&out);
+        strbuf_init(&out, MAX_OUTPUT_BYTES);
+        double start = clock_ms(CLOCK_MONOTONIC);
+        double start_used = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
         if (render(tree, request, &out, &err) < 0)
             return json_pack("{s:s}", "error", error_message(&err));
-        double taken = now_ms() - start;
-        fastest = i == 0 || taken < fastest ? taken : fastest;
+        taken[i] = clock_ms(CLOCK_MONOTONIC) - start;
+        used[i] = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - start_used;
+        bytes = (json_int_t)out.len;
     }
-    if (times > 0)
-        return json_pack("{s:f}", "ms", fastest);
-    return json_pack("{s:s#}", "output", out.data, (int)out.len);
+    qsort(taken, times, sizeof *taken, compare_numbers);
+    qsort(used, times, sizeof *used, compare_numbers);
+    return json_pack("{s:f, s:f, s:f, s:f, s:I}", "ms", taken[0], "median_ms", taken[times / 2],
+                     "cpu_ms", used[0], "memory", memory("VmHWM") - before, "bytes", bytes);
 }
 
 int main(int argc, char **argv)
 {
-    long times = 0;
+    size_t times = 0;
     if (argc == 4 && strcmp(argv[1], "-n") == 0) {
-        times = strtol(argv[2], NULL, 10);
+        times = strtoul(argv[2], NULL, 10);
         argv += 2;
         argc -= 2;
     }
@@ -80,7 +118,8 @@ int main(int argc, char **argv)
     size_t room = 0;
     while (getline(&line, &room, stdin) > 0) {
         cleanup_json json_t *request = json_loads(line, 0, NULL);
-        cleanup_json json_t *result = answer(tree, request, times);
+        cleanup_json json_t *result =
+            times > 0 ? measure(tree, request, times) : answer(tree, request);
         json_dumpf(result, stdout, 0);
         putchar('\n');
         fflush(stdout);
