@@ -12,7 +12,7 @@ import pytest
 from parts.need import CHECKOUT, missing, need_part
 
 TREES = CHECKOUT / "tests/trees"
-OURS = ["operator/default", *(f"operator/overlays/{cloud}" for cloud in ("aws", "gcp", "azure")), "shop/dev", "shop/prod"]
+OURS = ["operator/default", *(f"operator/overlays/{cloud}" for cloud in ("aws", "gcp", "azure")), "shop/dev", "shop/prod", "shop/staging"]
 
 
 def build_folder() -> Path:
@@ -53,7 +53,7 @@ def test_trees_written_by_hand() -> None:
 
 def test_monorepo_of_a_hundred_apps(tmp_path: Path) -> None:
     subprocess.run([TREES / "make_monorepo", tmp_path, "100"], check=True)
-    compare(tmp_path, ["prod", "prod/app7", "apps/app100"])
+    compare(tmp_path, ["prod", "staging", "prod/app7", "staging/app15", "apps/app100"])
 
 
 def test_random_trees() -> None:
