@@ -31,6 +31,19 @@ static json_t *describe_attached(struct oci_repository *repository, const char *
     return list;
 }
 
+static json_t *describe_children(const struct oci_manifest *index)
+{
+    json_t *list = json_array();
+    vec_foreach (const struct oci_descriptor, child, &index->layers) {
+        json_t *entry = json_object();
+        jval_set_string(entry, "digest", child->digest.text);
+        jval_set_string(entry, "mediaType", child->media_type);
+        jval_set_string(entry, "artifactType", child->artifact_type);
+        json_array_append_new(list, entry);
+    }
+    return list;
+}
+
 static json_t *describe(struct registry *registry, const struct oci_descriptor *descriptor,
                         const struct oci_manifest *manifest, const struct vec *files)
 {
@@ -41,6 +54,8 @@ static json_t *describe(struct registry *registry, const struct oci_descriptor *
     jval_set_string(value, "type", oci_manifest_type(manifest));
     jval_set(value, "annotations",
              manifest->annotations != NULL ? json_incref(manifest->annotations) : json_object());
+    if (manifest->is_index)
+        jval_set(value, "manifests", describe_children(manifest));
     json_t *paths = json_array();
     vec_foreach (struct oci_file, file, files)
         json_array_append_new(paths, json_string(file->path));
@@ -68,6 +83,13 @@ static void print_text(const json_t *value)
         const char *type =
             jval_string_or(member, "artifactType", jval_string_or(member, "tag", ""));
         cleanup_free char *line = xasprintf("  %s %s\n", jval_string(member, "digest"), type);
+        print_visible(line);
+    }
+    if (jval_array(value, "manifests") != NULL)
+        puts("manifests");
+    json_array_foreach (jval_array(value, "manifests"), index, member) {
+        cleanup_free char *line =
+            xasprintf("  %s %s\n", jval_string(member, "digest"), jval_string(member, "mediaType"));
         print_visible(line);
     }
     puts("files");

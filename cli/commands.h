@@ -8,6 +8,8 @@ extern const struct command command_serve;
 extern const struct command command_render;
 extern const struct command command_push;
 extern const struct command command_pull;
+extern const struct command command_copy;
+extern const struct command command_gc;
 extern const struct command command_sign;
 extern const struct command command_verify;
 extern const struct command command_sign_bundle;

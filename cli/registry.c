@@ -81,6 +81,7 @@ int registry_open(const struct cli *cli, const char *text, enum registry_use use
         return -1;
     registry.docker_config = registry_login(cli);
     const struct oci_access access = {
+        .identity = cli_string(cli, "identity"),
         .docker_config = registry.docker_config,
         .run_helpers = true,
         .cloud_login = cli_flag(cli, "cloud-login"),

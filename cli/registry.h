@@ -9,7 +9,8 @@
 #include "oci/repository.h"
 
 #define REGISTRY_OPTIONS                                                                           \
-    {"insecure", 0, OPTION_FLAG, NULL, "talk plain HTTP to the registry", NULL},                   \
+    {"identity", 0, OPTION_STRING, "NAME", "registry name that stands for an OCI layout", NULL},   \
+        {"insecure", 0, OPTION_FLAG, NULL, "talk plain HTTP to the registry", NULL},               \
         {"ca-file", 0, OPTION_STRING, "FILE", "certificate authority of the registry", NULL},      \
         {"client-cert", 0, OPTION_STRING, "FILE", "certificate to show to the registry", NULL},    \
         {"client-key", 0, OPTION_STRING, "FILE", "its key", NULL},                                 \

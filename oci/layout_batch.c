@@ -33,8 +33,10 @@ int layout_write_blob(const char *dir, const struct oci_descriptor *descriptor, 
 {
     cleanup_free char *path = layout_blob_path(dir, descriptor->digest.text);
     struct stat st;
-    // A size that differs is a damaged file, which is replaced.
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == descriptor->size)
+    // A size that differs is a damaged file, which is replaced. What is there is made young, so
+    // that nobody takes it for forgotten before it is listed.
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == descriptor->size &&
+        utimensat(AT_FDCWD, path, NULL, 0) == 0)
         return 0;
     return file_write_swap(path, data, (size_t)descriptor->size, 0644, err);
 }
@@ -135,6 +137,7 @@ static int commit_locked(struct commit *commit, struct error *err)
     if (layout_index_read(commit->dir, &index, err) < 0)
         return -1;
     cleanup_json json_t *before = json_deep_copy(index);
+    layout_remove_litter(commit->dir);
     commit->index = index;
     if (write_files(commit, err) < 0)
         return -1;

@@ -2,6 +2,7 @@
 //
 //     layout.c        reading, deletion
 //     layout_batch.c  writing
+//     layout_clean.c  what nobody needs any more
 //     layout_index.c  index.json: reading, editing, and the lock around an edit
 #ifndef OCI_LAYOUT_INTERNAL_H
 #define OCI_LAYOUT_INTERNAL_H
@@ -55,5 +56,11 @@ int layout_write_blob(const char *dir, const struct oci_descriptor *descriptor, 
 // All of the batch: files, one pass of fsync, index.json once.
 int layout_commit(struct oci_repository *repository, struct oci_batch *batch, struct error *err)
     __attribute__((warn_unused_result));
+
+// Removes what writers of blobs left that were killed over an hour ago.
+void layout_remove_litter(const char *dir);
+// Removes blobs that no listed manifest names, and litter, both older than an hour.
+int layout_sweep_blobs(struct oci_repository *repository, size_t *ret_files, size_t *ret_bytes,
+                       struct error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -308,6 +308,9 @@ int registry_pages(struct registry *registry, const char *url, size_t max_bytes,
         free(current);
         current = next;
     }
+    if (current != NULL)
+        return error_set(err, ERROR_LIMIT, "registry %s: a list has more than %d pages",
+                         registry->repository.reference.host, MAX_PAGES);
     return 0;
 }
 
@@ -386,6 +389,7 @@ static const struct oci_repository_ops registry_ops = {
     .get_manifest = registry_get_manifest,
     .get_blob = registry_get_blob,
     .has_blob = registry_has_blob,
+    .mount_blob = registry_mount_blob,
     .put_blob = registry_put_blob,
     .put_manifest = registry_put_manifest,
     .referrers = registry_referrers,

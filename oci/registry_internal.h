@@ -5,6 +5,7 @@
 //     registry_download.c   blobs down, resumed where they broke off
 //     registry_upload.c     blobs and manifests up
 //     registry_chunks.c     large blobs up, resumed where they broke off
+//     registry_mount.c      blobs of other repositories
 //     registry_batch.c      what a batch collected, in rounds of parallel requests
 //     registry_referrers.c  the referrers API and its fallback tag
 //     registry_auth.c       401 -> challenge -> token -> the request again
@@ -113,6 +114,8 @@ char *registry_known_authorization(struct registry *registry, enum registry_righ
 // Forgets it after the registry no longer accepts it.
 void registry_forget_authorization(struct registry *registry, enum registry_right right);
 
+int registry_mount_blob(struct oci_repository *repository, const char *digest, const char *from,
+                        bool *ret_mounted, struct error *err);
 int registry_put_blob(struct oci_repository *repository, const struct oci_descriptor *descriptor,
                       const void *data, struct error *err);
 // Blobs on their way up, in parallel.

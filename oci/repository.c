@@ -292,6 +292,17 @@ int oci_has_blob(struct oci_repository *repository, const char *digest, bool *re
     return repository->ops->has_blob(repository, digest, ret_has, err);
 }
 
+int oci_mount_blob(struct oci_repository *repository, const char *digest,
+                   const char *other_repository, bool *ret_mounted, struct error *err)
+{
+    if (check_digest(repository, digest, err) < 0)
+        return -1;
+    *ret_mounted = false;
+    if (repository->ops->mount_blob == NULL)
+        return 0;
+    return repository->ops->mount_blob(repository, digest, other_repository, ret_mounted, err);
+}
+
 // Many mirrors do not pass lists of referrers on: an empty one is no answer while the registry
 // itself can be asked.
 static int find_referrers(struct oci_repository *repository, const char *digest, struct vec *found,
@@ -395,6 +406,16 @@ int oci_list_tags(struct oci_repository *repository, struct vec *ret_tags, struc
             vec_push_string(ret_tags, *tag);
         last = *tag;
     }
+    return 0;
+}
+
+int oci_list_every_tag(struct oci_repository *repository, struct vec *ret_tags, struct error *err)
+{
+    if (repository->ops->list_tags(repository, ret_tags, err) < 0)
+        return -1;
+    if (ret_tags->len >= OCI_MAX_TAGS)
+        return error_set(err, ERROR_LIMIT, "%s has %d tags or more, which is too many to look at",
+                         repository->identity, OCI_MAX_TAGS);
     return 0;
 }
 

@@ -82,6 +82,11 @@ int oci_has_blob(struct oci_repository *repository, const char *digest, bool *re
 int oci_put_blob(struct oci_repository *repository, const char *media_type, const void *data,
                  size_t size, struct oci_descriptor *ret_descriptor, struct error *err)
     __attribute__((warn_unused_result));
+// Takes the blob from another repository of the same registry, where that is possible and allowed;
+// else *ret_mounted is false and nothing happened.
+int oci_mount_blob(struct oci_repository *repository, const char *digest,
+                   const char *other_repository, bool *ret_mounted, struct error *err)
+    __attribute__((warn_unused_result));
 // The bytes as they are, by digest when tag is NULL. Its blobs must be there. A manifest with a
 // subject is also listed where oci_referrers looks. ret_descriptor may be NULL.
 int oci_put_manifest(struct oci_repository *repository, const void *data, size_t size,
@@ -149,6 +154,10 @@ void oci_read_ahead(struct oci_repository *repository, const struct oci_ahead *a
 
 // Appends char *: all tags but oci_tag_is_derived, sorted; at most 10,000.
 int oci_list_tags(struct oci_repository *repository, struct vec *ret_tags, struct error *err)
+    __attribute__((warn_unused_result));
+// Every tag, the derived ones as well, in any order. ERROR_LIMIT when there are more than can be
+// looked at.
+int oci_list_every_tag(struct oci_repository *repository, struct vec *ret_tags, struct error *err)
     __attribute__((warn_unused_result));
 // With its tags, and from the lists of its subject. NOT_FOUND when it is gone already; DENIED or
 // INVALID where the registry allows no deletion.

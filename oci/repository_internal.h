@@ -63,6 +63,9 @@ struct oci_repository_ops {
                     char **ret_data, size_t *ret_size, struct error *err);
     int (*has_blob)(struct oci_repository *repository, const char *digest, bool *ret_has,
                     struct error *err);
+    // NULL where there are no other repositories.
+    int (*mount_blob)(struct oci_repository *repository, const char *digest, const char *from,
+                      bool *ret_mounted, struct error *err);
     int (*put_blob)(struct oci_repository *repository, const struct oci_descriptor *descriptor,
                     const void *data, struct error *err);
     // `manifest` and `descriptor` are of the bytes; tag may be NULL.
@@ -72,6 +75,12 @@ struct oci_repository_ops {
     int (*referrers)(struct oci_repository *repository, const char *digest, struct vec *descriptors,
                      struct error *err);
     int (*list_tags)(struct oci_repository *repository, struct vec *tags, struct error *err);
+    // Every manifest there is, tagged or not, and removing blobs that none of them names. NULL
+    // where nobody but the registry can do that.
+    int (*list_manifests)(struct oci_repository *repository, struct vec *descriptors,
+                          struct error *err);
+    int (*sweep_blobs)(struct oci_repository *repository, size_t *ret_files, size_t *ret_bytes,
+                       struct error *err);
     // `manifest` is what it was.
     int (*delete_manifest)(struct oci_repository *repository, const char *digest,
                            const struct oci_manifest *manifest, struct error *err);

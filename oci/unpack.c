@@ -63,7 +63,9 @@ int oci_artifact_layer(const struct oci_manifest *manifest, const struct oci_des
 {
     if (manifest->is_index)
         return error_set(err, ERROR_INVALID,
-                         "it is an index of several images; an artifact has one manifest");
+                         "it is an index of %zu manifests, and an artifact is one; name the one "
+                         "that is meant by its digest (sealift inspect lists them)",
+                         manifest->layers.len);
     if (manifest->layers.len != 1)
         return error_set(err, ERROR_INVALID, "it has %zu layers; an artifact has one",
                          manifest->layers.len);

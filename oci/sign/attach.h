@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/vec.h"
 #include "oci/manifest.h"
 #include "oci/sign/statement.h"
 
@@ -37,5 +38,10 @@ int sign_artifact(struct oci_repository *repository, const struct oci_descriptor
 int release_renew(struct oci_repository *repository, const struct oci_descriptor *artifact,
                   const struct sign_key *key, const struct release *releases, size_t n_releases,
                   int64_t now_ms, struct error *err) __attribute__((warn_unused_result));
+
+// Adds signatures (struct oci_descriptor, layers whose blobs are there) to those under a ".sig"
+// tag, unless they are among them.
+int signatures_add(struct oci_repository *repository, const char *tag, const struct vec *layers,
+                   struct error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -64,20 +64,23 @@ static bool holds(const struct oci_manifest *manifest, const struct oci_descript
     return false;
 }
 
-// oci_merge: what is there with one layer more.
-static int add_layer(void *arg, const char *tag, const struct oci_manifest *existing,
-                     struct oci_merged *ret_merged, struct error *err)
+// oci_merge: what is there, with the layers (a vec of struct oci_descriptor) that it lacks.
+static int add_layers(void *arg, const char *tag, const struct oci_manifest *existing,
+                      struct oci_merged *ret_merged, struct error *err)
 {
-    const struct oci_descriptor *layer = arg;
+    const struct vec *more = arg;
     if (existing != NULL && check_existing(existing, tag, err) < 0)
         return -1;
-    if (existing != NULL && holds(existing, layer))
-        return 0;
     cleanup_vec struct vec layers = OCI_DESCRIPTORS;
     for (size_t i = 0; existing != NULL && i < existing->layers.len; i++)
         *(struct oci_descriptor *)vec_push(&layers) =
             oci_descriptor_copy(vec_at(&existing->layers, i));
-    *(struct oci_descriptor *)vec_push(&layers) = oci_descriptor_copy(layer);
+    size_t before = layers.len;
+    vec_foreach (const struct oci_descriptor, layer, more)
+        if (existing == NULL || !holds(existing, layer))
+            *(struct oci_descriptor *)vec_push(&layers) = oci_descriptor_copy(layer);
+    if (layers.len == before)
+        return 0;
     char *config = build_config(&layers);
     cleanup_oci_descriptor struct oci_descriptor descriptor =
         oci_descriptor_of(config_media, config, strlen(config));
@@ -92,10 +95,20 @@ static int add_layer(void *arg, const char *tag, const struct oci_manifest *exis
     return 1;
 }
 
-static void free_layer(void *arg)
+static void free_layers(void *arg)
 {
-    oci_descriptor_release(arg);
+    vec_free(arg);
     free(arg);
+}
+
+int signatures_add(struct oci_repository *repository, const char *tag, const struct vec *layers,
+                   struct error *err)
+{
+    struct vec *owned = xcalloc(1, sizeof *owned);
+    *owned = OCI_DESCRIPTORS;
+    vec_foreach (const struct oci_descriptor, layer, layers)
+        *(struct oci_descriptor *)vec_push(owned) = oci_descriptor_copy(layer);
+    return oci_edit_tag(repository, tag, add_layers, owned, free_layers, err);
 }
 
 int attach_simple(struct oci_repository *repository, const struct oci_descriptor *artifact,
@@ -114,8 +127,8 @@ int attach_simple(struct oci_repository *repository, const struct oci_descriptor
         layer.annotations = json_object();
     json_object_set_new(layer.annotations, SIMPLE_SIGNING_ANNOTATION, json_string(text));
     cleanup_free char *tag = oci_derived_tag(artifact->digest.text, ".sig");
-    struct oci_descriptor *owned = xcalloc(1, sizeof *owned);
-    *owned = layer;
+    cleanup_vec struct vec layers = OCI_DESCRIPTORS;
+    *(struct oci_descriptor *)vec_push(&layers) = layer;
     layer = (struct oci_descriptor){0};
-    return oci_edit_tag(repository, tag, add_layer, owned, free_layer, err);
+    return signatures_add(repository, tag, &layers, err);
 }
