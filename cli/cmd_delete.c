@@ -19,8 +19,8 @@ static int run(struct cli *cli, struct error *err)
                      err) < 0)
         return -1;
     if (store_kube_client(store) != NULL && strcmp(object_kind(object), "Hook") == 0 &&
-        grant_remove(store_kube_client(store), object_namespace(object), object_name(object), err) <
-            0)
+        grant_remove_hook(store_kube_client(store), object_namespace(object), object_name(object),
+                          err) < 0)
         return -1;
     tell_done(cli, "%s %s/%s is deleted", object_kind(object), object_namespace(object),
               object_name(object));

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "cli/complete.h"
 #include "cli/tell.h"
 
 #include <errno.h>
@@ -27,6 +28,14 @@ const struct option_spec common_options[] = {
      "or the cluster with the objects (or $KUBECONFIG, the Pod's own, ~/.kube/config)", NULL},
     {"context", 0, OPTION_STRING, "NAME", "context of the kubeconfig (default: its current one)",
      NULL},
+    {"cluster", 0, OPTION_STRING, "NAME", "cluster of the kubeconfig, instead of the context's",
+     NULL},
+    {"user", 0, OPTION_STRING, "NAME", "user of the kubeconfig, instead of the context's", NULL},
+    {"server", 0, OPTION_STRING, "URL", "address of the API server, instead of the cluster's",
+     NULL},
+    {"token", 0, OPTION_STRING, "TOKEN", "bearer token for it, instead of the user's", NULL},
+    {"as", 0, OPTION_STRING, "USER", "act as this user of the cluster", NULL},
+    {"as-group", 0, OPTION_LIST, "GROUP", "and in this group; may be repeated", NULL},
     {"namespace", 'n', OPTION_STRING, "NAME",
      "namespace of the objects (default: the context's, or default)", NULL},
     {"timeout", 0, OPTION_DURATION, "DURATION", "give up after this long (default: 5m)", NULL},
@@ -97,8 +106,8 @@ static const struct option_spec *find_in(const struct option_spec *specs, const 
     return NULL;
 }
 
-static const struct option_spec *find_option(const struct command *command, const char *name,
-                                             size_t length, char letter)
+const struct option_spec *command_option(const struct command *command, const char *name,
+                                         size_t length, char letter)
 {
     const struct option_spec *spec = find_in(command->options, name, length, letter);
     return spec != NULL ? spec : find_in(common_options, name, length, letter);
@@ -142,15 +151,15 @@ static int unknown_option(const struct command *command, const char *text, struc
 }
 
 // One option at argv[*index], with its value behind '=' or in the next argument.
-static int parse_option(struct cli *cli, int argc, char **argv, int *index, struct error *err)
+static int parse_option(struct cli *cli, int argc, char *const *argv, int *index, struct error *err)
 {
     const char *text = argv[*index];
     bool is_long = text[1] == '-';
     const char *name = text + (is_long ? 2 : 1);
     const char *equals = strchr(name, '=');
     size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
-    const struct option_spec *spec = is_long ? find_option(cli->command, name, length, 0)
-                                             : find_option(cli->command, NULL, 0, name[0]);
+    const struct option_spec *spec = is_long ? command_option(cli->command, name, length, 0)
+                                             : command_option(cli->command, NULL, 0, name[0]);
     if (spec == NULL)
         return unknown_option(cli->command, text, err);
     const char *value =
@@ -170,7 +179,7 @@ static int parse_option(struct cli *cli, int argc, char **argv, int *index, stru
     return 0;
 }
 
-static int parse_arguments(struct cli *cli, int argc, char **argv, struct error *err)
+static int parse_arguments(struct cli *cli, int argc, char *const *argv, struct error *err)
 {
     bool options_end = false;
     for (int i = 0; i < argc; i++) {
@@ -195,8 +204,7 @@ static int parse_arguments(struct cli *cli, int argc, char **argv, struct error 
     return 0;
 }
 
-// The longest command name that the first words spell; *ret_words says how many they are.
-static const struct command *find_command(int argc, char **argv, int *ret_words)
+const struct command *command_find(int argc, char *const *argv, int *ret_words)
 {
     cleanup_free char *two = argc > 1 ? xasprintf("%s %s", argv[0], argv[1]) : NULL;
     for (size_t i = 0; two != NULL && commands[i] != NULL; i++) {
@@ -205,7 +213,7 @@ static const struct command *find_command(int argc, char **argv, int *ret_words)
             return commands[i];
         }
     }
-    for (size_t i = 0; commands[i] != NULL; i++) {
+    for (size_t i = 0; argc > 0 && commands[i] != NULL; i++) {
         if (strcmp(commands[i]->name, argv[0]) == 0) {
             *ret_words = 1;
             return commands[i];
@@ -259,9 +267,9 @@ static void print_options(const struct option_spec *options, int width)
     }
 }
 
-void command_print_help(const struct command *command)
+void command_print_help(const struct command *command, const char *program)
 {
-    printf("%s\n\nUsage: sealift %s%s%s [options]\n\n%s", command->summary, command->name,
+    printf("%s\n\nUsage: %s %s%s%s [options]\n\n%s", command->summary, program, command->name,
            *command->arguments != '\0' ? " " : "", command->arguments, command->help);
     printf("\nOptions:\n");
     int width = widest(common_options, widest(command->options, 0));
@@ -269,14 +277,14 @@ void command_print_help(const struct command *command)
     print_options(common_options, width);
 }
 
-void commands_print_help(void)
+void commands_print_help(const char *program)
 {
     puts("sealift: what was reviewed is what runs. A push to Git becomes one signed OCI artifact,\n"
-         "and exactly those bytes are verified, applied and kept.\n\n"
-         "Usage: sealift COMMAND [arguments] [options]\n\nCommands:");
+         "and exactly those bytes are verified, applied and kept.\n");
+    printf("Usage: %s COMMAND [arguments] [options]\n\nCommands:\n", program);
     for (size_t i = 0; commands[i] != NULL; i++)
         printf("  %-16s %s\n", commands[i]->name, commands[i]->summary);
-    puts("\nsealift COMMAND --help tells more, with an example.");
+    printf("\n%s COMMAND --help tells more, with an example.\n", program);
 }
 
 static bool may_color(void)
@@ -311,43 +319,104 @@ static int usage_error(struct error *err)
     return 2;
 }
 
-int cli_main(int argc, char **argv)
+int cli_parse(const struct command *command, int argc, char *const *argv, struct cli *ret_cli,
+              struct error *err)
+{
+    *ret_cli = (struct cli){.command = command,
+                            .context_namespace = xcalloc(1, sizeof(char *)),
+                            .values = VEC_OF(struct option_value, NULL),
+                            .arguments = VEC_OF(const char *, NULL)};
+    if (parse_arguments(ret_cli, argc, argv, err) < 0)
+        return -1;
+    ret_cli->color = may_color();
+    ret_cli->progress = isatty(STDERR_FILENO) && !cli_flag(ret_cli, "quiet");
+    ret_cli->timeout_ms = cli_number(ret_cli, "timeout", 5 * 60 * 1000);
+    return 0;
+}
+
+void cli_release(struct cli *cli)
+{
+    vec_free(&cli->values);
+    vec_free(&cli->arguments);
+    if (cli->context_namespace != NULL)
+        free(*cli->context_namespace);
+    free(cli->context_namespace);
+}
+
+// Options that all commands have may stand before the command, as kubectl's users write them: how
+// many words they are. -1: an option in front is none of those.
+static int leading_options(int argc, char *const *argv)
+{
+    int words = 0;
+    while (words < argc && argv[words][0] == '-' && argv[words][1] != '\0') {
+        const char *text = argv[words];
+        bool is_long = text[1] == '-';
+        const char *name = text + (is_long ? 2 : 1);
+        size_t length = strcspn(name, "=");
+        const struct option_spec *spec = is_long ? find_in(common_options, name, length, 0)
+                                                 : find_in(common_options, NULL, 0, name[0]);
+        if (spec == NULL)
+            return -1;
+        bool has_value = is_long ? name[length] == '=' : name[1] != '\0';
+        words += spec->type != OPTION_FLAG && !has_value ? 2 : 1;
+    }
+    return words < argc ? words : -1;
+}
+
+static int run_as(const struct command *command, const char *program, int argc, char *const *argv)
 {
     cleanup_error struct error err = {0};
+    struct cli cli;
+    int status;
+    if (cli_parse(command, argc, argv, &cli, &err) < 0) {
+        status = usage_error(&err);
+    } else if (cli_flag(&cli, "help")) {
+        command_print_help(command, program);
+        status = flush_output(0);
+    } else {
+        cli.is_plugin = strncmp(program, "kubectl", 7) == 0;
+        status = run_command(&cli);
+    }
+    cli_release(&cli);
+    return status;
+}
+
+static int run_words(const char *program, int argc, char **argv)
+{
+    int words = 0;
+    int leading = leading_options(argc, argv);
+    const struct command *command =
+        leading >= 0 ? command_find(argc - leading, argv + leading, &words) : NULL;
+    if (command == NULL) {
+        cleanup_error struct error err = {0};
+        error_set(&err, ERROR_INVALID, "\"%s\" is no command of sealift; see %s help",
+                  argv[leading > 0 ? leading : 0], program);
+        return usage_error(&err);
+    }
+    // The options that stood in front go where the command's name was.
+    cleanup_free char **rest = xcalloc((size_t)argc + 1, sizeof *rest);
+    size_t count = 0;
+    for (int i = 0; i < argc; i++) {
+        if (i < leading || i >= leading + words)
+            rest[count++] = argv[i];
+    }
+    return run_as(command, program, (int)count, rest);
+}
+
+int cli_main(int argc, char **argv)
+{
+    const char *slash = strrchr(argv[0], '/');
+    const char *name = slash != NULL ? slash + 1 : argv[0];
+    const char *program = strcmp(name, "kubectl-sealift") == 0 ? "kubectl sealift" : "sealift";
+    if (strcmp(name, "kubectl_complete-sealift") == 0)
+        return flush_output(complete(argc - 1, argv + 1));
     if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
         strcmp(argv[1], "-h") == 0) {
-        commands_print_help();
+        commands_print_help(program);
         return flush_output(argc < 2 ? 2 : 0);
     }
     static char version[] = "version";
     if (strcmp(argv[1], "--version") == 0)
         argv[1] = version;
-    int words = 0;
-    const struct command *command = find_command(argc - 1, argv + 1, &words);
-    if (command == NULL) {
-        error_set(&err, ERROR_INVALID, "\"%s\" is no command of sealift; see sealift help",
-                  argv[1]);
-        return usage_error(&err);
-    }
-    char *context_namespace = NULL;
-    struct cli cli = {.command = command,
-                      .context_namespace = &context_namespace,
-                      .values = VEC_OF(struct option_value, NULL),
-                      .arguments = VEC_OF(const char *, NULL)};
-    int status = 0;
-    if (parse_arguments(&cli, argc - 1 - words, argv + 1 + words, &err) < 0) {
-        status = usage_error(&err);
-    } else if (cli_flag(&cli, "help")) {
-        command_print_help(command);
-        status = flush_output(0);
-    } else {
-        cli.color = may_color();
-        cli.progress = isatty(STDERR_FILENO) && !cli_flag(&cli, "quiet");
-        cli.timeout_ms = cli_number(&cli, "timeout", 5 * 60 * 1000);
-        status = run_command(&cli);
-    }
-    vec_free(&cli.values);
-    vec_free(&cli.arguments);
-    free(context_namespace);
-    return status;
+    return run_words(program, argc - 1, argv + 1);
 }

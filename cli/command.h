@@ -49,6 +49,7 @@ extern const struct option_spec common_options[];
 // One invocation.
 struct cli {
     const struct command *command;
+    bool is_plugin;       // called by kubectl: objects are in the cluster
     struct vec values;    // of struct option_value
     struct vec arguments; // char *, positional, borrowed from argv
     bool color;           // stdout may be coloured
@@ -67,10 +68,24 @@ const char *cli_argument(const struct cli *cli, size_t index); // NULL when abse
 
 // Parses argv and runs the command: the whole program. The exit status: 0 fine, 1 failed (or, for
 // diff and verify, "no"), 2 wrong usage.
+//
+// Called as kubectl-sealift it is kubectl's plugin, which differs in how it calls itself and in
+// that $SEALIFT_CONFIG does not count; called as kubectl_complete-sealift it completes what
+// kubectl's user types (cli/complete.h).
 int cli_main(int argc, char **argv);
 
+// The longest command name that the first words spell, and how many words that is; NULL when none.
+const struct command *command_find(int argc, char *const *argv, int *ret_words);
+// The option of a command, or of all: by name, or by letter where that is not 0. NULL: none.
+const struct option_spec *command_option(const struct command *command, const char *name,
+                                         size_t length, char letter);
+// Fills *ret_cli from the words behind the command; cli_release even when it failed.
+int cli_parse(const struct command *command, int argc, char *const *argv, struct cli *ret_cli,
+              struct error *err) __attribute__((warn_unused_result));
+void cli_release(struct cli *cli);
+
 // Appends every option that the command takes: its own, then the common ones.
-void command_print_help(const struct command *command);
-void commands_print_help(void);
+void command_print_help(const struct command *command, const char *program);
+void commands_print_help(const char *program);
 
 #endif

@@ -1,84 +1,167 @@
 #include "cli/grant.h"
 
+#include "api/object.h"
 #include "base/jval.h"
 #include "base/kube/kube_client.h"
 #include "base/memory.h"
+#include "cli/installation.h"
+#include "cli/print.h"
+#include "cli/tell.h"
+#include "cli/workspace.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define RBAC_GROUP "rbac.authorization.k8s.io"
 
-static struct kube_ref ref_of(const char *plural, const char *namespace, const char *name)
+// ---- whose ----
+
+int grant_account_find(const struct cli *cli, const char *option, const char *role,
+                       struct kube_client *client, struct grant_account *ret_account,
+                       struct error *err)
 {
-    return (struct kube_ref){RBAC_GROUP, "v1", plural, namespace, name, NULL};
+    const char *named = cli_string(cli, option);
+    const char *slash = named != NULL ? strchr(named, '/') : NULL;
+    if (named != NULL && (slash == NULL || slash == named || slash[1] == '\0'))
+        return error_set(err, ERROR_INVALID,
+                         "--%s is NAMESPACE/NAME of its ServiceAccount, not \"%s\"", option, named);
+    if (named != NULL) {
+        *ret_account =
+            (struct grant_account){xstrndup(named, (size_t)(slash - named)), xstrdup(slash + 1)};
+        return 0;
+    }
+    cleanup_free char *installed = client != NULL ? installation_find(client) : xstrdup("");
+    ret_account->namespace = *installed != '\0' ? STEAL(installed) : xstrdup(SYSTEM_NAMESPACE);
+    ret_account->name = xasprintf("sealift-%s", role);
+    return 0;
 }
 
-static json_t *new_object(const char *kind, const char *name, const struct grant *grant)
+void grant_account_release(struct grant_account *account)
 {
-    return json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}}", "apiVersion", RBAC_GROUP "/v1", "kind",
-                     kind, "metadata", "name", name, "namespace", grant->namespace, "labels",
+    free(STEAL(account->namespace));
+    free(STEAL(account->name));
+}
+
+// ---- what ----
+
+static json_t *new_object(const char *api_version, const char *kind, const char *namespace,
+                          const char *name)
+{
+    return json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}}", "apiVersion", api_version, "kind", kind,
+                     "metadata", "name", name, "namespace", namespace, "labels",
                      "app.kubernetes.io/managed-by", "sealift");
 }
 
-static json_t *new_role(const char *name, const struct grant *grant)
+static json_t *new_binding(const char *namespace, const char *name, const char *role_kind,
+                           const char *role, const struct grant_account *account)
 {
-    json_t *role = new_object("Role", name, grant);
-    json_object_set_new(role, "rules",
-                        json_pack("[{s:[s], s:[s], s:[s], s:[s]}]", "apiGroups", "", "resources",
-                                  "secrets", "resourceNames", grant->secret, "verbs", "get"));
-    return role;
-}
-
-static json_t *new_binding(const char *name, const struct grant *grant)
-{
-    json_t *binding = new_object("RoleBinding", name, grant);
+    json_t *binding = new_object(RBAC_GROUP "/v1", "RoleBinding", namespace, name);
     json_object_set_new(
         binding, "roleRef",
-        json_pack("{s:s, s:s, s:s}", "apiGroup", RBAC_GROUP, "kind", "Role", "name", name));
+        json_pack("{s:s, s:s, s:s}", "apiGroup", RBAC_GROUP, "kind", role_kind, "name", role));
     json_object_set_new(binding, "subjects",
                         json_pack("[{s:s, s:s, s:s}]", "kind", "ServiceAccount", "namespace",
-                                  grant->account_namespace, "name", grant->account));
+                                  account->namespace, "name", account->name));
     return binding;
 }
 
-int grant_write(struct kube_client *client, const struct grant *grant, struct error *err)
+void grant_add_hook(json_t *grants, const char *namespace, const char *hook, const char *secret,
+                    const struct grant_account *receiver)
 {
-    cleanup_free char *name = xasprintf("sealift-hook-%s", grant->hook);
-    cleanup_json json_t *role = new_role(name, grant);
-    cleanup_json json_t *binding = new_binding(name, grant);
-    const struct kube_request requests[] = {
-        {.verb = KUBE_APPLY,
-         .ref = ref_of("roles", grant->namespace, name),
-         .object = role,
-         .field_manager = "sealift-cli",
-         .force = true},
-        {.verb = KUBE_APPLY,
-         .ref = ref_of("rolebindings", grant->namespace, name),
-         .object = binding,
-         .field_manager = "sealift-cli",
-         .force = true},
-    };
-    for (size_t i = 0; i < ARRAY_LENGTH(requests); i++) {
-        if (kube_do(client, &requests[i], NULL, err) < 0)
-            return error_wrap(err, "let the receiver read Secret %s/%s", grant->namespace,
-                              grant->secret);
+    cleanup_free char *name = xasprintf("sealift-hook-%s", hook);
+    json_t *role = new_object(RBAC_GROUP "/v1", "Role", namespace, name);
+    json_object_set_new(role, "rules",
+                        json_pack("[{s:[s], s:[s], s:[s], s:[s]}]", "apiGroups", "", "resources",
+                                  "secrets", "resourceNames", secret, "verbs", "get"));
+    json_array_append_new(grants, role);
+    json_array_append_new(grants, new_binding(namespace, name, "Role", name, receiver));
+}
+
+void grant_add_packager(json_t *grants, const char *namespace, const struct grant_account *packager)
+{
+    static const char role[] = "sealift-packager-secrets";
+    json_array_append_new(grants, new_binding(namespace, role, "ClusterRole", role, packager));
+}
+
+void grant_add_account(json_t *grants, const char *namespace, const char *name)
+{
+    json_t *account = new_object("v1", "ServiceAccount", namespace, name);
+    // It is only ever impersonated.
+    json_object_set_new(account, "automountServiceAccountToken", json_false());
+    json_array_append_new(grants, account);
+}
+
+void grant_add_deployer(json_t *grants, const char *namespace, const char *sync, const char *role,
+                        const struct grant_account *account)
+{
+    cleanup_free char *name = xasprintf("sealift-sync-%s", sync);
+    json_array_append_new(grants, new_binding(namespace, name, "ClusterRole", role, account));
+}
+
+// ---- writing ----
+
+static const char *plural_of(const char *kind)
+{
+    if (strcmp(kind, "ServiceAccount") == 0)
+        return "serviceaccounts";
+    if (strcmp(kind, "Secret") == 0)
+        return "secrets";
+    return strcmp(kind, "Role") == 0 ? "roles" : "rolebindings";
+}
+
+static struct kube_ref ref_of(const char *kind, const char *namespace, const char *name)
+{
+    bool rbac = strncmp(kind, "Role", 4) == 0;
+    return (struct kube_ref){rbac ? RBAC_GROUP : "", "v1", plural_of(kind), namespace, name, NULL};
+}
+
+static int grant_apply(const struct cli *cli, struct kube_client *client, const json_t *grant,
+                       struct error *err)
+{
+    const struct kube_ref ref =
+        ref_of(object_kind(grant), object_namespace(grant), object_name(grant));
+    const struct kube_request request = {.verb = KUBE_APPLY,
+                                         .ref = ref,
+                                         .object = grant,
+                                         .field_manager = "sealift-cli",
+                                         .force = true};
+    cleanup_json json_t *before = NULL;
+    cleanup_json json_t *after = NULL;
+    cleanup_free char *name = print_name(grant);
+    bool existed = kube_get(client, &ref, &before, NULL) == 0;
+    if (kube_do(client, &request, &after, err) < 0)
+        return error_wrap(err, "%s in %s", name, object_namespace(grant));
+    bool same =
+        existed && strcmp(object_resource_version(before), object_resource_version(after)) == 0;
+    if (!same)
+        tell_made(cli, "%s in %s is %s", name, object_namespace(grant),
+                  existed ? "configured" : "created");
+    return 0;
+}
+
+int grants_apply(const struct cli *cli, struct kube_client *client, const json_t *grants,
+                 struct error *err)
+{
+    size_t index;
+    json_t *grant;
+    json_array_foreach (grants, index, grant) {
+        if (grant_apply(cli, client, grant, err) < 0)
+            return -1;
     }
     return 0;
 }
 
-int grant_remove(struct kube_client *client, const char *namespace, const char *hook,
-                 struct error *err)
+int grant_remove_hook(struct kube_client *client, const char *namespace, const char *hook,
+                      struct error *err)
 {
-    static const char *const plurals[] = {"rolebindings", "roles"};
+    static const char *const kinds[] = {"RoleBinding", "Role"};
     cleanup_free char *name = xasprintf("sealift-hook-%s", hook);
-    for (size_t i = 0; i < ARRAY_LENGTH(plurals); i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
         const struct kube_request request = {.verb = KUBE_DELETE,
-                                             .ref = ref_of(plurals[i], namespace, name)};
+                                             .ref = ref_of(kinds[i], namespace, name)};
         cleanup_error struct error cause = {0};
         if (kube_do(client, &request, NULL, &cause) < 0 && cause.code != ERROR_NOT_FOUND) {
-            error_wrap(&cause, "the Hook is gone, but not its %s %s/%s", plurals[i], namespace,
-                       name);
+            error_wrap(&cause, "the Hook is gone, but not its %s %s/%s", kinds[i], namespace, name);
             return error_move(err, &cause);
         }
     }

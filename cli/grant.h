@@ -1,24 +1,47 @@
-// The right of the receiver to read the Secret of one Hook: a Role with the Secret's name and its
-// RoleBinding, both called sealift-hook-<hook>, in the Hook's namespace.
+// Objects of Kubernetes' own that ours need to work: accounts and rights. Commands write them
+// beside our objects; all carry the label app.kubernetes.io/managed-by: sealift.
 #ifndef CLI_GRANT_H
 #define CLI_GRANT_H
 
-#include "base/error.h"
+#include <jansson.h>
+
+#include "cli/command.h"
 
 struct kube_client;
 
-struct grant {
-    const char *hook;
-    const char *namespace;
-    const char *secret;
-    const char *account_namespace;
-    const char *account; // a ServiceAccount
+// "namespace/name" of a role's ServiceAccount: --OPTION, or that of the install in the cluster
+// (client may be NULL), or the default. ERROR_INVALID when the option has no slash.
+struct grant_account {
+    char *namespace;
+    char *name;
 };
+int grant_account_find(const struct cli *cli, const char *option, const char *role,
+                       struct kube_client *client, struct grant_account *ret_account,
+                       struct error *err) __attribute__((warn_unused_result));
+void grant_account_release(struct grant_account *account); // may be called twice
+#define cleanup_grant_account __attribute__((cleanup(grant_account_release)))
 
-int grant_write(struct kube_client *client, const struct grant *grant, struct error *err)
-    __attribute__((warn_unused_result));
-// Absent is fine.
-int grant_remove(struct kube_client *client, const char *namespace, const char *hook,
+// The receiver may read the one Secret of a Hook: Role and RoleBinding sealift-hook-<hook>. Each
+// function appends to an array.
+void grant_add_hook(json_t *grants, const char *namespace, const char *hook, const char *secret,
+                    const struct grant_account *receiver);
+// The packager may read the Secrets of a namespace: RoleBinding sealift-packager-secrets, as in
+// deploy/tenant.
+void grant_add_packager(json_t *grants, const char *namespace,
+                        const struct grant_account *packager);
+// An account for a Sync.
+void grant_add_account(json_t *grants, const char *namespace, const char *name);
+// It may do in `namespace` what the ClusterRole says: RoleBinding sealift-sync-<sync>.
+void grant_add_deployer(json_t *grants, const char *namespace, const char *sync, const char *role,
+                        const struct grant_account *account);
+
+// Server-side apply, in order; tells what came of each. ERROR_DENIED names what may not be written.
+int grants_apply(const struct cli *cli, struct kube_client *client, const json_t *grants,
                  struct error *err) __attribute__((warn_unused_result));
+
+// What was written for a Hook that is deleted. Absent is fine. (A Sync's account is needed until
+// the Sync is gone, to clear up.)
+int grant_remove_hook(struct kube_client *client, const char *namespace, const char *hook,
+                      struct error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -27,12 +27,17 @@ static bool names_files(const struct cli *cli)
 
 static bool names_cluster(const struct cli *cli)
 {
-    return cli_string(cli, "kubeconfig") != NULL || cli_string(cli, "context") != NULL;
+    static const char *const options[] = {"kubeconfig", "context", "cluster", "user", "server"};
+    for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
+        if (cli_string(cli, options[i]) != NULL)
+            return true;
+    }
+    return false;
 }
 
 bool workspace_on_files(const struct cli *cli)
 {
-    if (names_files(cli) || names_cluster(cli))
+    if (names_files(cli) || names_cluster(cli) || cli->is_plugin)
         return names_files(cli);
     return flag_or_environment(cli, "config", "SEALIFT_CONFIG") != NULL ||
            flag_or_environment(cli, "state", "SEALIFT_STATE") != NULL;
@@ -59,12 +64,52 @@ static int open_files(const struct cli *cli, enum workspace_mode mode, struct st
     return store_files_open(&options, ret_store, err);
 }
 
+// Instead of all that the kubeconfig's user has.
+static void use_token(struct kube_config *config, const char *token)
+{
+    struct kube_config plain = {.server = STEAL(config->server),
+                                .namespace_ = STEAL(config->namespace_),
+                                .ca_pem = STEAL(config->ca_pem),
+                                .ca_file = STEAL(config->ca_file),
+                                .tls_server_name = STEAL(config->tls_server_name),
+                                .insecure_skip_tls_verify = config->insecure_skip_tls_verify,
+                                .proxy_url = STEAL(config->proxy_url),
+                                .token = xstrdup(token),
+                                .as_groups = VEC_OF(char *, vec_release_string)};
+    kube_config_release(config);
+    *config = plain;
+}
+
+static int act_as(const struct cli *cli, struct kube_config *config, struct error *err)
+{
+    const char *user = cli_string(cli, "as");
+    cleanup_vec struct vec groups = VEC_OF(const char *, NULL);
+    cli_list(cli, "as-group", &groups);
+    if (user == NULL)
+        return groups.len == 0 ? 0
+                               : error_set(err, ERROR_INVALID, "--as-group needs --as USER, too");
+    free(config->as_user);
+    config->as_user = xstrdup(user);
+    vec_free(&config->as_groups);
+    config->as_groups = VEC_OF(char *, vec_release_string);
+    vec_foreach (const char *, group, &groups)
+        vec_push_string(&config->as_groups, *group);
+    return 0;
+}
+
 static int load_kubeconfig(const struct cli *cli, struct kube_config *config, struct error *err)
 {
     const struct kube_config_choice choice = {.kubeconfig = cli_string(cli, "kubeconfig"),
                                               .context = cli_string(cli, "context"),
+                                              .cluster = cli_string(cli, "cluster"),
+                                              .user = cli_string(cli, "user"),
+                                              .server = cli_string(cli, "server"),
                                               .namespace_ = cli_string(cli, "namespace")};
-    return kube_config_load(&choice, config, err);
+    if (kube_config_load(&choice, config, err) < 0)
+        return -1;
+    if (cli_string(cli, "token") != NULL)
+        use_token(config, cli_string(cli, "token"));
+    return act_as(cli, config, err);
 }
 
 static int open_cluster(const struct cli *cli, struct store **ret_store, struct error *err)
@@ -93,6 +138,12 @@ int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store
 {
     return workspace_on_files(cli) ? open_files(cli, mode, ret_store, err)
                                    : open_cluster(cli, ret_store, err);
+}
+
+bool workspace_names_cluster(const struct cli *cli)
+{
+    cleanup_kube_config struct kube_config config = {0};
+    return !workspace_on_files(cli) && load_kubeconfig(cli, &config, NULL) == 0;
 }
 
 int workspace_client(const struct cli *cli, struct kube_client **ret_client, struct error *err)

@@ -16,6 +16,8 @@
 enum workspace_mode { WORKSPACE_READ, WORKSPACE_WRITE };
 
 bool workspace_on_files(const struct cli *cli);
+// Whether there is a cluster to be found, and no files were named instead. Nobody is asked.
+bool workspace_names_cluster(const struct cli *cli);
 
 // *ret_store is owned. ERROR_INVALID says which flag is missing.
 int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store **ret_store,

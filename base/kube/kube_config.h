@@ -57,6 +57,8 @@ void kube_config_release(struct kube_config *config); // may be called twice, an
 struct kube_config_choice {
     const char *kubeconfig; // one file; NULL = $KUBECONFIG, a list of files, else ~/.kube/config
     const char *context;    // NULL = current-context
+    const char *cluster;    // of the kubeconfig, instead of the context's; as user
+    const char *user;
     const char *server;
     const char *namespace_;
 };

@@ -76,10 +76,11 @@ static const char *current_context(const struct vec *documents)
     return NULL;
 }
 
-static int fill(const struct vec *documents, const char *context_name, const char *what,
-                struct kube_config *config, struct error *err)
+static int fill(const struct vec *documents, const struct kube_config_choice *choice,
+                const char *what, struct kube_config *config, struct error *err)
 {
     const struct document *where = NULL;
+    const char *context_name = choice->context;
     if (!is_set(context_name))
         context_name = current_context(documents);
     if (context_name == NULL)
@@ -90,6 +91,10 @@ static int fill(const struct vec *documents, const char *context_name, const cha
     const char *cluster_name = jval_string_or(context, "cluster", "");
     const char *user_name = jval_string(context, "user");
     const char *namespace_ = jval_string(context, "namespace");
+    if (is_set(choice->cluster))
+        cluster_name = choice->cluster;
+    if (is_set(choice->user))
+        user_name = choice->user;
     config->namespace_ = is_set(namespace_) ? xstrdup(namespace_) : NULL;
     const json_t *cluster = find(documents, "clusters", "cluster", cluster_name, &where);
     if (cluster == NULL)
@@ -179,7 +184,7 @@ int kube_config_from_files(const struct kube_config_choice *choice, struct kube_
                                                          VEC_OF(char *, vec_release_string)};
     const struct document *first = vec_at(&documents, 0);
     const char *what = documents.len > 1 ? "$KUBECONFIG" : first->name;
-    if (fill(&documents, choice->context, what, &config, err) < 0)
+    if (fill(&documents, choice, what, &config, err) < 0)
         return -1;
     if (is_set(choice->server)) {
         free(config.server);
@@ -209,7 +214,8 @@ int kube_config_from_secret(const char *text, size_t size, const char *name,
     document->value = value;
     cleanup_kube_config struct kube_config config = {.as_groups =
                                                          VEC_OF(char *, vec_release_string)};
-    if (fill(&documents, NULL, name, &config, err) < 0)
+    static const struct kube_config_choice nothing = {0};
+    if (fill(&documents, &nothing, name, &config, err) < 0)
         return -1;
     *ret_config = config;
     config = (struct kube_config){0};

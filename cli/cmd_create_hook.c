@@ -1,0 +1,155 @@
+// create hook: its token, and in a cluster the receiver's right to read it.
+#include "api/kind.h"
+#include "api/store_kube.h"
+#include "base/encoding.h"
+#include "base/jval.h"
+#include "base/kube/kube_client.h"
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/create.h"
+#include "cli/grant.h"
+#include "cli/tell.h"
+#include "cli/workspace.h"
+
+#include <openssl/rand.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+// 32 random bytes as hex.
+static char *new_token(void)
+{
+    unsigned char bytes[32];
+    if (RAND_bytes(bytes, sizeof bytes) != 1)
+        abort();
+    char *token = hex_encode(bytes, sizeof bytes);
+    memset(bytes, 0, sizeof bytes);
+    return token;
+}
+
+static int add_resources(const struct cli *cli, json_t *object, struct error *err)
+{
+    cleanup_vec struct vec values = VEC_OF(const char *, NULL);
+    cli_list(cli, "resource", &values);
+    json_t *resources = json_array();
+    jval_set(object, "spec.resources", resources);
+    vec_foreach (const char *, value, &values) {
+        const char *slash = strchr(*value, '/');
+        cleanup_free char *word = xstrndup(*value, slash != NULL ? (size_t)(slash - *value) : 0);
+        const struct kind *kind = slash != NULL ? kind_find(word) : NULL;
+        if (kind == NULL)
+            return error_set(err, ERROR_INVALID,
+                             "--resource is KIND/NAME, like bundle/shop, not \"%s\"", *value);
+        json_t *resource = json_object();
+        jval_set_string(resource, "kind", kind->name);
+        jval_set_string(resource, "name", slash + 1);
+        json_array_append_new(resources, resource);
+    }
+    return 0;
+}
+
+// The Secret for --export: whoever applies it has the token that is printed.
+static void add_token(const struct cli *cli, const char *name, json_t *grants)
+{
+    cleanup_secret char *token = new_token();
+    json_t *secret = create_object(cli, "Secret", true);
+    jval_set_string(secret, "metadata.name", name);
+    jval_set_string(secret, "stringData.token", token);
+    json_array_append_new(grants, secret);
+    tell_warning(cli, "the Secret %s is printed with a new token: do not commit it to Git as it is",
+                 name);
+}
+
+static int write_token(const struct cli *cli, const char *name, struct error *err)
+{
+    cleanup_store struct store *store = NULL;
+    if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0)
+        return -1;
+    cleanup_secret_data struct secret_data *existing = NULL;
+    cleanup_error struct error cause = {0};
+    if (store_secret(store, workspace_namespace(cli), name, &existing, &cause) == 0)
+        return 0;
+    // One that may not be read must not be replaced.
+    if (cause.code != ERROR_NOT_FOUND)
+        return error_move(err, &cause);
+    cleanup_secret char *token = new_token();
+    cleanup_json json_t *secret = create_object(cli, "Secret", true);
+    jval_set_string(secret, "metadata.name", name);
+    jval_set_string(secret, "stringData.token", token);
+    if (store_apply(store, secret, err) < 0)
+        return -1;
+    tell_made(cli, "Secret %s/%s has a new token: give it to the sender as its webhook secret",
+              workspace_namespace(cli), name);
+    return 0;
+}
+
+// In a cluster the receiver may read the Secrets of Hooks only, each by a Role of its own.
+static int let_receiver_read(const struct cli *cli, const char *secret_name, json_t *grants,
+                             struct error *err)
+{
+    cleanup_grant_account struct grant_account receiver = {0};
+    cleanup_kube_client struct kube_client *client = NULL;
+    if (!create_in_cluster(cli))
+        return 0;
+    if ((!cli_flag(cli, "export") && workspace_client(cli, &client, err) < 0) ||
+        grant_account_find(cli, "receiver", "receiver", client, &receiver, err) < 0)
+        return -1;
+    grant_add_hook(grants, workspace_namespace(cli), cli_argument(cli, 0), secret_name, &receiver);
+    if (cli_flag(cli, "export"))
+        return 0;
+    cleanup_json json_t *now = json_copy(grants);
+    json_array_clear(grants);
+    if (grants_apply(cli, client, now, err) < 0)
+        return error_wrap(err, "let the receiver read Secret %s/%s", workspace_namespace(cli),
+                          secret_name);
+    tell_made(cli, "ServiceAccount %s/%s may read Secret %s/%s", receiver.namespace, receiver.name,
+              workspace_namespace(cli), secret_name);
+    return 0;
+}
+
+static int run_hook(struct cli *cli, struct error *err)
+{
+    cleanup_json json_t *object = create_object(cli, "Hook", true);
+    cleanup_json json_t *grants = json_array();
+    const char *secret_name = cli_string(cli, "secret");
+    cleanup_free char *default_name = xasprintf("%s-token", cli_argument(cli, 0));
+    bool prints = cli_flag(cli, "export");
+    if (secret_name == NULL)
+        secret_name = default_name;
+    jval_set_string(object, "spec.provider", cli_string_or(cli, "provider", "github"));
+    jval_set_string(object, "spec.secretRef.name", secret_name);
+    if (add_resources(cli, object, err) < 0 || api_check(object, err) < 0 ||
+        (!prints && write_token(cli, secret_name, err) < 0) ||
+        let_receiver_read(cli, secret_name, grants, err) < 0)
+        return -1;
+    if (prints && cli_string(cli, "secret") == NULL)
+        add_token(cli, secret_name, grants);
+    if (create_finish(cli, object, grants, err) < 0)
+        return -1;
+    if (!prints)
+        tell_step(cli, "its address: sealift get hook %s --show-path", cli_argument(cli, 0));
+    return 0;
+}
+
+static const struct option_spec hook_options[] = {
+    {"provider", 0, OPTION_STRING, "NAME", "who sends", "github|sealift"},
+    {"secret", 0, OPTION_STRING, "NAME",
+     "Secret with the key token (default: NAME-token, made if absent)", NULL},
+    {"receiver", 0, OPTION_STRING, "NAMESPACE/NAME",
+     "account that may read the Secret (default: sealift-receiver where it is installed)", NULL},
+    {"resource", 0, OPTION_LIST, "KIND/NAME", "what a delivery wakes; may be repeated", NULL},
+    CREATE_OPTIONS,
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
+
+const struct command command_create_hook = {
+    .name = "create hook",
+    .arguments = "NAME",
+    .summary = "Create a Hook: one webhook address, and its token",
+    .help = "In a cluster it also writes the Role by which the receiver's ServiceAccount may read "
+            "the Secret.\n\n  sealift create hook github --resource bundle/shop\n",
+    .options = hook_options,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run_hook,
+};

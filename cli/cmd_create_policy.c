@@ -1,0 +1,70 @@
+#include "base/jval.h"
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/create.h"
+
+#include <string.h>
+
+static int run_policy(struct cli *cli, struct error *err)
+{
+    cleanup_json json_t *object = create_object(cli, "TrustPolicy", false);
+    create_set_list(cli, object, "spec.match.repositories", "match");
+    cleanup_json json_t *entry = json_object();
+    jval_set_string(entry, "name", cli_string_or(cli, "entry", "packager"));
+    jval_set_bool(entry, "attests", !cli_flag(cli, "no-attest"));
+    jval_set_int(entry, "threshold", cli_number(cli, "threshold", 1));
+    if (create_add_keys(cli, entry, "keys", err) < 0)
+        return -1;
+    if (cli_string(cli, "certificate-identity") != NULL) {
+        json_t *identity = json_object();
+        jval_set_string(identity, "issuer", cli_string_or(cli, "certificate-oidc-issuer", ""));
+        jval_set_string(identity, "subject", cli_string(cli, "certificate-identity"));
+        json_t *identities = json_array();
+        json_array_append_new(identities, identity);
+        jval_set(entry, "keyless", identities);
+    }
+    create_set(cli, object, "spec.trustedRoot.secretRef.name", "trusted-root-secret");
+    json_t *require = json_array();
+    json_array_append(require, entry);
+    jval_set(object, "spec.require", require);
+    create_set(cli, object, "spec.source.repository", "source");
+    create_set_list(cli, object, "spec.source.refs", "source-ref");
+    create_set_list(cli, object, "spec.source.paths", "source-path");
+    create_set_list(cli, object, "spec.source.channels", "channel");
+    create_set(cli, object, "spec.freshness.maxAge", "max-age");
+    return create_finish(cli, object, NULL, err);
+}
+
+static const struct option_spec policy_options[] = {
+    {"match", 0, OPTION_LIST, "PATTERN",
+     "repositories that may be used, like registry.example.com/acme/*", NULL},
+    {"entry", 0, OPTION_STRING, "NAME", "name of the signers (default: packager)", NULL},
+    {"key", 0, OPTION_LIST, "FILE", "public key of a signer; may be repeated", NULL},
+    {"certificate-identity", 0, OPTION_STRING, "NAME",
+     "a keyless signer; * matches between slashes, ** across", NULL},
+    {"certificate-oidc-issuer", 0, OPTION_STRING, "URL", "who vouches for that signer", NULL},
+    {"trusted-root-secret", 0, OPTION_STRING, "NAME",
+     "Secret with trusted_root.json (default: Sigstore's public instance)", NULL},
+    {"threshold", 0, OPTION_NUMBER, "N", "how many of them must have signed (default: 1)", NULL},
+    {"no-attest", 0, OPTION_FLAG, NULL, "do not ask for release statements (no channel, no floor)",
+     NULL},
+    {"source", 0, OPTION_STRING, "URL", "Git repository that artifacts must come from", NULL},
+    {"source-ref", 0, OPTION_LIST, "REF", "and branch or tag", NULL},
+    {"source-path", 0, OPTION_LIST, "PATH", "and path", NULL},
+    {"channel", 0, OPTION_LIST, "NAME", "channels that may enter", NULL},
+    {"max-age", 0, OPTION_DURATION, "DURATION", "refuse older release statements", NULL},
+    CREATE_OPTIONS,
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
+
+const struct command command_create_policy = {
+    .name = "create policy",
+    .arguments = "NAME",
+    .summary = "Create a TrustPolicy: what must be signed, by whom",
+    .help = "  sealift create policy prod --match 'registry.example.com/acme/*' --key cosign.pub "
+            "--channel prod\n",
+    .options = policy_options,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run_policy,
+};

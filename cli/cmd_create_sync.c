@@ -1,0 +1,122 @@
+// create sync, and on request the account that it applies as.
+#include "api/store_kube.h"
+#include "base/jval.h"
+#include "base/kube/kube_client.h"
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/create.h"
+#include "cli/grant.h"
+#include "cli/tell.h"
+#include "cli/workspace.h"
+
+#include <string.h>
+
+// The account, and its rights wherever the Sync may write.
+static int add_account(const struct cli *cli, const json_t *object, json_t *grants,
+                       struct error *err)
+{
+    static const char fallback[] = "sealift";
+    const char *namespace = workspace_namespace(cli);
+    const char *role = cli_string_or(cli, "role", "edit");
+    const char *name = cli_string_or(cli, "service-account", fallback);
+    const char *target = cli_string_or(cli, "target-namespace", namespace);
+    cleanup_grant_account struct grant_account account = {xstrdup(namespace), xstrdup(name)};
+    cleanup_vec struct vec more = VEC_OF(const char *, NULL);
+    if (!cli_flag(cli, "create-service-account"))
+        return cli_string(cli, "role") == NULL
+                   ? 0
+                   : error_set(err, ERROR_INVALID, "--role needs --create-service-account");
+    if (jval_object(object, "spec.target") != NULL || workspace_on_files(cli))
+        return error_set(err, ERROR_INVALID,
+                         "--create-service-account is for a Sync that applies to the cluster that "
+                         "it is in");
+    grant_add_account(grants, namespace, name);
+    grant_add_deployer(grants, target, cli_argument(cli, 0), role, &account);
+    cli_list(cli, "allow-namespace", &more);
+    vec_foreach (const char *, other, &more)
+        grant_add_deployer(grants, *other, cli_argument(cli, 0), role, &account);
+    return 0;
+}
+
+static int run_sync(struct cli *cli, struct error *err)
+{
+    cleanup_json json_t *object = create_object(cli, "Sync", true);
+    create_set(cli, object, "spec.bundleRef.name", "bundle");
+    create_set(cli, object, "spec.artifact.repository", "repository");
+    create_set(cli, object, "spec.artifact.tag", "tag");
+    create_set(cli, object, "spec.artifact.semver", "semver");
+    create_set(cli, object, "spec.artifact.digest", "digest");
+    create_set(cli, object, "spec.artifact.channel", "channel");
+    create_set(cli, object, "spec.artifact.secretRef.name", "registry-secret");
+    create_set(cli, object, "spec.path", "path");
+    create_set(cli, object, "spec.interval", "interval");
+    create_set(cli, object, "spec.drift", "drift");
+    create_set(cli, object, "spec.bundleRef.namespace", "bundle-namespace");
+    create_set(cli, object, "spec.targetNamespace", "target-namespace");
+    create_set_list(cli, object, "spec.allowNamespaces", "allow-namespace");
+    create_set(cli, object, "spec.serviceAccountName", "service-account");
+    create_set(cli, object, "spec.force", "force");
+    if (cli_flag(cli, "wait"))
+        jval_set_bool(object, "spec.wait", true);
+    create_set(cli, object, "spec.target.kubeConfig.secretRef.name", "kubeconfig-secret");
+    create_set(cli, object, "spec.target.directory.path", "directory");
+    create_set(cli, object, "spec.target.directory.layout", "layout");
+    jval_set_bool(object, "spec.prune", !cli_flag(cli, "no-prune"));
+    if (create_add_keys(cli, object, "spec.verify.keys", err) < 0)
+        return -1;
+    cleanup_json json_t *grants = json_array();
+    if (add_account(cli, object, grants, err) < 0)
+        return -1;
+    return create_finish(cli, object, grants, err);
+}
+
+static const struct option_spec sync_options[] = {
+    {"bundle", 0, OPTION_STRING, "NAME", "follow this Bundle; or name an artifact:", NULL},
+    {"repository", 0, OPTION_STRING, "REF", "oci://… or oci-layout:///…", NULL},
+    {"tag", 0, OPTION_STRING, "NAME", "with this tag", NULL},
+    {"semver", 0, OPTION_STRING, "RANGE", "or the newest version in a range", NULL},
+    {"digest", 0, OPTION_STRING, "DIGEST", "or pinned", NULL},
+    {"channel", 0, OPTION_STRING, "NAME",
+     "the channel that its statements must name (default: the tag)", NULL},
+    {"registry-secret", 0, OPTION_STRING, "NAME", "Secret with the registry's login", NULL},
+    {"path", 0, OPTION_STRING, "PATH", "only what is below this path of the artifact", NULL},
+    {"interval", 0, OPTION_DURATION, "DURATION", "poll and sweep this often (default: 10m)", NULL},
+    {"drift", 0, OPTION_STRING, "RULE", "what to do about drift", "Heal|Report"},
+    {"bundle-namespace", 0, OPTION_STRING, "NAME",
+     "of a Bundle elsewhere that exports to this namespace", NULL},
+    {"target-namespace", 0, OPTION_STRING, "NAME", "for objects without one (default: the Sync's)",
+     NULL},
+    {"allow-namespace", 0, OPTION_LIST, "NAME", "which objects may name besides; may be repeated",
+     NULL},
+    {"service-account", 0, OPTION_STRING, "NAME",
+     "apply as this account of the namespace (default: sealift)", NULL},
+    {"create-service-account", 0, OPTION_FLAG, NULL,
+     "make that account, and bind --role to it where it applies", NULL},
+    {"role", 0, OPTION_STRING, "NAME", "ClusterRole for it (default: edit)", NULL},
+    {"wait", 0, OPTION_FLAG, NULL, "Ready only when all objects are healthy", NULL},
+    {"force", 0, OPTION_STRING, "RULE", "what to do when a field cannot be changed",
+     "Never|Recreate"},
+    {"kubeconfig-secret", 0, OPTION_STRING, "NAME", "apply to the cluster that this Secret names",
+     NULL},
+    {"directory", 0, OPTION_STRING, "DIR", "apply to this folder", NULL},
+    {"layout", 0, OPTION_STRING, "LAYOUT", "how files are laid out in it", "Tree|OneFile|Pods"},
+    {"key", 0, OPTION_LIST, "FILE", "public key that must have signed; may be repeated", NULL},
+    {"no-prune", 0, OPTION_FLAG, NULL, "leave what is no longer in the artifact", NULL},
+    CREATE_OPTIONS,
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
+
+const struct command command_create_sync = {
+    .name = "create sync",
+    .arguments = "NAME",
+    .summary = "Create a Sync: a verified artifact that is applied and kept",
+    .help = "In a cluster a Sync applies as a ServiceAccount of its namespace. "
+            "--create-service-account makes it, and lets it do\n"
+            "in the target namespace what --role says. A Sync with --directory needs none.\n\n"
+            "  sealift create sync shop --bundle shop --create-service-account --role edit\n"
+            "  sealift create sync shop --bundle shop --directory /srv/shop --key cosign.pub\n",
+    .options = sync_options,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run_sync,
+};

@@ -1,0 +1,168 @@
+"""`sealift create` in a cluster writes the Secrets and rights that an object needs, and tells; `--export` prints them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+import yaml
+
+from parts.control_plane import ControlPlane
+from parts.installed import SYSTEM, Cluster
+from parts.sealift import Sealift
+from parts.wait import wait_for
+
+BUNDLE = ["create", "bundle", "shop", "--url", "https://git.example.com/acme/config.git", "--key-secret", "packager-key"]
+BUNDLE += ["--repository", "oci://r.example.com/acme/shop", "--tag", "prod"]
+HOOK = ["create", "hook", "github", "--resource", "bundle/shop"]
+SYNC = ["create", "sync", "shop", "--bundle", "shop"]
+RECEIVER, PACKAGER = (f"system:serviceaccount:{SYSTEM}:sealift-{role}" for role in ("receiver", "packager"))
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """With an install of its own; nothing has to run in it."""
+    with ControlPlane(tmp_path_factory.mktemp("plane")) as own:
+        Cluster(Sealift(tmp_path_factory.mktemp("home")), own).install("--no-wait")
+        for namespace in ("shop", "blog", "docs"):
+            own.namespace(namespace)
+        yield own
+
+
+@pytest.fixture
+def cluster(sealift: Sealift, plane: ControlPlane) -> Cluster:
+    return Cluster(sealift, plane)
+
+
+def documents(text: str) -> dict[tuple[str, str], Any]:
+    things = [thing for thing in yaml.safe_load_all(text) if thing]
+    return {(thing["kind"], thing["metadata"]["name"]): thing for thing in things}
+
+
+def test_hook(cluster: Cluster) -> None:
+    plane = cluster.plane
+    said = cluster.said(*HOOK, "-n", "shop")
+    assert "Secret shop/github-token has a new token: give it to the sender as its webhook secret" in said
+    assert f"ServiceAccount {SYSTEM}/sealift-receiver may read Secret shop/github-token" in said
+    assert "hook.sealift.dev/github is created" in said
+    assert plane.can(RECEIVER, "get", "secrets", "shop", "github-token")
+    assert not plane.can(RECEIVER, "get", "secrets", "shop", "another")
+    token = plane.get("secret", "github-token", "-n", "shop")["data"]
+    said = cluster.said(*HOOK, "-n", "shop")
+    assert "hook.sealift.dev/github is unchanged" in said and not any("new token" in line for line in said)
+    assert plane.get("secret", "github-token", "-n", "shop")["data"] == token
+    cluster("delete", "hook", "github", "-n", "shop")
+    assert not plane.can(RECEIVER, "get", "secrets", "shop", "github-token")
+
+
+def test_hook_exported(cluster: Cluster) -> None:
+    done = cluster(*HOOK, "-n", "blog", "--export")
+    things = documents(done.out)
+    wanted = {("Role", "sealift-hook-github"), ("RoleBinding", "sealift-hook-github"), ("Secret", "github-token")}
+    assert set(things) == wanted | {("Hook", "github")}
+    assert len(things["Secret", "github-token"]["stringData"]["token"]) == 64 and "do not commit it" in done.err
+    assert not cluster.has("hook", "github", "-n", "blog")
+    cluster.plane.apply(done.out)
+    assert cluster.plane.can(RECEIVER, "get", "secrets", "blog", "github-token")
+    # With a Secret that is there already, nothing secret is printed.
+    things = documents(cluster(*HOOK, "-n", "blog", "--secret", "mine", "--receiver", "a/b", "--export").out)
+    assert set(things) == wanted - {("Secret", "github-token")} | {("Hook", "github")}
+    assert things["RoleBinding", "sealift-hook-github"]["subjects"][0]["namespace"] == "a"
+    assert "NAMESPACE/NAME" in cluster.fails(*HOOK, "-n", "blog", "--receiver", "b", "--export")
+
+
+def test_bundle(cluster: Cluster) -> None:
+    plane = cluster.plane
+    said = cluster.said(*BUNDLE, "-n", "shop")
+    assert f"ServiceAccount {SYSTEM}/sealift-packager may read the Secrets of namespace shop" in said
+    assert plane.can(PACKAGER, "get", "secrets", "shop") and not plane.can(PACKAGER, "get", "secrets", "blog")
+    assert not plane.can(PACKAGER, "list", "secrets", "shop")
+    # Once is enough.
+    assert cluster.said(*BUNDLE, "-n", "shop") == ["bundle.sealift.dev/shop is unchanged"]
+    things = documents(cluster(*BUNDLE, "-n", "blog", "--export").out)
+    assert set(things) == {("RoleBinding", "sealift-packager-secrets"), ("Bundle", "shop")}
+    # What is exported is what export prints of the object.
+    exported = documents(cluster("export", "bundle", "shop", "-n", "shop").out)["Bundle", "shop"]
+    made = things["Bundle", "shop"]
+    assert made["spec"]["source"]["git"].pop("ref") == {"branch": "main"}  # as by default
+    assert exported["spec"] == made["spec"] and set(exported["metadata"]) == {"name", "namespace"}
+
+
+def test_bundle_of_somebody_who_may_not_bind(cluster: Cluster) -> None:
+    plane = cluster.plane
+    plane.kubectl("create", "serviceaccount", "editor", "-n", "docs")
+    plane.kubectl("create", "role", "editor", "-n", "docs", "--verb=*", "--resource=bundles.sealift.dev")
+    plane.kubectl("create", "rolebinding", "editor", "-n", "docs", "--role=editor", "--serviceaccount=docs:editor")
+    kubeconfig = plane.kubeconfig_of("docs", "editor")
+    user = "system:serviceaccount:docs:editor"
+    wait_for("the right", lambda: plane.can(user, "create", "bundles.sealift.dev", "docs"))
+    done = cluster.sealift(*BUNDLE, "-n", "docs", "--kubeconfig", kubeconfig)
+    assert "kubectl create rolebinding sealift-packager-secrets -n docs" in done.err
+    assert cluster.has("bundle", "shop", "-n", "docs")
+
+
+def test_sync(cluster: Cluster, tmp_path: Path) -> None:
+    plane = cluster.plane
+    words = [*SYNC, "-n", "shop", "--target-namespace", "blog", "--allow-namespace", "docs", "--wait"]
+    words += ["--force", "Recreate"]
+    said = cluster.said(*words, "--create-service-account", "--service-account", "robot", "--role", "view")
+    assert "serviceaccount/robot in shop is created" in said
+    assert "rolebinding.rbac.authorization.k8s.io/sealift-sync-shop in blog is created" in said
+    assert "rolebinding.rbac.authorization.k8s.io/sealift-sync-shop in docs is created" in said
+    binding = plane.get("rolebinding", "sealift-sync-shop", "-n", "blog")
+    assert binding["roleRef"]["name"] == "view" and binding["subjects"][0]["namespace"] == "shop"
+    assert plane.get("serviceaccount", "robot", "-n", "shop")["automountServiceAccountToken"] is False
+    spec = plane.get("sync", "shop", "-n", "shop")["spec"]
+    assert spec["serviceAccountName"] == "robot" and spec["targetNamespace"] == "blog" and spec["wait"] is True
+    assert spec["allowNamespaces"] == ["docs"] and spec["force"] == "Recreate"
+
+    things = documents(cluster(*SYNC, "-n", "docs", "--create-service-account", "--export").out)
+    assert set(things) == {("ServiceAccount", "sealift"), ("RoleBinding", "sealift-sync-shop"), ("Sync", "shop")}
+    assert things["RoleBinding", "sealift-sync-shop"]["roleRef"]["name"] == "edit"
+    assert cluster.has("sync", "shop", "-n", "shop") and not cluster.has("sync", "shop", "-n", "docs")
+
+    assert "--role needs --create-service-account" in cluster.fails(*SYNC, "-n", "docs", "--role", "edit")
+    target = ["--kubeconfig-secret", "elsewhere", "--create-service-account"]
+    assert "the cluster that it is in" in cluster.fails(*SYNC, "-n", "docs", *target)
+    config = ["--config", tmp_path, "--state", tmp_path / "state"]
+    assert "the cluster that it is in" in cluster.sealift.fails(*SYNC, *config, "--create-service-account").err
+
+
+def test_roles_in_another_namespace_are_found(cluster: Cluster) -> None:
+    plane = cluster.plane
+    plane.kubectl("create", "clusterrolebinding", "keep", "--clusterrole=view", "--user=x")
+    before = plane.get("clusterrolebinding", "sealift-controller")
+    moved = {name: before[name] for name in ("apiVersion", "kind", "roleRef")}
+    moved["metadata"] = {"name": "sealift-controller"}
+    moved["subjects"] = [{**before["subjects"][0], "namespace": "elsewhere"}]
+    plane.apply(moved)
+    said = cluster.said("create", "hook", "moved", "--resource", "bundle/shop", "-n", "shop")
+    assert "ServiceAccount elsewhere/sealift-receiver may read Secret shop/moved-token" in said
+    moved["subjects"] = before["subjects"]
+    plane.apply(moved)
+
+
+def test_export_of_objects(cluster: Cluster, tmp_path: Path) -> None:
+    """As somebody would write them; what is applied again is what was there."""
+    plane = cluster.plane
+    cluster(*SYNC, "-n", "docs", "--drift", "Heal")
+    plane.kubectl("annotate", "sync", "shop", "-n", "docs", "sealift.dev/requestedAt=now", "mine=kept")
+    plane.kubectl("label", "sync", "shop", "-n", "docs", "team=a")
+    plane.kubectl("patch", "sync", "shop", "-n", "docs", "--type=merge", "-p", '{"metadata":{"finalizers":["sealift.dev/sync"]}}')
+    text = cluster("export", "sync", "shop", "-n", "docs").out
+    thing = documents(text)["Sync", "shop"]
+    assert thing["metadata"] == {"annotations": {"mine": "kept"}, "labels": {"team": "a"}, "name": "shop", "namespace": "docs"}
+    assert thing["spec"] == {"bundleRef": {"name": "shop"}} and "status" not in thing
+    before = plane.get("sync", "shop", "-n", "docs")
+    (tmp_path / "sync.yaml").write_text(text)
+    cluster("apply", "-f", tmp_path / "sync.yaml")
+    assert plane.get("sync", "shop", "-n", "docs")["spec"] == before["spec"]
+
+    everything = list(yaml.safe_load_all(cluster("export", "all", "-A").out))
+    assert {"Bundle", "Sync", "Hook"} <= {thing["kind"] for thing in everything}
+    assert len(list(yaml.safe_load_all(cluster("export", "syncs", "--all", "-A").out))) >= 1
+    assert cluster("export", "policies", "--all").out == ""
+    assert "--all" in cluster.fails("export", "syncs")
+    assert "not exported" in cluster.fails("export", "secret", "x")
+    plane.kubectl("patch", "sync", "shop", "-n", "docs", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
