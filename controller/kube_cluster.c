@@ -22,8 +22,9 @@ struct cluster {
     pthread_mutex_t lock;   // of what follows
     struct kube_discovery *discovery;
     int64_t discovered_mono_ms;
-    struct vec types;   // struct cluster_type *
-    struct vec watched; // struct cluster_type *, whose watch is synced
+    struct vec types;    // struct cluster_type *
+    struct vec watched;  // struct cluster_type *, whose watch is synced
+    struct vec versions; // char *: what types had before; somebody may be reading them
 };
 
 static void release_type(void *element)
@@ -45,6 +46,7 @@ static struct cluster *make(struct loop *loop, const char *selector)
     cluster->followers = VEC_OF(struct cluster_follower *, NULL);
     cluster->types = VEC_OF(struct cluster_type *, release_type);
     cluster->watched = VEC_OF(struct cluster_type *, NULL);
+    cluster->versions = VEC_OF(char *, vec_release_string);
     pthread_mutex_init(&cluster->asking, NULL);
     pthread_mutex_init(&cluster->lock, NULL);
     return cluster;
@@ -100,6 +102,7 @@ void cluster_unref(struct cluster *cluster)
     kube_discovery_unref(cluster->discovery);
     vec_free(&cluster->types);
     vec_free(&cluster->watched);
+    vec_free(&cluster->versions);
     vec_free(&cluster->followers);
     pthread_mutex_destroy(&cluster->asking);
     pthread_mutex_destroy(&cluster->lock);
@@ -152,6 +155,45 @@ static struct cluster_type *intern_kind(struct cluster *cluster, const struct ku
     return intern(cluster, &like);
 }
 
+// The loop: watches by versions that are not served any more end, and begin anew.
+static void renew_watches(void *arg)
+{
+    struct cluster *cluster = arg;
+    cleanup_vec struct vec types = VEC_OF(struct cluster_type *, NULL);
+    pthread_mutex_lock(&cluster->lock);
+    vec_foreach (struct cluster_type *, type, &cluster->types) {
+        if ((*type)->moved)
+            *(struct cluster_type **)vec_push(&types) = *type;
+        (*type)->moved = false;
+    }
+    pthread_mutex_unlock(&cluster->lock);
+    vec_foreach (struct cluster_type *, type, &types) {
+        if ((*type)->watch == NULL)
+            continue;
+        kube_watch_free((*type)->watch);
+        (*type)->watch = NULL;
+        cluster_watch(cluster, *type, (*type)->whole);
+    }
+}
+
+// Under the lock.
+static bool move_versions(struct cluster *cluster)
+{
+    const struct kube_discovery *discovery = cluster->discovery;
+    bool moved = false;
+    vec_foreach (struct cluster_type *, at, &cluster->types) {
+        struct cluster_type *type = *at;
+        const struct kube_kind *kind = kube_discovery_find(discovery, type->group, "", type->kind);
+        if (kind == NULL || kind->stale ||
+            kube_discovery_find(discovery, type->group, type->version, type->kind) != NULL)
+            continue;
+        *(char **)vec_push(&cluster->versions) = type->version;
+        __atomic_store_n(&type->version, xstrdup(kind->version), __ATOMIC_RELEASE);
+        type->moved = moved = true;
+    }
+    return moved;
+}
+
 int cluster_discover(struct cluster *cluster, int64_t max_age_ms, struct error *err)
 {
     int result = 0;
@@ -165,7 +207,10 @@ int cluster_discover(struct cluster *cluster, int64_t max_age_ms, struct error *
             kube_discovery_unref(cluster->discovery);
             cluster->discovery = found;
             cluster->discovered_mono_ms = now_ms;
+            bool moved = move_versions(cluster);
             pthread_mutex_unlock(&cluster->lock);
+            if (moved)
+                loop_post(cluster->loop, renew_watches, cluster);
         }
     }
     pthread_mutex_unlock(&cluster->asking);
@@ -231,7 +276,7 @@ struct kube_ref cluster_type_ref(const struct cluster_type *type, const char *ve
 {
     return (struct kube_ref){
         .group = type->group,
-        .version = version != NULL ? version : type->version,
+        .version = version != NULL ? version : __atomic_load_n(&type->version, __ATOMIC_ACQUIRE),
         .plural = type->plural,
         .namespace_ = type->namespaced ? ns : NULL,
         .name = name,

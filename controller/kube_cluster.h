@@ -22,7 +22,9 @@ struct cluster_type {
     char *group; // "" = core
     char *kind;
     char *plural;
-    char *version; // the one to list and watch
+    // The one to list and watch. It moves when the cluster serves it no more: read it by
+    // cluster_type_ref.
+    char *version;
     bool namespaced;
     bool has_status;
     // The loop's; workers only ask cluster_is_watched.
@@ -30,6 +32,7 @@ struct cluster_type {
     struct kube_watch *watch;
     bool whole;
     bool denied; // it may not be watched, and that was said
+    bool moved;  // to another version, and is watched by the old one; under the cluster's lock
 };
 
 // `selector`: of the objects to watch. `config` is copied. The reference is the caller's. Loop

@@ -416,7 +416,11 @@ def test_wait(ship: Ship, serve: Serve, cluster: ControlPlane) -> None:
     stuck = deployment("web", replicas=2, pod_labels={"simulate": "stuck"})
     ship.push({"web.yaml": stuck})
     assert "Deployment" in ship.refused("Progressing")
-    ship.push({"web.yaml": deployment("web", replicas=3)})
+    crash = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "crash", "labels": {"simulate": "crash"}},
+             "spec": {"containers": [{"name": "main", "image": "registry.example.com/web:1"}]}}  # fmt: skip
+    ship.push({"crash.yaml": yaml.safe_dump(crash)})
+    assert "crashes again and again" in ship.refused("Unhealthy")
+    ship.push({"web.yaml": deployment("web", replicas=3)}, "crash.yaml")
     ship.applied()
     assert ship.get("deployment", "web")["status"]["readyReplicas"] == 3
 

@@ -161,9 +161,11 @@ def test_drift_while_the_watch_was_down(site: Site, control_plane: ControlPlane)
 
 
 def test_two_api_servers(site: Site, control_plane: ControlPlane) -> None:
-    """Behind one address that leads to either, while connections break, and one goes away for good."""
+    """Behind one address that leads to either, while connections break, and one goes away for good. That one takes few
+    requests at a time, and answers the others with 429."""
     port = int(control_plane.url.rsplit(":", 1)[1])
-    with control_plane.second_api_server() as (url, _, server), Relay(port) as relay:
+    few = ("--enable-priority-and-fairness=false", "--max-mutating-requests-inflight=2")
+    with control_plane.second_api_server(*few) as (url, _, server), Relay(port) as relay:
         kubeconfig = kubeconfig_through(relay.url, site.rights.kubeconfig("controller"))
         site.ship(numbered(60))
         second = int(url.rsplit(":", 1)[1])
@@ -177,10 +179,14 @@ def test_two_api_servers(site: Site, control_plane: ControlPlane) -> None:
                 assert site.data("m59") == {"color": color}
                 site.change("m7", color="drifted")
                 wait_for("m7", lambda: site.data("m7") == {"color": color}, 10)  # pylint: disable=W0640
+            # As in an upgrade: it says goodbye, and waits for those that watch it.
             relay.ports = [port]
-            server.kill()
+            os.kill(server.pid, signal.SIGTERM)
             site.change("m8", color="drifted")
             wait_for("m8", lambda: site.data("m8") == {"color": "blue"}, 20)
+            server.kill()
+            site.change("m9", color="drifted")
+            wait_for("m9", lambda: site.data("m9") == {"color": "blue"}, 20)
             site.ship(numbered(50, color="blue"))
             assert site.ready(40)["inventory"]["objects"] == 50
             assert len(site.names()) == 50

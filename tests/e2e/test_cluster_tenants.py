@@ -176,6 +176,86 @@ def test_a_namespace_that_is_left(site: Site, plane: ControlPlane) -> None:
         wait_for("the old one to go", lambda: site.map("old", old) is None)
 
 
+# Drift
+
+
+CONTAINER = {"name": "main", "image": "registry.example.com/web:1",
+             "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}  # fmt: skip
+
+
+def workload(name: str) -> dict[str, Any]:
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [CONTAINER]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
+
+
+def patched(name: str, site: Site, patch: Any, kind: str = "deployment", form: str = "strategic") -> None:
+    words = ["patch", kind, name, "-n", site.namespace, f"--type={form}", "-p", json.dumps(patch)]
+    site.plane.kubectl(*words)
+
+
+def containers(**changes: Any) -> dict[str, Any]:
+    return {"spec": {"template": {"spec": {"containers": [{"name": "main", **changes}]}}}}
+
+
+ENV = "/spec/template/spec/containers/0/env"
+DRIFTS = {
+    "reordered": [{"op": "replace", "path": ENV, "value": CONTAINER["env"][::-1]}],  # type: ignore[index]
+    "added-twice": [{"op": "add", "path": f"{ENV}/-", "value": {"name": "A", "value": "3"}}],
+    "respelled": [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "web:1"}],
+}
+NO_DRIFTS: dict[str, Any] = {
+    "sidecar": {"spec": {"template": {"spec": {"containers": [{"name": "side", "image": "side:1"}]}}}},
+    "more-env": containers(env=[{"name": "C", "value": "3"}]),
+    "annotated": {"metadata": {"annotations": {"note": "x"}}},
+    "same": containers(image="registry.example.com/web:1"),
+}
+
+
+def test_more_kinds_of_drift(site: Site, plane: ControlPlane) -> None:
+    """Reported first: each is seen, and left alone. Then healed. What others add is neither."""
+    names = ["reordered", "added-twice", "respelled", *NO_DRIFTS]
+    files = {f"{name}.yaml": yaml.safe_dump(workload(name)) for name in names}
+
+    def specs() -> dict[str, Any]:
+        items = plane.get("deployments", "-n", site.namespace)["items"]
+        return {item["metadata"]["name"]: item["spec"]["template"]["spec"]["containers"] for item in items}
+
+    with site.controller() as controller:
+        tag = site.push({**files, **maps("reverted", "taken")})
+        site.sync(tag, drift="Report")
+        site.ready()
+        applied = specs()
+        for name in ("reordered", "added-twice", "respelled"):
+            patched(name, site, DRIFTS[name], form="json")
+        for name, patch in NO_DRIFTS.items():
+            patched(name, site, patch)
+        # The value is the same in the end, and not ours any more.
+        site.change("reverted", color="green")
+        site.change("reverted", color="red")
+        plane.apply(object_of("ConfigMap", "taken", site.namespace, data={"color": "green"}), "rival")
+        changed = specs()
+        site.becomes("True", "Drifted")
+        wait_for("all of it", lambda: site.object()["status"]["inventory"]["drifted"] == 4)
+        assert specs() == changed and site.data("taken") == {"color": "green"}
+        assert not controller.lines(msg="drift healed")
+        site.sync(tag, drift="Heal")
+        site.ready()
+        wait_for("the heal", lambda: site.data("taken") == {"color": "red"})
+        healed = specs()
+        for name in ("reordered", "respelled"):
+            assert healed[name] == applied[name], name
+        assert {one["name"]: one["value"] for one in healed["added-twice"][0]["env"]} == {"A": "1", "B": "2"}
+        for name in NO_DRIFTS:
+            assert healed[name] == changed[name], name
+        # Dropped from the artifact it goes, unless somebody else wants the same.
+        site.ship({**files, **maps("reverted", "taken", shape="round")})
+        site.ready()
+        assert site.data("taken") == {"shape": "round"}
+        assert site.data("reverted") == {"shape": "round", "color": "red"}
+
+
 # Prune
 
 
@@ -288,6 +368,49 @@ def test_first_start_is_quiet(
                 warned = [line for line in daemon.lines(level="warn") if line.get("namespace") in (None, site.namespace)]
                 assert not warned, warned
             assert len([line for line in packager.lines() if "Secrets may not be watched" in line["msg"]]) == 1
+
+
+# Kinds that change
+
+
+def test_a_kind_that_moves_to_another_version(site: Site, plane: ControlPlane) -> None:
+    """The version that its objects were applied by is not served any more: they are watched and pruned by the new."""
+    group = "ships.example.com"
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+
+    def definition(*versions: str) -> dict[str, Any]:
+        served = [{"name": name, "served": name == versions[-1], "storage": name == versions[-1], "schema": schema}
+                  for name in versions]  # fmt: skip
+        names = {"kind": "Ship", "plural": "ships"}
+        spec = {"group": group, "names": names, "scope": "Namespaced", "versions": served}
+        api = "apiextensions.k8s.io/v1"
+        return {"apiVersion": api, "kind": "CustomResourceDefinition", "metadata": {"name": f"ships.{group}"}, "spec": spec}
+
+    def ship(name: str, version: str) -> str:
+        return yaml.safe_dump(object_of("Ship", name, site.namespace, f"{group}/{version}", spec={"sails": 2}))
+
+    def exists(name: str) -> bool:
+        return plane.try_kubectl("get", f"ships.{group}", name, "-n", site.namespace).returncode == 0
+
+    plane.apply(definition("v1beta1"))
+    plane.kubectl("wait", "--for=condition=Established", f"crd/ships.{group}")
+    with site.controller():
+        site.ship({**maps("a", "b"), "one.yaml": ship("one", "v1beta1"), "two.yaml": ship("two", "v1beta1")})
+        site.ready()
+        plane.apply(definition("v1beta1", "v1"))
+        wait_for("the new version", lambda: plane.api("GET", f"/apis/{group}/v1").status == 200)
+        wait_for("the end of the old", lambda: plane.api("GET", f"/apis/{group}/v1beta1").status == 404)
+        site.ship({**maps("a", "b"), "one.yaml": ship("one", "v1"), "two.yaml": ship("two", "v1")})
+        site.sealift(*("reconcile", "sync", "shop", "-n", site.namespace, "--kubeconfig", plane.kubeconfig))
+        site.ready(30)
+        plane.kubectl("delete", f"ships.{group}", "one", "-n", site.namespace)
+        wait_for("it to be healed", lambda: exists("one"), 10)
+        site.ship({**maps("a", "b"), "one.yaml": ship("one", "v1")})
+        site.ready()
+        assert exists("one") and not exists("two")
+        plane.kubectl("delete", "sync", "shop", "-n", site.namespace, "--timeout=20s")
+        assert not exists("one")
+    plane.kubectl("delete", "crd", f"ships.{group}", "--wait=false")
 
 
 # What people see

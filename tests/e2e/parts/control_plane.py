@@ -76,9 +76,9 @@ class ControlPlane:
         return http("GET", url + path, headers=headers, ca=str(self.ca)).status
 
     @contextlib.contextmanager
-    def second_api_server(self) -> Iterator[tuple[str, Path, Server]]:
+    def second_api_server(self, *flags: str) -> Iterator[tuple[str, Path, Server]]:
         """Another API server on the same etcd: its URL, a kubeconfig that names it, and the server."""
-        with self._run("kube-apiserver", "2") as server:
+        with self._run("kube-apiserver", "2", *flags) as server:
             server.wait_until(lambda: self._is_ready(self._second_url), 60)
             yield self._second_url, self.folder / "kubeconfig-2", server
 
