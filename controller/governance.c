@@ -330,3 +330,18 @@ int governance_of(const struct role *role, const json_t *sync, const char *repos
     governance = (struct governance){0};
     return 0;
 }
+
+int governance_check(const struct role *role, const json_t *policy, const char **ret_reason,
+                     struct error *err)
+{
+    cleanup_governance struct governance governance = {
+        .policies = VEC_OF(struct trust_policy, trust_policy_release)};
+    struct gathering gathering = {.role = role, .governance = &governance, .reason = ret_reason};
+    strbuf_init(&gathering.rules, MAX_RULES_BYTES);
+    int result = add_policy(&gathering, policy, err);
+    strbuf_release(&gathering.rules);
+    if (result < 0)
+        return -1;
+    *ret_reason = "PolicyInvalid";
+    return trust_policy_check(vec_at(&governance.policies, 0), err);
+}

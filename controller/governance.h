@@ -26,4 +26,9 @@ int governance_of(const struct role *role, const json_t *sync, const char *repos
                   struct governance *ret_governance, const char **ret_reason, struct error *err)
     __attribute__((warn_unused_result));
 
+// Whether the policy, which keeps the rules of its kind, can be judged by: its keys can be read,
+// its thresholds be reached. Reasons as above, and "PolicyInvalid".
+int governance_check(const struct role *role, const json_t *policy, const char **ret_reason,
+                     struct error *err) __attribute__((warn_unused_result));
+
 #endif

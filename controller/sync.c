@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "controller/inbox.h"
+#include "controller/policy.h"
 #include "controller/roster.h"
 #include "controller/series.h"
 #include "controller/sync_internal.h"
@@ -35,6 +36,7 @@ struct syncs {
     // data: what of them Syncs act on, as text
     struct roster bundles;
     struct roster policies;
+    struct policies *judges; // what is said of them
     struct roster namespaces;
     struct inbox *inbox;
     struct store_lease *lease;
@@ -319,7 +321,7 @@ static void look_at_all(struct syncs *syncs)
 }
 
 // Policies and namespace labels decide who is governed: every Sync looks again when one changed.
-static void on_rules(struct syncs *syncs, struct roster *roster, enum store_change change,
+static bool on_rules(struct syncs *syncs, struct roster *roster, enum store_change change,
                      const json_t *object, char *news)
 {
     cleanup_free char *key = roster_key(object);
@@ -327,17 +329,24 @@ static void on_rules(struct syncs *syncs, struct roster *roster, enum store_chan
         roster_remove(roster, key);
         free(news);
     } else if (!roster_put_news(roster, object, news)) {
-        return;
+        return false;
     }
     look_at_all(syncs);
+    return true;
 }
 
 static void on_policy(void *arg, enum store_change change, const json_t *policy)
 {
     struct syncs *syncs = arg;
-    on_rules(syncs, &syncs->policies, change, policy,
-             xasprintf("%s %lld %s", object_uid(policy), (long long)object_generation(policy),
-                       object_problem_message(policy)));
+    cleanup_free char *key = roster_key(policy);
+    bool news =
+        on_rules(syncs, &syncs->policies, change, policy,
+                 xasprintf("%s %lld %s", object_uid(policy), (long long)object_generation(policy),
+                           object_problem_message(policy)));
+    if (change == STORE_DELETED)
+        policies_gone(syncs->judges, key);
+    else if (news)
+        policies_look(syncs->judges, key);
 }
 
 static void on_namespace(void *arg, enum store_change change, const json_t *namespace)
@@ -363,6 +372,7 @@ static void on_secret(void *arg, enum store_change change, const json_t *secret)
     (void)change;
     struct syncs *syncs = arg;
     if (is_key_of_policy(syncs, secret)) {
+        policies_look_at_all(syncs->judges);
         look_at_all(syncs);
         return;
     }
@@ -431,6 +441,8 @@ static void on_lost(void *arg)
         queue_remove(syncs->queue, entry->key);
         series_forget(syncs->role.series, entry->object);
     }
+    vec_foreach (struct roster_entry, policy, &syncs->policies.entries)
+        policies_gone(syncs->judges, policy->key);
     roster_clear(&syncs->roster);
     roster_clear(&syncs->bundles);
     roster_clear(&syncs->policies);
@@ -449,6 +461,7 @@ int syncs_new(const struct role *role, struct syncs **ret_syncs, struct error *e
     syncs->inbox = inbox_new(on_delivery, syncs);
     const struct queue_events events = {.prepare = prepare, .process = process, .settled = settled};
     syncs->queue = queue_new(role->loop, role->pool, &events, syncs, first_retry_ms, max_retry_ms);
+    syncs->judges = policies_new(&syncs->role, &syncs->policies);
     const struct store_lease_events lease = {.on_acquired = on_acquired, .on_lost = on_lost};
     if (store_lease_new(role->store, role->loop, "controller", &lease, syncs, &syncs->lease, err) <
         0) {
@@ -466,6 +479,7 @@ void syncs_free(struct syncs *syncs)
     stop_watching(syncs);
     store_lease_free(syncs->lease);
     queue_free(syncs->queue);
+    policies_free(syncs->judges);
     inbox_free(syncs->inbox);
     roster_free(&syncs->roster);
     roster_free(&syncs->bundles);

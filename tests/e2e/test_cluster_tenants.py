@@ -124,6 +124,16 @@ def test_policies_and_the_host_are_out_of_reach(site: Site, plane: ControlPlane)
         with site.controller():
             assert "have one of them list it" in site.becomes("False", "RepositoryNotAllowed")
             assert site.map("a") is None
+            # Policies say how they are.
+            wait = ["wait", "trustpolicy", site.namespace, "--for=condition=Ready", "--timeout=20s"]
+            plane.kubectl(*wait)
+            spec["require"] = [{"name": "other", "keys": [{"name": "other", "secretRef": {"name": "other"}}]}]
+            plane.apply({**policy, "spec": spec})
+            plane.kubectl(*[word.replace("Ready", "Ready=false") for word in wait])
+            assert "there is no Secret" in plane.kubectl("get", "trustpolicy", site.namespace)
+            secret = object_of("Secret", "other", site.rights.namespace, stringData={"cosign.pub": key["pem"]})
+            plane.apply(secret)
+            plane.kubectl(*wait)
         plane.kubectl("delete", "trustpolicy", site.namespace)
         # An address of the host, where objects may not lead to it.
         with site.controller(loopback=False):

@@ -174,7 +174,7 @@ RIGHTS = {
     | rights("events.k8s.io", "events", "create patch"),
     "controller": rights("*", "*", "list watch")
     | rights("sealift.dev", "bundles hooks syncs trustpolicies", "get")
-    | rights("sealift.dev", "syncs syncs/status", "patch")
+    | rights("sealift.dev", "syncs syncs/status trustpolicies/status", "patch")
     | rights("", "configmaps namespaces secrets serviceaccounts", "get")
     | rights("apiextensions.k8s.io", "customresourcedefinitions", "get")
     | rights("events.k8s.io", "events", "create patch")

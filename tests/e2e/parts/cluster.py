@@ -50,7 +50,7 @@ class Rights:
         accounts = {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get", "impersonate"]}
         definitions = {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"]}
         applies = [watch_all, accounts, {**definitions, "verbs": ["get"]}]
-        self._account("controller", [kinds, _patch("syncs", "syncs/status"), read_all, events, *applies])
+        self._account("controller", [kinds, _patch("syncs", "syncs/status", "trustpolicies/status"), read_all, events, *applies])
         self._local("packager", ["leases.coordination.k8s.io"])
         self._local("controller", ["leases.coordination.k8s.io", "configmaps."])
 
