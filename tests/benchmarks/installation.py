@@ -160,6 +160,9 @@ class Installation:
     def controller(self) -> ClusterDaemon:
         return self.daemons["controller"]
 
+    def server_cpu_seconds(self) -> float:
+        return cpu_seconds(self.plane.api_server.pid) + cpu_seconds(self.plane.etcd.pid)
+
     def send(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> dict[str, Any]:
         return send(self.connection, self.plane, method, path, body, kind)
 
