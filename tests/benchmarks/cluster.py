@@ -31,6 +31,7 @@ from parts.webhook import hook_path, push_payload, send_github
 
 KEYS = {"keys": [{"name": "packager", "secretRef": {"name": "packager-pub"}}]}
 PART_OF = "applyset.kubernetes.io/part-of"
+FLOOR_LABEL = "applyset.example.invalid/of-us"  # as long, but not what the controller watches
 Object = dict[str, Any]
 
 
@@ -186,7 +187,7 @@ class Floor:
         }
         text = b"".join(f"H {name}: {value}\n".encode() for name, value in head.items())
         for one in objects:
-            labels = {**one["metadata"].get("labels", {}), PART_OF: f"applyset-{'x' * 43}-v1"}
+            labels = {**one["metadata"].get("labels", {}), FLOOR_LABEL: f"applyset-{'x' * 43}-v1"}
             body = {**one, "metadata": {**one["metadata"], "namespace": namespace, "labels": labels}}
             data = json.dumps(body, separators=(",", ":")).encode()
             query = "force=true&fieldManager=sealift&fieldValidation=Strict"
@@ -246,7 +247,7 @@ class Shipment:
 
 def clear(place: Installation, namespace: str) -> None:
     for path in PATHS.values():
-        selector = f"?labelSelector={PART_OF}"
+        selector = f"?labelSelector={FLOOR_LABEL}"
         place.send("DELETE", path.format(namespace) + selector, {"propagationPolicy": "Background"})
 
 
