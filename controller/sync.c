@@ -91,6 +91,13 @@ static void on_drift(void *arg)
     queue_add(syncs->queue, memory->key, 0);
 }
 
+// Everything but drift and health: resolved and verified anew.
+static void add_news(struct syncs *syncs, struct sync_memory *memory)
+{
+    memory->news = true;
+    queue_add(syncs->queue, memory->key, 0);
+}
+
 // A flow that finds nothing new only tells how it is.
 static void on_health(void *arg)
 {
@@ -122,8 +129,10 @@ static void *prepare(void *arg, const char *key)
     work->request_id = STEAL(memory->request_id);
     work->memory = memory;
     work->drifted = memory->drifted;
+    work->news = memory->news;
     memory->references++;
     memory->drifted = false;
+    memory->news = false;
     return work;
 }
 
@@ -162,7 +171,7 @@ static void settled(void *arg, const char *key, void *data, struct queue_outcome
     if (memory->needs_target) {
         sync_target_adopt(memory, &syncs->role, work->object);
         listen_to_health(memory);
-        queue_add(syncs->queue, memory->key, 0);
+        add_news(syncs, memory);
     }
     keep_watch(arg, work);
     memory->drifted |= work->drifted;
@@ -223,7 +232,7 @@ static void on_sync(void *arg, enum store_change change, const json_t *object)
     }
     struct roster_entry *entry = roster_put(&syncs->roster, object);
     if (take_news(syncs, entry))
-        queue_add(syncs->queue, key, 0);
+        add_news(syncs, entry->data);
 }
 
 static void on_synced(void *arg)
@@ -266,7 +275,7 @@ static void on_bundle(void *arg, enum store_change change, const json_t *object)
         free(memory->request_id);
         memory->request_id =
             xstrdup_or_null(jval_string(object_status(object, "artifact"), "requestId"));
-        queue_add(syncs->queue, sync->key, 0);
+        add_news(syncs, memory);
     }
 }
 
@@ -299,7 +308,7 @@ static void on_delivery(void *arg, const json_t *hook, const struct delivery *de
             free(memory->request_id);
             memory->request_id = xstrdup(delivery->request_id);
         }
-        queue_add(syncs->queue, entry->key, 0);
+        add_news(syncs, memory);
     }
 }
 
@@ -317,7 +326,7 @@ static void look_at_all(struct syncs *syncs)
     if (!syncs->synced)
         return;
     vec_foreach (struct roster_entry, entry, &syncs->roster.entries)
-        queue_add(syncs->queue, entry->key, 0);
+        add_news(syncs, entry->data);
 }
 
 // Policies and namespace labels decide who is governed: every Sync looks again when one changed.
@@ -380,7 +389,7 @@ static void on_secret(void *arg, enum store_change change, const json_t *secret)
         if (syncs->synced &&
             strcmp(object_namespace(entry->object), object_namespace(secret)) == 0 &&
             roster_refers_to_secret(entry->object, object_name(secret)))
-            queue_add(syncs->queue, entry->key, 0);
+            add_news(syncs, entry->data);
     }
 }
 

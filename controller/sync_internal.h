@@ -40,6 +40,7 @@ struct sync_memory {
     bool needs_target;         // the flow ended early: again, once there is a target
     bool watching;
     bool drifted; // heard since the last flow began
+    bool news;    // something else than drift was; the next flow looks at everything
     void *owner;  // struct syncs
     char *key;
     // What was verified and applied by this process: the same digest under the same rules needs no
@@ -54,6 +55,9 @@ struct sync_memory {
     char *runs_reference;       // where it was pulled from
     int64_t applied_generation; // of the spec it was applied by
     int64_t checked_mono_ms;    // when all of the target was last compared
+    bool fine;                  // the last look at everything found nothing to complain of
+    bool unverified;            // and nobody asked for verification
+    int64_t look_mono_ms;       // when the next one is due without news
     struct oci_cache *cache;    // of the pins below
     char *pins[2];              // manifest and layer that run: never evicted
 };
@@ -68,6 +72,7 @@ struct sync_work {
     char *request_id;
     struct sync_memory *memory;
     bool drifted; // the watch heard something; afterwards: and nobody looked
+    bool news;    // and not only that
 };
 
 // What the Sync follows, and what that is right now.
@@ -89,6 +94,7 @@ struct sync_flow {
     struct sync_memory *memory;
     const char *request_id;
     bool drifted; // the watch heard something
+    bool news;    // and not only that
     bool looked;  // and all of the target was compared since
     struct cancel *cancel;
     struct http_client *client;

@@ -191,8 +191,41 @@ static void heal_what_runs(struct sync_flow *flow, const struct error *cause)
     flow->reason = reason;
 }
 
+// Nothing was heard but drift, and the last look at everything was good: as at rest, its verdict
+// stands until something is heard or time changes it, and what runs is put back from the cache.
+static bool only_heals(const struct sync_flow *flow)
+{
+    const struct sync_memory *memory = flow->memory;
+    const char *drift = object_spec_string(flow->object, "drift");
+    bool heals = drift == NULL || strcmp(drift, "Heal") == 0;
+    return heals && flow->drifted && !flow->news && memory->fine && memory->applied &&
+           memory->runs != NULL && memory->runs_reference != NULL &&
+           memory->applied_generation == object_generation(flow->object) &&
+           clock_mono_ms(flow->role->clock) < memory->look_mono_ms && !was_requested(flow) &&
+           is_good(condition_reason(flow->status, "Ready"));
+}
+
+static int heal(struct sync_flow *flow, enum sync_outcome *ret_outcome, struct error *err)
+{
+    const struct sync_memory *memory = flow->memory;
+    if (!digest_is_valid(memory->runs))
+        return error_set(err, ERROR_INTERNAL, "%s is no digest", memory->runs);
+    memcpy(flow->source.digest.text, memory->runs, strlen(memory->runs) + 1);
+    flow->source.reference = xstrdup(memory->runs_reference);
+    flow->source.revision = xstrdup(memory->runs);
+    flow->governance.unverified = memory->unverified;
+    if (sync_load(flow, err) < 0 || ensure_finalizer(flow, err) < 0 || sync_apply(flow, err) < 0)
+        return -1;
+    note_what_runs(flow);
+    *ret_outcome = SYNC_UNCHANGED;
+    return sync_ask_health(flow, err);
+}
+
 static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, struct error *err)
 {
+    if (only_heals(flow))
+        return heal(flow, ret_outcome, err);
+    flow->news = true;
     stages_begin(&flow->stages, "resolve");
     if (object_problem(flow->object) == OBJECT_INVALID) {
         flow->reason = "InvalidSpec";
@@ -226,6 +259,19 @@ static int64_t next_look_ms(const struct sync_flow *flow)
     return again_ms;
 }
 
+// When to run again. A heal is no look at everything, and puts that off no further.
+static int64_t note_look(struct sync_flow *flow, bool fine)
+{
+    struct sync_memory *memory = flow->memory;
+    int64_t now_ms = clock_mono_ms(flow->role->clock);
+    memory->fine = fine;
+    if (flow->news) {
+        memory->unverified = flow->governance.unverified;
+        memory->look_mono_ms = now_ms + next_look_ms(flow);
+    }
+    return memory->look_mono_ms > now_ms ? memory->look_mono_ms - now_ms : 1;
+}
+
 static void reconcile(struct sync_flow *flow, struct queue_outcome *ret_outcome)
 {
     cleanup_error struct error err = {0};
@@ -235,7 +281,7 @@ static void reconcile(struct sync_flow *flow, struct queue_outcome *ret_outcome)
     int result = run_flow(flow, &outcome, &err);
     if (result < 0)
         outcome = SYNC_FAILED;
-    ret_outcome->again_ms = next_look_ms(flow);
+    ret_outcome->again_ms = note_look(flow, result == 0);
     if (err.code == ERROR_CANCELED)
         return;
     stages_begin(&flow->stages, "status");
@@ -338,6 +384,7 @@ void sync_reconcile(struct sync_work *work, struct cancel *cancel,
         .memory = work->memory,
         .request_id = work->request_id,
         .drifted = work->drifted,
+        .news = work->news,
         .cancel = cancel,
         .client = clients_take(role->clients),
         .deadline_mono_ms = clock_mono_ms(clock_system()) +

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional
 
+import installation
 import yaml
 from installation import NAMESPACE, ROLES, Installation, Watch, cpu_seconds, memory_mib, ready
 from parts.cluster import GROUP, apply_config
@@ -387,7 +388,7 @@ KINDS_OF_DRIFT: list[tuple[str, str, Callable[[Drift], Object], Callable[[Object
 def drift_once(drift: Drift, watch: Watch, act: Callable[[Drift], Object], is_healed: Callable[[Object], bool]) -> float:
     watch.forget()
     answer = act(drift)
-    answered = time.monotonic()
+    answered = installation.answered
     version = int(answer["metadata"].get("resourceVersion", 0)) if answer.get("kind") != "Status" else 0
 
     def healed(kind: str, found: Object) -> bool:
@@ -445,7 +446,8 @@ def rest(options: argparse.Namespace) -> None:
         print(f"\n{options.syncs} Bundles and Syncs of {each} objects each, at rest")
         time.sleep(options.settle)  # longer than anything idle is kept for
         before = {role: cpu_seconds(place.daemons[role].pid) for role in ROLES}
-        counted = place.requests(options.seconds)
+        mark = place.audit.mark()
+        time.sleep(options.seconds)
         print(f"  {'MiB':<28} {'RssAnon':>8} {'VmRSS':>8} {'VmHWM':>8}")
         for role in ROLES:
             found = memory_mib(place.daemons[role].pid)
@@ -453,7 +455,8 @@ def rest(options: argparse.Namespace) -> None:
         print(f"  requests in {options.seconds:g} s, and CPU")
         for role in ROLES:
             cpu = (cpu_seconds(place.daemons[role].pid) - before[role]) * 1000
-            said = ", ".join(f"{what} {n}" for what, n in sorted(counted[role].items())) or "none"
+            counted = place.audit.requests(mark, place.rights.namespace, role)
+            said = ", ".join(f"{what} {n}" for what, n in sorted(counted.items())) or "none"
             print(f"  {role:<28} {said}; {cpu:.0f} ms", flush=True)
 
 

@@ -10,10 +10,10 @@ import os
 import ssl
 import threading
 import time
-from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional
 
+from parts.audit import Audit
 from parts.cluster import ClusterDaemon, Rights, install_kinds
 from parts.control_plane import ControlPlane
 from parts.journey import Journey
@@ -22,11 +22,6 @@ from parts.sealift import Sealift
 
 ROLES = ("receiver", "packager", "controller")
 NAMESPACE = "shop"
-_AUDIT_POLICY = """apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules: [{level: Metadata}]
-"""
 
 
 class Watch(threading.Thread):
@@ -80,6 +75,9 @@ def connect(plane: ControlPlane) -> http.client.HTTPSConnection:
     return http.client.HTTPSConnection(host, int(port), context=context)
 
 
+answered = 0.0  # when the last answer to send() began to arrive
+
+
 def send(
     connection: http.client.HTTPSConnection,
     plane: ControlPlane,
@@ -93,6 +91,8 @@ def send(
     headers = {"Authorization": f"Bearer {plane.admin_token}", "Content-Type": kind}
     connection.request(method, path, data, headers)
     answer = connection.getresponse()
+    global answered
+    answered = time.monotonic()
     text = answer.read()
     assert answer.status < 300, f"{method} {path}: {answer.status} {text[:500]!r}"
     return dict(json.loads(text))
@@ -116,12 +116,8 @@ class Installation:
     def __init__(self, stack: contextlib.ExitStack, folder: Path, whole: bool = False, audit: bool = False) -> None:
         self._stack = stack
         self.folder = folder
-        self.audit_log = folder / "audit.log"
-        flags = []
-        if audit:
-            (folder / "audit.yaml").write_text(_AUDIT_POLICY)
-            flags = [f"--audit-policy-file={folder}/audit.yaml", f"--audit-log-path={self.audit_log}"]
-        self.plane = stack.enter_context(ControlPlane(folder / "plane", *flags))
+        self.audit = Audit(folder / "audit")
+        self.plane = stack.enter_context(ControlPlane(folder / "plane", *(self.audit.flags if audit else [])))
         # It would wait for our watches to end.
         stack.callback(self.plane.api_server.kill)
         if whole:
@@ -174,26 +170,6 @@ class Installation:
                 name, _, ms = part.partition("=")
                 found.setdefault(name, []).append(float(ms))
         return found
-
-    def requests(self, seconds: float) -> Mapping[str, Counter[str]]:
-        """What each role asks of the API server in this time, by role. Watches count when they end."""
-        offset = self.audit_log.stat().st_size
-        time.sleep(seconds)
-        found: dict[str, Counter[str]] = {role: Counter() for role in ROLES}
-        with self.audit_log.open() as log:
-            log.seek(offset)
-            for event in _events(log.read()):
-                role = event["user"]["username"].rpartition(":")[2]
-                if role in found and event["stage"] != "ResponseStarted":
-                    resource = event.get("objectRef", {}).get("resource", event["requestURI"])
-                    found[role][f"{event['verb']} {resource}"] += 1
-        return found
-
-
-def _events(text: str) -> Iterator[dict[str, Any]]:
-    for line in text.splitlines():
-        with contextlib.suppress(ValueError):  # the last may be half written
-            yield json.loads(line)
 
 
 def ready(status: Optional[Mapping[str, Any]]) -> bool:
