@@ -7,10 +7,22 @@
 #include "cli/command.h"
 #include "render/render.h"
 
-#define INPUT_OPTIONS                                                                     \
-    {                                                                                     \
-        "offline", 0, OPTION_FLAG, NULL,                                                  \
-            "take remote bases and files from the cache, as they were fetched last", NULL \
+#define INPUT_OPTIONS                                                                      \
+    {"git-credentials",                                                                    \
+     0,                                                                                    \
+     OPTION_STRING,                                                                        \
+     "FILE",                                                                               \
+     "logins for remote bases: a line https://USER:PASSWORD@HOST each",                    \
+     NULL},                                                                                \
+        {"ssh-identity",                                                                   \
+         0,                                                                                \
+         OPTION_STRING,                                                                    \
+         "FILE",                                                                           \
+         "private key for remote bases over ssh; hosts are checked by ~/.ssh/known_hosts", \
+         NULL},                                                                            \
+    {                                                                                      \
+        "offline", 0, OPTION_FLAG, NULL,                                                   \
+            "take remote bases and files from the cache, as they were fetched last", NULL  \
     }
 
 // render_tree with what the tree needs from elsewhere, kept in $XDG_CACHE_HOME/sealift (default:

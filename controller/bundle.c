@@ -130,6 +130,32 @@ static void on_synced(void *arg)
     bundles->synced = true;
 }
 
+// "git+https://host/repo.git@refs/heads/main" against a delivery; a base without a ref follows
+// HEAD, which may be any branch.
+static bool input_matches(const char *uri, const struct delivery *delivery)
+{
+    static const char scheme[] = "git+";
+    const char *at = strstr(uri, "@refs/");
+    if (at == NULL && strlen(uri) > 5 && strcmp(uri + strlen(uri) - 5, "@HEAD") == 0)
+        at = uri + strlen(uri) - 5;
+    if (strncmp(uri, scheme, strlen(scheme)) != 0 || at == NULL)
+        return false;
+    cleanup_free char *url = xstrndup(uri + strlen(scheme), (size_t)(at - uri) - strlen(scheme));
+    bool same_ref =
+        delivery->ref == NULL || strcmp(at + 1, "HEAD") == 0 || strcmp(at + 1, delivery->ref) == 0;
+    return same_ref && identity_git_equal(url, delivery->repository);
+}
+
+// A push to a remote base that the last build used.
+static bool concerns_inputs(const json_t *bundle, const struct delivery *delivery)
+{
+    const json_t *inputs = jval_array(object_status(bundle, ""), "source.inputs");
+    for (size_t i = 0; i < json_array_size(inputs); i++)
+        if (input_matches(jval_string_or(json_array_get(inputs, i), "uri", ""), delivery))
+            return true;
+    return false;
+}
+
 static bool ref_matches(const json_t *bundle, const char *ref)
 {
     const char *branch = object_spec_string(bundle, "source.git.ref.branch");
@@ -152,7 +178,7 @@ static bool concerns(const json_t *bundle, const struct delivery *delivery)
     const char *url = object_spec_string(bundle, "source.git.url");
     if (delivery->repository != NULL &&
         (url == NULL || !identity_git_equal(url, delivery->repository)))
-        return false;
+        return concerns_inputs(bundle, delivery);
     return delivery->ref == NULL || ref_matches(bundle, delivery->ref);
 }
 

@@ -23,6 +23,14 @@ static void release_input(void *element)
     free(input->digest);
 }
 
+void bundle_login_release(void *element)
+{
+    struct bundle_login *login = element;
+    free(login->url);
+    free(login->username);
+    secret_free(login->password);
+}
+
 static void release_snapshot(void *element)
 {
     gitsnapshot_free(*(struct gitsnapshot **)element);
@@ -32,6 +40,8 @@ struct bundle_inputs *bundle_inputs_new(const struct bundle_inputs_config *confi
 {
     struct bundle_inputs *inputs = xcalloc(1, sizeof *inputs);
     inputs->config = *config;
+    inputs->dir = xstrdup_or_null(config->dir);
+    inputs->config.dir = inputs->dir;
     if (inputs->config.deadline_mono_ms == 0)
         inputs->config.deadline_mono_ms = clock_mono_ms(clock_system()) + default_time_ms;
     if (inputs->config.max_bytes == 0)
@@ -53,6 +63,7 @@ void bundle_inputs_free(struct bundle_inputs *inputs)
     vec_free(&inputs->list);
     vec_free(&inputs->warnings);
     vec_free(&inputs->used);
+    free(inputs->dir);
     free(inputs);
 }
 
@@ -89,6 +100,15 @@ static bool is_used(const struct bundle_inputs *inputs, const char *name)
     return false;
 }
 
+// What bundle_inputs_fetch.c names a copy.
+static bool is_copy(const char *name)
+{
+    size_t digits = strspn(name, "0123456789abcdef");
+    const char *ending = name + digits;
+    return digits == COPY_NAME_DIGITS &&
+           (*ending == '\0' || strcmp(ending, ".json") == 0 || strcmp(ending, ".file") == 0);
+}
+
 // Copies of bases that nothing names any more. What cannot be removed is tried again another time.
 static void drop_unused(const struct bundle_inputs *inputs)
 {
@@ -99,7 +119,7 @@ static void drop_unused(const struct bundle_inputs *inputs)
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         cleanup_free char *path = path_join(inputs->config.dir, entry->d_name);
         struct stat st;
-        if (entry->d_name[0] == '.' || is_used(inputs, entry->d_name) || lstat(path, &st) < 0 ||
+        if (!is_copy(entry->d_name) || is_used(inputs, entry->d_name) || lstat(path, &st) < 0 ||
             now_ms - (int64_t)st.st_mtim.tv_sec * 1000 < inputs->config.keep_ms)
             continue;
         cleanup_error struct error ignored = {0};

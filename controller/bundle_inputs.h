@@ -22,9 +22,18 @@
 struct gitremote_config;
 struct role;
 
-// All borrowed until bundle_inputs_free.
+// What a person has for a host.
+struct bundle_login {
+    char *url; // whose scheme, host and port count
+    char *username;
+    char *password;
+};
+void bundle_login_release(void *login);
+#define BUNDLE_LOGINS VEC_OF(struct bundle_login, bundle_login_release)
+
+// Borrowed until bundle_inputs_free, but for dir.
 struct bundle_inputs_config {
-    const char *dir; // of local copies, made when missing; NULL = none outlives the build
+    const char *dir; // copied; of local copies, made when missing; NULL = none outlives the build
     struct http_client *client;
     enum http_reach reach;
     struct cancel *cancel;
@@ -32,9 +41,13 @@ struct bundle_inputs_config {
     size_t max_bytes;                      // of all repositories; 0 = 1 GiB
     int64_t keep_ms;                       // copies in `dir` that were not used for so long go
     const struct gitremote_config *source; // where the tree is from: url and credentials; or NULL
-    const struct role *role;               // whose rules places of this host follow; NULL: none
-    bool allow_local;                      // the tree may name places of this host at all
-    bool offline;                          // only what `dir` holds
+    const struct vec *logins; // struct bundle_login, used as the source's are; NULL = none
+    // For ssh to any host that the tree itself names, where the source is not on it.
+    const char *ssh_identity;
+    const char *ssh_known_hosts;
+    const struct role *role;                   // whose rules places of this host follow; NULL: none
+    bool allow_local;                          // the tree may name places of this host at all
+    bool offline;                              // only what `dir` holds
     void (*tell)(void *arg, const char *step); // progress; may be NULL
     void *tell_arg;
 };

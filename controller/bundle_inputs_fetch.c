@@ -17,6 +17,7 @@
 #include "controller/local.h"
 #include "render/git/gitlocal.h"
 #include "render/git/gitremote.h"
+#include "render/git/gittransport.h"
 
 enum {
     MAX_FILE_BYTES = 16 << 20,
@@ -24,7 +25,6 @@ enum {
     MAX_STATE_BYTES = 16 << 10,
     MAX_REDIRECTS = 10,
     MAX_RETRIES = 2, // the caller's queue has the patient ones
-    NAME_DIGITS = 24,
 };
 
 // ---- who may ask, and as whom ----
@@ -57,13 +57,17 @@ static bool same_origin(const char *a, const char *b)
     return *first != '\0' && strcmp(first, second) == 0;
 }
 
-// Whether the source's credentials are for it: on the same host, and asked for by the tree itself
-// or by something of that host. A base of somebody else's reads nothing in our name.
+// Whether credentials for the host of `url` are for this: it is on that host, and asked for by the
+// tree itself or by something of that host. A base of somebody else's reads nothing in our name.
+static bool is_for(const char *url, const struct remote *remote)
+{
+    return same_origin(url, remote->url) &&
+           (*remote->asked_by == '\0' || same_origin(url, remote->asked_by));
+}
+
 static bool is_ours(const struct bundle_inputs *inputs, const struct remote *remote)
 {
-    const struct gitremote_config *source = inputs->config.source;
-    return source != NULL && same_origin(source->url, remote->url) &&
-           (*remote->asked_by == '\0' || same_origin(source->url, remote->asked_by));
+    return inputs->config.source != NULL && is_for(inputs->config.source->url, remote);
 }
 
 // Places of this host are named by the tree, if at all, and not by what comes over a network.
@@ -97,6 +101,18 @@ static void login_release(struct login *login)
 }
 #define cleanup_login __attribute__((cleanup(login_release)))
 
+static void take_persons(const struct bundle_inputs *inputs, const struct remote *remote,
+                         struct login *login)
+{
+    vec_foreach (const struct bundle_login, persons, inputs->config.logins) {
+        if (!is_for(persons->url, remote))
+            continue;
+        login->username = xstrdup_or_null(persons->username);
+        login->password = xstrdup_or_null(persons->password);
+        return;
+    }
+}
+
 // What the URL says itself comes first.
 static int find_login(const struct bundle_inputs *inputs, const struct remote *remote,
                       struct login *ret_login, struct error *err)
@@ -118,6 +134,8 @@ static int find_login(const struct bundle_inputs *inputs, const struct remote *r
         login.username = xstrdup_or_null(source->username);
         login.password = xstrdup_or_null(source->password);
         login.bearer_token = source->bearer_token;
+    } else if (inputs->config.logins != NULL) {
+        take_persons(inputs, remote, &login);
     }
     *ret_login = login;
     login = (struct login){0};
@@ -129,14 +147,14 @@ static int explain(const struct bundle_inputs *inputs, const struct remote *remo
                    struct error *err)
 {
     bool may_be = err != NULL && (err->code == ERROR_DENIED || err->code == ERROR_NOT_FOUND);
-    if (!may_be || inputs->config.source == NULL || gitlocal_takes(remote->url) ||
-        is_ours(inputs, remote))
+    if (!may_be || gitlocal_takes(remote->url) || is_ours(inputs, remote))
         return -1;
     cleanup_free char *before = xstrdup(error_message(err));
-    return error_set(err, err->code,
-                     "%s (the credentials of the source go to its own host, on behalf of its own "
-                     "files only)",
-                     before);
+    return error_set(err, err->code, "%s (%s)", before,
+                     inputs->config.source != NULL
+                         ? "the credentials of the source go to its own host, on behalf of its own "
+                           "files only"
+                         : "on the command line: --git-credentials");
 }
 
 static int64_t time_left_ms(const struct bundle_inputs *inputs, const struct remote *remote)
@@ -155,7 +173,7 @@ static char *copy_name(struct bundle_inputs *inputs, const struct remote *remote
 {
     cleanup_free char *key = xasprintf("%d\n%s\n%s", (int)remote->kind, remote->url, remote->ref);
     struct digest digest = digest_of(key, strlen(key));
-    char *name = xstrndup(digest_hex(digest.text), NAME_DIGITS);
+    char *name = xstrndup(digest_hex(digest.text), COPY_NAME_DIGITS);
     vec_push_string(&inputs->used, name);
     return name;
 }
@@ -314,6 +332,7 @@ static int fetch_repository(struct bundle_inputs *inputs, struct remote *remote,
         return error_set(err, ERROR_LIMIT, "remote bases have more than %zu MiB",
                          inputs->config.max_bytes >> 20);
     bool ours = is_ours(inputs, remote);
+    bool persons = !ours && *remote->asked_by == '\0';
     struct gitremote_config config = {
         .url = login.url,
         .store_dir = dir,
@@ -321,8 +340,12 @@ static int fetch_repository(struct bundle_inputs *inputs, struct remote *remote,
         .password = login.password,
         .bearer_token = login.bearer_token,
         .tls = login.tls,
-        .ssh_identity = ours ? source->ssh_identity : NULL,
-        .ssh_known_hosts = ours ? source->ssh_known_hosts : NULL,
+        .ssh_identity = ours      ? source->ssh_identity
+                        : persons ? inputs->config.ssh_identity
+                                  : NULL,
+        .ssh_known_hosts = ours      ? source->ssh_known_hosts
+                           : persons ? inputs->config.ssh_known_hosts
+                                     : NULL,
         .proxy = source != NULL ? source->proxy : NULL,
         .client = inputs->config.client,
         .reach = inputs->config.reach,
@@ -331,6 +354,9 @@ static int fetch_repository(struct bundle_inputs *inputs, struct remote *remote,
         .deadline_ms = time_left_ms(inputs, remote),
         .max_pack_bytes = inputs->config.max_bytes - inputs->repository_bytes,
     };
+    if (config.ssh_identity == NULL && source == NULL && gittransport_ssh_takes(config.url))
+        return error_set(err, ERROR_DENIED, "%s: ssh needs a key: name it with --ssh-identity",
+                         remote->name);
     if (fetch_commit(inputs, remote, &config, state_path, err) < 0)
         return explain(inputs, remote, err);
     if (dir != NULL)

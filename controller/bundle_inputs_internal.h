@@ -5,8 +5,11 @@
 #include "controller/bundle_inputs.h"
 #include "render/remote.h"
 
+enum { COPY_NAME_DIGITS = 24 }; // of the hash of what a copy is of
+
 struct bundle_inputs {
     struct bundle_inputs_config config; // with the defaults filled in
+    char *dir;                          // what config.dir points to
     struct remotes *remotes;
     struct vec snapshots; // struct gitsnapshot *, that the trees of remotes are in
     struct vec list;      // struct bundle_input

@@ -138,23 +138,23 @@ static bool is_manifest_name(const char *url)
 }
 
 // A file of a web server where it answers with objects, else a repository, as kustomize tries them.
-// A URL that says where the repository ends is not asked for as a file.
+// What is plainly one of them is not tried as the other.
 static int add_url(struct frame *frame, const char *url, const struct remote_spec *spec,
                    struct accumulator *into, struct error *err)
 {
     const struct remote *file = NULL;
     cleanup_error struct error failure = {0};
     bool missing = false;
-    if (spec != NULL && spec->explicit_path && !is_manifest_name(url))
+    bool may_be_repository = spec != NULL && (spec->explicit_path || !is_manifest_name(url));
+    if (may_be_repository && !is_manifest_name(url) && spec->explicit_path)
         return add_repository(frame, url, spec, false, into, err);
-    if (frame_fetch_file(frame, url, spec != NULL, &file, &missing, &failure) < 0)
+    if (frame_fetch_file(frame, url, may_be_repository, &file, &missing, &failure) < 0)
         return missing ? 0 : error_move(err, &failure);
     if (file->state == REMOTE_BROUGHT &&
         add_text(frame, url, file->data, file->size, file->name, into, &failure) == 0)
         return 0;
-    if (spec == NULL || is_manifest_name(url))
-        return file->state == REMOTE_ABSENT ? error_set(err, ERROR_NOT_FOUND, "%s", file->absence)
-                                            : error_move(err, &failure);
+    if (!may_be_repository)
+        return error_move(err, &failure);
     return add_repository(frame, url, spec, false, into, err);
 }
 

@@ -43,8 +43,9 @@ static void set_text(json_t *origin, const char *name, const char *text)
 static char *public_url(const char *url)
 {
     const char *scheme = strstr(url, "://");
-    const char *at = scheme != NULL ? strchr(scheme + 3, '@') : NULL;
-    bool has_password = at != NULL && memchr(scheme + 3, ':', (size_t)(at - scheme - 3)) != NULL;
+    const char *authority = scheme != NULL ? scheme + 3 : "";
+    const char *at = memchr(authority, '@', strcspn(authority, "/"));
+    bool has_password = at != NULL && memchr(authority, ':', (size_t)(at - authority)) != NULL;
     return has_password ? remote_name(url) : xstrdup(url);
 }
 

@@ -3,6 +3,8 @@
 //
 // One request a line on standard input, {"dir": path below ROOT, "order": "fifo", "anywhere": true}
 // (the last two optional); one answer a line, {"output": …} or {"error": …}, in the same order.
+// {"url": …} asks how the URL of a remote base is taken apart: repository, path and ref, a line
+// each.
 // With -n each is rendered TIMES times, and the answer is {"ms": the fastest, "median_ms": …,
 // "cpu_ms": the least time of the processor,
 // "memory": bytes at the most, beyond those before, "bytes": of output}.
@@ -15,12 +17,26 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "render/kustomize/frame.h"
 #include "render/kustomize/kustomize.h"
+#include "render/kustomize/origin.h"
 
 enum { MAX_OUTPUT_BYTES = 1 << 30 };
 
+static int take_apart(const char *url, struct strbuf *out, struct error *err)
+{
+    struct frame top = {.origin = (char[]){""}};
+    cleanup_frame struct frame base = {0};
+    origin_enter(&top, url, &base);
+    if (base.origin_repository == NULL)
+        return error_set(err, ERROR_INVALID, "no repository");
+    return strbuf_addf(out, "%s\n%s\n%s\n", base.origin_repository, base.origin, base.origin_ref);
+}
+
 static int render(struct tree *tree, const json_t *request, struct strbuf *out, struct error *err)
 {
+    if (jval_string(request, "url") != NULL)
+        return take_apart(jval_string(request, "url"), out, err);
     const struct kustomize_options options = {
         .order = strcmp(jval_string_or(request, "order", ""), "fifo") == 0 ? KUSTOMIZE_ORDER_FIFO
                                                                            : KUSTOMIZE_ORDER_LEGACY,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import subprocess
 from pathlib import Path
 
@@ -58,6 +60,39 @@ def test_monorepo_of_a_hundred_apps(tmp_path: Path) -> None:
 
 def test_random_trees() -> None:
     compare_random_trees(300, 1)
+
+
+def random_url(chance: random.Random) -> str:
+    """What might be a URL of a remote base, of the pieces that matter to how it is read."""
+    pick = chance.choice
+    scheme = pick(["", "", "https://", "http://", "ssh://", "file://", "HTTPS://", "git::", "git::https://", "scp://"])
+    user = pick(["", "", "git@", "org-1@", "1a@", "@"])
+    host = pick(["github.com", "GitHub.com", "git.example.com", "git.example.com:7999", "github.com.example", "", ".."])
+    names = ["org", "repo", "repo.git", "_git", "a_git", "", "a", "..", ".", "x.yaml", ".github", "git@", "b:c"]
+    path = "/".join(pick(names) for _ in range(chance.randrange(6)))
+    pairs = ["ref=v1", "ref=", "version=v2", "ref=a%2Fb", "ref=a+b", "ref=%zz", "a;b", "timeout=3", "submodules=0", "=", "ref", "ref=c?d"]
+    query = pick(["", "?"]) + "&".join(pick(pairs) for _ in range(chance.randrange(3)))
+    return scheme + user + host + pick(["/", "/", "//", ":", ""]) + path + query
+
+
+def test_urls_of_remote_bases() -> None:
+    """Are taken apart as kustomize does it, or left alone as it does. (Passwords are cut here, and not there.)"""
+    oracle = need_part("kustomize", "oracle")
+    chance = random.Random(1)
+    urls = [url for url in (random_url(chance) for _ in range(20_000)) if url and not re.search("://[^/]*:[^/]*@", url)]
+    text = "".join(json.dumps({"url": url}) + "\n" for url in urls)
+    ours, theirs = (
+        [
+            json.loads(line)
+            for line in subprocess.run(
+                command, input=text, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60
+            ).stdout.splitlines()
+        ]
+        for command in ([str(build_folder() / "tests/differential/kustomize_batch"), "/"], [str(oracle)])
+    )
+    assert sum("output" in answer for answer in theirs) > 2000
+    for url, our, their in zip(urls, ours, theirs):
+        assert our == their, url
 
 
 @pytest.mark.slow

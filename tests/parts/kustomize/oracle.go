@@ -2,7 +2,8 @@
 // own libraries with the defaults of its command line.
 //
 // One request a line on standard input, {"dir": …, "order": "fifo", "anywhere": true} (the last two
-// optional); one answer a line, {"output": …} or {"error": …}, in the same order.
+// optional); one answer a line, {"output": …} or {"error": …}, in the same order. {"url": …} asks how
+// the URL of a remote base is taken apart: repository, path and ref, a line each.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"os"
 
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
 	_ "sigs.k8s.io/kustomize/kustomize/v5/commands/build" // its module names the version in labels
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -23,6 +25,7 @@ type request struct {
 	Dir      string `json:"dir"`
 	Order    string `json:"order"`
 	Anywhere bool   `json:"anywhere"`
+	URL      string `json:"url"`
 }
 
 type answer struct {
@@ -38,6 +41,13 @@ func build(r request) (result answer) {
 			result = answer{Error: fmt.Sprint("panic: ", problem)}
 		}
 	}()
+	if r.URL != "" {
+		origin := (&resource.Origin{}).Append(r.URL)
+		if origin.Repo == "" {
+			return answer{Error: "no repository"}
+		}
+		return answer{Output: fmt.Sprintf("%s\n%s\n%s\n", origin.Repo, origin.Path, origin.Ref)}
+	}
 	// A schema that a tree brings along is not undone by the next one.
 	if openapi.GetSchemaVersion() != schemaVersion {
 		openapi.ResetOpenAPI()
