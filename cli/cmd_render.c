@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/inputs.h"
@@ -61,23 +62,56 @@ static void print_explained(const struct render_object *object)
     }
 }
 
-static int explain(const struct render_result *result, const char *asked, struct error *err)
+// The same for programs: {"object": …, "fields": {path: source}}.
+static json_t *explained_value(const struct render_object *object)
 {
+    cleanup_free char *name = print_name(object->value);
+    cleanup_free char *place = xasprintf("%s:%zu", object->source, object->line);
+    json_t *fields = json_object();
+    const char *path = NULL;
+    const json_t *field = NULL;
+    jval_foreach (object->explained, path, field)
+        json_object_set_new(fields, path, json_string(jval_string_or(field, "source", "")));
+    return json_pack("{s:s, s:s, s:o}", "object", name, "file", place, "fields", fields);
+}
+
+static int refuse_unknown(const struct render_result *result, const char *asked, struct error *err)
+{
+    struct nearest nearest = {.wanted = asked};
+    cleanup_vec struct vec names = VEC_OF(char *, vec_release_string);
+    vec_foreach (struct render_object, object, &result->objects) {
+        *(char **)vec_push(&names) = print_name(object->value);
+        nearest_offer(&nearest, *(char **)vec_at(&names, names.len - 1));
+    }
+    return error_set(err, ERROR_NOT_FOUND,
+                     "no rendered object is %s%s%s%s; write KIND/NAME as sealift render -o name "
+                     "lists them",
+                     asked, nearest.best != NULL ? " (did you mean " : "",
+                     nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "?)" : "");
+}
+
+static int explain(const struct cli *cli, const struct render_result *result, const char *asked,
+                   struct error *err)
+{
+    cleanup_json json_t *values = json_array();
+    bool structured =
+        strcmp(print_format(cli), "json") == 0 || strcmp(print_format(cli), "yaml") == 0;
     bool found = false;
-    vec_foreach (const struct render_object, object, &result->objects) {
+    vec_foreach (struct render_object, object, &result->objects) {
         if (!is_asked_for(object, asked))
             continue;
-        cleanup_free char *name = print_name(object->value);
-        printf("%s%s\n", found ? "\n" : "", name);
-        print_explained(object);
+        if (structured) {
+            json_array_append_new(values, explained_value(object));
+        } else {
+            cleanup_free char *name = print_name(object->value);
+            printf("%s%s\n", found ? "\n" : "", name);
+            print_explained(object);
+        }
         found = true;
     }
-    if (found)
-        return 0;
-    return error_set(err, ERROR_NOT_FOUND,
-                     "no rendered object is %s; write KIND/NAME as sealift render -o name lists "
-                     "them",
-                     asked);
+    if (!found)
+        return refuse_unknown(result, asked, err);
+    return structured ? print_value(values, print_format(cli), err) : 0;
 }
 
 static int run(struct cli *cli, struct error *err)
@@ -87,7 +121,7 @@ static int run(struct cli *cli, struct error *err)
         return -1;
     vec_sort(&result.objects, render_order_compare);
     if (cli_string(cli, "explain") != NULL)
-        return explain(&result, cli_string(cli, "explain"), err);
+        return explain(cli, &result, cli_string(cli, "explain"), err);
     if (strcmp(print_format(cli), "json") == 0) {
         cleanup_json json_t *list = as_list(&result);
         return print_value(list, "json", err);

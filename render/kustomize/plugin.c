@@ -4,6 +4,8 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/nearest.h"
+#include "base/yamljson.h"
 #include "base/yamljson_written.h"
 #include "render/kustomize/alias.h"
 #include "render/kustomize/explain.h"
@@ -191,10 +193,17 @@ static const char *program_kind(const struct resource *config)
     static const char *const names[] = {"config.kubernetes.io/function", "config.k8s.io/function"};
     const json_t *annotations = resource_annotations(config);
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-        const char *function = json_string_value(json_object_get(annotations, names[i]));
-        if (function != NULL)
-            return strstr(function, "exec") != NULL ? "a KRM function run as a program"
-                                                    : "a KRM function run in a container";
+        const char *text = json_string_value(json_object_get(annotations, names[i]));
+        cleanup_json json_t *function = NULL;
+        if (text == NULL)
+            continue;
+        if (yamljson_parse(text, strlen(text), names[i], &function, NULL) < 0)
+            return "a KRM function";
+        if (json_object_get(function, "exec") != NULL)
+            return "a KRM function run as a program";
+        if (json_object_get(function, "starlark") != NULL)
+            return "a KRM function run as a script";
+        return "a KRM function run in a container";
     }
     return "an exec or Go plugin";
 }
@@ -205,19 +214,24 @@ static int find_plugin(const struct resource *config, const struct plugin **ret_
     const char *kind = resource_kind(config);
     if (strcmp(resource_current_id(config).api_version, "builtin") != 0)
         return error_set(err, ERROR_INVALID,
-                         "%s: this is %s, and nothing that a repository brings along is executed "
-                         "here; run it beforehand, and commit what it makes",
-                         kind, program_kind(config));
+                         "%s %s (%s:%zu) is %s, and nothing that a repository brings along is "
+                         "executed here; run it beforehand, and commit what it makes",
+                         kind, resource_name(config), config->file, config->line,
+                         program_kind(config));
+    struct nearest nearest = {.wanted = kind};
     for (size_t i = 0; i < ARRAY_LENGTH(plugins); i++) {
         if (strcmp(plugins[i].kind, kind) == 0) {
             *ret_plugin = &plugins[i];
             return 0;
         }
+        nearest_offer(&nearest, plugins[i].kind);
     }
     if (strcmp(kind, "SortOrderTransformer") == 0 || strcmp(kind, "LegacyOrderTransformer") == 0)
         return error_set(err, ERROR_INVALID, "%s is no plugin for this place; use sortOptions",
                          kind);
-    return error_set(err, ERROR_INVALID, "there is no builtin plugin %s", kind);
+    return error_set(err, ERROR_INVALID, "there is no builtin plugin %s%s%s%s", kind,
+                     nearest.best != NULL ? " (did you mean " : "",
+                     nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "?)" : "");
 }
 
 static int run_plugin(struct frame *frame, const struct resource *config, bool generator,

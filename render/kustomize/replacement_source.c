@@ -105,11 +105,14 @@ static int find_source(const struct resmap *map, const json_t *source, struct re
         }
         found = resource;
     }
-    if (found == NULL)
+    if (found == NULL) {
+        cleanup_free char *hint = resmap_hint(map, jval_string_or(source, "kind", ""),
+                                              jval_string_or(source, "name", ""));
         return error_set(err, ERROR_NOT_FOUND,
-                         "no object is the source (%s); check its kind and name (they are compared "
-                         "as they are, without wildcards)",
-                         wanted);
+                         "no object is the source (%s)%s; check its kind and name (they are "
+                         "compared as they are, without wildcards)",
+                         wanted, hint);
+    }
     *ret_found = found;
     return 0;
 }

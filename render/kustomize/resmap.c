@@ -7,6 +7,7 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/nearest.h"
 
 void resmap_init(struct resmap *map)
 {
@@ -133,6 +134,23 @@ static int refuse_second(const struct resource *first, const struct resource *se
                      name, places.data);
 }
 
+char *resmap_hint(const struct resmap *map, const char *kind, const char *name)
+{
+    struct nearest nearest = {.wanted = name};
+    const struct resource *best = NULL;
+    resmap_foreach (resource, map) {
+        if (*kind != '\0' && strcmp(resource_kind(resource), kind) != 0)
+            continue;
+        if (nearest_offer(&nearest, resource_name(resource)) ||
+            nearest_offer(&nearest, resource_original_id(resource).name))
+            best = resource;
+    }
+    if (best == NULL)
+        return xstrdup("");
+    cleanup_free char *described = resource_id_describe(resource_current_id(best));
+    return xasprintf(" (did you mean %s?)", described);
+}
+
 int resmap_append(struct resmap *map, struct resource *resource, struct error *err)
 {
     cleanup_resource struct resource *owned = resource;
@@ -252,11 +270,14 @@ static int absorb(struct resmap *map, struct resource *resource, struct error *e
         return error_set(err, ERROR_INVALID,
                          "%zu objects are or were called %s, so none can be replaced or merged",
                          found.len, name);
-    if (found.len == 0 && changes)
+    if (found.len == 0 && changes) {
+        struct resource_id id = resource_current_id(made);
+        cleanup_free char *hint = resmap_hint(map, id.kind, id.name);
         return error_set(err, ERROR_INVALID,
-                         "there is no %s to %s; use behavior create, or the name it had in its "
+                         "there is no %s to %s%s; use behavior create, or the name it had in its "
                          "base",
-                         name, made->behavior == BEHAVIOR_MERGE ? "merge into" : "replace");
+                         name, made->behavior == BEHAVIOR_MERGE ? "merge into" : "replace", hint);
+    }
     if (found.len == 0)
         return resmap_append(map, STEAL(made), err);
     struct resource *old = *(struct resource **)vec_at(&found, 0);
@@ -293,24 +314,6 @@ void resmap_remove(struct resmap *map, struct resource *resource)
 
 // ---- one by name ----
 
-// The object of this kind whose name is most alike: one that begins as the wanted name does.
-static const struct resource *similar(struct resmap *map, struct resource_id id)
-{
-    const struct resource *best = NULL;
-    size_t best_length = 0;
-    resmap_foreach (resource, map) {
-        const char *name = resource_name(resource);
-        size_t length = 0;
-        while (name[length] != '\0' && name[length] == id.name[length])
-            length++;
-        if (strcmp(resource_kind(resource), id.kind) == 0 && length > best_length) {
-            best = resource;
-            best_length = length;
-        }
-    }
-    return best;
-}
-
 int resmap_get(struct resmap *map, struct resource_id id, struct resource **ret_resource,
                struct error *err)
 {
@@ -323,9 +326,6 @@ int resmap_get(struct resmap *map, struct resource_id id, struct resource **ret_
     cleanup_free char *name = resource_id_describe(id);
     if (found.len > 1)
         return error_set(err, ERROR_INVALID, "%zu objects are or were called %s", found.len, name);
-    const struct resource *near = similar(map, id);
-    if (near == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "no object is %s", name);
-    cleanup_free char *near_name = resource_id_describe(resource_current_id(near));
-    return error_set(err, ERROR_NOT_FOUND, "no object is %s (did you mean %s?)", name, near_name);
+    cleanup_free char *hint = resmap_hint(map, id.kind, id.name);
+    return error_set(err, ERROR_NOT_FOUND, "no object is %s%s", name, hint);
 }

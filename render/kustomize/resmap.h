@@ -48,6 +48,9 @@ void resmap_renamed(struct resmap *map);
 // order: pushes struct resource * (borrowed).
 void resmap_find_current(struct resmap *map, struct resource_id id, struct vec *found);
 void resmap_find_any(struct resmap *map, struct resource_id id, struct vec *found);
+// " (did you mean Deployment.apps "web-v2"?)" for a name that no object of this kind has ("" = any
+// kind), or ""; owned.
+char *resmap_hint(const struct resmap *map, const char *kind, const char *name);
 // The one that has or had this name. ERROR_NOT_FOUND and ERROR_INVALID (more than one) name it, and
 // a similar name where there is one.
 int resmap_get(struct resmap *map, struct resource_id id, struct resource **ret_resource,

@@ -7,6 +7,7 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "base/vec.h"
 #include "base/yamljson.h"
 
@@ -186,21 +187,12 @@ static const struct shape_field *field_of(const struct shape *shape, const char 
     return NULL;
 }
 
-// The field whose name begins as the unknown one does, for a hint.
 static const char *similar(const struct shape *shape, const char *name)
 {
-    const char *best = NULL;
-    size_t best_length = 2;
-    for (const struct shape_field *field = shape->fields; field->name != NULL; field++) {
-        size_t length = 0;
-        while (name[length] != '\0' && strncasecmp(field->name, name, length + 1) == 0)
-            length++;
-        if (length > best_length) {
-            best = field->name;
-            best_length = length;
-        }
-    }
-    return best;
+    struct nearest nearest = {.wanted = name};
+    for (const struct shape_field *field = shape->fields; field->name != NULL; field++)
+        nearest_offer(&nearest, field->name);
+    return nearest.best;
 }
 
 static int check_member(struct check *check, json_t *object, const struct shape *shape,

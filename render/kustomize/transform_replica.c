@@ -53,8 +53,9 @@ int transform_replica(const json_t *replica, const struct vec *specs, struct res
     }
     if (found)
         return 0;
+    cleanup_free char *hint = resmap_hint(map, "", name);
     return error_set(err, ERROR_NOT_FOUND,
-                     "nothing that has replicas is called \"%s\" (a Deployment, StatefulSet, "
-                     "ReplicaSet or ReplicationController, or what configurations add)",
-                     name);
+                     "nothing that has replicas (a Deployment, StatefulSet, ReplicaSet or "
+                     "ReplicationController, or what configurations add) is called \"%s\"%s",
+                     name, hint);
 }

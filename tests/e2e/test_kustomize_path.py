@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Callable
 
@@ -97,3 +98,9 @@ def test_render_explains(sealift: Sealift, tmp_path: Path) -> None:
     assert ["metadata.name", "prod/kustomization.yaml:1: namePrefix"] in lines
     assert ["metadata.namespace", "prod/kustomization.yaml:2: namespace"] in lines
     assert "no rendered object is pod/x" in sealift.fails(*words, "pod/x").err
+    meant = sealift.fails(*words, "configmap/prodweb").err
+    assert "no rendered object is configmap/prodweb (did you mean configmap/prod-web?)" in meant
+    explained = json.loads(sealift(*words, "configmap/prod-web", "-o", "json").out)
+    assert [one["object"] for one in explained] == ["configmap/prod-web"]
+    assert explained[0]["file"] == "base/web.yaml:1"
+    assert explained[0]["fields"]["metadata.namespace"] == "prod/kustomization.yaml:2: namespace"

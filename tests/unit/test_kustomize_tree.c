@@ -132,6 +132,82 @@ static void test_tree_refuses_with_the_chain_of_bases(void **state)
     }
 }
 
+static void refuse(const char *tree, const char *message)
+{
+    cleanup_strbuf struct strbuf out;
+    cleanup_vec struct vec warnings = VEC_OF(char *, vec_release_string);
+    cleanup_error struct error err = {0};
+    strbuf_init(&out, 1 << 20);
+    assert_int_equal(build(tree, "", false, &out, &warnings, &err), -1);
+    assert_string_equal(err.message, message);
+}
+
+// Functions in containers, programs, scripts, Go plugins: as generators, transformers, validators.
+static void test_tree_executes_nothing(void **state)
+{
+    (void)state;
+    static const char *const functions[][2] = {
+        {"container: {image: example.com/fn:1}",
+         "ConfigMap f (f.yaml:1) is a KRM function run in a container"},
+        {"exec: {path: ./fn.sh}", "ConfigMap f (f.yaml:1) is a KRM function run as a program"},
+        {"starlark: {path: fn.star}", "ConfigMap f (f.yaml:1) is a KRM function run as a script"},
+    };
+    static const char *const fields[] = {"generators", "transformers", "validators"};
+    static const char why[] = ", and nothing that a repository brings along is executed here; run "
+                              "it beforehand, and commit what it makes";
+    for (size_t i = 0; i < ARRAY_LENGTH(functions) * ARRAY_LENGTH(fields); i++) {
+        const char *const *function = functions[i % ARRAY_LENGTH(functions)];
+        const char *field = fields[i / ARRAY_LENGTH(functions)];
+        cleanup_free char *tree =
+            xasprintf("=== kustomization.yaml\nresources: [a.yaml]\n%s: [f.yaml]\n"
+                      "=== a.yaml\n%s=== f.yaml\napiVersion: v1\nkind: ConfigMap\n"
+                      "metadata:\n  name: f\n  annotations:\n"
+                      "    config.kubernetes.io/function: |\n      %s\n",
+                      field, CM("a"), function[0]);
+        cleanup_free char *message =
+            xasprintf("kustomization.yaml:2: %s: %s%s", field, function[1], why);
+        refuse(tree, message);
+    }
+    refuse("=== kustomization.yaml\ntransformers: [f.yaml]\n=== f.yaml\n"
+           "apiVersion: team.example.com/v1\nkind: Inflate\nmetadata: {name: f}\n",
+           "kustomization.yaml:1: transformers: Inflate f (f.yaml:1) is an exec or Go plugin, and "
+           "nothing that a repository brings along is executed here; run it beforehand, and commit "
+           "what it makes");
+}
+
+static void test_tree_says_what_was_meant(void **state)
+{
+    (void)state;
+    static const char web[] = "=== b/w.yaml\napiVersion: apps/v1\nkind: Deployment\n"
+                              "metadata: {name: web-v2}\n=== b/kustomization.yaml\n"
+                              "resources: [w.yaml]\nnamePrefix: x-\n"
+                              "=== kustomization.yaml\nresources: [b]\n";
+    static const char *const cases[][2] = {
+        {"patches: [{patch: \"{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}\"}]\n",
+         "patches[0]: the strategic merge patch patch:1: no object is Deployment.apps \"web\" "
+         "(did you mean Deployment.apps \"x-web-v2\"?)"},
+        {"replicas: [{name: web-2, count: 1}]\n",
+         "replicas[0]: nothing that has replicas (a Deployment, StatefulSet, ReplicaSet or "
+         "ReplicationController, or what configurations add) is called \"web-2\" (did you mean "
+         "Deployment.apps \"x-web-v2\"?)"},
+        {"replacements: [{source: {kind: Deployment, name: web-v1}, targets: []}]\n",
+         "replacements: no object is the source (kind Deployment, name web-v1) (did you mean "
+         "Deployment.apps \"x-web-v2\"?); check its kind and name (they are compared as they are, "
+         "without wildcards)"},
+        {"configMapGenerator: [{name: c, behavior: merge}]\n",
+         "configMapGenerator[0]: there is no ConfigMap \"c\" to merge into; use behavior create, "
+         "or "
+         "the name it had in its base"},
+        {"namePrfix: x\n",
+         "namePrfix: no field of that name is known here (did you mean namePrefix?)"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_free char *tree = xasprintf("%s%s", web, cases[i][0]);
+        cleanup_free char *message = xasprintf("kustomization.yaml:2: %s", cases[i][1]);
+        refuse(tree, message);
+    }
+}
+
 static void test_tree_restricts_files_unless_told(void **state)
 {
     (void)state;
@@ -217,6 +293,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tree_follows_bases_components_and_links),
         cmocka_unit_test(test_tree_says_what_is_deprecated_once),
+        cmocka_unit_test(test_tree_executes_nothing),
+        cmocka_unit_test(test_tree_says_what_was_meant),
         cmocka_unit_test(test_tree_refuses_with_the_chain_of_bases),
         cmocka_unit_test(test_tree_restricts_files_unless_told),
         cmocka_unit_test(test_tree_holds_labels_as_one_node),
