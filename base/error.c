@@ -38,6 +38,20 @@ static char *readable(char *message)
     return message;
 }
 
+// A sentence may quote a name of many kilobytes: it keeps its start, and its end, which says what
+// to do.
+static void shorten(char *message)
+{
+    static const char gap[] = " … ";
+    size_t length = strlen(message);
+    if (length <= ERROR_MAX_BYTES)
+        return;
+    size_t head = ERROR_MAX_BYTES / 2;
+    size_t tail = ERROR_MAX_BYTES - head - (sizeof gap - 1);
+    memcpy(message + head, gap, sizeof gap - 1);
+    memmove(message + head + sizeof gap - 1, message + length - tail, tail + 1);
+}
+
 static void error_take(struct error *err, enum error_code code, char *message)
 {
     if (err == NULL) {
@@ -46,6 +60,7 @@ static void error_take(struct error *err, enum error_code code, char *message)
     }
     error_release(err);
     err->code = code;
+    shorten(message);
     err->message = readable(message);
 }
 
@@ -112,6 +127,7 @@ int error_wrap(struct error *err, const char *format, ...)
     va_end(args);
     char *message = xasprintf("%s: %s", context, error_message(err));
     free(err->message);
+    shorten(message);
     err->message = readable(message);
     return -1;
 }

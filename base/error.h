@@ -22,9 +22,12 @@ enum error_code {
     ERROR_INTERNAL,    // a bug of ours or of a library
 };
 
+// Of a message; longer ones lose their middle.
+enum { ERROR_MAX_BYTES = 16384 };
+
 struct error {
     enum error_code code;
-    char *message;          // owned; NULL while code is ERROR_NONE
+    char *message;          // owned, UTF-8; NULL while code is ERROR_NONE
     int64_t retry_after_ms; // what the other side asked for; 0 = nothing
 };
 

@@ -163,6 +163,18 @@ static char *dump(const json_t *value, size_t flags)
     return text;
 }
 
+size_t jval_size(const json_t *value)
+{
+    size_t size = 16;
+    const char *key = NULL;
+    json_t *member = NULL;
+    jval_foreach (value, key, member)
+        size += strlen(key) + jval_size(member);
+    for (size_t i = 0; i < json_array_size(value); i++)
+        size += jval_size(json_array_get(value, i));
+    return size + json_string_length(value);
+}
+
 char *jval_canonical(const json_t *value)
 {
     return dump(value, JSON_COMPACT | JSON_SORT_KEYS);

@@ -53,6 +53,9 @@ int jval_parse(const char *text, size_t size, const char *what, json_t **ret_val
 int jval_parse_object(const char *text, size_t size, const char *what, json_t **ret_value,
                       struct error *err) __attribute__((warn_unused_result));
 
+// About how much a value holds: the bytes of its names and strings, and 16 for each value in it.
+size_t jval_size(const json_t *value);
+
 // Compact with sorted names: equal values give equal bytes. Owned.
 char *jval_canonical(const json_t *value);
 // Compact, in insertion order. Owned.

@@ -17,6 +17,7 @@ enum {
     DEFAULT_NODES = 1000000,
     DEFAULT_DOCUMENTS = 20000,
     MAX_ALIAS_BYTES = 32 << 20, // text that aliases may add to one stream
+    MAX_ALIAS_NODES = 1000000,  // and values
 };
 
 struct anchor {
@@ -77,6 +78,10 @@ static int alias_value(struct yamljson_reader *reader, json_t **ret_value, struc
                              name);
     if (count_node(reader, anchor->nodes, err) < 0)
         return -1;
+    if (anchor->nodes > MAX_ALIAS_NODES - reader->alias_nodes)
+        return yamljson_fail(reader, mark, ERROR_LIMIT, err, "aliases repeat more than %d values",
+                             MAX_ALIAS_NODES);
+    reader->alias_nodes += anchor->nodes;
     if (anchor->bytes > MAX_ALIAS_BYTES - reader->alias_bytes)
         return yamljson_fail(reader, mark, ERROR_LIMIT, err,
                              "aliases repeat more than %d bytes of text", MAX_ALIAS_BYTES);

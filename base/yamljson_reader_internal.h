@@ -22,6 +22,7 @@ struct yamljson_reader {
     size_t nodes;       // made so far in this stream
     size_t bytes;       // text in them
     size_t alias_bytes; // of these by aliases
+    size_t alias_nodes; // of those by aliases
     unsigned depth;
     bool in_flow;
     bool in_key;            // a scalar read now is a mapping's key: a date stays as it is written

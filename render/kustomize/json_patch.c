@@ -287,18 +287,6 @@ static int apply_move(struct application *at, struct error *err)
     return add_value(container, key, STEAL(held), err);
 }
 
-static size_t size_of(const json_t *value)
-{
-    size_t size = 16;
-    const char *key = NULL;
-    json_t *member = NULL;
-    jval_foreach (value, key, member)
-        size += strlen(key) + size_of(member);
-    for (size_t i = 0; i < json_array_size(value); i++)
-        size += size_of(json_array_get(value, i));
-    return size + json_string_length(value);
-}
-
 static int apply_copy(struct application *at, struct error *err)
 {
     json_t *container = NULL;
@@ -307,7 +295,7 @@ static int apply_copy(struct application *at, struct error *err)
     if (find_member(at, "from", &container, &from, err) < 0 ||
         get_value(container, from, &value, err) < 0)
         return -1;
-    at->copied += size_of(value);
+    at->copied += jval_size(value);
     if (at->copied > MAX_COPIED_BYTES)
         return error_set(err, ERROR_LIMIT, "the patch's copies are larger than %d bytes",
                          MAX_COPIED_BYTES);

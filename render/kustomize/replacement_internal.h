@@ -13,8 +13,10 @@
 
 // What is written.
 struct source_value {
-    json_t *value; // owned; as it goes where a mapping or a list was
-    char *text;    // owned; as it goes where a scalar was; "" for mappings and lists
+    json_t *value;   // owned; as it goes where a mapping or a list was
+    char *text;      // owned; as it goes where a scalar was; "" for mappings and lists
+    size_t size;     // about
+    size_t *written; // borrowed; bytes that all replacements of a list have written so far
 };
 void source_value_release(struct source_value *source);
 #define cleanup_source_value __attribute__((cleanup(source_value_release)))

@@ -12,7 +12,7 @@
 #include "render/kustomize/field_path.h"
 #include "render/kustomize/structured_text.h"
 
-enum { MAX_VALUE_BYTES = 4 << 20 };
+enum { MAX_WRITTEN_BYTES = 16 << 20, MAX_VALUE_BYTES = 4 << 20 };
 
 static int refuse_type(const json_t *old, const char *text, struct error *err)
 {
@@ -53,6 +53,16 @@ static int join_piece(const json_t *options, const char *old, const char *text, 
     if (strbuf_check(&out, "the field", err) < 0)
         return -1;
     *ret_joined = strbuf_steal(&out);
+    return 0;
+}
+
+// A source may be a place that was written before, and so grow with every replacement.
+static int count_copies(const struct source_value *source, size_t places, struct error *err)
+{
+    if (places > 0 && source->size > (MAX_WRITTEN_BYTES - *source->written) / places)
+        return error_set(err, ERROR_LIMIT, "the replacements write more than %d bytes in all",
+                         MAX_WRITTEN_BYTES);
+    *source->written += source->size * places;
     return 0;
 }
 
@@ -155,6 +165,8 @@ static int write_structured(json_t *object, const struct vec *parts, enum field_
     cleanup_field_matches struct field_matches matches = {0};
     if (field_path_match(document, &tail, create, &matches, NULL) < 0 || matches.found.len == 0)
         return 0;
+    if (count_copies(source, matches.found.len, err) < 0)
+        return -1;
     const char *start = json_string_value(scalar);
     start += strspn(start, " \t\r\n");
     if (!write_inside(&matches, source))
@@ -197,6 +209,8 @@ int source_value_write(json_t *object, const char *path, const json_t *options,
     if (matches.found.len == 0)
         return error_set(err, ERROR_INVALID, "there is no such field%s",
                          create == FIELD_FIND ? "; options.create makes it" : "");
+    if (count_copies(source, matches.found.len, err) < 0)
+        return -1;
     vec_foreach (struct field_match, match, &matches.found)
         if (write_match(options, match, source, err) < 0)
             return -1;

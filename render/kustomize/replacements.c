@@ -134,7 +134,9 @@ static int write_target(struct resmap *map, const json_t *config, const struct s
     return 0;
 }
 
-static int replace_one(struct resmap *map, const json_t *replacement, struct error *err)
+// Adds to *written what it writes.
+static int replace_one(struct resmap *map, const json_t *replacement, size_t *written,
+                       struct error *err)
 {
     const json_t *targets = jval_array(replacement, "targets");
     if (targets == NULL || (jval_object(replacement, "source") == NULL &&
@@ -144,6 +146,8 @@ static int replace_one(struct resmap *map, const json_t *replacement, struct err
     cleanup_source_value struct source_value source = {0};
     if (source_value_read(map, replacement, &source, err) < 0)
         return -1;
+    source.size = jval_size(source.value) + strlen(source.text);
+    source.written = written;
     for (size_t i = 0; i < json_array_size(targets); i++)
         if (write_target(map, json_array_get(targets, i), &source, err) < 0)
             return error_wrap(err, "targets[%zu]", i);
@@ -201,11 +205,12 @@ int replacement_transform(struct frame *frame, const json_t *config, struct resm
 {
     const json_t *entries = jval_array(config, "replacements");
     cleanup_json json_t *list = json_array();
+    size_t written = 0;
     for (size_t i = 0; i < json_array_size(entries); i++)
         if (collect(frame, json_array_get(entries, i), list, err) < 0)
             return -1;
     for (size_t i = 0; i < json_array_size(list); i++)
-        if (replace_one(map, json_array_get(list, i), err) < 0)
+        if (replace_one(map, json_array_get(list, i), &written, err) < 0)
             return -1;
     return 0;
 }

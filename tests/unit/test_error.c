@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 static void test_error_wraps_and_keeps_its_code(void **state)
 {
     (void)state;
@@ -48,11 +50,30 @@ static void test_error_message_is_utf8(void **state)
     assert_string_equal(error_message(&err), "read ?: open ?: Permission denied");
 }
 
+// Names can be long; a message goes into a status.
+static void test_error_message_keeps_both_ends_of_a_long_sentence(void **state)
+{
+    (void)state;
+    cleanup_error struct error err = {0};
+    cleanup_free char *name = xmalloc(100001);
+    memset(name, 'n', 100000);
+    name[100000] = '\0';
+    error_set(&err, ERROR_LIMIT, "start %s end", name);
+    assert_int_equal(strlen(err.message), ERROR_MAX_BYTES);
+    assert_memory_equal(err.message, "start nnn", 9);
+    assert_string_equal(err.message + ERROR_MAX_BYTES - 8, "nnnn end");
+    assert_non_null(strstr(err.message, "nn … nn"));
+    error_wrap(&err, "file");
+    assert_memory_equal(err.message, "file: start nnn", 15);
+    assert_int_equal(strlen(err.message), ERROR_MAX_BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_error_wraps_and_keeps_its_code),
         cmocka_unit_test(test_error_message_is_utf8),
+        cmocka_unit_test(test_error_message_keeps_both_ends_of_a_long_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

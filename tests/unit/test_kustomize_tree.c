@@ -208,6 +208,29 @@ static void test_tree_says_what_was_meant(void **state)
     }
 }
 
+// Every replacement doubles what the next one copies.
+static void test_tree_bounds_what_replacements_write(void **state)
+{
+    (void)state;
+    cleanup_strbuf struct strbuf tree;
+    strbuf_init(&tree, 1 << 16);
+    strbuf_addstr(&tree, "=== a.yaml\n" CM(
+                             "a") "spec: {text: 0123456789}\n"
+                                  "=== kustomization.yaml\nresources: [a.yaml]\nreplacements:\n");
+    for (int i = 0; i < 30; i++)
+        strbuf_addf(&tree,
+                    "- {source: {kind: ConfigMap, name: a, fieldPath: spec}, targets: [{select: "
+                    "{kind: ConfigMap}, fieldPaths: [spec.x%d], options: {create: true}}]}\n",
+                    i);
+    cleanup_strbuf struct strbuf out;
+    cleanup_vec struct vec warnings = VEC_OF(char *, vec_release_string);
+    cleanup_error struct error err = {0};
+    strbuf_init(&out, 1 << 20);
+    assert_int_equal(build(tree.data, "", false, &out, &warnings, &err), -1);
+    assert_int_equal(err.code, ERROR_LIMIT);
+    assert_non_null(strstr(err.message, "the replacements write more than 16777216 bytes in all"));
+}
+
 static void test_tree_restricts_files_unless_told(void **state)
 {
     (void)state;
@@ -295,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_tree_says_what_is_deprecated_once),
         cmocka_unit_test(test_tree_executes_nothing),
         cmocka_unit_test(test_tree_says_what_was_meant),
+        cmocka_unit_test(test_tree_bounds_what_replacements_write),
         cmocka_unit_test(test_tree_refuses_with_the_chain_of_bases),
         cmocka_unit_test(test_tree_restricts_files_unless_told),
         cmocka_unit_test(test_tree_holds_labels_as_one_node),

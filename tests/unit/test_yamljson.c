@@ -166,6 +166,8 @@ static void test_yamljson_keeps_its_limits(void **state)
     }
     refuse_beyond_a_limit(text.data, NULL,
                           "in:6:29: more than 1000000 values, with aliases expanded");
+    refuse_beyond_a_limit(text.data, &(struct yamljson_limits){.max_nodes = 20000000},
+                          "in:6:29: aliases repeat more than 1000000 values");
 
     strbuf_reset(&text);
     strbuf_addstr(&text, "a: &a ");
