@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
 from parts.faulty_registry import FaultyRegistry, RegistryFault
-from parts.sealift import Sealift
+from parts.journey import object_file
+from parts.line import Line
+from parts.sealift import Daemon, Sealift
+from parts.wait import wait_for
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop, namespace: shop}\ndata: {greeting: hello}\n"
 NAME = "acme/shop"
+Serve = Callable[..., Daemon]
 
 
 class Place:
@@ -121,3 +126,19 @@ def test_pushes_go_to_the_registry(place: Place, sealift: Sealift) -> None:
 def test_bad_options(sealift: Sealift, tmp_path: Path, text: str) -> None:
     said = sealift.fails("pull", "oci://a.example.com/x:y", "--output", tmp_path, "--registry-mirror", text).err
     assert "--registry-mirror" in said and "HOST=URL" in said
+
+
+def test_a_sync_reads_from_the_mirror(line: Line, serve: Serve, stack: ExitStack, tmp_path: Path) -> None:
+    """The registry is down, and a controller that has nothing yet starts."""
+    origin, mirror = (stack.enter_context(FaultyRegistry()) for _ in range(2))
+    line.repository = origin.oci(NAME)
+    line.bundle = line.sync = {"artifact": {"insecure": True}}
+    line.start(serve).daemon.stop()
+    mirror.blobs.update(origin.blobs)
+    mirror.manifests = {("cache/" + name, tag): stored for (name, tag), stored in origin.manifests.items()}
+    origin.stop()
+    (line.journey.target / object_file("web")).unlink()
+    option = ("--registry-mirror", f"{origin.host}={mirror.url}/cache")
+    line.daemon = serve("--cache-dir", tmp_path / "elsewhere", *option, roles="controller")
+    wait_for("the object", lambda: "red" in line.web)
+    assert any("/blobs/" in request.path for request in mirror.requests)

@@ -122,9 +122,11 @@ class _RegistryHandler(LoopbackHandler):
         if not self.owner.user or self.owner.accepts(given):
             return True
         challenge = 'Basic realm="tests"'
-        if self.owner.bearer:
+        if self.owner.challenge is not None:
+            challenge = self.owner.challenge.replace("REALM", f"{self.owner.url}/token")
+        elif self.owner.bearer:
             challenge = f'Bearer realm="{self.owner.url}/token",service="tests",scope="repository:any:pull,push"'
-        self._refuse(401, "UNAUTHORIZED", [("WWW-Authenticate", challenge)])
+        self._refuse(401, "UNAUTHORIZED", [("WWW-Authenticate", line) for line in challenge.split("\n") if line])
         return False
 
     def _base(self) -> None:
@@ -134,7 +136,7 @@ class _RegistryHandler(LoopbackHandler):
         if not self.owner.knows(self.headers.get("Authorization", "")):
             self._refuse(401, "UNAUTHORIZED")
             return
-        answer = {"token": self.owner.new_token(), "expires_in": 300}
+        answer = {self.owner.token_name: self.owner.new_token(), **self.owner.token_more}
         self._send(200, [("Content-Type", "application/json")], json.dumps(answer).encode())
 
     def _exchange(self) -> None:
@@ -238,10 +240,20 @@ class _RegistryHandler(LoopbackHandler):
             self._refuse(404, "MANIFEST_UNKNOWN")
             return
         digest = self.owner.claimed_digest or stored.digest
-        self._send(200, [("Content-Type", stored.media_type), ("Docker-Content-Digest", digest)], stored.content)
+        headers = [("Content-Type", stored.media_type), ("Docker-Content-Digest", digest)]
+        if self.owner.etags:
+            headers.append(("ETag", f'"{stored.digest}"'))
+        if self.owner.no_digest_header:
+            del headers[1]
+        self._send(200, headers, stored.content)
 
     def _put_manifest(self, name: str, reference: str) -> None:
         stored = Stored(self.body, self.headers.get("Content-Type", ""))
+        there = self.owner.find_manifest(name, reference)
+        wanted = self.headers.get("If-Match")
+        if wanted is not None and (there is None or wanted != f'"{there.digest}"'):
+            self._refuse(412, "CONFLICT")
+            return
         with self.owner.lock:
             self.owner.manifests[name, stored.digest] = stored
             self.owner.manifests[name, reference] = stored
@@ -255,8 +267,16 @@ class _RegistryHandler(LoopbackHandler):
         if not self.owner.has_referrers:
             self._send(404, [("Content-Type", "text/plain")], b"404 page not found\n")
             return
-        index = {"schemaVersion": 2, "mediaType": _INDEX_TYPE, "manifests": self.owner.find_referrers(name, digest)}
-        self._send(200, [("Content-Type", _INDEX_TYPE)], json.dumps(index).encode())
+        found = self.owner.find_referrers(name, digest)
+        headers = [("Content-Type", _INDEX_TYPE)]
+        if self.owner.referrers_page:
+            start = int(parse_qs(urlsplit(self.path).query).get("last", ["0"])[0])
+            end = start + self.owner.referrers_page
+            if end < len(found):
+                headers.append(("Link", f'<{urlsplit(self.path).path}?last={end}>; rel="next"'))
+            found = found[start:end]
+        index = {"schemaVersion": 2, "mediaType": _INDEX_TYPE, "manifests": found}
+        self._send(200, headers, json.dumps(index).encode())
 
     def _tags(self, name: str) -> None:
         tags = [reference for known, reference in self.owner.manifests if known == name and ":" not in reference]
@@ -282,6 +302,12 @@ class FaultyRegistry(LoopbackServer):
         self.has_referrers = has_referrers
         self.relative_location = False
         self.claimed_digest = ""  # what Docker-Content-Digest says of every manifest, instead of the truth
+        self.no_digest_header = False
+        self.etags = False  # of manifests, with If-Match
+        self.challenge: Optional[str] = None  # instead of the usual; REALM is /token, a line a header
+        self.token_name = "token"
+        self.token_more: dict[str, object] = {"expires_in": 300}
+        self.referrers_page = 0  # entries a page; 0 = all
         self.redirect_blobs_to = ""
         self.exchange: dict[str, str] = {}  # tokens that /oauth2/exchange takes -> what it gives
         self.on_request: Optional[Callable[[RegistryRequest], object]] = None  # called before each answer
