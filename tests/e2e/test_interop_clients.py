@@ -1,0 +1,89 @@
+"""Other projects' clients read what sealift writes, and sealift what they write: Flux's artifact client, oras-go, regctl."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from parts.need import need_part
+from parts.oci_registry import OciRegistry
+from parts.sealift import Sealift
+
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop, namespace: shop}\ndata: {greeting: hello}\n"
+
+
+def client(*words: object, program: str = "clients", home: Path = Path("/nonexistent")) -> str:
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "DOCKER_CONFIG": str(home)}
+    done = subprocess.run([need_part("clients", program), *map(str, words)], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"{program} {words}: {done.stderr}"
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "manifests"
+    path.mkdir()
+    (path / "config.yaml").write_text(CONFIG_MAP)
+    return path
+
+
+@pytest.fixture
+def pushed(sealift: Sealift, folder: Path, tmp_path: Path, registry: OciRegistry, repository: str) -> str:
+    """Signed; its digest."""
+    sealift.env["COSIGN_PASSWORD"] = ""
+    sealift("keygen", "--output-prefix", tmp_path / "key")
+    ref = registry.oci(f"{repository}:prod")
+    return str(sealift("push", folder, ref, "--key", tmp_path / "key.key", "-o", "json").json()["digest"])
+
+
+def test_flux_pulls_ours(pushed: str, tmp_path: Path, registry: OciRegistry, repository: str) -> None:
+    out = tmp_path / "flux"
+    assert pushed in client("flux-pull", registry.repository(f"{repository}:prod"), out)
+    assert "greeting: hello" in (out / "shop/ConfigMap/shop.yaml").read_text()
+
+
+def test_we_pull_what_flux_pushes(sealift: Sealift, folder: Path, tmp_path: Path, registry: OciRegistry, repository: str) -> None:
+    digest = client("flux-push", folder, registry.repository(f"{repository}:flux"))
+    ref = registry.oci(f"{repository}:flux")
+    described = sealift("inspect", ref, "-o", "json").json()
+    assert described["digest"] == digest and described["files"] == ["config.yaml"]
+    sealift("pull", ref, "--output", tmp_path / "out")
+    assert (tmp_path / "out" / "config.yaml").read_text() == CONFIG_MAP
+
+
+def test_oras_copies_ours_with_its_signatures(
+    sealift: Sealift, pushed: str, tmp_path: Path, registry: OciRegistry, repository: str
+) -> None:
+    """oras follows referrers (not .sig tags), and the copy verifies as a mirror of the original."""
+    copied = f"oras/{repository}"
+    assert client("oras-copy", registry.repository(f"{repository}:prod"), registry.repository(f"{copied}:prod")) == pushed
+    ours = {entry["digest"] for entry in registry.referrers(repository, pushed)}
+    assert {entry["digest"] for entry in registry.referrers(copied, pushed)} == ours and len(ours) >= 2
+
+
+def test_regctl_reads_ours(pushed: str, tmp_path: Path, registry: OciRegistry, repository: str) -> None:
+    home = tmp_path / "regctl"
+    home.mkdir()
+    settings = {"hosts": {registry.host: {"tls": "disabled"}}}
+    (home / ".regctl").mkdir()
+    (home / ".regctl" / "config.json").write_text(json.dumps(settings))
+    reference = registry.repository(f"{repository}:prod")
+    assert client("image", "digest", reference, program="regctl", home=home) == pushed
+    listed = json.loads(client("artifact", "list", reference, "--format", "{{json .}}", program="regctl", home=home))
+    found = {entry["digest"] for entry in listed.get("descriptors", listed.get("Descriptors", []))}
+    assert found == {entry["digest"] for entry in registry.referrers(repository, pushed)}
+
+
+def test_regctl_copies_our_layout(sealift: Sealift, folder: Path, tmp_path: Path, registry: OciRegistry, repository: str) -> None:
+    """The layout on disk, read by yet another implementation."""
+    home = tmp_path / "regctl"
+    (home / ".regctl").mkdir(parents=True)
+    (home / ".regctl" / "config.json").write_text(json.dumps({"hosts": {registry.host: {"tls": "disabled"}}}))
+    answer = sealift("push", folder, f"oci-layout://{tmp_path / 'layout'}:prod", "--unsigned", "-o", "json").json()
+    target = registry.repository(f"{repository}:prod")
+    client("image", "copy", f"ocidir://{tmp_path / 'layout'}:prod", target, program="regctl", home=home)
+    assert registry.digest(repository, "prod") == answer["digest"]

@@ -1,0 +1,73 @@
+// Clients of registries as other projects have them, for the tests: Flux's, which is what Flux's source-controller
+// reads artifacts with, and oras-go's.
+//
+//	clients flux-push FOLDER REFERENCE     prints the digest
+//	clients flux-pull REFERENCE FOLDER     prints the digest
+//	clients oras-copy REFERENCE REFERENCE  with referrers, recursively; prints the digest
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+
+	"github.com/fluxcd/pkg/oci"
+	"oras.land/oras-go/v2"
+	"oras.land/oras-go/v2/registry/remote"
+)
+
+func repository(reference string) *remote.Repository {
+	name, err := remote.NewRepository(reference)
+	if err != nil {
+		log.Fatal(err)
+	}
+	name.PlainHTTP = true
+	return name
+}
+
+func run(ctx context.Context, command, from, to string) (string, error) {
+	client := oci.NewClient(oci.DefaultOptions())
+	switch command {
+	case "flux-push":
+		reference, err := client.Push(ctx, to, from, oci.WithPushMetadata(oci.Metadata{
+			Source:   "https://git.example.com/acme/config.git",
+			Revision: "main@sha1:1111111111111111111111111111111111111111",
+			Created:  "2026-01-31T12:00:00Z",
+		}))
+		if err != nil {
+			return "", err
+		}
+		_, digest, _ := strings.Cut(reference, "@")
+		return digest, nil
+	case "flux-pull":
+		meta, err := client.Pull(ctx, from, to)
+		if err != nil {
+			return "", err
+		}
+		return meta.Digest, nil
+	case "oras-copy":
+		source, target := repository(from), repository(to)
+		found, err := oras.Resolve(ctx, source, source.Reference.Reference, oras.DefaultResolveOptions)
+		if err != nil {
+			return "", err
+		}
+		if err := oras.ExtendedCopyGraph(ctx, source, target, found, oras.DefaultExtendedCopyGraphOptions); err != nil {
+			return "", err
+		}
+		return found.Digest.String(), target.Tag(ctx, found, target.Reference.Reference)
+	}
+	return "", fmt.Errorf("no such command: %s", command)
+}
+
+func main() {
+	if len(os.Args) != 4 {
+		log.Fatal("usage: clients COMMAND FROM TO")
+	}
+	digest, err := run(context.Background(), os.Args[1], os.Args[2], os.Args[3])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(digest)
+}
