@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/tell.h"
 #include "cli/workspace.h"
 
 #include <stdio.h>
@@ -21,15 +22,20 @@ static int list_into(struct store *store, const char *kind, const char *namespac
 
 // `get hook NAME --show-path`: the path is the secret of senders that do not sign, so it is printed
 // only when asked for.
-static int show_path(const json_t *hook, struct error *err)
+static int show_path(const struct cli *cli, const json_t *hook, struct error *err)
 {
     const char *path = jval_string(hook, "status.path");
     if (path == NULL)
         return error_set(err, ERROR_NOT_FOUND, "Hook %s/%s has no path yet: %s",
-                         object_namespace(hook), object_name(hook),
-                         "is `sealift serve` with the role receiver running on this state?");
+                         object_namespace(hook), object_name(hook), workspace_who_works(cli));
     puts(path);
     return 0;
+}
+
+static void tell_nothing(const struct cli *cli, const char *namespace)
+{
+    if (namespace != NULL && !workspace_on_files(cli))
+        tell_warning(cli, "there is nothing in namespace %s; -A looks in all", namespace);
 }
 
 static int run(struct cli *cli, struct error *err)
@@ -49,7 +55,7 @@ static int run(struct cli *cli, struct error *err)
             return -1;
         json_array_append_new(objects, object);
         if (cli_flag(cli, "show-path"))
-            return show_path(object, err);
+            return show_path(cli, object, err);
         return print_objects(cli, objects, true, err);
     }
     const char *namespace = workspace_namespaces(cli);
@@ -60,6 +66,8 @@ static int run(struct cli *cli, struct error *err)
     if (!all_kinds &&
         list_into(store, kind->name, kind->namespaced ? namespace : NULL, objects, err) < 0)
         return -1;
+    if (json_array_size(objects) == 0)
+        tell_nothing(cli, namespace);
     return print_objects(cli, objects, false, err);
 }
 

@@ -49,10 +49,8 @@ static int wait_until_handled(const struct cli *cli, struct store *store, json_t
     cleanup_free char *name = xstrdup(object_name(*object));
     while (!is_handled(*object, now)) {
         if (clock_mono_ms(clock_system()) > deadline)
-            return error_set(
-                err, ERROR_TIMEOUT,
-                "%s %s/%s was not reconciled in time; is `sealift serve` running on this state?",
-                kind, namespace, name);
+            return error_set(err, ERROR_TIMEOUT, "%s %s/%s was not reconciled in time; %s", kind,
+                             namespace, name, workspace_who_works(cli));
         const struct timespec pause = {.tv_nsec = look_ms * 1000000};
         nanosleep(&pause, NULL);
         json_t *fresh = NULL;

@@ -136,7 +136,7 @@ static int run(struct cli *cli, struct error *err)
         return -1;
     const char *namespace = workspace_namespace(cli);
     if (store_get(store, "Hook", namespace, cli_argument(cli, 0), &hook, err) < 0)
-        return error_wrap(err, "Hook %s/%s", namespace, cli_argument(cli, 0));
+        return -1;
     const char *secret_name = object_spec_string(hook, "secretRef.name");
     if (store_secret(store, namespace, secret_name != NULL ? secret_name : "", &secret, err) < 0)
         return -1;

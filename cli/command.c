@@ -44,6 +44,17 @@ const struct option_spec common_options[] = {
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 
+static const struct option_spec *find_in(const struct option_spec *specs, const char *name,
+                                         size_t length, char letter)
+{
+    for (; specs != NULL && specs->name != NULL; specs++) {
+        if (letter != 0 ? specs->letter == letter
+                        : strlen(specs->name) == length && strncmp(specs->name, name, length) == 0)
+            return specs;
+    }
+    return NULL;
+}
+
 static const struct option_value *find_value(const struct cli *cli, const char *name)
 {
     const struct option_value *found = NULL;
@@ -63,6 +74,12 @@ const char *cli_string(const struct cli *cli, const char *name)
 {
     const struct option_value *value = find_value(cli, name);
     return value != NULL ? value->text : NULL;
+}
+
+const char *cli_common(const struct cli *cli, const char *name)
+{
+    return find_in(cli->command->options, name, strlen(name), 0) == NULL ? cli_string(cli, name)
+                                                                         : NULL;
 }
 
 const char *cli_string_or(const struct cli *cli, const char *name, const char *fallback)
@@ -93,17 +110,6 @@ int64_t cli_number(const struct cli *cli, const char *name, int64_t fallback)
 const char *cli_argument(const struct cli *cli, size_t index)
 {
     return index < cli->arguments.len ? *(const char **)vec_at(&cli->arguments, index) : NULL;
-}
-
-static const struct option_spec *find_in(const struct option_spec *specs, const char *name,
-                                         size_t length, char letter)
-{
-    for (; specs != NULL && specs->name != NULL; specs++) {
-        if (letter != 0 ? specs->letter == letter
-                        : strlen(specs->name) == length && strncmp(specs->name, name, length) == 0)
-            return specs;
-    }
-    return NULL;
 }
 
 const struct option_spec *command_option(const struct command *command, const char *name,

@@ -62,6 +62,8 @@ struct cli {
 bool cli_flag(const struct cli *cli, const char *name);
 const char *cli_string(const struct cli *cli, const char *name);
 const char *cli_string_or(const struct cli *cli, const char *name, const char *fallback);
+// Of an option that all commands have; NULL where the command has one of its own by that name.
+const char *cli_common(const struct cli *cli, const char *name);
 void cli_list(const struct cli *cli, const char *name, struct vec *ret_values); // borrowed strings
 int64_t cli_number(const struct cli *cli, const char *name, int64_t fallback);
 const char *cli_argument(const struct cli *cli, size_t index); // NULL when absent

@@ -29,7 +29,7 @@ static bool names_cluster(const struct cli *cli)
 {
     static const char *const options[] = {"kubeconfig", "context", "cluster", "user", "server"};
     for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
-        if (cli_string(cli, options[i]) != NULL)
+        if (cli_common(cli, options[i]) != NULL)
             return true;
     }
     return false;
@@ -82,7 +82,7 @@ static void use_token(struct kube_config *config, const char *token)
 
 static int act_as(const struct cli *cli, struct kube_config *config, struct error *err)
 {
-    const char *user = cli_string(cli, "as");
+    const char *user = cli_common(cli, "as");
     cleanup_vec struct vec groups = VEC_OF(const char *, NULL);
     cli_list(cli, "as-group", &groups);
     if (user == NULL)
@@ -101,14 +101,14 @@ static int load_kubeconfig(const struct cli *cli, struct kube_config *config, st
 {
     const struct kube_config_choice choice = {.kubeconfig = cli_string(cli, "kubeconfig"),
                                               .context = cli_string(cli, "context"),
-                                              .cluster = cli_string(cli, "cluster"),
-                                              .user = cli_string(cli, "user"),
-                                              .server = cli_string(cli, "server"),
+                                              .cluster = cli_common(cli, "cluster"),
+                                              .user = cli_common(cli, "user"),
+                                              .server = cli_common(cli, "server"),
                                               .namespace_ = cli_string(cli, "namespace")};
     if (kube_config_load(&choice, config, err) < 0)
         return -1;
-    if (cli_string(cli, "token") != NULL)
-        use_token(config, cli_string(cli, "token"));
+    if (cli_common(cli, "token") != NULL)
+        use_token(config, cli_common(cli, "token"));
     return act_as(cli, config, err);
 }
 
@@ -252,4 +252,11 @@ int workspace_find(const struct cli *cli, struct store *store, size_t index, jso
     if (err->code == ERROR_NOT_FOUND)
         return say_what_there_is(store, kind, namespace, name, err);
     return -1;
+}
+
+const char *workspace_who_works(const struct cli *cli)
+{
+    return workspace_on_files(cli) ? "is `sealift serve` running on this state?"
+                                   : "do the roles run? kubectl get pods -A -l "
+                                     "app.kubernetes.io/name=sealift";
 }

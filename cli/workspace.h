@@ -49,4 +49,7 @@ int workspace_find(const struct cli *cli, struct store *store, size_t index, jso
 int workspace_parse(const struct cli *cli, size_t index, const struct kind **ret_kind,
                     const char **ret_name, struct error *err) __attribute__((warn_unused_result));
 
+// The end of a sentence about something that nobody did: what to look at. Static.
+const char *workspace_who_works(const struct cli *cli);
+
 #endif
