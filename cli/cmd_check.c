@@ -1,5 +1,6 @@
 // check: everything that can be told about a configuration without a server: files that do not
 // parse, specs that break a rule, references that lead nowhere, Syncs that nothing governs.
+#include "api/kind.h"
 #include "api/store_files.h"
 #include "base/jval.h"
 #include "base/memory.h"
@@ -180,7 +181,10 @@ static int check_kind(struct checking *checking, const char *kind,
     cleanup_json json_t *all = NULL;
     size_t index;
     json_t *object;
-    if (store_list(checking->store, kind, NULL, &all, err) < 0)
+    // A tenant may look at one namespace only.
+    const char *namespace =
+        kind_find(kind)->namespaced ? cli_string(checking->cli, "namespace") : NULL;
+    if (store_list(checking->store, kind, namespace, &all, err) < 0)
         return -1;
     json_array_foreach (all, index, object) {
         checking->objects++;
@@ -247,8 +251,9 @@ const struct command command_check = {
     .arguments = "",
     .summary = "Check a configuration before it is served",
     .help = "Files that do not parse, specs that break a rule, Secrets and objects that are "
-            "missing. Exit status 1 when\n"
-            "anything is found.\n\n  sealift check --config ./config --state /tmp/state\n",
+            "missing; of all namespaces, or one (-n).\n"
+            "Exit status 1 when anything is found.\n\n  sealift check --config ./config --state "
+            "/tmp/state\n",
     .options = options,
     .run = run,
 };
