@@ -1,5 +1,8 @@
 // create bundle, and in a cluster the packager's right to read the Secrets of its namespace.
+#include "api/kind.h"
 #include "api/store_kube.h"
+#include "base/encoding.h"
+#include "base/file.h"
 #include "base/jval.h"
 #include "base/kube/kube_client.h"
 #include "base/memory.h"
@@ -8,7 +11,12 @@
 #include "cli/grant.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
+#include "oci/sign/key.h"
 
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include <stdlib.h>
 #include <string.h>
 
 static bool exists(struct kube_client *client, const char *plural, const char *namespace)
@@ -60,6 +68,75 @@ static int let_packager_read(const struct cli *cli, json_t *grants, struct error
     return write_now(cli, client, &packager, missing, err);
 }
 
+// ---- a key of its own ----
+
+enum { PASSWORD_BYTES = 32 };
+
+static json_t *new_key_secret(const struct cli *cli, const char *name, char **ret_public,
+                              struct error *err)
+{
+    unsigned char bytes[PASSWORD_BYTES];
+    cleanup_sign_key struct sign_key *key = NULL;
+    cleanup_secret char *pem = NULL;
+    if (RAND_bytes(bytes, sizeof bytes) != 1)
+        abort();
+    cleanup_secret char *password = hex_encode(bytes, sizeof bytes);
+    OPENSSL_cleanse(bytes, sizeof bytes);
+    if (sign_key_generate(&key, err) < 0 || sign_key_write(key, password, &pem, err) < 0)
+        return NULL;
+    *ret_public = verify_key_pem(sign_key_public(key));
+    json_t *secret = create_object(cli, "Secret", true);
+    json_t *data = json_object();
+    jval_set_string(secret, "metadata.name", name);
+    json_object_set_new(data, "cosign.key", json_string(pem));
+    json_object_set_new(data, "cosign.password", json_string(password));
+    json_object_set_new(data, "cosign.pub", json_string(*ret_public));
+    json_object_set_new(secret, "stringData", data);
+    return secret;
+}
+
+// One that is there is never replaced: what it signed would be lost.
+static int ensure_key(const struct cli *cli, const char *name, const char *file, struct error *err)
+{
+    cleanup_store struct store *store = NULL;
+    cleanup_secret_data struct secret_data *existing = NULL;
+    cleanup_error struct error cause = {0};
+    cleanup_free char *public_pem = NULL;
+    if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0)
+        return -1;
+    if (store_secret(store, workspace_namespace(cli), name, &existing, &cause) == 0) {
+        const char *known = secret_data_text(existing, "cosign.pub");
+        tell_warning(cli, "Secret %s/%s is there and stays as it is", workspace_namespace(cli),
+                     name);
+        return known != NULL ? file_write_atomic(file, known, strlen(known), 0644, err) : 0;
+    }
+    if (cause.code != ERROR_NOT_FOUND)
+        return error_move(err, &cause);
+    cleanup_json json_t *secret = new_key_secret(cli, name, &public_pem, err);
+    if (secret == NULL || file_write_atomic(file, public_pem, strlen(public_pem), 0644, err) < 0 ||
+        store_apply(store, secret, err) < 0)
+        return -1;
+    tell_made(cli, "Secret %s/%s has a new signing key; %s is its public half, for the TrustPolicy",
+              workspace_namespace(cli), name, file);
+    return 0;
+}
+
+static int generate_key(const struct cli *cli, json_t *object, struct error *err)
+{
+    const char *file = cli_string(cli, "generate-key");
+    cleanup_free char *fallback = xasprintf("%s-key", cli_argument(cli, 0));
+    const char *name = cli_string_or(cli, "key-secret", fallback);
+    if (file == NULL)
+        return 0;
+    jval_set_string(object, "spec.sign.secretRef.name", name);
+    if (cli_flag(cli, "export"))
+        return error_set(
+            err, ERROR_INVALID,
+            "--generate-key writes the private key where the packager reads it, and "
+            "never prints it: leave --export away, or make the key with sealift keygen");
+    return api_check(object, err) < 0 ? -1 : ensure_key(cli, name, file, err);
+}
+
 static int run_bundle(struct cli *cli, struct error *err)
 {
     cleanup_json json_t *object = create_object(cli, "Bundle", true);
@@ -80,6 +157,8 @@ static int run_bundle(struct cli *cli, struct error *err)
     create_set(cli, object, "spec.sign.secretRef.name", "key-secret");
     create_set_list(cli, object, "spec.exportTo", "export-to");
     cleanup_json json_t *grants = json_array();
+    if (generate_key(cli, object, err) < 0)
+        return -1;
     if (create_in_cluster(cli) && let_packager_read(cli, grants, err) < 0)
         return -1;
     return create_finish(cli, object, grants, err);
@@ -100,6 +179,8 @@ static const struct option_spec bundle_options[] = {
     {"registry-secret", 0, OPTION_STRING, "NAME", "Secret with the registry's login", NULL},
     {"tag", 0, OPTION_LIST, "NAME", "moving tag, a channel; may be repeated", NULL},
     {"key-secret", 0, OPTION_STRING, "NAME", "Secret with cosign.key and cosign.password", NULL},
+    {"generate-key", 0, OPTION_STRING, "FILE",
+     "make that Secret (default: NAME-key) if there is none; its public key goes to FILE", NULL},
     {"export-to", 0, OPTION_LIST, "NAMESPACE", "whose Syncs may follow this Bundle", NULL},
     {"packager", 0, OPTION_STRING, "NAMESPACE/NAME",
      "account that may read the Secrets (default: sealift-packager where it is installed)", NULL},

@@ -194,6 +194,17 @@ static bool has_piece(const struct installation *installation, const json_t *obj
     return false;
 }
 
+// Anybody may put our label on what is theirs: an install writes under its field manager, and to
+// one namespace.
+static bool is_member(const struct installation *installation, const json_t *object)
+{
+    struct member_state state;
+    member_state_read(object, &state);
+    const char *namespace = object_namespace(object);
+    return member_has_entry(&state) &&
+           (*namespace == '\0' || strcmp(namespace, installation->namespace) == 0);
+}
+
 static int add_leftovers_of(struct installation *installation, const struct kube_kind *kind,
                             json_t *found, struct error *err)
 {
@@ -206,7 +217,7 @@ static int add_leftovers_of(struct installation *installation, const struct kube
     if (kube_list(installation->client, &request, &items, err) < 0)
         return error_wrap(err, "look for %s of an older install", kind->plural);
     json_array_foreach (items, index, item) {
-        if (!has_piece(installation, item))
+        if (!has_piece(installation, item) && is_member(installation, item))
             json_array_append(found, item);
     }
     return 0;

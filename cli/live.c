@@ -200,6 +200,20 @@ static bool would_be_pruned(const struct live *live, const struct kube_kind *kin
     return !is_listed(live, object_uid(object));
 }
 
+// Whether the Sync's spec speaks of the namespace.
+static bool is_named(const struct live *live, const char *namespace)
+{
+    const char *target = object_spec_string(live->sync, "targetNamespace");
+    size_t index;
+    json_t *allowed;
+    json_array_foreach (object_spec(live->sync, "allowNamespaces"), index, allowed) {
+        if (strcmp(json_string_value(allowed), namespace) == 0)
+            return true;
+    }
+    return *namespace == '\0' || strcmp(namespace, object_namespace(live->sync)) == 0 ||
+           (target != NULL && strcmp(namespace, target) == 0);
+}
+
 static bool is_preferred(const struct live *live, const struct kube_kind *kind)
 {
     return (kind->can & KUBE_CAN_LIST) != 0 && (kind->can & KUBE_CAN_DELETE) != 0 &&
@@ -217,8 +231,15 @@ static void add_pruned(struct live *live, const struct kube_kind *kind, const js
                                              : xstrdup(kind->version);
         jval_set_string(item, "apiVersion", api_version);
         jval_set_string(item, "kind", kind->kind);
-        if (would_be_pruned(live, kind, item))
+        if (!would_be_pruned(live, kind, item))
+            continue;
+        if (is_named(live, object_namespace(item)))
             json_array_append(found, item);
+        else
+            tell_warning(live->cli,
+                         "%s %s/%s carries the Sync's label in a namespace that it does not name: "
+                         "it would be pruned if the Sync's account may delete it",
+                         kind->kind, object_namespace(item), object_name(item));
     }
     pieces_add(&live->pruned, live->discovery, found);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -87,6 +88,33 @@ def test_bundle(cluster: Cluster) -> None:
     made = things["Bundle", "shop"]
     assert made["spec"]["source"]["git"].pop("ref") == {"branch": "main"}  # as by default
     assert exported["spec"] == made["spec"] and set(exported["metadata"]) == {"name", "namespace"}
+
+
+def test_key_of_a_bundle(cluster: Cluster, tmp_path: Path) -> None:
+    words = [word for word in BUNDLE if word not in ("--key-secret", "packager-key")]
+    words[2] = "keyed"
+    file = tmp_path / "packager.pub"
+    said = cluster.said(*words, "-n", "shop", "--generate-key", file)
+    assert f"Secret shop/keyed-key has a new signing key; {file} is its public half, for the TrustPolicy" in said
+    secret = cluster.plane.get("secret", "keyed-key", "-n", "shop")
+    assert set(secret["data"]) == {"cosign.key", "cosign.password", "cosign.pub"}
+    assert cluster.plane.get("bundle", "keyed", "-n", "shop")["spec"]["sign"]["secretRef"] == {"name": "keyed-key"}
+    public = file.read_text()
+    assert public.startswith("-----BEGIN PUBLIC KEY-----")
+    # The packager can use it, and what it signs verifies.
+    values = {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+    (tmp_path / "key").write_text(values["cosign.key"])
+    (tmp_path / "a").mkdir()
+    reference = f"oci-layout://{tmp_path}/layout:prod"
+    push = ["push", tmp_path / "a", reference, "--key", tmp_path / "key"]
+    cluster.sealift(*push, env={"COSIGN_PASSWORD": values["cosign.password"]})
+    cluster.sealift("verify", reference, "--key", file)
+    # Once more: it stays.
+    file.unlink()
+    said = cluster.said(*words, "-n", "shop", "--generate-key", file)
+    assert "Secret shop/keyed-key is there and stays as it is" in said and file.read_text() == public
+    assert cluster.plane.get("secret", "keyed-key", "-n", "shop")["data"] == secret["data"]
+    assert "never prints it" in cluster.fails(*words, "-n", "shop", "--generate-key", file, "--export")
 
 
 def test_bundle_of_somebody_who_may_not_bind(cluster: Cluster) -> None:

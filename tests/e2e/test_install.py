@@ -159,11 +159,16 @@ def test_definitions_of_an_older_install_are_named_and_stay(cluster: Cluster) ->
             {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": meta, "spec": spec},
             {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "old", "namespace": SYSTEM, "labels": label},
              "spec": {"ports": [{"port": 80}]}},
-        ]
+        ],
+        manager="sealift",
     )  # fmt: skip
+    # Of others, who only wear the label.
+    plane.kubectl("create", "service", "clusterip", "theirs", "--tcp=80", "-n", SYSTEM)
+    plane.kubectl("label", "service", "theirs", "-n", SYSTEM, *(f"{name}={value}" for name, value in label.items()))
     said = cluster.install("--no-wait")
     assert "service/old is deleted: it is of an older install" in said
     assert any(line.startswith("customresourcedefinition.apiextensions.k8s.io/olds.sealift.dev is of an") for line in said)
+    assert cluster.has("service", "theirs", "-n", SYSTEM)
     assert cluster.has("crd", "olds.sealift.dev") and not cluster.has("service", "old", "-n", SYSTEM)
     plane.kubectl("delete", "crd", "olds.sealift.dev")
 
