@@ -137,12 +137,31 @@ static void finish(struct bundle_inputs *inputs, struct render_result *result)
     drop_unused(inputs);
 }
 
+void bundle_inputs_tell(const struct bundle_inputs *inputs, const struct remote *remote)
+{
+    if (inputs->config.tell == NULL)
+        return;
+    cleanup_free char *step =
+        xasprintf("fetching %s%s%s", remote->name, *remote->ref != '\0' ? " at " : "", remote->ref);
+    inputs->config.tell(inputs->config.tell_arg, step);
+}
+
 static int fetch_wanted(struct bundle_inputs *inputs, struct error *err)
 {
-    struct remote *wanted = NULL;
-    while ((wanted = remotes_next_wanted(inputs->remotes)) != NULL)
-        if (bundle_inputs_fetch(inputs, wanted, err) < 0)
-            return error_wrap(err, "%s", wanted->place);
+    cleanup_vec struct vec files = VEC_OF(struct remote *, NULL);
+    cleanup_vec struct vec repositories = VEC_OF(struct remote *, NULL);
+    remotes_wanted(inputs->remotes, REMOTE_FILE, &files);
+    remotes_wanted(inputs->remotes, REMOTE_REPOSITORY, &repositories);
+    if (inputs->config.dir != NULL && file_make_dirs(inputs->config.dir, err) < 0)
+        return -1;
+    if (bundle_inputs_fetch_files(inputs, &files, err) < 0)
+        return -1;
+    vec_foreach (struct remote *, remote, &repositories) {
+        bundle_inputs_tell(inputs, *remote);
+        if (cancel_check(inputs->config.cancel, err) < 0 ||
+            bundle_inputs_fetch_repository(inputs, *remote, err) < 0)
+            return error_wrap(err, "%s", (*remote)->place);
+    }
     return 0;
 }
 

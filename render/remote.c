@@ -17,7 +17,6 @@ static void release_remote(void *element)
     free(remote->ref);
     free(remote->name);
     free(remote->place);
-    secret_free(remote->asked_by);
     free(remote->data);
     free(remote->absence);
     free(remote);
@@ -75,7 +74,7 @@ int remotes_want(struct remotes *remotes, const struct remote *wanted, struct er
         .ref = xstrdup(ref),
         .name = remote_name(wanted->url),
         .place = xstrdup(wanted->place),
-        .asked_by = xstrdup(wanted->asked_by),
+        .asker = wanted->asker,
         .timeout_ms = wanted->timeout_ms,
         .may_be_absent = wanted->may_be_absent,
     };
@@ -83,12 +82,11 @@ int remotes_want(struct remotes *remotes, const struct remote *wanted, struct er
     return 0;
 }
 
-struct remote *remotes_next_wanted(struct remotes *remotes)
+void remotes_wanted(const struct remotes *remotes, enum remote_kind kind, struct vec *ret_wanted)
 {
     vec_foreach (struct remote *, remote, &remotes->list)
-        if ((*remote)->state == REMOTE_WANTED)
-            return *remote;
-    return NULL;
+        if ((*remote)->kind == kind && (*remote)->state == REMOTE_WANTED)
+            *(struct remote **)vec_push(ret_wanted) = *remote;
 }
 
 bool remotes_are_complete(const struct remotes *remotes)

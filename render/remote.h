@@ -33,13 +33,13 @@ enum remote_state {
 
 struct remote {
     enum remote_kind kind;
-    char *url;          // as written: may hold a user and a password, and is never shown
-    char *ref;          // branch, tag or commit of a repository; "" = the server's HEAD
-    char *name;         // the URL without credentials, for messages
-    char *place;        // who names it: "prod/kustomization.yaml:4: resources[0]"
-    char *asked_by;     // URL of the repository that names it; "" = the tree that is rendered
-    int64_t timeout_ms; // what the URL allows for fetching; 0 = it says nothing
-    bool may_be_absent; // the renderer goes on without it
+    char *url;                  // as written: may hold a user and a password, and is never shown
+    char *ref;                  // branch, tag or commit of a repository; "" = the server's HEAD
+    char *name;                 // the URL without credentials, for messages
+    char *place;                // who names it: "prod/kustomization.yaml:4: resources[0]"
+    const struct remote *asker; // the repository that names it; NULL = the tree that is rendered
+    int64_t timeout_ms;         // what the URL allows for fetching; 0 = it says nothing
+    bool may_be_absent;         // the renderer goes on without it
 
     enum remote_state state;
     struct tree *tree; // REMOTE_BROUGHT repository; borrowed, outlives the builds
@@ -57,13 +57,14 @@ void cleanup_remotes_pointer(struct remotes **remotes);
 // For renderers: what is known of it, or NULL. Borrowed until remotes_free.
 const struct remote *remotes_find(const struct remotes *remotes, enum remote_kind kind,
                                   const char *url, const char *ref);
-// Notes that `wanted` is missing: url, ref, place, asked_by are copied; of several that want the
+// Notes that `wanted` is missing: url, ref, place are copied; of several that want the
 // same, the first is kept. ERROR_LIMIT above REMOTES_MAX.
 int remotes_want(struct remotes *remotes, const struct remote *wanted, struct error *err)
     __attribute__((warn_unused_result));
 
-// For who fetches: whether the last build had all it needed; and the first that is still wanted.
+// For who fetches: whether the last build had all it needed; and what of a kind is still wanted,
+// pushed as struct remote *.
 bool remotes_are_complete(const struct remotes *remotes);
-struct remote *remotes_next_wanted(struct remotes *remotes);
+void remotes_wanted(const struct remotes *remotes, enum remote_kind kind, struct vec *ret_wanted);
 
 #endif

@@ -54,7 +54,7 @@ static int want(const struct frame *frame, struct remote *wanted, struct error *
 {
     cleanup_free char *place = frame_place(frame);
     wanted->place = place;
-    wanted->asked_by = frame->remote != NULL ? frame->remote->url : (char[]){""};
+    wanted->asker = frame->remote;
     return remotes_want(frame->build->options->remotes, wanted, err);
 }
 

@@ -83,13 +83,22 @@ static int build(struct place *place, char **ret_text, struct error *err)
     return 0;
 }
 
+// The first; NULL when all is there.
+static struct remote *next_wanted(const struct remotes *remotes)
+{
+    cleanup_vec struct vec wanted = VEC_OF(struct remote *, NULL);
+    remotes_wanted(remotes, REMOTE_FILE, &wanted);
+    remotes_wanted(remotes, REMOTE_REPOSITORY, &wanted);
+    return wanted.len > 0 ? *(struct remote **)vec_at(&wanted, 0) : NULL;
+}
+
 static struct remote *expect_wanted(struct place *place, enum remote_kind kind, const char *url,
                                     const char *ref)
 {
     cleanup_error struct error err = {0};
     cleanup_free char *text = NULL;
     assert_int_equal(build(place, &text, &err), -1);
-    struct remote *wanted = remotes_next_wanted(place->remotes);
+    struct remote *wanted = next_wanted(place->remotes);
     if (wanted == NULL)
         fail_msg("nothing is wanted: %s", error_message(&err));
     assert_int_equal(wanted->kind, kind);
@@ -125,11 +134,11 @@ static void test_remote_wants_one_turn_after_the_other(void **state)
     assert_string_equal(base->name, "https://a.example/x/base.git");
     assert_string_equal(base->place, "kustomization.yaml:2: resources[0]: "
                                      "base/kustomization.yaml:2: resources[0]");
-    assert_string_equal(base->asked_by, "");
+    assert_null(base->asker);
     bring_tree(place, base, "one");
     struct remote *patch = expect_wanted(place, REMOTE_FILE, "https://b.example/patch.yaml", "");
     assert_false(patch->may_be_absent);
-    assert_string_equal(patch->asked_by, base->url);
+    assert_ptr_equal(patch->asker, base);
     assert_string_equal(patch->place, "kustomization.yaml:2: resources[0]: "
                                       "base/kustomization.yaml:2: resources[0]: "
                                       "https://a.example/x/base.git//dir/kustomization.yaml");
@@ -210,7 +219,7 @@ static void test_remote_depth_is_bounded(void **state)
         write_file(place, file, next);
         error_release(&err);
         assert_int_equal(build(place, &text, &err), -1);
-        struct remote *wanted = remotes_next_wanted(place->remotes);
+        struct remote *wanted = next_wanted(place->remotes);
         if (wanted == NULL)
             break;
         bring_tree(place, wanted, name);
