@@ -127,6 +127,8 @@ static int print(const struct cli *cli, const char *namespace, struct error *err
 static int run(struct cli *cli, struct error *err)
 {
     const char *namespace = cli_string_or(cli, "namespace", SYSTEM_NAMESPACE);
+    if (cli_flag(cli, "wait") && cli_flag(cli, "no-wait"))
+        return error_set(err, ERROR_INVALID, "--wait and --no-wait contradict each other");
     if (check_namespace(namespace, err) < 0)
         return -1;
     return cli_flag(cli, "export") ? print(cli, namespace, err) : install(cli, namespace, err);
@@ -134,6 +136,7 @@ static int run(struct cli *cli, struct error *err)
 
 static const struct option_spec options[] = {
     INSTALL_OPTIONS,
+    {"wait", 0, OPTION_FLAG, NULL, "wait until the roles run (the default)", NULL},
     {"no-wait", 0, OPTION_FLAG, NULL, "do not wait until the roles run", NULL},
     {"dry-run", 0, OPTION_FLAG, NULL, "let the API server judge it, and change nothing", NULL},
     {"export", 0, OPTION_FLAG, NULL, "print the manifests instead of applying them", NULL},

@@ -39,6 +39,8 @@ static int apply_stages(struct installation *installation, enum apply_stage firs
 {
     size_t failed = pieces_apply(installation->client, &installation->pieces, first, last,
                                  installation->dry_run);
+    if (failed > 0 && !installation->dry_run)
+        failed = pieces_remake(installation->client, &installation->pieces, first, last);
     tell_stage(installation, first, last);
     if (failed > 0)
         return error_set(err, ERROR_INVALID,

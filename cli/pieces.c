@@ -233,3 +233,44 @@ int piece_delete(struct kube_client *client, const struct piece *piece, const ch
     }
     return 0;
 }
+
+// Everything in it comes from the manifest, and nothing is lost with it.
+static bool may_remake(const struct piece *piece)
+{
+    static const char *const kinds[] = {"RoleBinding", "ClusterRoleBinding", "Deployment"};
+    const char *message = error_message(&piece->error);
+    bool is_fixed =
+        strstr(message, "immutable") != NULL || strstr(message, "cannot change roleRef") != NULL;
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        if (piece_is(piece, kinds[i]))
+            return piece->live != NULL && piece->error.code == ERROR_INVALID && is_fixed;
+    }
+    return false;
+}
+
+static bool remake(struct kube_client *client, struct piece *piece)
+{
+    const struct kube_request request = {.verb = KUBE_APPLY,
+                                         .ref = piece_ref(piece),
+                                         .object = piece->object,
+                                         .field_manager = FIELD_MANAGER,
+                                         .force = true};
+    if (piece_delete(client, piece, "Background", &piece->error) < 0 ||
+        kube_do(client, &request, NULL, &piece->error) < 0)
+        return false;
+    error_release(&piece->error);
+    piece->outcome = "made anew";
+    return true;
+}
+
+size_t pieces_remake(struct kube_client *client, struct vec *pieces, enum apply_stage first,
+                     enum apply_stage last)
+{
+    size_t failed = 0;
+    vec_foreach (struct piece, piece, pieces) {
+        if (piece->stage < first || piece->stage > last || piece->outcome != NULL)
+            continue;
+        failed += !may_remake(piece) || !remake(client, piece);
+    }
+    return failed;
+}

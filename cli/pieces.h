@@ -24,7 +24,8 @@ struct piece {
     bool namespaced;
     enum apply_stage stage;
     size_t order;
-    const char *outcome; // of what was done last: "created", "configured", "unchanged"; or NULL and
+    const char *outcome; // of what was done last: "created", "configured", "unchanged",
+                         // "made anew"; or NULL and
     struct error error;
 };
 void piece_release(void *element);
@@ -47,6 +48,10 @@ int pieces_look(struct kube_client *client, struct vec *pieces, struct error *er
 // came of each stands in it afterwards. Returns how many failed.
 size_t pieces_apply(struct kube_client *client, struct vec *pieces, enum apply_stage first,
                     enum apply_stage last, bool dry_run);
+// Deletes and makes anew those that were refused because a field cannot be changed: bindings, whose
+// roleRef is fixed, and Deployments, whose selector is. Returns how many still failed.
+size_t pieces_remake(struct kube_client *client, struct vec *pieces, enum apply_stage first,
+                     enum apply_stage last);
 // Deletes it, if it is still the one that was looked at; absent is fine. `propagation` as in
 // kube_request.
 int piece_delete(struct kube_client *client, const struct piece *piece, const char *propagation,

@@ -231,6 +231,31 @@ def test_install_says_what_does_not_run(cluster: Cluster) -> None:
     assert "deployment.apps/sealift-packager in sealift-system does not run" in said and "(pod sealift-packager-" in said
 
 
+def test_what_cannot_be_changed_is_made_anew(cluster: Cluster) -> None:
+    """As when a newer version binds another role, or selects its pods otherwise."""
+    plane = cluster.plane
+    cluster.install("--no-wait")
+    binding = plane.get("clusterrolebinding", "sealift-packager")
+    binding["roleRef"]["name"] = "sealift-view"
+    deployment = plane.get("deployment", "sealift-packager", "-n", SYSTEM)
+    for labels in (deployment["spec"]["selector"]["matchLabels"], deployment["spec"]["template"]["metadata"]["labels"]):
+        labels["was"] = "other"
+    for thing in (binding, deployment):
+        kept = {name: thing["metadata"][name] for name in ("name", "namespace", "labels") if name in thing["metadata"]}
+        plane.kubectl("delete", thing["kind"], kept["name"], "-n", kept.get("namespace", SYSTEM))
+        plane.apply({**{name: thing[name] for name in thing if name != "status"}, "metadata": kept})
+    said = cluster.install()
+    assert "clusterrolebinding.rbac.authorization.k8s.io/sealift-packager is made anew" in said
+    assert "deployment.apps/sealift-packager is made anew" in said
+    assert plane.get("clusterrolebinding", "sealift-packager")["roleRef"]["name"] == "sealift-packager"
+    # One object that cannot be helped stops the install, and is named.
+    plane.kubectl("delete", "service", "sealift-metrics", "-n", SYSTEM)
+    plane.kubectl("create", "service", "clusterip", "sealift-metrics", "--tcp=80", "-n", SYSTEM)
+    said_of_it = cluster.fails("install")
+    assert "✗ service/sealift-metrics: " in said_of_it and "1 of " in said_of_it
+    assert "deployment.apps" not in said_of_it  # they come later
+
+
 def test_install_over_kubectl_apply(cluster: Cluster) -> None:
     """Who began with kustomize may go on with install."""
     plane = cluster.plane
