@@ -221,6 +221,9 @@ static int hold_mass_prune(struct sync_flow *flow, struct target_request *reques
     vec_foreach (struct target_result, candidate, &candidates)
         goes += candidate->action == TARGET_PRUNE;
     int64_t had = jval_int(flow->status, "inventory.objects", 0);
+    // The first apply did not come to its end.
+    if (had == 0)
+        had = (int64_t)(request->n + goes);
     if (goes == 0 || (request->n > 0 && (int64_t)goes * 2 <= had))
         return 0;
     if (is_confirmed(flow)) {

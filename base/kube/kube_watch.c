@@ -19,6 +19,8 @@ enum {
     SERVER_JITTER_PERCENT = 33,
     RETRY_FIRST_MS = 800, // as client-go's reflector
     RETRY_MAX_MS = 30 * 1000,
+    // To try a server that cannot be reached costs nobody anything.
+    LOST_MAX_MS = 4 * 1000,
     // A connection that lived so long was fine; what ends it is the first failure of a new row.
     FINE_MS = 2 * 60 * 1000,
     // Parsing a page must not hold up the loop.
@@ -130,14 +132,19 @@ static void tell_error(struct kube_watch *watch, struct error *err)
         watch->events.on_error(watch->arg, err);
 }
 
-// Consumes err. The caller stands between enter and leave.
-static void fail(struct kube_watch *watch, struct error *err)
+// Consumes err. `http_status`: of the answer; 0 = none came. The caller stands between enter and
+// leave.
+static void fail(struct kube_watch *watch, int http_status, struct error *err)
 {
+    int64_t delay_ms = backoff_next(&watch->backoff, err->retry_after_ms);
+    bool lost = http_status == 0 && error_is_transient(err) && err->retry_after_ms == 0;
     watch->state = WATCH_WAITING;
     watch->cut_off = true;
     kube_turn_leave(watch->kube, &watch->turn);
+    if (lost && delay_ms > LOST_MAX_MS)
+        delay_ms = jitter(LOST_MAX_MS, 25);
     if (!watch->doomed)
-        loop_timer_set(watch->timer, backoff_next(&watch->backoff, err->retry_after_ms));
+        loop_timer_set(watch->timer, delay_ms);
     tell_error(watch, err);
     error_release(err);
 }
@@ -219,7 +226,7 @@ static void list_failed(struct kube_watch *watch, struct kube_result *result)
         watch->request.limit = watch->request.limit > 4 ? watch->request.limit / 4 : 1;
     } else {
         free(STEAL(watch->continue_token));
-        fail(watch, &result->error);
+        fail(watch, result->http_status, &result->error);
         return;
     }
     list_next(watch);
@@ -377,7 +384,7 @@ static void on_end(void *arg, const struct error *error)
         backoff_next(&watch->backoff, 0);
         relist(watch); // at once, the first time
     } else {
-        fail(watch, &err);
+        fail(watch, watch->http_status, &err);
     }
     leave(watch);
 }
@@ -443,7 +450,7 @@ static void open_stream(struct kube_watch *watch)
         watch->state = WATCH_WAITING;
         loop_timer_set(watch->timer, err.retry_after_ms);
     } else {
-        fail(watch, &err);
+        fail(watch, 0, &err);
     }
     leave(watch);
 }

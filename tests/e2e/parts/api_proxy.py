@@ -42,6 +42,7 @@ class ApiFault:
     lost: bool = False  # let the API server do it, and close the connection instead of answering
     cut_after: int = -1  # pass on so many bytes of the answer's body, and close the connection
     line: bytes = b""  # pass on nothing but this event, and end well
+    token: str = ""  # only requests that come with it
     before: Optional[Callable[[], object]] = None  # is called first, then the request is passed on
     times: int = -1  # how often; -1 means until heal()
 
@@ -161,7 +162,7 @@ class ApiProxy(LoopbackServer):
         with self.lock:
             self.requests.append(request)
             for fault in self._faults:
-                if fault.times != 0 and re.search(fault.match, request.text):
+                if fault.times != 0 and fault.token in request.authorization and re.search(fault.match, request.text):
                     fault.times -= 1
                     return fault
         return None
