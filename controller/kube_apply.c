@@ -191,6 +191,7 @@ static int apply(struct kube_run *run, struct error *err)
     pthread_mutex_lock(&target->lock);
     target->has_applied = true;
     pthread_mutex_unlock(&target->lock);
+    target->target.partial = !cluster_is_whole(target->cluster);
     if (all && complete)
         target->looked_mono_ms = clock_mono_ms(clock_system());
     return 0;

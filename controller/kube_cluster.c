@@ -271,6 +271,14 @@ bool cluster_is_stale(struct cluster *cluster, const char *group)
     return stale;
 }
 
+bool cluster_is_whole(struct cluster *cluster)
+{
+    pthread_mutex_lock(&cluster->lock);
+    bool whole = cluster->discovery != NULL && kube_discovery_is_whole(cluster->discovery);
+    pthread_mutex_unlock(&cluster->lock);
+    return whole;
+}
+
 struct kube_ref cluster_type_ref(const struct cluster_type *type, const char *version,
                                  const char *ns, const char *name)
 {

@@ -63,6 +63,8 @@ struct cluster_type *cluster_note_type(struct cluster *cluster, const struct clu
 void cluster_types(struct cluster *cluster, struct vec *ret_types);
 // Nothing may be concluded from absence in this group.
 bool cluster_is_stale(struct cluster *cluster, const char *group);
+// Every group answered.
+bool cluster_is_whole(struct cluster *cluster);
 
 struct kube_ref cluster_type_ref(const struct cluster_type *type, const char *version,
                                  const char *ns, const char *name); // borrows

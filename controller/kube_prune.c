@@ -284,11 +284,39 @@ int kube_target_prune_candidates(struct target *target, const struct target_requ
     return result;
 }
 
+// What is of a group whose server does not answer may not be left behind.
+static int check_groups(struct kube_target *target, struct error *err)
+{
+    int result = 0;
+    for (const char *at = target->kinds; at != NULL && *at != '\0' && result == 0;) {
+        size_t length = strcspn(at, ",");
+        cleanup_free char *kind = xstrndup(at, length);
+        const char *dot = strchr(kind, '.');
+        if (dot != NULL && cluster_is_stale(target->cluster, dot + 1))
+            result = error_set(err, ERROR_UNAVAILABLE,
+                               "the API server of %s does not answer, and objects of it may be "
+                               "left; they are removed when it does",
+                               dot + 1);
+        at += length + (at[length] == ',');
+    }
+    pthread_mutex_lock(&target->lock);
+    vec_foreach (struct member, member, &target->members) {
+        if (result == 0 && is_candidate(member) &&
+            cluster_is_stale(target->cluster, member->type->group))
+            result = error_set(err, ERROR_UNAVAILABLE,
+                               "the API server of %s does not answer, and %s %s is left; it is "
+                               "removed when it does",
+                               member->type->group, member->type->kind, member->name);
+    }
+    pthread_mutex_unlock(&target->lock);
+    return result;
+}
+
 int kube_target_remove_all(struct target *target, struct cancel *cancel, struct vec *ret_results,
                            struct error *err)
 {
     struct kube_target *kube = kube_target_of(target);
-    const struct target_request request = {.prune = true, .cancel = cancel};
+    const struct target_request request = {.prune = true, .afresh = true, .cancel = cancel};
     struct kube_run run;
     target->reason = NULL;
     kube_run_init(&run, kube, &request, ret_results);
@@ -301,6 +329,8 @@ int kube_target_remove_all(struct target *target, struct cancel *cancel, struct 
     }
     if (result == 0)
         kube_prune_results(&run, cancel, ret_results);
+    if (result == 0)
+        result = check_groups(kube, err);
     vec_foreach (struct target_result, object, ret_results) {
         if (result == 0 && object->error.code != ERROR_NONE)
             result = error_set(err, object->error.code, "remove %s: %s", object->path,

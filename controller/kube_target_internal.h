@@ -20,6 +20,7 @@ struct kube_target {
     char *account_ns;
     char *account; // NULL = none
     char *user;    // "system:serviceaccount:ns:account"
+    char *kinds;   // "Kind.group,…" that an earlier process applied; NULL = not known
     bool recreate;
     bool waits;
     char *set_id;

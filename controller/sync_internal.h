@@ -62,6 +62,13 @@ struct sync_memory {
     char *pins[2];              // manifest and layer that run: never evicted
 };
 
+// Adds to a patch of the Sync's metadata which kinds and namespaces its objects are of, with those
+// of before. False: that is there already.
+struct sync_flow;
+bool sync_applyset_extend(const struct sync_flow *flow, json_t *patch);
+// After an apply: without what there is no more.
+void sync_applyset_settle(const struct sync_flow *flow);
+
 // Pins what runs now in the cache, and lets go of what ran before. NULL pins nothing.
 void sync_memory_pin(struct sync_memory *memory, struct oci_cache *cache, const char *manifest,
                      const char *layer);

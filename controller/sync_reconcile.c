@@ -85,11 +85,14 @@ static json_t *finalizers_patch(const json_t *object, bool ours)
     return patch;
 }
 
+// Before anything is applied: who deletes the Sync has to wait for us, and what may be there is
+// noted.
 static int ensure_finalizer(struct sync_flow *flow, struct error *err)
 {
-    if (object_has_finalizer(flow->object, finalizer))
-        return 0;
     cleanup_json json_t *patch = finalizers_patch(flow->object, true);
+    bool extended = sync_applyset_extend(flow, patch);
+    if (object_has_finalizer(flow->object, finalizer) && !extended)
+        return 0;
     flow->reason = "StatusFailed";
     return store_patch_metadata(flow->role->store, flow->object, patch, NULL, err);
 }
@@ -133,6 +136,7 @@ static int make_it_so(struct sync_flow *flow, enum sync_outcome *ret_outcome, st
     if (ensure_finalizer(flow, err) < 0 || sync_apply(flow, err) < 0)
         return -1;
     flow->memory->applied = true;
+    sync_applyset_settle(flow);
     note_what_runs(flow);
     *ret_outcome = SYNC_APPLIED;
     return sync_ask_health(flow, err);

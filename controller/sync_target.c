@@ -89,6 +89,7 @@ static void make_cluster(struct sync_memory *memory, const struct role *role, co
         .allow_namespaces = object_spec(object, "allowNamespaces"),
         .account_namespace = elsewhere != NULL ? elsewhere : object_namespace(object),
         .account = account,
+        .kinds = object_annotation(object, APPLYSET_KINDS),
         .recreate = force != NULL && strcmp(force, "Recreate") == 0,
         .waits = jval_bool(object_spec(object, ""), "wait", false),
     };

@@ -99,6 +99,7 @@ struct target {
     // Why the last piece of work failed, in a word of docs/conditions.md, where the back end knows
     // it better than its caller; NULL mostly. Static.
     const char *reason;
+    bool partial; // the last apply could not see all that may be there
     // Set by the owner, or NULL: health is another one. Called on the loop while the target is
     // watched.
     void (*on_health)(void *arg);

@@ -101,6 +101,7 @@ static void target_kube_free(struct target *target)
     free(kube->account_ns);
     free(kube->account);
     free(kube->user);
+    free(kube->kinds);
     free(kube->set_id);
     free(kube);
 }
@@ -137,6 +138,7 @@ struct target *target_kube_new(struct cluster *cluster, const struct target_kube
         kube->user =
             xasprintf("system:serviceaccount:%s:%s", options->account_namespace, options->account);
     }
+    kube->kinds = xstrdup_or_null(options->kinds);
     kube->recreate = options->recreate;
     kube->waits = options->waits;
     kube->set_id = applyset_id(options->name, options->ns, "Sync", "sealift.dev");

@@ -24,6 +24,7 @@ struct target_kube_options {
     const json_t *allow_namespaces; // array of strings, or NULL
     const char *account_namespace;  // of the ServiceAccount to act as
     const char *account;            // NULL = as the cluster's credentials
+    const char *kinds;              // "Kind.group,…" that an earlier process applied; or NULL
     bool recreate;                  // spec.force: Recreate
     bool waits;                     // spec.wait: judge health
 };

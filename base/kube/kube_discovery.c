@@ -161,6 +161,11 @@ const struct kube_kind *kube_discovery_find_name(const struct kube_discovery *di
     return NULL;
 }
 
+bool kube_discovery_is_whole(const struct kube_discovery *discovery)
+{
+    return discovery->stale_groups.len == 0;
+}
+
 bool kube_discovery_is_stale(const struct kube_discovery *discovery, const char *group)
 {
     vec_foreach (char *, stale, &discovery->stale_groups) {

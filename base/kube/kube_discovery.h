@@ -60,6 +60,8 @@ const struct kube_kind *kube_discovery_find_name(const struct kube_discovery *di
 // Whether the group, or the server's list of groups, could not be read: nothing may be concluded
 // from a kind that is absent.
 bool kube_discovery_is_stale(const struct kube_discovery *discovery, const char *group);
+// No group is.
+bool kube_discovery_is_whole(const struct kube_discovery *discovery);
 // All kinds in all versions, in the server's order (preferred version first).
 size_t kube_discovery_count(const struct kube_discovery *discovery);
 const struct kube_kind *kube_discovery_at(const struct kube_discovery *discovery, size_t index);

@@ -242,10 +242,18 @@ def test_discovery_that_fails_in_part(site: Site, control_plane: ControlPlane) -
     control_plane.apply(definition)
     control_plane.kubectl("wait", "--for=condition=Established", f"crd/boats.{group}")
     boat = f"apiVersion: {group}/v1\nkind: Boat\nmetadata: {{name: one}}\n"
-    path = f"/apis/{group}/v1/namespaces/{site.namespace}/boats/one"
+    boats = f"/apis/{group}/v1/namespaces/{site.namespace}/boats"
+    path = f"{boats}/one"
+
+    def kinds() -> str:
+        return str(site.object()["metadata"]["annotations"]["applyset.kubernetes.io/contains-group-kinds"])
+
     with site.controller():
+        site.sync(site.push({"boat.yaml": boat.replace("one", "two")}), "gone")
+        site.becomes("True", name="gone")
         site.ship({**maps("a", "b", "c"), "boat.yaml": boat})
         site.ready()
+        assert kinds() == f"Boat.{group},ConfigMap"
     # The same group, by a server that is not there.
     service = {
         "apiVersion": "apiregistration.k8s.io/v1",
@@ -267,10 +275,17 @@ def test_discovery_that_fails_in_part(site: Site, control_plane: ControlPlane) -
         site.ship(maps("a", "b"))
         site.ready()
         assert site.names() == {"a", "b"}  # what can be seen is pruned
+        assert kinds() == f"Boat.{group},ConfigMap"  # and what cannot is not forgotten
+        control_plane.kubectl("delete", "sync", "gone", "-n", site.namespace, "--wait=false")
+        wait_for("word of it", lambda: "RemoveFailed" in [event["reason"] for event in site.events("gone")])
         control_plane.kubectl("delete", "apiservice", f"v1.{group}")
         wait_for("it to be back", lambda: control_plane.api("GET", path).status == 200, 30)
-        site.sealift(*("reconcile", "sync", "shop", "-n", site.namespace, "--kubeconfig", control_plane.kubeconfig))
+        words = ["reconcile", "sync", "shop", "-n", site.namespace, "--kubeconfig", control_plane.kubeconfig]
+        site.sealift(*words)
         wait_for("the boat to go", lambda: control_plane.api("GET", path).status == 404, 20)
+        wait_for("one kind", lambda: kinds() == "ConfigMap")
+        wait_for("the other Sync to go", lambda: site.object(name="gone")["kind"] == "Status", 30)
+        assert control_plane.api("GET", f"{boats}/two").status == 404
     control_plane.kubectl("delete", "crd", f"boats.{group}", "--wait=false")
 
 
