@@ -55,7 +55,7 @@ json_t *yamljson_scalar(const char *text, size_t size);
 // The text of a scalar as it stands unquoted in YAML; owned. "" for null, objects and arrays.
 char *yamljson_scalar_text(const json_t *value);
 // Whether a string can stand unquoted in YAML and remain the same string.
-bool yamljson_may_be_plain(const char *text);
+bool yamljson_may_be_plain(const char *text, size_t length);
 
 // Every document of a stream, in order. A UTF-8 BOM at the start and CRLF are accepted. The error
 // names `name`, line, column: "apps/web.yaml:12:3: duplicate key "image"". ERROR_INVALID,

@@ -65,16 +65,24 @@ char *yamljson_scalar_text(const json_t *value)
     }
 }
 
-bool yamljson_may_be_plain(const char *text)
+// Whether a blank or the end follows.
+static bool before_blank(const char *text, size_t length, size_t at)
 {
-    size_t length = strlen(text);
+    return at + 1 >= length || text[at + 1] == ' ' || text[at + 1] == '\t';
+}
+
+bool yamljson_may_be_plain(const char *text, size_t length)
+{
+    if (length == 0 || strchr(",[]{}#&*!|>'\"%@` \t\n", text[0]) != NULL ||
+        text[length - 1] == ' ' || text[length - 1] == '\t')
+        return false;
+    if (strchr("-?", text[0]) != NULL && length > 1 && before_blank(text, length, 0))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (text[i] == '\n' || (text[i] == ':' && before_blank(text, length, i)) ||
+            (text[i] == '#' && text[i - 1] == ' '))
+            return false;
     struct yamljson_scalar scalar;
     yamljson_resolve(text, length, &scalar);
-    if (length == 0 || scalar.kind != YAMLJSON_STRING)
-        return false;
-    bool sign = strchr("-?:", text[0]) != NULL;
-    if (strchr(",[]{}#&*!|>'\"%@` \t", text[0]) != NULL || (sign && strchr(" \t", text[1]) != NULL))
-        return false;
-    return strchr(text, '\n') == NULL && strstr(text, ": ") == NULL && strstr(text, " #") == NULL &&
-           text[length - 1] != ':' && text[length - 1] != ' ' && text[length - 1] != '\t';
+    return scalar.kind == YAMLJSON_STRING;
 }

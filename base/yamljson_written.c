@@ -47,7 +47,7 @@ void yamljson_written_of(const json_t *value, struct yamljson_written *ret)
         if (is_marked(value))
             read_mark(value, ret);
         else
-            ret->quoted = !yamljson_may_be_plain(ret->text);
+            ret->quoted = !yamljson_may_be_plain(ret->text, ret->length);
         return;
     }
     if (type == JSON_INTEGER) {
@@ -92,13 +92,14 @@ static enum yamljson_tag tag_of_kind(enum yamljson_kind kind)
 static json_t *bare_value(const char *text, size_t length, enum yamljson_tag tag, bool quoted)
 {
     if (tag == YAMLJSON_TAG_STR)
-        return yamljson_may_be_plain(text) != quoted ? json_stringn(text, length) : NULL;
+        return yamljson_may_be_plain(text, length) != quoted ? json_stringn(text, length) : NULL;
     if (quoted || tag == YAMLJSON_TAG_NONE || tag == YAMLJSON_TAG_TIMESTAMP)
         return NULL;
     json_t *value = yamljson_scalar(text, length);
     struct yamljson_written written;
     yamljson_written_of(value, &written);
-    bool same = value != NULL && written.tag == tag && strcmp(written.text, text) == 0;
+    bool same = value != NULL && written.tag == tag && written.length == length &&
+                memcmp(written.text, text, length) == 0;
     // A null always is JSON's: too much asks for it, and its spelling counts for nothing.
     if (same || (tag == YAMLJSON_TAG_NULL && json_is_null(value)))
         return value;

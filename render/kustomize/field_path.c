@@ -269,7 +269,8 @@ static char *shown_text(const json_t *value)
     cleanup_free char *text = yamljson_scalar_text(value);
     if (json_is_null(value) && value != yamljson_empty_null())
         return xstrdup("null");
-    if (json_is_string(value) && !yamljson_may_be_plain(text) && strchr(text, '\n') == NULL)
+    if (json_is_string(value) && !yamljson_may_be_plain(text, strlen(text)) &&
+        strchr(text, '\n') == NULL)
         return xasprintf("\"%s\"", text);
     return STEAL(text);
 }
