@@ -30,6 +30,9 @@ struct yamljson_limits {
     bool last_wins;
     // Scalars remember how they are written (base/yamljson_written.h); keys do not.
     bool written;
+    // The nodes themselves rather than what they mean: keys by their text, merge keys as keys,
+    // aliases unresolved (YAMLJSON_TAG_ALIAS). Goes with `written`.
+    bool as_nodes;
     // As go-yaml v2, with which kustomize reads its own files and JSON patches: yes, on and y are
     // true, no, off and n false, and a date stays as it is written.
     bool yaml11;

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/yamljson_internal.h"
 #include "base/yamljson_reader_internal.h"
+#include "base/yamljson_written.h"
 
 enum {
     DEFAULT_DEPTH = 64,
@@ -76,6 +77,10 @@ static int alias_value(struct yamljson_reader *reader, json_t **ret_value, struc
     if (anchor->value == NULL)
         return yamljson_fail(reader, mark, ERROR_INVALID, err, "the anchor &%s contains itself",
                              name);
+    if (reader->limits.as_nodes) {
+        *ret_value = yamljson_written_new(name, strlen(name), YAMLJSON_TAG_ALIAS, false);
+        return count_node(reader, 1, err);
+    }
     if (count_node(reader, anchor->nodes, err) < 0)
         return -1;
     if (anchor->nodes > MAX_ALIAS_NODES - reader->alias_nodes)
@@ -227,12 +232,16 @@ static int merge_member(struct yamljson_reader *reader, struct mapping *mapping,
 static int member(struct yamljson_reader *reader, struct mapping *mapping, struct error *err)
 {
     yaml_mark_t mark = reader->event.start_mark;
-    if (is_merge_key(&reader->event))
+    if (!reader->limits.as_nodes && is_merge_key(&reader->event))
         return merge_member(reader, mapping, mark, err);
     cleanup_json json_t *key = NULL;
     cleanup_json json_t *value = NULL;
     reader->in_key = reader->event.type == YAML_SCALAR_EVENT;
-    int result = parse_node(reader, &key, err);
+    bool by_text = reader->limits.as_nodes && reader->in_key;
+    if (by_text)
+        key = json_stringn((const char *)reader->event.data.scalar.value,
+                           reader->event.data.scalar.length);
+    int result = by_text ? (key != NULL ? 0 : -1) : parse_node(reader, &key, err);
     reader->in_key = false;
     if (result < 0)
         return -1;

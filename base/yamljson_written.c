@@ -11,7 +11,7 @@
 #include "base/yamljson.h"
 #include "base/yamljson_internal.h"
 
-static const char marks[] = "nsifbzt"; // plain, by tag; quoted ones are capitals
+static const char marks[] = "nsifbzta"; // plain, by tag; quoted ones are capitals
 
 static bool is_marked(const json_t *value)
 {
@@ -93,7 +93,8 @@ static json_t *bare_value(const char *text, size_t length, enum yamljson_tag tag
 {
     if (tag == YAMLJSON_TAG_STR)
         return yamljson_may_be_plain(text, length) != quoted ? json_stringn(text, length) : NULL;
-    if (quoted || tag == YAMLJSON_TAG_NONE || tag == YAMLJSON_TAG_TIMESTAMP)
+    if (quoted || tag == YAMLJSON_TAG_NONE || tag == YAMLJSON_TAG_TIMESTAMP ||
+        tag == YAMLJSON_TAG_ALIAS)
         return NULL;
     json_t *value = yamljson_scalar(text, length);
     struct yamljson_written written;
@@ -194,13 +195,22 @@ json_t *yamljson_settled(const json_t *scalar)
     return yamljson_scalar(written.text, written.length);
 }
 
+bool yamljson_written_is_alias(const json_t *value)
+{
+    struct yamljson_written written;
+    if (!is_marked(value))
+        return false;
+    yamljson_written_of(value, &written);
+    return written.tag == YAMLJSON_TAG_ALIAS;
+}
+
 static int settle_scalar(const json_t *old, json_t **ret_value, struct error *err)
 {
     static const char *const names[] = {
         [YAMLJSON_TAG_NONE] = "a value",     [YAMLJSON_TAG_STR] = "text",
         [YAMLJSON_TAG_INT] = "an integer",   [YAMLJSON_TAG_FLOAT] = "a number",
         [YAMLJSON_TAG_BOOL] = "a boolean",   [YAMLJSON_TAG_NULL] = "null",
-        [YAMLJSON_TAG_TIMESTAMP] = "a date",
+        [YAMLJSON_TAG_TIMESTAMP] = "a date", [YAMLJSON_TAG_ALIAS] = "an alias",
     };
     *ret_value = yamljson_settled(old);
     if (*ret_value != NULL)

@@ -23,6 +23,7 @@ enum yamljson_tag {
     YAMLJSON_TAG_BOOL,
     YAMLJSON_TAG_NULL,
     YAMLJSON_TAG_TIMESTAMP,
+    YAMLJSON_TAG_ALIAS, // no scalar: stands for the node whose anchor is the text
 };
 
 struct yamljson_written {
@@ -47,6 +48,8 @@ json_t *yamljson_written_quote_other(const json_t *scalar);
 // Whether the value is a string, or becomes one where nothing is put beside it: a number or a date
 // that was read as such is none.
 bool yamljson_written_is_text(const json_t *value);
+
+bool yamljson_written_is_alias(const json_t *value);
 
 // The JSON value that a YAML reader makes of a scalar written like this: a new reference. NULL
 // where the text cannot be of that type; yamljson_settle says so in an error.

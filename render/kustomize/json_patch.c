@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/gojson.h"
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/vec.h"
 #include "base/yamljson.h"
+#include "base/yamljson_written.h"
 
 enum { MAX_COPIED_BYTES = 16 << 20 };
 
@@ -37,12 +39,60 @@ size_t json_patch_count(const struct json_patch *patch)
     return json_array_size(patch->operations);
 }
 
+// A number that Go would write in another way is equal to none: the bytes are compared.
+static void keep_spelling(json_t *value, const json_t *spelt)
+{
+    const char *key = NULL;
+    json_t *member = NULL;
+    jval_foreach (value, key, member) {
+        const json_t *other = json_object_get(spelt, key);
+        if (!json_is_number(member)) {
+            keep_spelling(member, other);
+            continue;
+        }
+        struct yamljson_written written;
+        yamljson_written_of(other, &written);
+        cleanup_strbuf struct strbuf text;
+        strbuf_init(&text, 512);
+        gojson_write(member, 0, &text);
+        if (other != NULL && strcmp(text.data, written.text) != 0)
+            json_object_set_new(value, key, json_stringn(written.text, written.length + 1));
+    }
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        json_t *holder = json_pack("{s:O}", "", json_array_get(value, i));
+        cleanup_json json_t *other = json_pack("{s:O*}", "", json_array_get(spelt, i));
+        keep_spelling(holder, other);
+        json_array_set(value, i, json_object_get(holder, ""));
+        json_decref(holder);
+    }
+}
+
+static void keep_spellings(const char *text, size_t size, json_t *operations)
+{
+    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
+    struct yamljson_limits limits = {.last_wins = true, .written = true};
+    if (strstr(text, "test") == NULL ||
+        yamljson_parse_all(text, size, "patch", &limits, &documents, NULL) < 0 ||
+        documents.len == 0)
+        return;
+    const json_t *spelt = ((struct yamljson_document *)documents.data)->value;
+    for (size_t i = 0; i < json_array_size(operations); i++) {
+        json_t *operation = json_array_get(operations, i);
+        if (strcmp(jval_string_or(operation, "op", ""), "test") == 0)
+            keep_spelling(operation, json_array_get(spelt, i));
+    }
+}
+
 // Text that starts with a bracket is JSON and nothing else; of YAML the first document counts.
 static int parse_operations(const char *text, size_t size, const char *name, json_t **ret_value,
                             struct error *err)
 {
-    if (size > 0 && text[0] == '[')
-        return jval_parse(text, size, name, ret_value, err);
+    if (size > 0 && text[0] == '[') {
+        if (jval_parse(text, size, name, ret_value, err) < 0)
+            return -1;
+        keep_spellings(text, size, *ret_value);
+        return 0;
+    }
     cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
     struct yamljson_limits limits = {.last_wins = true, .yaml11 = true};
     if (yamljson_parse_all(text, size, name, &limits, &documents, err) < 0)

@@ -94,8 +94,6 @@ static void settle_annotations(struct resource *resource)
     if (json_object_size(annotations) == 0 && annotations != NULL)
         json_object_del(metadata, "annotations");
     json_object_foreach_safe (annotations, next, key, value) {
-        if (json_is_object(value) || json_is_array(value))
-            continue;
         struct yamljson_written written;
         yamljson_written_of(value, &written);
         if (!json_is_string(value) || strlen(json_string_value(value)) < json_string_length(value))

@@ -17,6 +17,9 @@ struct source_value {
     char *text;      // owned; as it goes where a scalar was; "" for mappings and lists
     size_t size;     // about
     size_t *written; // borrowed; bytes that all replacements of a list have written so far
+    // Where it is read again when the object it came from was written to; NULL when it is fixed.
+    json_t *object;   // borrowed from the map
+    const char *path; // borrowed from the replacement
 };
 void source_value_release(struct source_value *source);
 #define cleanup_source_value __attribute__((cleanup(source_value_release)))
@@ -26,13 +29,15 @@ int source_value_read(const struct resmap *map, const json_t *replacement,
                       struct source_value *ret_source, struct error *err)
     __attribute__((warn_unused_result));
 
+// Behind a change of `object`: kustomize holds the node, not a copy of its value.
+void source_value_refresh(struct source_value *source, const json_t *object);
+
 // Into every place of an object that the path names. options: of the target.
 int source_value_write(json_t *object, const char *path, const json_t *options,
-                       const struct source_value *source, struct error *err)
+                       struct source_value *source, struct error *err)
     __attribute__((warn_unused_result));
 
-// Text in the place of `old`, with its type: an integer takes no "x". Owned; NULL when it does not
-// fit.
+// Text in the place of `old`, with its tag and its quotes, whether it fits or not. Owned.
 json_t *replacement_retype(const json_t *old, const char *text);
 bool replacement_is_scalar(const json_t *value);
 // options.delimiter; whether it is set, and -1 where the value is not one that can be cut.

@@ -19,19 +19,14 @@ void source_value_release(struct source_value *source)
 
 bool replacement_is_scalar(const json_t *value)
 {
-    return !json_is_object(value) && !json_is_array(value);
+    return !json_is_object(value) && !json_is_array(value) && !yamljson_written_is_alias(value);
 }
 
 json_t *replacement_retype(const json_t *old, const char *text)
 {
     struct yamljson_written written;
     yamljson_written_of(old, &written);
-    json_t *value = yamljson_written_new(text, strlen(text), written.tag, written.quoted);
-    cleanup_json json_t *settled = yamljson_settled(value);
-    if (settled != NULL)
-        return value;
-    json_decref(value);
-    return NULL;
+    return yamljson_written_new(text, strlen(text), written.tag, written.quoted);
 }
 
 int replacement_check_delimiter(const json_t *value, struct error *err)
@@ -136,21 +131,48 @@ static int cut_piece(const json_t *options, const char *text, char **ret_piece, 
     return 0;
 }
 
+static struct source_value value_now(const json_t *value)
+{
+    struct yamljson_written written;
+    yamljson_written_of(value, &written);
+    bool scalar = replacement_is_scalar(value);
+    return (struct source_value){.value = json_deep_copy(value),
+                                 .text = xstrdup(scalar ? written.text : "")};
+}
+
+void source_value_refresh(struct source_value *source, const json_t *object)
+{
+    if (source->object == NULL || source->object != object)
+        return;
+    cleanup_vec struct vec parts = VEC_OF(char *, vec_release_string);
+    json_t *value = NULL;
+    if (field_path_split(source->path, &parts, NULL) < 0 ||
+        field_path_get(source->object, &parts, &value, NULL) < 0 || value == NULL)
+        return;
+    struct source_value now = value_now(value);
+    now.size = jval_size(now.value) + strlen(now.text);
+    now.written = source->written;
+    now.object = source->object;
+    now.path = source->path;
+    source_value_release(source);
+    *source = now;
+}
+
 static int take_value(const json_t *options, json_t *value, struct source_value *ret_source,
                       struct error *err)
 {
     if (!replacement_has_delimiter(options)) {
-        *ret_source = (struct source_value){.value = json_deep_copy(value),
-                                            .text = yamljson_scalar_text(value)};
+        *ret_source = value_now(value);
         return 0;
     }
-    cleanup_free char *text = yamljson_scalar_text(value);
+    struct yamljson_written written;
+    yamljson_written_of(value, &written);
     cleanup_free char *piece = NULL;
-    if (replacement_check_delimiter(value, err) < 0 || cut_piece(options, text, &piece, err) < 0)
+    if (replacement_check_delimiter(value, err) < 0 ||
+        cut_piece(options, written.text, &piece, err) < 0)
         return -1;
-    json_t *typed = replacement_retype(value, piece);
-    *ret_source = (struct source_value){.value = typed != NULL ? typed : json_string(piece),
-                                        .text = STEAL(piece)};
+    *ret_source =
+        (struct source_value){.value = replacement_retype(value, piece), .text = STEAL(piece)};
     return 0;
 }
 
@@ -177,7 +199,14 @@ static int read_source(const struct resmap *map, const json_t *source,
         return error_wrap(err, "%s: fieldPath %s", name, path);
     if (is_empty(value))
         return error_set(err, ERROR_INVALID, "%s has nothing at the fieldPath %s", name, path);
-    return take_value(json_object_get(source, "options"), value, ret_source, err);
+    const json_t *options = json_object_get(source, "options");
+    if (take_value(options, value, ret_source, err) < 0)
+        return -1;
+    if (!replacement_has_delimiter(options)) {
+        ret_source->object = resource->value;
+        ret_source->path = path;
+    }
+    return 0;
 }
 
 int source_value_read(const struct resmap *map, const json_t *replacement,

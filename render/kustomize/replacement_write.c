@@ -14,16 +14,6 @@
 
 enum { MAX_WRITTEN_BYTES = 16 << 20, MAX_VALUE_BYTES = 4 << 20 };
 
-static int refuse_type(const json_t *old, const char *text, struct error *err)
-{
-    const char *type = json_is_boolean(old) ? "a boolean" : json_is_null(old) ? "null" : "a number";
-    return error_set(
-        err, ERROR_INVALID,
-        "\"%s\" cannot take the place of %s; put quotes around the value that is there "
-        "to make it text",
-        text, type);
-}
-
 // `old` with the new text put between its delimiters; owned.
 static int join_piece(const json_t *options, const char *old, const char *text, char **ret_joined,
                       struct error *err)
@@ -66,16 +56,17 @@ static int count_copies(const struct source_value *source, size_t places, struct
     return 0;
 }
 
-static int write_match(const json_t *options, const struct field_match *match,
-                       const struct source_value *source, struct error *err)
+static int write_match(json_t *object, const json_t *options, const struct field_match *match,
+                       struct source_value *source, struct error *err)
 {
     json_t *old = slot_get(&match->slot);
     cleanup_free char *text = xstrdup(source->text);
     if (replacement_has_delimiter(options)) {
-        cleanup_free char *old_text = yamljson_scalar_text(old);
+        struct yamljson_written written;
+        yamljson_written_of(old, &written);
         char *joined = NULL;
         if (replacement_check_delimiter(old, err) < 0 ||
-            join_piece(options, old_text, source->text, &joined, err) < 0)
+            join_piece(options, match->created ? "" : written.text, source->text, &joined, err) < 0)
             return -1;
         free(text);
         text = joined;
@@ -87,9 +78,8 @@ static int write_match(const json_t *options, const struct field_match *match,
         value = yamljson_written_new(text, strlen(text), YAMLJSON_TAG_NONE, false);
     else
         value = replacement_retype(old, text);
-    if (value == NULL)
-        return refuse_type(old, text, err);
     slot_set(&match->slot, value);
+    source_value_refresh(source, object);
     return 0;
 }
 
@@ -116,7 +106,7 @@ static json_t *find_structured(json_t *object, const struct vec *parts, size_t *
             continue;
         const char *text = json_string_value(scalar);
         cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
-        struct yamljson_limits limits = {.kustomize = true};
+        struct yamljson_limits limits = {.kustomize = true, .written = true, .as_nodes = true};
         if (yamljson_parse_all(text, strlen(text), "text", &limits, &documents, NULL) < 0 ||
             documents.len == 0)
             continue;
@@ -128,9 +118,7 @@ static json_t *find_structured(json_t *object, const struct vec *parts, size_t *
     return NULL;
 }
 
-// Puts the value into each place inside the text; false where one cannot take it, and then
-// kustomize changes nothing and says nothing.
-static bool write_inside(const struct field_matches *matches, const struct source_value *source)
+static void write_inside(const struct field_matches *matches, const struct source_value *source)
 {
     vec_foreach (struct field_match, match, &matches->found) {
         const json_t *old = slot_get(&match->slot);
@@ -142,11 +130,8 @@ static bool write_inside(const struct field_matches *matches, const struct sourc
                 yamljson_written_new(source->text, strlen(source->text), YAMLJSON_TAG_NONE, false);
         else
             value = replacement_retype(old, source->text);
-        if (value == NULL)
-            return false;
         slot_set(&match->slot, value);
     }
-    return true;
 }
 
 // 1 when the path led into such a text and all is done, 0 when it is a path like any other.
@@ -167,15 +152,12 @@ static int write_structured(json_t *object, const struct vec *parts, enum field_
         return 0;
     if (count_copies(source, matches.found.len, err) < 0)
         return -1;
+    write_inside(&matches, source);
     const char *start = json_string_value(scalar);
     start += strspn(start, " \t\r\n");
-    if (!write_inside(&matches, source))
-        return *start == '{' || *start == '['
-                   ? 1
-                   : error_set(err, ERROR_INVALID,
-                               "\"%s\" cannot take the place of a number, a boolean or null in the "
-                               "YAML text; put quotes around what is there",
-                               source->text);
+    // Where a value does not fit into JSON, kustomize changes nothing and says nothing.
+    if ((*start == '{' || *start == '[') && yamljson_settle(document, NULL) < 0)
+        return 1;
     struct vec head = *parts;
     head.len = count;
     cleanup_field_matches struct field_matches place = {0};
@@ -187,20 +169,21 @@ static int write_structured(json_t *object, const struct vec *parts, enum field_
         return -1;
     vec_foreach (struct field_match, match, &place.found)
         if (slot_get(&match->slot) == scalar) {
-            slot_set(&match->slot, json_string(held));
+            slot_set(&match->slot, replacement_retype(scalar, held));
             break;
         }
     return 1;
 }
 
 int source_value_write(json_t *object, const char *path, const json_t *options,
-                       const struct source_value *source, struct error *err)
+                       struct source_value *source, struct error *err)
 {
     cleanup_vec struct vec parts = VEC_OF(char *, vec_release_string);
     enum field_create create = create_kind(options, source);
     if (field_path_split(path, &parts, err) < 0)
         return -1;
     int inside = write_structured(object, &parts, create, source, err);
+    source_value_refresh(source, object);
     if (inside != 0)
         return inside < 0 ? -1 : 0;
     cleanup_field_matches struct field_matches matches = {0};
@@ -209,10 +192,9 @@ int source_value_write(json_t *object, const char *path, const json_t *options,
     if (matches.found.len == 0)
         return error_set(err, ERROR_INVALID, "there is no such field%s",
                          create == FIELD_FIND ? "; options.create makes it" : "");
-    if (count_copies(source, matches.found.len, err) < 0)
-        return -1;
     vec_foreach (struct field_match, match, &matches.found)
-        if (write_match(options, match, source, err) < 0)
+        if (count_copies(source, 1, err) < 0 ||
+            write_match(object, options, match, source, err) < 0)
             return -1;
     return 0;
 }

@@ -18,7 +18,7 @@ static char *id_text(const struct resource *resource)
 }
 
 static int write_object(struct resmap *map, struct resource *resource, const json_t *target,
-                        const struct source_value *source, struct error *err)
+                        struct source_value *source, struct error *err)
 {
     const json_t *paths = jval_array(target, "fieldPaths");
     const json_t *options = json_object_get(target, "options");
@@ -115,7 +115,7 @@ static int is_target(const struct target *target, const struct resource *resourc
     return 0;
 }
 
-static int write_target(struct resmap *map, const json_t *config, const struct source_value *source,
+static int write_target(struct resmap *map, const json_t *config, struct source_value *source,
                         struct error *err)
 {
     cleanup_target struct target target = {

@@ -5,155 +5,24 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/vec.h"
 #include "base/yamljson.h"
+#include "base/yamljson_written.h"
 #include "render/kustomize/structured_json_internal.h"
+#include "render/kustomize/structured_node_internal.h"
 
-enum { MAX_TEXT_BYTES = 4 << 20, MAX_DEPTH = 64 };
-
-struct node {
-    enum { NODE_SCALAR, NODE_SEQUENCE, NODE_MAPPING } kind;
-    bool flow;                 // of a collection
-    yaml_scalar_style_t style; // of a scalar
-    char *text;                // of a scalar
-    struct vec children;       // struct node *; of a mapping keys and values in turn
-};
-
-static void node_free(struct node *node)
-{
-    if (node == NULL)
-        return;
-    free(node->text);
-    vec_free(&node->children);
-    free(node);
-}
-
-static void release_node(void *element)
-{
-    node_free(*(struct node **)element);
-}
-
-static void cleanup_node_pointer(struct node **node)
-{
-    node_free(*node);
-}
-#define cleanup_node __attribute__((cleanup(cleanup_node_pointer)))
-
-static struct node *node_new(void)
-{
-    struct node *node = xcalloc(1, sizeof *node);
-    node->children = VEC_OF(struct node *, release_node);
-    return node;
-}
-
-static struct node *child(const struct node *node, size_t index)
-{
-    return *(struct node **)vec_at(&node->children, index);
-}
-
-// ---- reading ----
-
-struct reader {
-    yaml_parser_t parser;
-    yaml_event_t event;
-    unsigned depth;
-};
-
-static int advance(struct reader *reader, struct error *err)
-{
-    yaml_event_delete(&reader->event);
-    if (yaml_parser_parse(&reader->parser, &reader->event))
-        return 0;
-    return error_set(err, ERROR_INVALID, "the text is no YAML: %s",
-                     reader->parser.problem != NULL ? reader->parser.problem : "unreadable");
-}
-
-static int refuse_marks(const yaml_char_t *anchor, const yaml_char_t *tag, struct error *err)
-{
-    if (anchor == NULL && tag == NULL)
-        return 0;
-    return error_set(
-        err, ERROR_INVALID,
-        "a text with anchors or tags cannot be changed in part; write it without them");
-}
-
-static int read_node(struct reader *reader, struct node **ret_node, struct error *err);
-
-static int read_children(struct reader *reader, yaml_event_type_t end, struct node *node,
-                         struct error *err)
-{
-    if (reader->depth >= MAX_DEPTH)
-        return error_set(err, ERROR_LIMIT, "the text is nested deeper than %d levels", MAX_DEPTH);
-    reader->depth++;
-    if (advance(reader, err) < 0)
-        return -1;
-    while (reader->event.type != end) {
-        struct node *inner = NULL;
-        if (read_node(reader, &inner, err) < 0)
-            return -1;
-        *(struct node **)vec_push(&node->children) = inner;
-        if (advance(reader, err) < 0)
-            return -1;
-    }
-    reader->depth--;
-    return 0;
-}
-
-// The node that the current event begins; leaves the reader on its last event.
-static int read_node(struct reader *reader, struct node **ret_node, struct error *err)
-{
-    cleanup_node struct node *node = node_new();
-    yaml_event_t *event = &reader->event;
-    if (event->type == YAML_SCALAR_EVENT) {
-        node->kind = NODE_SCALAR;
-        node->style = event->data.scalar.style;
-        node->text = xstrndup((char *)event->data.scalar.value, event->data.scalar.length);
-        if (refuse_marks(event->data.scalar.anchor, event->data.scalar.tag, err) < 0)
-            return -1;
-    } else if (event->type == YAML_SEQUENCE_START_EVENT) {
-        node->kind = NODE_SEQUENCE;
-        node->flow = event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
-        if (refuse_marks(event->data.sequence_start.anchor, event->data.sequence_start.tag, err) <
-                0 ||
-            read_children(reader, YAML_SEQUENCE_END_EVENT, node, err) < 0)
-            return -1;
-    } else if (event->type == YAML_MAPPING_START_EVENT) {
-        node->kind = NODE_MAPPING;
-        node->flow = event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
-        if (refuse_marks(event->data.mapping_start.anchor, event->data.mapping_start.tag, err) <
-                0 ||
-            read_children(reader, YAML_MAPPING_END_EVENT, node, err) < 0)
-            return -1;
-    } else {
-        return refuse_marks((const yaml_char_t *)"", NULL, err);
-    }
-    *ret_node = STEAL(node);
-    return 0;
-}
-
-static int read_text(const char *text, struct node **ret_node, struct error *err)
-{
-    struct reader reader = {0};
-    if (!yaml_parser_initialize(&reader.parser))
-        return error_set(err, ERROR_INTERNAL, "no memory for a YAML parser");
-    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, strlen(text));
-    int status = 0;
-    // Stream start, document start, and the first event of the document.
-    for (int i = 0; i < 3 && status == 0; i++)
-        status = advance(&reader, err);
-    if (status == 0)
-        status = read_node(&reader, ret_node, err);
-    yaml_event_delete(&reader.event);
-    yaml_parser_delete(&reader.parser);
-    return status;
-}
+enum { MAX_TEXT_BYTES = 4 << 20 };
 
 // ---- bringing in line ----
+
+static struct structured_node *child(const struct structured_node *node, size_t index)
+{
+    return *(struct structured_node **)vec_at(&node->children, index);
+}
 
 static bool needs_quotes(const char *text)
 {
@@ -161,43 +30,77 @@ static bool needs_quotes(const char *text)
     return !json_is_string(plain) || strcmp(json_string_value(plain), text) != 0;
 }
 
-static struct node *node_from_json(const json_t *value)
+// As go-yaml's encoder writes a node without a style of its own (encode.go, node): text that looks
+// like something else in quotes, and a tag where the text is not of its type.
+static void set_scalar(struct structured_node *node, const json_t *value)
 {
-    struct node *node = node_new();
+    static const char *const tags[] = {
+        [YAMLJSON_TAG_INT] = YAML_INT_TAG,
+        [YAMLJSON_TAG_FLOAT] = YAML_FLOAT_TAG,
+        [YAMLJSON_TAG_BOOL] = YAML_BOOL_TAG,
+        [YAMLJSON_TAG_NULL] = YAML_NULL_TAG,
+        [YAMLJSON_TAG_TIMESTAMP] = YAML_TIMESTAMP_TAG,
+        [YAMLJSON_TAG_ALIAS] = NULL,
+    };
+    struct yamljson_written written;
+    yamljson_written_of(value, &written);
+    free(node->text);
+    node->text = xstrdup(written.text);
+    bool typed = written.tag != YAMLJSON_TAG_NONE && written.tag != YAMLJSON_TAG_STR;
+    if (typed && node->tag == NULL) {
+        cleanup_json json_t *as_tagged =
+            yamljson_written_new(written.text, written.length, written.tag, false);
+        cleanup_json json_t *resolved = yamljson_settled(as_tagged);
+        bool as_float = written.tag == YAMLJSON_TAG_FLOAT &&
+                        strspn(written.text, "+-0123456789_") == written.length;
+        if (resolved == NULL || as_float)
+            node->tag = xstrdup_or_null(tags[written.tag]);
+    }
+    if (node->style != YAML_PLAIN_SCALAR_STYLE)
+        return;
+    if (strchr(node->text, '\n') != NULL)
+        node->style = YAML_LITERAL_SCALAR_STYLE;
+    else if (written.tag == YAMLJSON_TAG_STR && needs_quotes(node->text))
+        node->style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+}
+
+static struct structured_node *node_from_json(const json_t *value)
+{
+    struct structured_node *node = structured_node_new();
     if (json_is_object(value)) {
-        node->kind = NODE_MAPPING;
+        node->kind = STRUCTURED_MAPPING;
         const char *name = NULL;
         json_t *member = NULL;
         jval_foreach (value, name, member) {
             cleanup_json json_t *key = json_string(name);
-            *(struct node **)vec_push(&node->children) = node_from_json(key);
-            *(struct node **)vec_push(&node->children) = node_from_json(member);
+            *(struct structured_node **)vec_push(&node->children) = node_from_json(key);
+            *(struct structured_node **)vec_push(&node->children) = node_from_json(member);
         }
         return node;
     }
     if (json_is_array(value)) {
-        node->kind = NODE_SEQUENCE;
+        node->kind = STRUCTURED_SEQUENCE;
         for (size_t i = 0; i < json_array_size(value); i++)
-            *(struct node **)vec_push(&node->children) = node_from_json(json_array_get(value, i));
+            *(struct structured_node **)vec_push(&node->children) =
+                node_from_json(json_array_get(value, i));
         return node;
     }
     node->style = YAML_PLAIN_SCALAR_STYLE;
-    node->text = json_is_null(value) ? xstrdup("null") : yamljson_scalar_text(value);
-    if (json_is_string(value) && needs_quotes(node->text))
-        node->style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
-    if (json_is_string(value) && strchr(node->text, '\n') != NULL)
-        node->style = YAML_LITERAL_SCALAR_STYLE;
+    set_scalar(node, value);
     return node;
 }
 
-static void update(struct node **place, const json_t *before, const json_t *after);
+static void update(struct structured_node **place, const json_t *before, const json_t *after);
 
-static void update_mapping(struct node *node, const json_t *before, const json_t *after)
+static void update_mapping(struct structured_node *node, const json_t *before, const json_t *after)
 {
     const char *name = NULL;
     json_t *member = NULL;
     jval_foreach (after, name, member) {
         size_t at = 0;
+        const json_t *old = json_object_get(before, name);
+        if (old != NULL && json_equal(old, member))
+            continue;
         while (at < node->children.len && strcmp(child(node, at)->text, name) != 0)
             at += 2;
         if (at < node->children.len) {
@@ -205,41 +108,37 @@ static void update_mapping(struct node *node, const json_t *before, const json_t
             continue;
         }
         cleanup_json json_t *key = json_string(name);
-        *(struct node **)vec_push(&node->children) = node_from_json(key);
-        *(struct node **)vec_push(&node->children) = node_from_json(member);
+        *(struct structured_node **)vec_push(&node->children) = node_from_json(key);
+        *(struct structured_node **)vec_push(&node->children) = node_from_json(member);
     }
 }
 
-static void update_sequence(struct node *node, const json_t *before, const json_t *after)
+static void update_sequence(struct structured_node *node, const json_t *before, const json_t *after)
 {
     for (size_t i = 0; i < json_array_size(after); i++) {
         json_t *element = json_array_get(after, i);
         if (i < node->children.len)
             update(vec_at(&node->children, i), json_array_get(before, i), element);
         else
-            *(struct node **)vec_push(&node->children) = node_from_json(element);
+            *(struct structured_node **)vec_push(&node->children) = node_from_json(element);
     }
 }
 
-static void update(struct node **place, const json_t *before, const json_t *after)
+static void update(struct structured_node **place, const json_t *before, const json_t *after)
 {
-    struct node *node = *place;
+    struct structured_node *node = *place;
     if (before != NULL && json_equal(before, after))
         return;
-    if (node->kind == NODE_MAPPING && json_is_object(after)) {
+    if (node->kind == STRUCTURED_MAPPING && json_is_object(after)) {
         update_mapping(node, before, after);
-    } else if (node->kind == NODE_SEQUENCE && json_is_array(after)) {
+    } else if (node->kind == STRUCTURED_SEQUENCE && json_is_array(after)) {
         update_sequence(node, before, after);
-    } else if (node->kind == NODE_SCALAR && !json_is_object(after) && !json_is_array(after)) {
-        struct node *fresh = node_from_json(after);
-        free(node->text);
-        node->text = STEAL(fresh->text);
-        if (node->style == YAML_PLAIN_SCALAR_STYLE)
-            node->style = fresh->style;
-        node_free(fresh);
+    } else if (node->kind == STRUCTURED_SCALAR && !json_is_object(after) && !json_is_array(after) &&
+               before != NULL) {
+        set_scalar(node, after);
     } else {
         *place = node_from_json(after);
-        node_free(node);
+        structured_node_free(node);
     }
 }
 
@@ -250,21 +149,26 @@ static bool emit(yaml_emitter_t *emitter, yaml_event_t *event)
     return yaml_emitter_emit(emitter, event) != 0;
 }
 
-static bool emit_node(yaml_emitter_t *emitter, const struct node *node)
+static bool emit_node(yaml_emitter_t *emitter, const struct structured_node *node)
 {
     yaml_event_t event;
-    if (node->kind == NODE_SCALAR) {
-        cleanup_free unsigned char *text = (unsigned char *)xstrdup(node->text);
-        return yaml_scalar_event_initialize(&event, NULL, NULL, text, (int)strlen(node->text), 1, 1,
+    unsigned char *anchor = (unsigned char *)node->anchor;
+    unsigned char *tag = (unsigned char *)node->tag;
+    bool bare = node->tag == NULL;
+    if (node->kind == STRUCTURED_ALIAS)
+        return yaml_alias_event_initialize(&event, (unsigned char *)node->text) != 0 &&
+               emit(emitter, &event);
+    if (node->kind == STRUCTURED_SCALAR)
+        return yaml_scalar_event_initialize(&event, anchor, tag, (unsigned char *)node->text,
+                                            (int)strlen(node->text), bare, bare,
                                             node->style) != 0 &&
                emit(emitter, &event);
-    }
-    bool sequence = node->kind == NODE_SEQUENCE;
+    bool sequence = node->kind == STRUCTURED_SEQUENCE;
     int made = sequence
-                   ? yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
+                   ? yaml_sequence_start_event_initialize(&event, anchor, tag, bare,
                                                           node->flow ? YAML_FLOW_SEQUENCE_STYLE
                                                                      : YAML_BLOCK_SEQUENCE_STYLE)
-                   : yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
+                   : yaml_mapping_start_event_initialize(&event, anchor, tag, bare,
                                                          node->flow ? YAML_FLOW_MAPPING_STYLE
                                                                     : YAML_BLOCK_MAPPING_STYLE);
     if (made == 0 || !emit(emitter, &event))
@@ -282,7 +186,7 @@ static int write_bytes(void *out, unsigned char *data, size_t size)
     return strbuf_add(out, data, size) == 0;
 }
 
-static bool emit_document(yaml_emitter_t *emitter, const struct node *node)
+static bool emit_document(yaml_emitter_t *emitter, const struct structured_node *node)
 {
     yaml_event_t event;
     return yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) != 0 &&
@@ -293,7 +197,7 @@ static bool emit_document(yaml_emitter_t *emitter, const struct node *node)
            yaml_stream_end_event_initialize(&event) != 0 && emit(emitter, &event);
 }
 
-static int write_text(const struct node *node, char **ret_text, struct error *err)
+static int write_text(const struct structured_node *node, char **ret_text, struct error *err)
 {
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, MAX_TEXT_BYTES);
@@ -316,15 +220,6 @@ static int write_text(const struct node *node, char **ret_text, struct error *er
     return 0;
 }
 
-// A '#' where a comment can begin. One inside quotes counts too: then nothing is risked.
-static bool may_have_comments(const char *text)
-{
-    for (const char *at = strchr(text, '#'); at != NULL; at = strchr(at + 1, '#'))
-        if (at == text || strchr(" \t\n", at[-1]) != NULL)
-            return true;
-    return false;
-}
-
 int structured_text_update(const char *text, const json_t *before, const json_t *after,
                            char **ret_text, struct error *err)
 {
@@ -339,13 +234,19 @@ int structured_text_update(const char *text, const json_t *before, const json_t 
         *ret_text = strbuf_steal(&out);
         return 0;
     }
-    if (may_have_comments(text))
-        return error_set(err, ERROR_INVALID,
-                         "a YAML text with comments cannot be changed in part without losing them; "
-                         "take the comments out, or replace the whole text");
-    cleanup_node struct node *node = NULL;
-    if (read_text(text, &node, err) < 0)
+    cleanup_structured_node struct structured_node *node = NULL;
+    if (structured_node_read(text, &node, err) < 0)
+        return -1;
+    bool comments = strchr(text, '#') != NULL;
+    if (comments && structured_comments_read(text, node, err) < 0)
         return -1;
     update(&node, before, after);
-    return write_text(node, ret_text, err);
+    if (!comments)
+        return write_text(node, ret_text, err);
+    cleanup_free char *written = NULL;
+    char *bare = NULL;
+    if (write_text(node, &bare, err) < 0)
+        return -1;
+    written = bare;
+    return structured_comments_write(written, node, ret_text, err);
 }
