@@ -170,6 +170,24 @@ static int resolved_value(struct yamljson_reader *reader, const struct yamljson_
     return 0;
 }
 
+static enum yamljson_tag tag_called(const char *type)
+{
+    static const struct {
+        const char *type;
+        enum yamljson_tag tag;
+    } tags[] = {
+        {"int", YAMLJSON_TAG_INT},
+        {"float", YAMLJSON_TAG_FLOAT},
+        {"bool", YAMLJSON_TAG_BOOL},
+        {"null", YAMLJSON_TAG_NULL},
+        {"timestamp", YAMLJSON_TAG_TIMESTAMP},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(tags); i++)
+        if (strcmp(tags[i].type, type) == 0)
+            return tags[i].tag;
+    return YAMLJSON_TAG_STR;
+}
+
 // A tag written out says what the scalar must be; what resolves to another type is refused.
 static int tagged_value(struct yamljson_reader *reader, const char *tag, const char *text,
                         size_t length, json_t **ret_value, struct error *err)
@@ -181,6 +199,12 @@ static int tagged_value(struct yamljson_reader *reader, const char *tag, const c
                              "the tag %s; only YAML's own tags (!!str, !!int, …) can be rendered",
                              tag);
     const char *type = tag + sizeof core - 1;
+    if (reader->limits.as_nodes) {
+        *ret_value =
+            yamljson_written_new(text, length, tag_called(type),
+                                 reader->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE);
+        return 0;
+    }
     if (strcmp(type, "str") == 0) {
         *ret_value = string_value(reader, text, length);
         return 0;

@@ -39,6 +39,8 @@ size_t json_patch_count(const struct json_patch *patch)
     return json_array_size(patch->operations);
 }
 
+static json_t *settle(json_t *value);
+
 // A number that Go would write in another way is equal to none: the bytes are compared.
 static void keep_spelling(json_t *value, const json_t *spelt)
 {
@@ -88,8 +90,13 @@ static int parse_operations(const char *text, size_t size, const char *name, jso
                             struct error *err)
 {
     if (size > 0 && text[0] == '[') {
-        if (jval_parse(text, size, name, ret_value, err) < 0)
-            return -1;
+        *ret_value = json_loadb(text, size, 0, NULL);
+        if (*ret_value == NULL) { // integers beyond 64 bits are floats for Go
+            cleanup_json json_t *reals = json_loadb(text, size, JSON_DECODE_INT_AS_REAL, NULL);
+            if (reals == NULL)
+                return jval_parse(text, size, name, ret_value, err);
+            *ret_value = settle(reals);
+        }
         keep_spellings(text, size, *ret_value);
         return 0;
     }

@@ -1,7 +1,8 @@
 // Comments of a YAML text that is read and written anew by libyaml, which knows none. go-yaml holds
-// a comment on lines of its own with the node below, and one behind a value with that value, and
-// writes them there again; what is below the last node or apart by a blank line has rules of its
-// own, and is refused.
+// lines of comments with the node below, unless they stand deeper: then with the one above; a
+// comment behind a value belongs to that value. Blank lines stay between such blocks, below the
+// first of the text and above the last. Where more of its rules would be needed, the text is
+// refused.
 //
 // Reading goes by the lines of the nodes; writing reads the new text and finds the same nodes
 // again.
@@ -113,40 +114,97 @@ static struct structured_node *last_on_line(const struct view *view, size_t line
     return last;
 }
 
-static void add_head(struct structured_node *node, const char *comment)
+// Lines `from` to `to` of comments, joined behind what is there.
+static void add_lines(const struct view *view, size_t from, size_t to, size_t skip, bool apart,
+                      char **text)
 {
-    char *joined = node->head_comment == NULL ? xstrdup(comment)
-                                              : xasprintf("%s\n%s", node->head_comment, comment);
-    free(node->head_comment);
-    node->head_comment = joined;
+    cleanup_strbuf struct strbuf out;
+    strbuf_init(&out, MAX_TEXT_BYTES);
+    if (*text != NULL)
+        strbuf_addf(&out, "%s\n%s", *text, apart ? "\n" : "");
+    for (size_t line = from; line < to; line++) {
+        const char *comment = line_at(view, line) + skip;
+        strbuf_addf(&out, "%s%s", comment, line + 1 < to ? "\n" : "");
+    }
+    free(*text);
+    *text = strbuf_steal(&out);
 }
 
-static char *without_blanks_behind(const char *text)
+static size_t column_of(const struct view *view, size_t line)
 {
-    size_t length = strlen(text);
-    while (length > 0 && strchr(" \t\r", text[length - 1]) != NULL)
-        length--;
-    return xstrndup(text, length);
+    return strspn(line_at(view, line), " ");
 }
 
-// Lines from `line` on that are comments alone; *ret_next is the line behind them.
-static int read_heads(const struct view *view, size_t line, size_t *ret_next, struct error *err)
+static bool is_blank(const struct view *view, size_t line)
 {
-    size_t column = strspn(line_at(view, line), " ");
+    const char *text = line_at(view, line);
+    return text[strspn(text, " \t\r")] == '\0';
+}
+
+static bool is_comment(const struct view *view, size_t line)
+{
+    return line_at(view, line)[column_of(view, line)] == '#';
+}
+
+// Comments below the last content of what they belong to: as deep as its line, or as its key behind
+// a dash.
+static int add_foot(const struct view *view, size_t from, size_t to, struct error *err)
+{
+    size_t above = from;
+    while (above > 0 && is_blank(view, above - 1))
+        above--;
+    if (above == 0 || is_comment(view, above - 1) || is_inside(view, above - 1))
+        return refuse(from, err);
+    size_t column = column_of(view, above - 1);
+    bool dash = strncmp(line_at(view, above - 1) + column, "- ", 2) == 0;
+    struct structured_node *node = last_on_line(view, above - 1);
+    size_t own = column_of(view, from);
+    if (node == NULL || (own != column && !(dash && own == column + 2)))
+        return refuse(from, err);
+    add_lines(view, from, to, column, false, &node->foot_comment);
+    return 0;
+}
+
+// A block of comment lines from `from` to `to`; `next` is the line of the content behind it.
+static int add_block(const struct view *view, struct structured_node *root, size_t from, size_t to,
+                     size_t next, bool first_of_run, struct error *err)
+{
+    for (size_t line = from; line < to; line++)
+        if (column_of(view, line) != column_of(view, from))
+            return refuse(line, err);
+    bool at_end = next == view->lines.len;
+    bool apart = from > 0 && is_blank(view, from - 1);
+    if (at_end && column_of(view, from) == 0 && apart) {
+        add_lines(view, from, to, 0, true, &root->last_comment);
+        return 0;
+    }
+    struct structured_node *node = at_end ? NULL : first_on_line(view, next);
+    if (node == NULL || column_of(view, from) > column_of(view, next))
+        return first_of_run ? add_foot(view, from, to, err) : refuse(from, err);
+    add_lines(view, from, to, column_of(view, from), true, &node->head_comment);
+    // Below what stands above all content a blank line stays.
+    bool above_all = node == root || node->start.line == root->start.line;
+    if (above_all && to == next - 1)
+        add_lines(view, to, to, 0, false, &node->head_comment);
+    return 0;
+}
+
+// All comments from `line` to the next content, which is *ret_next.
+static int read_run(const struct view *view, struct structured_node *root, size_t line,
+                    size_t *ret_next, struct error *err)
+{
     size_t next = line;
-    while (next < view->lines.len && line_at(view, next)[strspn(line_at(view, next), " ")] == '#') {
-        if (strspn(line_at(view, next), " ") != column)
-            return refuse(next, err);
+    while (next < view->lines.len && (is_blank(view, next) || is_comment(view, next)))
         next++;
-    }
-    struct structured_node *node = next < view->lines.len ? first_on_line(view, next) : NULL;
-    if (node == NULL || strspn(line_at(view, next), " ") != column)
-        return refuse(line, err);
-    for (size_t i = line; i < next; i++) {
-        cleanup_free char *comment = without_blanks_behind(line_at(view, i) + column);
-        add_head(node, comment);
-    }
     *ret_next = next;
+    for (size_t from = line; from < next;) {
+        size_t to = from;
+        while (to < next && is_comment(view, to))
+            to++;
+        if (to > from && add_block(view, root, from, to, next, from == line, err) < 0)
+            return -1;
+        from = to > from ? to : from + 1;
+    }
     return 0;
 }
 
@@ -168,7 +226,7 @@ static int read_tail(const struct view *view, size_t line, struct error *err)
         }
     if (last == NULL)
         return refuse(line, err);
-    last->line_comment = without_blanks_behind(comment + 1);
+    last->line_comment = xstrdup(comment + 1);
     return 0;
 }
 
@@ -184,31 +242,37 @@ int structured_comments_read(const char *text, struct structured_node *root, str
         if (inside)
             continue;
         if (*start == '#') {
-            if (read_heads(&view, line, &next, err) < 0)
+            if (read_run(&view, root, line, &next, err) < 0)
                 return -1;
             line = next;
         }
-        if (read_tail(&view, line, err) < 0)
+        if (line < view.lines.len && read_tail(&view, line, err) < 0)
             return -1;
     }
     return 0;
 }
 
+static void put_lines(const char *lines, size_t indent, struct strbuf *out)
+{
+    for (;;) {
+        size_t length = strcspn(lines, "\n");
+        strbuf_addf(out, "%*s%.*s\n", length > 0 ? (int)indent : 0, "", (int)length, lines);
+        if (lines[length] == '\0')
+            return;
+        lines += length + 1;
+    }
+}
+
 static void add_line(const struct view *view, const struct vec *nodes, size_t line,
                      struct strbuf *out)
 {
-    size_t indent = strspn(line_at(view, line), " ");
+    size_t indent = column_of(view, line);
+    const char *foot = NULL;
     for (size_t i = 0; i < nodes->len; i++) {
         const struct structured_node *place = *(struct structured_node **)vec_at(&view->nodes, i);
         const struct structured_node *node = *(struct structured_node **)vec_at(nodes, i);
-        if (place->start.line != line || node->head_comment == NULL)
-            continue;
-        const char *comment = node->head_comment;
-        while (*comment != '\0') {
-            size_t length = strcspn(comment, "\n");
-            strbuf_addf(out, "%*s%.*s\n", (int)indent, "", (int)length, comment);
-            comment += length + (comment[length] == '\n');
-        }
+        if (place->start.line == line && node->head_comment != NULL)
+            put_lines(node->head_comment, indent, out);
     }
     strbuf_addstr(out, line_at(view, line));
     for (size_t i = 0; i < nodes->len; i++) {
@@ -216,9 +280,12 @@ static void add_line(const struct view *view, const struct vec *nodes, size_t li
         const struct structured_node *node = *(struct structured_node **)vec_at(nodes, i);
         if (place->end.line == line && node->line_comment != NULL)
             strbuf_addf(out, " %s", node->line_comment);
+        if (place->end.line == line && node->foot_comment != NULL)
+            foot = node->foot_comment;
     }
-    if (line + 1 < view->lines.len)
-        strbuf_addch(out, '\n');
+    strbuf_addch(out, '\n');
+    if (foot != NULL)
+        put_lines(foot, indent, out);
 }
 
 int structured_comments_write(const char *written, const struct structured_node *root,
@@ -236,6 +303,10 @@ int structured_comments_write(const char *written, const struct structured_node 
     strbuf_init(&out, MAX_TEXT_BYTES);
     for (size_t line = 0; line < view.lines.len; line++)
         add_line(&view, &nodes, line, &out);
+    if (root->last_comment != NULL)
+        strbuf_addf(&out, "\n%s\n", root->last_comment);
+    while (out.len > 0 && strchr(" \t\r\n", out.data[out.len - 1]) != NULL)
+        strbuf_truncate(&out, out.len - 1);
     if (strbuf_check(&out, "the YAML text", err) < 0)
         return -1;
     *ret_text = strbuf_steal(&out);

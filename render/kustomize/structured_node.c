@@ -16,6 +16,8 @@ void structured_node_free(struct structured_node *node)
     free(node->tag);
     free(node->head_comment);
     free(node->line_comment);
+    free(node->foot_comment);
+    free(node->last_comment);
     vec_free(&node->children);
     free(node);
 }
@@ -93,6 +95,10 @@ static int read_node(struct reader *reader, struct structured_node **ret_node, s
         node->style = event->data.scalar.style;
         node->text = xstrndup((const char *)event->data.scalar.value, event->data.scalar.length);
         take_marks(node, event->data.scalar.anchor, event->data.scalar.tag);
+        // go-yaml writes the tag of what it reads as a merge.
+        if (strcmp(node->text, "<<") == 0 && node->style == YAML_PLAIN_SCALAR_STYLE &&
+            node->tag == NULL)
+            node->tag = xstrdup("tag:yaml.org,2002:merge");
     } else if (event->type == YAML_ALIAS_EVENT) {
         node->kind = STRUCTURED_ALIAS;
         node->text = xstrdup((const char *)event->data.alias.anchor);

@@ -22,6 +22,8 @@ struct structured_node {
     yaml_mark_t end;
     char *head_comment; // owned; whole lines above, without their indentation; NULL for none
     char *line_comment; // owned; behind it, with its '#'; NULL for none
+    char *foot_comment; // owned; whole lines below, indented from its line on; NULL for none
+    char *last_comment; // owned; of the root: whole lines at the end of the text
 };
 
 struct structured_node *structured_node_new(void);

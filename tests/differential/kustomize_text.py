@@ -45,16 +45,13 @@ def inline(value: Json) -> str:
 class Writer:
     """Writes each value in a style of its own, as the random numbers say."""
 
-    def __init__(self, choices: random.Random, comments: bool = True) -> None:
+    def __init__(self, choices: random.Random) -> None:
         self.random = choices
-        self.comments = comments
-        self.anchors: list[str] = []
 
     def chance(self, share: float) -> bool:
         return self.random.random() < share
 
     def text(self, value: Json) -> str:
-        self.anchors = []
         if isinstance(value, Documents):
             return "---\n".join(self.text(item) for item in value)
         if not isinstance(value, dict) or not value:
@@ -66,7 +63,7 @@ class Writer:
         return key if plain and self.chance(0.9) else json.dumps(key, ensure_ascii=False)
 
     def comment(self, lines: list[str], indent: int) -> None:
-        if self.comments and self.chance(0.04):
+        if self.chance(0.04):
             lines.append(" " * indent + "# a comment")
 
     def mapping(self, value: dict[str, Json], indent: int) -> list[str]:
@@ -118,6 +115,6 @@ class Writer:
             text = self.random.choice([item, item, item, json.dumps(item), single])
         else:
             text = single if may_be_single and self.chance(0.3) else json.dumps(item, ensure_ascii=False)
-        if self.comments and self.chance(0.02):
+        if self.chance(0.02):
             text += " # a comment"
         return text

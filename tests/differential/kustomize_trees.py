@@ -38,7 +38,6 @@ class Maker:
         self.random = random.Random(seed)
         self.root = root
         self.writer = Writer(self.random)
-        self.writer_without_comments = Writer(self.random, comments=False)
         self.count = 0
         self.generated: list[str] = []  # names that a merge may go to
 
@@ -163,7 +162,7 @@ class Maker:
         if kind == "ConfigMap":
             data = {key: self.text() for key in self.some(["k", "a.txt", "B", "b10", "b9"], 0, 4)}
             if self.chance(0.4):
-                data["doc"] = self.writer_without_comments.text(self.document())
+                data["doc"] = self.writer.text(self.document())
             if self.chance(0.3):
                 data["json"] = json.dumps(self.document(), indent=self.pick([None, 2, 4]), default=str)
             return "v1", {"data": data}
@@ -385,7 +384,7 @@ class Maker:
             paths += [f"spec.{field}" for field in FIELDS] * 3 + ["spec.list.0", "spec.list.*", "spec.deep.er", "spec.items.[name=one].value"]
         if target["kind"] == "ConfigMap" and self.chance(0.7):
             paths = ["data.k", "data.doc", "data.doc.a", "data.doc.b.c", "data.doc.list.0", "data.json.a", "data.json.b.c",
-                     "data.doc.[x=y].z", "data.doc.made"]
+                     "data.doc.[x=y].z", "data.doc.made", "data.doc.b.d.0", "data.doc.b"]
         field = self.pick(["metadata.name", "kind", "apiVersion"])
         if source["kind"] == "Thing" and self.chance(0.8):
             field = self.pick(["spec." + self.pick(FIELDS), "spec.deep", "spec.list", "spec.list.0", "spec.deep.er.x"])

@@ -39,6 +39,9 @@ static char *replace(const char *input, const char *config_text, struct error *e
     cleanup_json json_t *config = yaml_value(config_text);
     if (replacement_transform(NULL, config, &map, err) < 0)
         return NULL;
+    resmap_foreach (resource, &map)
+        if (yamljson_settle(resource->value, err) < 0)
+            return NULL;
     return print_map(&map);
 }
 
@@ -138,9 +141,8 @@ static void test_kustomize_replacement_refuses(void **state)
          "targets[0]: A \"a\": field spec.gone: there is no such field; options.create makes it"},
         {"replacements: [{sourceValue: x, targets: [{select: {kind: A}, fieldPaths: "
          "[spec.port]}]}]",
-         "targets[0]: A \"a\": field spec.port: \"x\" cannot take the place of a number; put "
-         "quotes "
-         "around the value that is there to make it text"},
+         "spec: port: \"x\" stands where an integer is; put quotes around the value that was there "
+         "to make it text"},
         {"replacements: [{sourceValue: x, targets: [{select: {kind: '('}, fieldPaths: [a]}]}]",
          "targets[0]: select: kind: the regular expression \"^(?:()$\" at 7: missing closing "
          "parenthesis"},
@@ -168,8 +170,15 @@ static void test_kustomize_replacement_into_text(void **state)
         {"b: 'q'\na:\n    x: \"old\"\n    l:\n      - 1\n",
          "b: 'q'\na:\n  x: \"new\"\n  l:\n  - 1"},
         {"a: {x: old, y: [1, 2]}", "a: {x: new, y: [1, 2]}"},
-        {"# why\na: {x: old}", NULL},
-        {"a: {x: 5}", NULL},
+        {"# why\na: {x: old} # here", "# why\na: {x: new} # here"},
+        {"a: {x: 5}", "a: {x: !!int new}"},
+        {"b: &b {c: 1}\na:\n    x: &x old\nd: *x\ne: *b",
+         "b: &b {c: 1}\na:\n  x: &x new\nd: *x\ne: *b"},
+        {"a:\n  x: old\n  # below\nb: 1", "a:\n  x: new\n  # below\nb: 1"},
+        {"# top\n\na:\n  x: old\n\n# one\n\n# two\nb: 1\n\n# end",
+         "# top\n\na:\n  x: new\n# one\n\n# two\nb: 1\n\n# end"},
+        {"a:\n  x: old\n# below", NULL},
+        {"<<: {b: 1}\na: {x: !!str old}", "!!merge <<: {b: 1}\na: {x: !!str new}"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         cleanup_resmap struct resmap map;
