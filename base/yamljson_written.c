@@ -11,6 +11,8 @@
 #include "base/yamljson.h"
 #include "base/yamljson_internal.h"
 
+enum { MAX_PATH_BYTES = 4096 }; // in messages
+
 static const char marks[] = "nsifbzta"; // plain, by tag; quoted ones are capitals
 
 static bool is_marked(const json_t *value)
@@ -204,7 +206,25 @@ bool yamljson_written_is_alias(const json_t *value)
     return written.tag == YAMLJSON_TAG_ALIAS;
 }
 
-static int settle_scalar(const json_t *old, json_t **ret_value, struct error *err)
+// Where in the value, for messages.
+struct place {
+    const struct place *up;
+    const char *key; // NULL for an element
+    size_t index;
+};
+
+static void add_place(struct strbuf *text, const struct place *place)
+{
+    if (place == NULL)
+        return;
+    add_place(text, place->up);
+    if (place->key == NULL)
+        strbuf_addf(text, "[%zu]", place->index);
+    else
+        strbuf_addf(text, "%s%s", text->len > 0 ? "." : "", place->key);
+}
+
+static int fail_scalar(const json_t *scalar, const struct place *place, struct error *err)
 {
     static const char *const names[] = {
         [YAMLJSON_TAG_NONE] = "a value",     [YAMLJSON_TAG_STR] = "text",
@@ -212,45 +232,55 @@ static int settle_scalar(const json_t *old, json_t **ret_value, struct error *er
         [YAMLJSON_TAG_BOOL] = "a boolean",   [YAMLJSON_TAG_NULL] = "null",
         [YAMLJSON_TAG_TIMESTAMP] = "a date", [YAMLJSON_TAG_ALIAS] = "an alias",
     };
-    *ret_value = yamljson_settled(old);
-    if (*ret_value != NULL)
-        return 0;
+    cleanup_strbuf struct strbuf path;
+    strbuf_init(&path, MAX_PATH_BYTES);
+    add_place(&path, place);
     struct yamljson_written written;
-    yamljson_written_of(old, &written);
-    return error_set(
-        err, ERROR_INVALID,
-        "\"%s\" stands where %s is; put quotes around the value that was there to make "
-        "it text",
-        written.text, names[written.tag]);
+    yamljson_written_of(scalar, &written);
+    return error_set(err, ERROR_INVALID,
+                     "%s: \"%s\" stands where %s is; put quotes around the value that was there to "
+                     "make it text",
+                     path.data, written.text, names[written.tag]);
+}
+
+static int settle_below(json_t *value, const struct place *place, struct error *err);
+
+// *ret_new is owned; NULL where the value stays as it is.
+static int settle_member(json_t *member, const struct place *place, json_t **ret_new,
+                         struct error *err)
+{
+    *ret_new = NULL;
+    if (json_is_object(member) || json_is_array(member))
+        return settle_below(member, place, err);
+    if (!is_marked(member))
+        return 0;
+    *ret_new = yamljson_settled(member);
+    return *ret_new != NULL ? 0 : fail_scalar(member, place, err);
+}
+
+static int settle_below(json_t *value, const struct place *place, struct error *err)
+{
+    json_t *member = NULL;
+    json_t *settled = NULL;
+    void *next = NULL;
+    struct place here = {.up = place};
+    json_object_foreach_safe (value, next, here.key, member) {
+        if (settle_member(member, &here, &settled, err) < 0)
+            return -1;
+        if (settled != NULL)
+            json_object_set_new(value, here.key, settled);
+    }
+    here.key = NULL;
+    for (; here.index < json_array_size(value); here.index++) {
+        if (settle_member(json_array_get(value, here.index), &here, &settled, err) < 0)
+            return -1;
+        if (settled != NULL)
+            json_array_set_new(value, here.index, settled);
+    }
+    return 0;
 }
 
 int yamljson_settle(json_t *value, struct error *err)
 {
-    const char *key = NULL;
-    json_t *member = NULL;
-    void *next = NULL;
-    json_object_foreach_safe (value, next, key, member) {
-        json_t *settled = NULL;
-        if (json_is_object(member) || json_is_array(member)) {
-            if (yamljson_settle(member, err) < 0)
-                return -1;
-        } else if (is_marked(member)) {
-            if (settle_scalar(member, &settled, err) < 0)
-                return error_wrap(err, "%s", key);
-            json_object_set_new(value, key, settled);
-        }
-    }
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        json_t *settled = NULL;
-        member = json_array_get(value, i);
-        if (json_is_object(member) || json_is_array(member)) {
-            if (yamljson_settle(member, err) < 0)
-                return -1;
-        } else if (is_marked(member)) {
-            if (settle_scalar(member, &settled, err) < 0)
-                return -1;
-            json_array_set_new(value, i, settled);
-        }
-    }
-    return 0;
+    return settle_below(value, NULL, err);
 }

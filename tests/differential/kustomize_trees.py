@@ -22,7 +22,7 @@ TEXTS = [
 ]
 NUMBERS = [Raw(text) for text in (
     "0644", "0o17", "0x1F", "1.10", "1.0", "1e3", "+5", "-0", "1_000", "True", "FALSE", "~", "Null", "2001-01-01",
-    "2001-12-14t21:59:43.10-05:00", ".5", "5.", "12e03", "100000000000000000000000", "-7", "0b11", "0.0", "1.5e300")]
+    ".5", "5.", "12e03", "100000000000000000000000", "-7", "0b11", "0.0", "1.5e300")]
 IMAGES = [
     "nginx", "nginx:1.25", "registry.example.com:5000/shop/web:v1", "ghcr.io/a/b@sha256:" + "0" * 64, "redis:7-alpine",
 ]
@@ -388,6 +388,9 @@ class Maker:
         field = self.pick(["metadata.name", "kind", "apiVersion"])
         if source["kind"] == "Thing" and self.chance(0.8):
             field = self.pick(["spec." + self.pick(FIELDS), "spec.deep", "spec.list", "spec.list.0", "spec.deep.er.x"])
+        if field in ("spec.deep", "spec.list"):
+            # In the place of a scalar it is an empty text between brackets and null elsewhere, which is documented.
+            paths = [path for path in paths if path in ("metadata.annotations.from", "spec.deep.er", "data.doc.b")] or paths[:1]
         options: Json = {"create": True} if self.chance(0.8) else {}
         if self.chance(0.2):
             options.update(delimiter=self.pick(["-", ".", "e"]), index=self.pick([0, 1, -1, 5]))
@@ -398,7 +401,8 @@ class Maker:
         else:
             made["source"] = {"kind": source["kind"], "name": source["metadata"]["name"],
                               **({"fieldPath": field} if self.chance(0.8) else {}),
-                              **({"options": {"delimiter": self.pick(["/", ".", "-"]), "index": 0}} if self.chance(0.2) else {})}
+                              **({"options": {"delimiter": self.pick(["/", "0", "1"]), "index": self.pick([0, 0, 1])}}
+                                 if self.chance(0.2) else {})}
         if self.chance(0.15):
             made["targets"][0]["reject"] = [{"name": self.pick(NAMES)}]
         return made

@@ -141,7 +141,7 @@ static void test_kustomize_replacement_refuses(void **state)
          "targets[0]: A \"a\": field spec.gone: there is no such field; options.create makes it"},
         {"replacements: [{sourceValue: x, targets: [{select: {kind: A}, fieldPaths: "
          "[spec.port]}]}]",
-         "spec: port: \"x\" stands where an integer is; put quotes around the value that was there "
+         "spec.port: \"x\" stands where an integer is; put quotes around the value that was there "
          "to make it text"},
         {"replacements: [{sourceValue: x, targets: [{select: {kind: '('}, fieldPaths: [a]}]}]",
          "targets[0]: select: kind: the regular expression \"^(?:()$\" at 7: missing closing "
