@@ -249,7 +249,8 @@ json_t *yamljson_with_style(const struct yamljson_limits *limits, bool in_flow, 
         [YAMLJSON_NOT_FINITE] = YAMLJSON_TAG_FLOAT, [YAMLJSON_TIMESTAMP] = YAMLJSON_TAG_TIMESTAMP,
     };
     bool quoted = scalar == NULL;
-    if (!limits->written || json_is_null(value) || (!quoted && scalar->kind == YAMLJSON_STRING) ||
+    bool common_null = json_is_null(value) && (length == 0 || *text == 'n');
+    if (!limits->written || common_null || (!quoted && scalar->kind == YAMLJSON_STRING) ||
         (!quoted && scalar->kind == YAMLJSON_INTEGER && is_common_integer(text, length)))
         return value;
     json_decref(value);

@@ -15,6 +15,24 @@ enum { MAX_PATH_BYTES = 4096 }; // in messages
 
 static const char marks[] = "nsifbzta"; // plain, by tag; quoted ones are capitals
 
+// Nulls that are spelt otherwise; like JSON's own they are told by their address.
+static struct {
+    const char *text;
+    json_t value;
+} nulls[] = {
+    {"~", {JSON_NULL, (size_t)-1}},
+    {"Null", {JSON_NULL, (size_t)-1}},
+    {"NULL", {JSON_NULL, (size_t)-1}},
+};
+
+static json_t *null_spelt(const char *text, size_t length)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(nulls); i++)
+        if (strlen(nulls[i].text) == length && memcmp(nulls[i].text, text, length) == 0)
+            return &nulls[i].value;
+    return length == 0 ? yamljson_empty_null() : json_null();
+}
+
 static bool is_marked(const json_t *value)
 {
     return json_is_string(value) &&
@@ -65,6 +83,9 @@ void yamljson_written_of(const json_t *value, struct yamljson_written *ret)
                value != yamljson_empty_null()) {
         ret->text = words[type].text;
         ret->tag = words[type].tag;
+        for (size_t i = 0; i < ARRAY_LENGTH(nulls); i++)
+            if (value == &nulls[i].value)
+                ret->text = nulls[i].text;
     }
     ret->length = strlen(ret->text);
 }
@@ -103,9 +124,11 @@ static json_t *bare_value(const char *text, size_t length, enum yamljson_tag tag
     yamljson_written_of(value, &written);
     bool same = value != NULL && written.tag == tag && written.length == length &&
                 memcmp(written.text, text, length) == 0;
-    // A null always is JSON's: too much asks for it, and its spelling counts for nothing.
-    if (same || (tag == YAMLJSON_TAG_NULL && json_is_null(value)))
+    if (same)
         return value;
+    // A null always is one of JSON's type: too much asks for it.
+    if (tag == YAMLJSON_TAG_NULL && json_is_null(value))
+        return null_spelt(text, length);
     json_decref(value);
     return NULL;
 }

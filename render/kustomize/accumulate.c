@@ -33,7 +33,7 @@ static int add_text(struct frame *frame, const char *path, const char *text, siz
 {
     cleanup_vec struct vec resources = RESOURCES;
     cleanup_json json_t *origin = origin_of_file(frame, path);
-    if (resource_parse(text, size, file, &resources, err) < 0)
+    if (resource_parse(text, size, file, frame->build->schema, &resources, err) < 0)
         return -1;
     vec_foreach (struct resource *, resource, &resources) {
         (*resource)->origin = json_incref(origin);

@@ -226,6 +226,9 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
                       struct error *err)
 {
     cleanup_free char *before = id_text(resource);
+    // With its notes kustomize wrote all annotations anew, as text.
+    if (resource->has_history || resource->origin != NULL)
+        stringify_map(json_object_get(resource->value, "metadata"), "annotations");
     resource_lend_history(resource);
     json_t *patched = NULL;
     if (yamljson_settle(resource->value, err) < 0 ||
@@ -288,7 +291,8 @@ int patch_transform(struct frame *frame, const json_t *config, struct resmap *ma
     cleanup_json_patch struct json_patch *operations = NULL;
     cleanup_error struct error as_merge = {0};
     cleanup_error struct error as_json = {0};
-    bool merge_fits = resource_parse(text.text, text.size, text.name, &merges, &as_merge) == 0;
+    bool merge_fits = resource_parse(text.text, text.size, text.name, frame->build->schema, &merges,
+                                     &as_merge) == 0;
     bool json_fits = json_patch_parse(text.text, text.size, text.name, &operations, &as_json) == 0;
     if (!merge_fits && !json_fits)
         return refuse_text(&text, &as_merge, &as_json, err);
@@ -307,16 +311,16 @@ int patch_transform(struct frame *frame, const json_t *config, struct resmap *ma
 static int load_merges(struct frame *frame, const char *entry, struct vec *patches,
                        struct error *err)
 {
-    if (resource_parse(entry, strlen(entry), "patch", patches, NULL) == 0)
+    if (resource_parse(entry, strlen(entry), "patch", frame->build->schema, patches, NULL) == 0)
         return 0;
     cleanup_free char *data = NULL;
     cleanup_free char *name = NULL;
     size_t size = 0;
     if (strchr(entry, '\n') != NULL)
-        return resource_parse(entry, strlen(entry), "patch", patches, err);
+        return resource_parse(entry, strlen(entry), "patch", frame->build->schema, patches, err);
     if (frame_read(frame, entry, &data, &size, &name, err) < 0)
         return -1;
-    return resource_parse(data, size, name, patches, err);
+    return resource_parse(data, size, name, frame->build->schema, patches, err);
 }
 
 int patch_strategic_transform(struct frame *frame, const json_t *config, struct resmap *map,
@@ -330,7 +334,8 @@ int patch_strategic_transform(struct frame *frame, const json_t *config, struct 
     for (size_t i = 0; i < json_array_size(paths); i++)
         if (load_merges(frame, json_string_value(json_array_get(paths, i)), &patches, err) < 0)
             return -1;
-    if (*text != '\0' && resource_parse(text, strlen(text), "patches", &patches, err) < 0)
+    if (*text != '\0' &&
+        resource_parse(text, strlen(text), "patches", frame->build->schema, &patches, err) < 0)
         return -1;
     if (patches.len == 0)
         return error_set(err, ERROR_INVALID, "the patches hold no object");

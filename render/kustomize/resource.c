@@ -50,6 +50,7 @@ struct resource *resource_copy(const struct resource *resource)
             .ns = xstrdup(past->ns),
         };
     }
+    copy->schema = resource->schema;
     copy_strings(&copy->prefixes, &resource->prefixes);
     copy_strings(&copy->suffixes, &resource->suffixes);
     copy_strings(&copy->ref_vars, &resource->ref_vars);
@@ -175,6 +176,7 @@ struct resource_id resource_current_id(const struct resource *resource)
         .kind = text_of(json_object_get(resource->value, "kind")),
         .name = text_of(json_object_get(metadata, "name")),
         .ns = text_of(json_object_get(metadata, "namespace")),
+        .schema = resource->schema,
     };
 }
 
@@ -186,6 +188,7 @@ struct resource_id resource_past_id(const struct resource *resource, size_t inde
         .kind = past->kind,
         .name = past->name,
         .ns = past->ns,
+        .schema = resource->schema,
     };
 }
 

@@ -18,11 +18,13 @@
 // A name of an object. Borrowed from the resource: valid until its value changes. Never NULL; an
 // absent part is "". The group and the version are one member, as nothing needs them apart but
 // gvk_matches.
+struct schema; // render/kustomize/schema.h
 struct resource_id {
     const char *api_version; // "apps/v1", "v1"
     const char *kind;
     const char *name;
     const char *ns; // as written, so "" and "default" differ; compare with resource_id_equals
+    const struct schema *schema; // what else than the built-in API knows scopes; NULL for nothing
 };
 
 // An earlier name. The apiVersion was always the present one.
@@ -40,11 +42,12 @@ enum resource_behavior {
 };
 
 struct resource {
-    json_t *value;       // owned; an object
-    struct vec past;     // struct resource_past, oldest first
-    struct vec prefixes; // char *, in the order they were added
-    struct vec suffixes; // char *
-    struct vec ref_vars; // char *, names of the vars that read from it
+    json_t *value;               // owned; an object
+    const struct schema *schema; // borrowed from the build; NULL where only built-in kinds count
+    struct vec past;             // struct resource_past, oldest first
+    struct vec prefixes;         // char *, in the order they were added
+    struct vec suffixes;         // char *
+    struct vec ref_vars;         // char *, names of the vars that read from it
     enum resource_behavior behavior;
     bool needs_hash;         // a generator made it, and a hash of its content ends its name
     char *file;              // owned; the file of the tree it came from
@@ -116,8 +119,9 @@ bool scope_is_cluster(const char *api_version, const char *kind);
 // The objects of a file, Lists taken apart, empty documents dropped, in kustomize's order (the
 // items of a List come behind the rest of the file). Pushes struct resource * (owned). Every object
 // has kind and metadata.name. ERROR_INVALID names file and line.
-int resource_parse(const char *text, size_t size, const char *file, struct vec *resources,
-                   struct error *err) __attribute__((warn_unused_result));
+// schema (may be NULL) is asked for scopes from then on, and outlives the resources.
+int resource_parse(const char *text, size_t size, const char *file, struct schema *schema,
+                   struct vec *resources, struct error *err) __attribute__((warn_unused_result));
 void resource_release_element(void *element); // for VEC_OF(struct resource *, …)
 #define RESOURCES VEC_OF(struct resource *, resource_release_element)
 

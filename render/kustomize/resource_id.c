@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "render/kustomize/schema.h"
 
 // No namespace can be called so.
 static const char CLUSTER_NAMESPACE[] = "_non_namespaceable_";
@@ -100,7 +101,8 @@ bool scope_is_cluster(const char *api_version, const char *kind)
 
 bool resource_id_is_cluster_scoped(struct resource_id id)
 {
-    return scope_is_cluster(id.api_version, id.kind);
+    return scope_is_cluster(id.api_version, id.kind) ||
+           schema_says_cluster(id.schema, id.api_version, id.kind);
 }
 
 const char *resource_id_effective_namespace(struct resource_id id)
@@ -112,6 +114,9 @@ const char *resource_id_effective_namespace(struct resource_id id)
 
 bool resource_id_equals(struct resource_id a, struct resource_id b)
 {
+    if (a.schema == NULL)
+        a.schema = b.schema;
+    b.schema = a.schema;
     return strcmp(a.name, b.name) == 0 && strcmp(a.kind, b.kind) == 0 &&
            strcmp(a.api_version, b.api_version) == 0 &&
            strcmp(resource_id_effective_namespace(a), resource_id_effective_namespace(b)) == 0;

@@ -8,6 +8,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/yamljson.h"
+#include "render/kustomize/schema.h"
 
 enum {
     MAX_OBJECTS = 200000, // of one file; Lists in Lists included
@@ -97,8 +98,8 @@ static int expand(struct vec *queue, json_t *value, size_t line, const char *fil
     return 1;
 }
 
-int resource_parse(const char *text, size_t size, const char *file, struct vec *resources,
-                   struct error *err)
+int resource_parse(const char *text, size_t size, const char *file, struct schema *schema,
+                   struct vec *resources, struct error *err)
 {
     cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
     cleanup_vec struct vec queue = VEC_OF(struct item, release_item);
@@ -119,7 +120,12 @@ int resource_parse(const char *text, size_t size, const char *file, struct vec *
             *(struct resource **)vec_push(&result) =
                 resource_new(jval_ref(item.value), file, item.line);
     }
-    vec_foreach (struct resource *, resource, &result)
+    vec_foreach (struct resource *, resource, &result) {
+        struct resource_id id = resource_current_id(*resource);
+        if (schema != NULL)
+            schema_ask_scope(schema, id.api_version, id.kind);
+        (*resource)->schema = schema;
         *(struct resource **)vec_push(resources) = STEAL(*resource);
+    }
     return 0;
 }

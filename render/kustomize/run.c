@@ -66,8 +66,8 @@ static int load_configs(struct frame *frame, const char *name, struct accumulato
         json_t *item = json_array_get(list, i);
         cleanup_vec struct vec resources = RESOURCES;
         cleanup_json json_t *origin = origin_of_file(frame, slash != NULL ? slash + 1 : file);
-        if (resource_parse(json_string_value(item), json_string_length(item), file, &resources,
-                           NULL) < 0) {
+        if (resource_parse(json_string_value(item), json_string_length(item), file,
+                           frame->build->schema, &resources, NULL) < 0) {
             json_array_append(paths, item);
             continue;
         }

@@ -17,7 +17,8 @@ struct schema {
     bool table;      // the built-in kinds count
     bool table_used; // before a document could take their place
     json_t *document;
-    json_t *kinds; // "apiVersion kind" -> definition
+    json_t *kinds;  // "apiVersion kind" -> definition
+    json_t *scopes; // "apiVersion kind" -> whether it has a namespace
 };
 
 struct schema *schema_new(void)
@@ -33,6 +34,7 @@ void schema_free(struct schema *schema)
         return;
     json_decref(schema->document);
     json_decref(schema->kinds);
+    json_decref(schema->scopes);
     free(schema);
 }
 
@@ -64,6 +66,28 @@ static void index_definition(json_t *kinds, json_t *definition)
     }
 }
 
+// findNamespaceability: any path with a namespace counts.
+static void index_paths(json_t *scopes, const json_t *paths)
+{
+    const char *path = NULL;
+    json_t *item = NULL;
+    jval_foreach (paths, path, item) {
+        const json_t *get = json_object_get(item, "get");
+        const json_t *name = json_object_get(get, "x-kubernetes-group-version-kind");
+        const char *group = jval_string_or(name, "group", "");
+        const char *version = jval_string(name, "version");
+        const char *kind = jval_string(name, "kind");
+        if (version == NULL || kind == NULL)
+            continue;
+        cleanup_free char *api_version =
+            xasprintf("%s%s%s", group, *group == '\0' ? "" : "/", version);
+        cleanup_free char *key = kind_key(api_version, kind);
+        bool namespaced = strstr(path, "namespaces/{namespace}") != NULL;
+        if (namespaced || json_object_get(scopes, key) == NULL)
+            json_object_set_new(scopes, key, json_boolean(namespaced));
+    }
+}
+
 int schema_set_document(struct schema *schema, const char *text, size_t size, const char *name,
                         struct error *err)
 {
@@ -83,6 +107,9 @@ int schema_set_document(struct schema *schema, const char *text, size_t size, co
     json_t *definition = NULL;
     jval_foreach (definitions, key, definition)
         index_definition(schema->kinds, definition);
+    json_decref(schema->scopes);
+    schema->scopes = json_object();
+    index_paths(schema->scopes, json_object_get(document, "paths"));
     schema->document = STEAL(document);
     schema->set = true;
     schema->table = schema->table_used;
@@ -108,6 +135,26 @@ static int compare_roots(const void *a, const void *b)
     const struct schema_root *right = b;
     int order = strcmp(left->api_version, right->api_version);
     return order != 0 ? order : strcmp(left->kind, right->kind);
+}
+
+bool schema_says_cluster(const struct schema *schema, const char *api_version, const char *kind)
+{
+    if (schema == NULL || schema->scopes == NULL)
+        return false;
+    cleanup_free char *key = kind_key(api_version, kind);
+    return json_is_false(json_object_get(schema->scopes, key));
+}
+
+static const struct schema_root *find_root(const char *api_version, const char *kind)
+{
+    struct schema_root wanted = {.api_version = api_version, .kind = kind};
+    return bsearch(&wanted, schema_roots, schema_root_count, sizeof *schema_roots, compare_roots);
+}
+
+void schema_ask_scope(struct schema *schema, const char *api_version, const char *kind)
+{
+    if (!schema->set && !schema->table_used && find_root(api_version, kind) == NULL)
+        schema->table_used = true;
 }
 
 static const json_t *follow(const json_t *definitions, const json_t *definition)
@@ -154,9 +201,7 @@ struct schema_place schema_of_kind(struct schema *schema, const char *api_versio
     }
     if (!schema->table && !is_kustomizes(api_version))
         return (struct schema_place){.kind = SCHEMA_UNKNOWN};
-    struct schema_root wanted = {.api_version = api_version, .kind = kind};
-    const struct schema_root *root =
-        bsearch(&wanted, schema_roots, schema_root_count, sizeof *schema_roots, compare_roots);
+    const struct schema_root *root = find_root(api_version, kind);
     if (root == NULL)
         return (struct schema_place){.kind = SCHEMA_UNKNOWN};
     return (struct schema_place){.kind = SCHEMA_TABLE, .node = root->node};

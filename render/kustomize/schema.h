@@ -28,6 +28,13 @@ int schema_set_document(struct schema *schema, const char *text, size_t size, co
 int schema_set_version(struct schema *schema, const char *version, struct error *err)
     __attribute__((warn_unused_result));
 
+// Whether a document says by its paths that a kind has no namespace. Kinds that are built in stay
+// what they are (scope_is_cluster).
+bool schema_says_cluster(const struct schema *schema, const char *api_version, const char *kind);
+// Somebody asked for the scope of an object: kinds that are not built in make kustomize plan to
+// read the built-in schema, too, so that a document named later does not take its place.
+void schema_ask_scope(struct schema *schema, const char *api_version, const char *kind);
+
 // A place in a schema; passed by value, borrows from it.
 struct schema_place {
     enum schema_place_kind {

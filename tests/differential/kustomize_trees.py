@@ -82,6 +82,14 @@ class Maker:
             metadata["labels"] = self.pairs()
         if self.chance(0.3):
             metadata["annotations"] = self.pairs()
+        for field in ("labels", "annotations"):
+            if field in metadata and self.chance(0.06):
+                metadata[field]["odd"] = self.pick([5, True, *NUMBERS])
+        if self.chance(0.04):
+            metadata["finalizers"] = self.some(["a/b", "c/d", "e/f"], 1)
+        if self.chance(0.05):
+            metadata["ownerReferences"] = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": self.pick(NAMES), "uid": uid}
+                                           for uid in self.some(["u1", "u2"], 1)]
         return metadata
 
     def env(self) -> Json:
@@ -171,14 +179,18 @@ class Maker:
         if kind == "Job":
             return "batch/v1", {"spec": {"template": self.pod()}}
         if kind == "CronJob":
-            return "batch/v1", {"spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": self.pod()}}}}
+            return self.pick(["batch/v1", "batch/v1beta1"]), {"spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": self.pod()}}}}
+        if kind == "Ingress" and self.chance(0.3):
+            return self.pick(["extensions/v1beta1", "networking.k8s.io/v1beta1"]), {"spec": {
+                "rules": [{"host": self.text(), "http": {"paths": [{"backend": {"serviceName": self.pick(NAMES), "servicePort": 80}}]}}],
+                **({"backend": {"serviceName": self.pick(NAMES), "servicePort": "http"}} if self.chance(0.5) else {})}}
         if kind == "Ingress":
             return "networking.k8s.io/v1", {"spec": {
                 "tls": [{"secretName": self.pick(NAMES), "hosts": ["a.example"]}],
                 "rules": [{"host": "a.example", "http": {"paths": [
                     {"path": "/", "backend": {"service": {"name": self.pick(NAMES), "port": {"number": 80}}}}]}}]}}
         if kind == "HorizontalPodAutoscaler":
-            return "autoscaling/v2", {"spec": {"minReplicas": 1, "scaleTargetRef": {
+            return self.pick(["autoscaling/v2", "autoscaling/v1", "autoscaling/v2beta2"]), {"spec": {"minReplicas": 1, "scaleTargetRef": {
                 "apiVersion": "apps/v1", "kind": self.pick(["Deployment", "StatefulSet"]), "name": self.pick(NAMES)}}}
         if kind in ("Role", "ClusterRole"):
             return "rbac.authorization.k8s.io/v1", {"rules": self.rules()}
@@ -262,6 +274,12 @@ class Maker:
             target["version"] = chosen["apiVersion"].split("/")[-1]
         if self.chance(0.1):
             target["labelSelector"] = self.pick(["app=a", "app", "tier!=x", "app in (a,b)", "!tier"])
+        if self.chance(0.06):
+            target["annotationSelector"] = self.pick(["app=a", "x9", "tier!=x"])
+        if self.chance(0.06):
+            target["namespace"] = self.pick([*NAMESPACES, "s.*", "de[f]ault"])
+        if self.chance(0.05):
+            target["group"] = self.pick(["apps", "a.*", chosen["apiVersion"].split("/")[0]])
         return target or {"kind": chosen["kind"]}
 
     def strategic_patch(self, chosen: Json) -> Json:
@@ -290,6 +308,8 @@ class Maker:
                 patch["spec"]["replicas"] = self.random.randint(0, 9)
             if self.chance(0.1):
                 patch["spec"]["template"]["metadata"] = {"labels": {"$patch": "replace", "only": "this"}}
+        elif self.chance(0.05):
+            patch[self.pick(["spec", "data", "rules"])] = self.pick([None, "text", 5, [1], {"x": 1}])
         elif chosen["kind"] == "Service":
             patch["spec"] = {"ports": [{"port": self.pick([80, 443]), "name": "n", **({"protocol": "TCP"} if self.chance(0.5) else {})}]}
         elif chosen["kind"] == "ConfigMap":
@@ -339,7 +359,7 @@ class Maker:
             else:
                 patch["path"] = self.file(folder, "patch", body)
             if self.chance(0.1):
-                patch["options"] = {"allowNameChange": True}
+                patch["options"] = self.pick([{"allowNameChange": True}, {"allowKindChange": True}])
             patches.append(patch)
         return patches
 
@@ -431,6 +451,12 @@ class Maker:
             {"kind": "ValueAddTransformer", "value": self.pick(["va", "5", "true"]),
              "targets": [{"fieldPath": self.pick(["spec/added", "spec/a", "spec/b"]), "selector": {"kind": "Thing"},
                           **({"filePathPosition": self.pick([1, 2])} if self.chance(0.3) else {})}]},
+            {"kind": "NamespaceTransformer", "ns": True, "setRoleBindingSubjects": self.pick(["none", "allServiceAccounts", "defaultOnly"]),
+             "fieldSpecs": [{"path": "metadata/namespace", "create": True}, {"path": "subjects", "kind": "RoleBinding"}]},
+            {"kind": "ReplacementTransformer", "replacements": [{"sourceValue": "5", "targets": [{"select": {"kind": "Thing"}, "fieldPaths": ["spec.a"], "options": {"create": True}}]}]},
+            {"kind": "HashTransformer"},
+            {"kind": "PatchJson6902Transformer", "target": {"group": "example.com", "version": "v1", "kind": "Thing", "name": "web"}, "jsonOp": '[{"op": "add", "path": "/spec/a", "value": 1.0}]'},
+            {"kind": "PatchStrategicMergeTransformer", "patches": "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: web}\nspec: {a: 0x10}"},
             {"kind": "ReplicaCountTransformer", "replica": {"name": "web", "count": 4}, "fieldSpecs": [{"path": "spec/replicas", "create": True, "kind": "Deployment"}]},
             {"kind": "PatchTransformer", "patch": "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: x}\nspec: {a: 7}", "target": {"kind": "Thing"}},
             {"kind": "PatchTransformer", "patch": '[{"op": "add", "path": "/spec/pl", "value": 1}]', "target": {"kind": "Thing"}},
@@ -438,6 +464,50 @@ class Maker:
         ])
         metadata = {"name": "plugin", **({"namespace": "plug"} if config.pop("ns", None) else {})}
         return to_yaml({"apiVersion": "builtin", "metadata": metadata, **config})
+
+    def configuration(self) -> Json:
+        config: Json = {
+            "nameReference": [{"kind": "ConfigMap", "version": "v1", "fieldSpecs": [
+                {"path": self.pick(["spec/ref/name", "spec/list", "spec/ref"]), "kind": "Thing"}]}],
+            "commonAnnotations": [{"path": "spec/annotated", "create": True, "kind": "Thing"}],
+            "namePrefix": [{"path": "spec/ref/name", "kind": "Thing"}, {"path": "metadata/name"}],
+            "images": [{"path": "spec/a", "kind": "Thing"}, {"path": "spec/list[]/image", "kind": "Thing"}],
+            "replicas": [{"path": "spec/b", "create": self.chance(0.5), "kind": "Thing"}],
+            "commonLabels": [{"path": "spec/made/labels", "create": True, "group": "example.com"}],
+            "namespace": [{"path": "spec/ref/namespace", "create": True, "kind": "Thing"}],
+            "varReference": [{"path": self.pick(["spec/a", "spec/list", "spec/deep", "spec"]), "kind": "Thing"}],
+        }
+        return {key: config[key] for key in self.some(sorted(config), 1, 4)}
+
+    def definitions(self) -> Json:
+        """What `crds` take: types with annotations of kustomize."""
+        return {"example.com.v1.Thing": {"Schema": {
+            "description": "x", "type": "object", "properties": {
+                "apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"},
+                "spec": {"type": "object", "properties": {
+                    "ref": {"type": "object", "x-kubernetes-object-ref-api-version": "v1",
+                            "x-kubernetes-object-ref-kind": "ConfigMap", "x-kubernetes-object-ref-name-key": "name"}}}}}}}
+
+    def openapi(self) -> Json:
+        thing: Json = {"type": "object", "properties": {
+            "apiVersion": {"type": "string"}, "kind": {"type": "string"},
+            "metadata": {"$ref": "#/definitions/meta"},
+            "spec": {"type": "object", "properties": {
+                "items": {"type": "array", "items": {"type": "object"}, "x-kubernetes-patch-merge-key": "name",
+                          "x-kubernetes-patch-strategy": "merge"},
+                "list": {"type": "array", "items": {"type": "string"}}}}},
+            "x-kubernetes-group-version-kind": [{"group": "example.com", "kind": "Thing", "version": "v1"}]}
+        document: Json = {"definitions": {"com.example.v1.Thing": thing, "meta": {"type": "object"}}}
+        if self.chance(0.4):
+            scope = self.pick(["things", "namespaces/{namespace}/things"])
+            document["paths"] = {f"/apis/example.com/v1/{scope}/{{name}}": {"get": {"x-kubernetes-group-version-kind": {
+                "group": "example.com", "kind": "Thing", "version": "v1"}, "x-kubernetes-action": "get"}}}
+        return document
+
+    def generator_plugin(self) -> str:
+        self.count += 1
+        return to_yaml({"apiVersion": "builtin", "kind": self.pick(["ConfigMapGenerator", "SecretGenerator"]),
+                        "metadata": {"name": f"gp{self.count}"}, "literals": ["a=1", f"b={self.pick(TEXTS[:12])}"]})
 
     def change(self, folder: str, k: Json, objects: list[Json], layer: int) -> None:
         """Everything that a layer may do to what is below it."""
@@ -483,10 +553,14 @@ class Maker:
             chosen = self.pick(objects)
             self.count += 1
             k["vars"] = [{"name": self.pick(["VAR", f"V{self.count}"]), "objref": {"apiVersion": chosen["apiVersion"], "kind": chosen["kind"], "name": chosen["metadata"]["name"]}}]
-        if self.chance(0.06):
-            k["configurations"] = [self.file(folder, "config", {
-                "nameReference": [{"kind": "ConfigMap", "version": "v1", "fieldSpecs": [{"path": "spec/ref/name", "kind": "Thing"}]}],
-                "commonAnnotations": [{"path": "spec/annotated", "create": True, "kind": "Thing"}]})]
+        if self.chance(0.1):
+            k["configurations"] = [self.file(folder, "config", self.configuration())]
+        if self.chance(0.05):
+            k["crds"] = [self.file(folder, "crd", self.definitions())]
+        if self.chance(0.05):
+            k["openapi"] = {"path": self.file(folder, "openapi", self.openapi())}
+        if self.chance(0.05):
+            k["generators"] = [self.generator_plugin()]
         if self.chance(0.1):
             k["buildMetadata"] = self.some(["originAnnotations", "transformerAnnotations", "managedByLabel"], 1)
         if self.chance(0.1):
@@ -499,7 +573,10 @@ class Maker:
         rest = list(objects)
         while rest:
             n = self.random.randint(1, len(rest))
-            k["resources"].append(self.file(folder, "r", Documents(rest[:n])))
+            made: Json = Documents(rest[:n])
+            if self.chance(0.08):
+                made = {"apiVersion": "v1", "kind": "List", "items": list(made)}
+            k["resources"].append(self.file(folder, "r", made))
             rest = rest[n:]
         if self.chance(0.6):
             self.change(folder, k, objects, 0)

@@ -11,7 +11,7 @@ static void load(struct resmap *map, const char *text)
     cleanup_vec struct vec resources = RESOURCES;
     cleanup_error struct error err = {0};
     resmap_init(map);
-    if (resource_parse(text, strlen(text), "test", &resources, &err) < 0)
+    if (resource_parse(text, strlen(text), "test", NULL, &resources, &err) < 0)
         fail_msg("%s\n%s", error_message(&err), text);
     vec_foreach (struct resource *, resource, &resources)
         assert_int_equal(resmap_append(map, STEAL(*resource), NULL), 0);

@@ -1,9 +1,9 @@
 // Builds many kustomizations in one process, for tests that compare thousands of trees: kustomize's
 // own libraries with the defaults of its command line.
 //
-// One request a line on standard input, {"dir": …, "order": "fifo", "anywhere": true} (the last two
-// optional); one answer a line, {"output": …} or {"error": …}, in the same order. {"url": …} asks how
-// the URL of a remote base is taken apart: repository, path and ref, a line each.
+// One request a line on standard input, {"dir": …, "order": "fifo", "anywhere": true, "fresh": true}
+// (all but the first optional); one answer a line, {"output": …} or {"error": …}, in the same order.
+// {"url": …} asks how the URL of a remote base is taken apart: repository, path and ref, a line each.
 package main
 
 import (
@@ -26,6 +26,7 @@ type request struct {
 	Order    string `json:"order"`
 	Anywhere bool   `json:"anywhere"`
 	URL      string `json:"url"`
+	Fresh    bool   `json:"fresh"` // as a process of its own: no schema was used before
 }
 
 type answer struct {
@@ -49,7 +50,7 @@ func build(r request) (result answer) {
 		return answer{Output: fmt.Sprintf("%s\n%s\n%s\n", origin.Repo, origin.Path, origin.Ref)}
 	}
 	// A schema that a tree brings along is not undone by the next one.
-	if openapi.GetSchemaVersion() != schemaVersion {
+	if r.Fresh || openapi.GetSchemaVersion() != schemaVersion {
 		openapi.ResetOpenAPI()
 	}
 	options := krusty.MakeDefaultOptions()
