@@ -430,6 +430,18 @@ static int apply_operation(struct application *at, struct error *err)
     return error_set(err, ERROR_INVALID, "op is add, remove, replace, move, copy or test");
 }
 
+// A whole number beyond six digits, as Go's float64 is written in YAML: 1e+06. Its value is the
+// same, but not what becomes of it in the middle of a text.
+static json_t *long_number(double real)
+{
+    char text[40];
+    int precision = 0;
+    do
+        snprintf(text, sizeof text, "%.*e", precision, real);
+    while (strtod(text, NULL) != real && precision++ < 17);
+    return yamljson_written_new(text, strlen(text), YAMLJSON_TAG_FLOAT, false);
+}
+
 // The library ends with numbers as Go's float64, and all nulls written out. *value may be replaced.
 static json_t *settle(json_t *value)
 {
@@ -437,14 +449,14 @@ static json_t *settle(json_t *value)
         return json_null();
     if (json_is_integer(value)) {
         double real = (double)json_integer_value(value);
-        if (fabs(real) < 0x1p53)
-            return json_incref(value);
-        return fabs(real) < 0x1p63 ? json_integer((json_int_t)real) : json_real(real);
+        return fabs(real) < 1e6 ? json_incref(value) : long_number(real);
     }
     if (json_is_real(value)) {
         double real = json_real_value(value);
-        bool whole = real == trunc(real) && fabs(real) < 0x1p63;
-        return whole ? json_integer((json_int_t)real) : json_incref(value);
+        bool whole = real == trunc(real);
+        if (whole && fabs(real) < 1e6)
+            return json_integer((json_int_t)real);
+        return whole ? long_number(real) : json_incref(value);
     }
     const char *key = NULL;
     json_t *member = NULL;

@@ -226,8 +226,8 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
                       struct error *err)
 {
     cleanup_free char *before = id_text(resource);
-    // With its notes kustomize wrote all annotations anew, as text.
-    if (resource->has_history || resource->origin != NULL)
+    // With the origin kustomize wrote all annotations anew, as text.
+    if (resource->origin != NULL)
         stringify_map(json_object_get(resource->value, "metadata"), "annotations");
     resource_lend_history(resource);
     json_t *patched = NULL;

@@ -360,6 +360,8 @@ class Maker:
                 patch["path"] = self.file(folder, "patch", body)
             if self.chance(0.1):
                 patch["options"] = self.pick([{"allowNameChange": True}, {"allowKindChange": True}])
+                if "target" in patch:  # of another kind, a generated object cannot get its hash: documented
+                    patch["options"] = {"allowNameChange": True}
             patches.append(patch)
         return patches
 
@@ -410,7 +412,9 @@ class Maker:
             field = self.pick(["spec." + self.pick(FIELDS), "spec.deep", "spec.list", "spec.list.0", "spec.deep.er.x"])
         if field in ("spec.deep", "spec.list"):
             # In the place of a scalar it is an empty text between brackets and null elsewhere, which is documented.
-            paths = [path for path in paths if path in ("metadata.annotations.from", "spec.deep.er", "data.doc.b")] or paths[:1]
+            paths = [path for path in paths if path in ("metadata.annotations.from", "data.doc.b")]
+            field = field if paths else "metadata.name"
+            paths = paths or ["metadata.annotations.from"]
         options: Json = {"create": True} if self.chance(0.8) else {}
         if self.chance(0.2):
             options.update(delimiter=self.pick(["-", ".", "e"]), index=self.pick([0, 1, -1, 5]))
