@@ -6,6 +6,7 @@
 #include "base/object_path.h"
 #include "cli/inputs.h"
 #include "cli/registry.h"
+#include "cli/sync_files.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 #include "oci/artifact.h"
@@ -125,18 +126,6 @@ static int load_target(const json_t *sync, struct vec *ret_files, struct error *
     return load_folder(path, "", 0, ret_files, err);
 }
 
-static int load_bundle(const struct cli *cli, const json_t *bundle, struct vec *ret_files,
-                       struct error *err)
-{
-    const char *repository = object_spec_string(bundle, "artifact.repository");
-    const char *digest = object_status_string(bundle, "artifact.digest");
-    if (repository == NULL || digest == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "Bundle %s/%s has released no artifact yet",
-                         object_namespace(bundle), object_name(bundle));
-    cleanup_free char *reference = xasprintf("%s@%s", repository, digest);
-    return load_artifact(cli, reference, ret_files, err);
-}
-
 static int load_object(const struct cli *cli, const char *kind, const char *name,
                        struct vec *ret_files, struct error *err)
 {
@@ -146,7 +135,7 @@ static int load_object(const struct cli *cli, const char *kind, const char *name
         store_get(store, kind, workspace_namespace(cli), name, &object, err) < 0)
         return -1;
     return strcmp(kind, "Sync") == 0 ? load_target(object, ret_files, err)
-                                     : load_bundle(cli, object, ret_files, err);
+                                     : sync_files_load(cli, store, object, ret_files, err);
 }
 
 int files_load(const struct cli *cli, const char *text, struct vec *ret_files, json_t *inputs,

@@ -1,5 +1,6 @@
-// What a Sync would apply now: the objects of the newest artifact that it follows, with the pull
-// rights of its own Secrets where the person may read them, else with the person's login.
+// What a Sync would apply now, the objects of the newest artifact that it follows, or what a Bundle
+// released last: with the login in the object's own Secrets where the person may read them, else
+// with the person's.
 #ifndef CLI_SYNC_FILES_H
 #define CLI_SYNC_FILES_H
 
@@ -10,7 +11,7 @@
 #include "cli/command.h"
 
 // Appends struct oci_file. Nothing is verified: this is for looking.
-int sync_files_load(const struct cli *cli, struct store *store, const json_t *sync,
+int sync_files_load(const struct cli *cli, struct store *store, const json_t *object,
                     struct vec *ret_files, struct error *err) __attribute__((warn_unused_result));
 
 #endif

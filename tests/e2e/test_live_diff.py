@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 from pathlib import Path
 from typing import Any, Callable
 
@@ -13,6 +14,8 @@ import yaml
 from parts.cluster import ClusterDaemon, Rights, install_kinds
 from parts.control_plane import ControlPlane
 from parts.installed import Cluster, Tenant
+from parts.journey import KEY_PASSWORD
+from parts.oci_registry import DockerRegistry
 from parts.sealift import Sealift
 from parts.wait import wait_for
 
@@ -144,6 +147,37 @@ def test_diff_of_what_is_not_there(tenant: Tenant, diff: Diff) -> None:
     done = diff()
     assert done.code == 2 and "has found no artifact yet" in done.err
     assert diff(tenant.manifests).code == 2
+
+
+def test_diff_pulls_with_the_sync_s_own_login(
+    tenant: Tenant, diff: Diff, tmp_path: Path, stack: contextlib.ExitStack
+) -> None:
+    registry = stack.enter_context(DockerRegistry(tmp_path / "registry", "ada", "secret"))
+    login = json.dumps({"auths": {registry.host: {"auth": base64.b64encode(b"ada:secret").decode()}}})
+    (tmp_path / "config.json").write_text(login)
+    tenant.layout = registry.oci("shop")
+    (tenant.manifests / "all.yaml").write_text(yaml.safe_dump(config_map("a")))
+    words = ["push", tenant.manifests, f"{tenant.layout}:prod", "--key", tenant.private]
+    env = {"COSIGN_PASSWORD": KEY_PASSWORD}
+    digest = tenant.cluster.sealift(*words, "--docker-config", tmp_path / "config.json", env=env).out.strip()
+    tenant.sync(artifact={"repository": tenant.layout, "tag": "prod", "secretRef": {"name": "registry"}})
+    assert diff().code == 2  # nobody has a login
+    assert diff.names("sync/shop", "--docker-config", tmp_path / "config.json") == [f"{tenant.name}/ConfigMap/a.yaml"]
+    secret = ["--from-literal", "username=ada", "--from-literal", "password=secret", "-n", tenant.name]
+    tenant.cluster("create", "secret", "registry", *secret)
+    assert diff.names() == [f"{tenant.name}/ConfigMap/a.yaml"]
+    # So does a Bundle's.
+    spec = {
+        "source": {"git": {"url": "https://git.example.com/acme/config.git"}},
+        "artifact": {"repository": tenant.layout, "tags": ["prod"], "secretRef": {"name": "registry"}},
+        "sign": {"secretRef": {"name": "packager-key"}},
+    }
+    bundle = {"apiVersion": "sealift.dev/v1alpha1", "kind": "Bundle", "metadata": {"name": "b", "namespace": tenant.name}}
+    tenant.plane.apply({**bundle, "spec": spec})
+    status = {"status": {"artifact": {"digest": digest}}}
+    patch = ["--subresource=status", "--type=merge", "-p", json.dumps(status)]
+    tenant.plane.kubectl("patch", "bundle", "b", "-n", tenant.name, *patch)
+    assert diff("bundle/b", tenant.manifests).code == 0
 
 
 def test_diff_in_another_cluster(tenant: Tenant, diff: Diff, tmp_path: Path) -> None:
