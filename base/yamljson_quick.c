@@ -607,7 +607,8 @@ bool yamljson_read_quickly(const char *text, size_t size, const struct yamljson_
     vec_foreach (struct yamljson_document, document, documents) {
         const char *place = text + document->line;
         line += count_lines(counted, place);
-        document->line = line;
+        // To libyaml a stream ends on a line of its own.
+        document->line = line + (place == q.end && place[-1] != '\n');
         counted = place;
     }
     return true;
