@@ -353,6 +353,7 @@ static json_t *literal(struct quick *q, int parent)
         q->at = end + 1;
     }
     size_t length = chomping == '+' ? q->scratch.len : chomping == '-' ? kept - 1 : kept;
+    strbuf_truncate(&q->scratch, length);
     const struct token token = {q->scratch.data, length, true};
     return to_content(q) ? scalar(q, &token, false) : NULL;
 }
