@@ -14,8 +14,9 @@ import pytest
 from parts.crane import Crane
 from parts.faulty_registry import FaultyRegistry, RegistryFault, Stored
 from parts.need import need_program
-from parts.oci_registry import OciRegistry
+from parts.oci_registry import DockerRegistry, OciRegistry
 from parts.sealift import Sealift
+from parts.token_server import TokenServer
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop, namespace: shop}\ndata: {greeting: hello}\n"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -204,6 +205,19 @@ def test_mounts_in_a_real_registry(
     push(sealift, folder, keys, ref)
     told = copy(sealift, ref, docker_registry.oci(f"{repository}-second:prod"))
     assert told["blobs"]["mounted"] > 0 and told["blobs"]["sent"] == 0
+
+
+def test_mounts_with_tokens(sealift: Sealift, folder: Path, keys: Path, tmp_path: Path, stack: ExitStack) -> None:
+    """The token for the one repository does not do: the registry says which scopes it wants."""
+    tokens = stack.enter_context(TokenServer(tmp_path / "tokens", "ada", "secret"))
+    registry = stack.enter_context(DockerRegistry(tmp_path / "registry", token_server=tokens))
+    login = tmp_path / "login.json"
+    login.write_text(json.dumps({"auths": {registry.host: {"username": "ada", "password": "secret"}}}))
+    flags = ("--docker-config", login)
+    sealift("push", folder, registry.oci("acme/shop:prod"), "--key", f"{keys}.key", *flags)
+    told = copy(sealift, registry.oci("acme/shop:prod"), registry.oci("acme/second:prod"), *flags)
+    assert told["blobs"]["mounted"] > 0 and told["blobs"]["sent"] == 0
+    assert any("repository:acme/shop:pull" in scope for scopes in tokens.scopes_asked for scope in scopes)
 
 
 def test_all_tags(sealift: Sealift, folder: Path, tmp_path: Path, registry: OciRegistry, repository: str) -> None:
