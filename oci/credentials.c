@@ -131,10 +131,13 @@ bool oci_credentials_are_empty(const struct oci_credentials *credentials)
 
 static int refuse_helper(const char *host, struct error *err)
 {
-    return error_set(err, ERROR_DENIED,
-                     "the credentials of %s are kept by a credential helper, and none may be run "
-                     "here; write \"auth\" into the docker config, or give user and password",
-                     host);
+    return error_set(
+        err, ERROR_DENIED,
+        "the credentials of %s are kept by a credential helper, which may not be run "
+        "here (a Secret's never; for the login file of `sealift serve`: "
+        "--credential-helpers); write \"auth\" into the docker config, or give user and "
+        "password",
+        host);
 }
 
 // The value of the key that covers most of name, or NULL.

@@ -6,14 +6,17 @@ import json
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
 from parts.certificates import Authority, Certificate
 from parts.cloud import Cloud
 from parts.faulty_registry import FaultyRegistry, RegistryFault
-from parts.sealift import Sealift
+from parts.line import Line
+from parts.sealift import Daemon, Sealift
 
+Serve = Callable[..., Daemon]
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop, namespace: shop}\ndata: {greeting: hello}\n"
 
 
@@ -112,7 +115,7 @@ def test_bad_helpers(
 
 
 def test_a_secret_starts_no_program(
-    sealift: Sealift, helpers: Helpers, private: FaultyRegistry, line, serve  # type: ignore[no-untyped-def]
+    sealift: Sealift, helpers: Helpers, private: FaultyRegistry, line: Line, serve: Serve
 ) -> None:
     """A tenant's .dockerconfigjson names a helper: it is refused, even where the process may run its own."""
     helpers.add("vault", GOOD)
@@ -133,6 +136,29 @@ def test_a_secret_starts_no_program(
     daemon = serve("--credential-helpers", env=helpers.env)
     daemon.wait_condition("Bundle", "shop", "Ready", "False")
     assert "credential helper" in daemon.condition("Bundle", "shop")["message"]
+    assert not helpers.calls.exists()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_helpers_of_the_daemon(
+    sealift: Sealift, helpers: Helpers, private: FaultyRegistry, line: Line, serve: Serve, allowed: bool
+) -> None:
+    """Those of its own login file, where it was told to: one call serves many requests."""
+    helpers.add("vault", GOOD)
+    config = helpers.configure(credHelpers={private.host: "vault"})
+    line.repository = private.oci("acme/shop")
+    flags = ("--docker-config", config, *(["--credential-helpers"] if allowed else []))
+    if allowed:
+        line.start(serve, *flags, env=helpers.env)
+        line.goes_on()
+        assert len(helpers.calls.read_text().splitlines()) <= 4
+        return
+    line.write()
+    line.repo.commit({"web.yaml": CONFIG_MAP})
+    line.repo.push()
+    daemon = serve(*flags, env=helpers.env)
+    daemon.wait_condition("Bundle", "shop", "Ready", "False")
+    assert "--credential-helpers" in daemon.condition("Bundle", "shop")["message"]
     assert not helpers.calls.exists()
 
 

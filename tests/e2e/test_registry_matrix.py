@@ -158,8 +158,21 @@ def test_a_realm_in_the_clear(sealift: Sealift, tmp_path: Path, stack: ExitStack
     registry.challenge = f'Bearer realm="http://localhost:{listening.port}/token",service="tests"'
     shop = Shop(sealift, tmp_path, registry)
     shop.flags = (*shop.flags, "--ca-file", authority.cert)
-    judge(shop.push(), "not https")
+    judge(shop.push("--unsigned", "--ca-file", authority.cert), "not https")
     assert not listening.requests
+
+
+def test_no_redirect_out_of_tls(sealift: Sealift, tmp_path: Path, stack: ExitStack, authority: Authority) -> None:
+    registry = stack.enter_context(FaultyRegistry(tls=authority.issue("localhost", file="out"), host="localhost"))
+    plain = stack.enter_context(FaultyRegistry())
+    shop = Shop(sealift, tmp_path, registry)
+    ca = ("--ca-file", authority.cert)
+    judge(shop.push("--unsigned", *ca), WORKS)
+    plain.blobs.update(registry.blobs)
+    registry.redirect_blobs_to = plain.url
+    shop.flags = (*shop.flags, *ca)
+    judge(shop.pull(), "http")
+    assert not plain.requests
 
 
 # Up
