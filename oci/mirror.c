@@ -80,6 +80,7 @@ static int open_mirror(const struct oci_mirror *mirror, const struct oci_referen
         .run_helpers = access->run_helpers,
         .cloud_login = access->cloud_login,
         .insecure = mirror->plain,
+        .secure = !mirror->plain,
         .proxy = access->proxy,
         .client = access->client,
         .tokens = access->tokens,

@@ -416,7 +416,8 @@ static bool is_plain(const struct oci_reference *reference, const struct oci_acc
     const char *colon = strrchr(host, ':');
     bool has_port = colon != NULL && host[strlen(host) - 1] != ']';
     cleanup_free char *name = xstrndup(host, has_port ? (size_t)(colon - host) : strlen(host));
-    return access->insecure || (registry_host_is_local(name) && access->tls.ca_pem == NULL);
+    bool assumed = registry_host_is_local(name) && access->tls.ca_pem == NULL && !access->secure;
+    return access->insecure || assumed;
 }
 
 static int load_credentials(struct registry *registry, const struct oci_reference *reference,

@@ -34,6 +34,7 @@ struct oci_access {
     const char *password;
     struct http_tls tls;
     bool insecure;         // plain HTTP; assumed for localhost without tls.ca_pem
+    bool secure;           // TLS on localhost, too
     const char *proxy;     // as in struct http_request
     enum http_reach reach; // as in struct http_request; for token servers too
     const struct vec

@@ -8,6 +8,7 @@ from typing import Callable
 
 import pytest
 
+from parts.certificates import Authority
 from parts.faulty_registry import FaultyRegistry, RegistryFault
 from parts.journey import object_file
 from parts.line import Line
@@ -63,6 +64,18 @@ def test_all_from_the_mirror(place: Place) -> None:
     place.verify()
     assert not place.origin.requests
     assert all("authorization" not in request.headers for request in place.mirror.requests)
+
+
+def test_a_mirror_behind_tls(place: Place, stack: ExitStack, authority: Authority) -> None:
+    """Trusted as the system trusts: a private authority is in SSL_CERT_FILE."""
+    certificate = authority.issue("localhost", file="mirror")
+    place.mirror = stack.enter_context(FaultyRegistry(tls=certificate, host="localhost"))
+    place.copy()
+    place.verify()
+    assert place.origin.requests and not place.mirror.requests, "nobody vouches for the mirror"
+    place.sealift.env["SSL_CERT_FILE"] = str(authority.cert)
+    place.verify()
+    assert not place.origin.requests and place.mirror.requests
 
 
 @pytest.mark.parametrize(
