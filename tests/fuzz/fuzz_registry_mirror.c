@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (oci_mirror_parse(text, &mirror, NULL) < 0)
         return 0;
     // Whatever was taken makes repositories that can be asked for.
-    cleanup_free char *there = xasprintf("oci://%s/%s%sshop", mirror.mirror_host, mirror.prefix,
+    cleanup_free char *there = xasprintf("oci://%s/%s%sx", mirror.mirror_host, mirror.prefix,
                                          *mirror.prefix != '\0' ? "/" : "");
     cleanup_oci_reference struct oci_reference reference = {0};
     if (oci_reference_parse(there, &reference, NULL) < 0 || *mirror.host == '\0')
