@@ -120,7 +120,7 @@ def test_watch_cut_in_the_middle_of_an_event(site: Site, proxy: ApiProxy) -> Non
         wait_for("the watch", lambda: proxy.count(watch))
         for color in ("green", "blue", "grey"):
             site.change("a", color=color)
-            wait_for("red", lambda: site.data("a") == {"color": "red"}, 5)
+            wait_for("red", lambda: site.data("a") == {"color": "red"})
         wait_for("another watch", lambda: proxy.count(watch) > 1)
 
 
@@ -136,7 +136,7 @@ def test_watch_that_expired(site: Site, proxy: ApiProxy) -> None:
         site.ready()
         wait_for("two more lists", lambda: proxy.count(watch, 200) >= 1)
         site.change("a", color="green")
-        wait_for("red", lambda: site.data("a") == {"color": "red"}, 5)
+        wait_for("red", lambda: site.data("a") == {"color": "red"})
 
 
 def test_drift_while_the_watch_was_down(site: Site, control_plane: ControlPlane) -> None:
@@ -178,7 +178,7 @@ def test_two_api_servers(site: Site, control_plane: ControlPlane) -> None:
                 site.ready(40)
                 assert site.data("m59") == {"color": color}
                 site.change("m7", color="drifted")
-                wait_for("m7", lambda: site.data("m7") == {"color": color}, 10)  # pylint: disable=W0640
+                wait_for("m7", lambda: site.data("m7") == {"color": color}, 20)  # pylint: disable=W0640
             # As in an upgrade: it says goodbye, and waits for those that watch it.
             relay.ports = [port]
             os.kill(server.pid, signal.SIGTERM)
@@ -310,7 +310,7 @@ def test_token_that_is_changed(site: Site, proxy: ApiProxy, tmp_path: Path) -> N
         site.ship(maps("a", "b", "c"))
         site.ready()
         site.change("a", color="green")
-        wait_for("red", lambda: site.data("a") == {"color": "red"}, 5)
+        wait_for("red", lambda: site.data("a") == {"color": "red"})
         assert "401" not in controller.output and not controller.lines(level="warn")
 
 
@@ -328,7 +328,7 @@ def test_lease_taken_by_another(site: Site, control_plane: ControlPlane) -> None
             return control_plane.api("PUT", path, lease).status == 200
 
         wait_for("the lease", take)
-        wait_for("word of it", lambda: "lost its lease" in controller.output, 8)
+        wait_for("word of it", lambda: "lost its lease" in controller.output)
         site.change("a", color="green")
         site.ship(maps("a", "b", "c"))
         stays("nothing is written", lambda: site.data("a") == {"color": "green"} and site.map("c") is None, 2)
@@ -345,7 +345,7 @@ def test_only_one_controller_writes(site: Site, control_plane: ControlPlane) -> 
         os.kill(first.pid, signal.SIGSTOP)
         try:
             control_plane.kubectl("delete", "lease", "sealift-controller", "-n", site.rights.namespace)
-            wait_for("the second", lambda: "holds its lease" in second.output, 10)
+            wait_for("the second", lambda: "holds its lease" in second.output)
             site.ship(maps("a", "b", "c"))
             site.ready()
         finally:

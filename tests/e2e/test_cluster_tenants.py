@@ -332,7 +332,7 @@ def test_without_watching_secrets(site: Site, plane: ControlPlane, sealift: Seal
         own.sync(tag, verify=keys)
         own.ready()
         own.change("a", color="green")
-        wait_for("red", lambda: own.data("a") == {"color": "red"}, 5)
+        wait_for("red", lambda: own.data("a") == {"color": "red"})
         patch = '{"data":{"a":"eA=="}}'
         plane.kubectl("patch", "secret", "s", "-n", site.namespace, "--type=merge", "-p", patch)
         stays("what nobody watches", lambda: plane.get("secret", "s", "-n", site.namespace)["data"]["a"] == "eA==", 0.5)
@@ -414,7 +414,7 @@ def test_a_kind_that_moves_to_another_version(site: Site, plane: ControlPlane) -
         site.sealift(*("reconcile", "sync", "shop", "-n", site.namespace, "--kubeconfig", plane.kubeconfig))
         site.ready(30)
         plane.kubectl("delete", f"ships.{group}", "one", "-n", site.namespace)
-        wait_for("it to be healed", lambda: exists("one"), 10)
+        wait_for("it to be healed", lambda: exists("one"), 20)
         site.ship({**maps("a", "b"), "one.yaml": ship("one", "v1")})
         site.ready()
         assert exists("one") and not exists("two")
