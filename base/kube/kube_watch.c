@@ -21,6 +21,7 @@ enum {
     RETRY_MAX_MS = 30 * 1000,
     // To try a server that cannot be reached costs nobody anything.
     LOST_MAX_MS = 4 * 1000,
+    DENIED_MAX_MS = 10 * 60 * 1000, // somebody has to change rights first
     // A connection that lived so long was fine; what ends it is the first failure of a new row.
     FINE_MS = 2 * 60 * 1000,
     // Parsing a page must not hold up the loop.
@@ -136,6 +137,7 @@ static void tell_error(struct kube_watch *watch, struct error *err)
 // leave.
 static void fail(struct kube_watch *watch, int http_status, struct error *err)
 {
+    watch->backoff.max_ms = err->code == ERROR_DENIED ? DENIED_MAX_MS : RETRY_MAX_MS;
     int64_t delay_ms = backoff_next(&watch->backoff, err->retry_after_ms);
     bool lost = http_status == 0 && error_is_transient(err) && err->retry_after_ms == 0;
     watch->state = WATCH_WAITING;
