@@ -111,7 +111,7 @@ def registry(folder: Path) -> DockerRegistry:
     return DockerRegistry(folder / "registry")
 
 
-def wait_synced(place: Installation, names: list[str], namespace: str = NAMESPACE, timeout: float = 120) -> None:
+def wait_synced(place: Installation, names: list[str], namespace: str = NAMESPACE, timeout: float = 600) -> None:
     def all_ready() -> bool:
         items = place.send("GET", f"{GROUP}/namespaces/{namespace}/syncs")["items"]
         fine = {item["metadata"]["name"] for item in items if ready(item.get("status"))}
