@@ -237,6 +237,9 @@ static void watch_members(struct kube_target *target)
 static void settle(void *arg)
 {
     struct kube_target *target = arg;
+    pthread_mutex_lock(&target->lock);
+    members_pack(&target->members, &target->names);
+    pthread_mutex_unlock(&target->lock);
     watch_members(target);
     judge_all(target);
 }

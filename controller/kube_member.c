@@ -14,7 +14,7 @@
 static const int64_t fight_window_ms = 10 * 60 * 1000;
 static const int64_t first_delay_ms = 5 * 1000;
 static const int64_t max_delay_ms = 10 * 60 * 1000;
-enum { PEACEFUL_HEALS = 3 };
+enum { PEACEFUL_HEALS = 3, LOOSE_MAX = 32 };
 
 char *applyset_id(const char *name, const char *ns, const char *kind, const char *group)
 {
@@ -30,8 +30,10 @@ char *applyset_id(const char *name, const char *ns, const char *kind, const char
 void member_release(void *element)
 {
     struct member *member = element;
-    free(member->ns);
-    free(member->name);
+    if (!member->packed) {
+        free(member->ns);
+        free(member->name);
+    }
     free(member->rival);
     free(member->trouble);
 }
@@ -100,6 +102,38 @@ struct member *member_ensure(struct vec *members, const struct cluster_type *typ
     member->ns = xstrdup(ns);
     member->name = xstrdup(name);
     return member;
+}
+
+static char *move_text(char **at, char *text, bool owned)
+{
+    char *moved = *at;
+    size_t size = strlen(text) + 1;
+    memcpy(moved, text, size);
+    if (owned)
+        free(text);
+    *at += size;
+    return moved;
+}
+
+void members_pack(struct vec *members, char **block)
+{
+    size_t size = 1;
+    size_t loose = 0;
+    vec_foreach (struct member, member, members) {
+        size += strlen(member->ns) + strlen(member->name) + 2;
+        loose += !member->packed;
+    }
+    if (loose <= LOOSE_MAX + members->len / 16)
+        return;
+    char *packed = xmalloc(size);
+    char *at = packed;
+    vec_foreach (struct member, member, members) {
+        member->ns = move_text(&at, member->ns, !member->packed);
+        member->name = move_text(&at, member->name, !member->packed);
+        member->packed = true;
+    }
+    free(*block);
+    *block = packed;
 }
 
 // ---- what is known ----

@@ -37,6 +37,7 @@ struct member {
     unsigned char content[MEMBER_HASH_SIZE]; // of the bytes that were applied; zero = none were
     struct member_state applied;
     struct member_state live;
+    bool packed;        // ns and name are in the block of members_pack
     bool exists;        // as far as is known
     bool terminating;   // being deleted
     bool controlled;    // has an owner that is its controller
@@ -64,6 +65,10 @@ struct member *member_find(const struct vec *members, const struct cluster_type 
 struct member *member_ensure(struct vec *members, const struct cluster_type *type, const char *ns,
                              const char *name);
 int member_compare(const void *a, const void *b);
+// Moves the names together, once there are enough that stand alone: each would keep the page alive
+// that it fell into between the answers that were read. *block is owned, NULL at first, and
+// outlives the members.
+void members_pack(struct vec *members, char **block);
 
 void member_state_read(const json_t *object, struct member_state *ret_state);
 uint64_t member_version_of(const json_t *object); // its resourceVersion; 0 = none that is a number

@@ -37,6 +37,7 @@ struct kube_target {
 
     pthread_mutex_t lock; // of what follows
     struct vec members;
+    char *names;  // of most members
     bool working; // what is seen meanwhile is judged afterwards
     bool has_applied;
     int64_t looked_mono_ms; // when everything was last sent

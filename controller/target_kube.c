@@ -92,6 +92,7 @@ static void target_kube_free(struct target *target)
     kube_drift_free(kube);
     cluster_unref(kube->cluster);
     vec_free(&kube->members);
+    free(kube->names);
     vec_free(&kube->swept);
     vec_free(&kube->allowed);
     pthread_mutex_destroy(&kube->lock);

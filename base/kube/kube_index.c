@@ -6,26 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+// So many texts stand alone at most, beside a sixteenth of all.
+enum { LOOSE_MAX = 128 };
+
 struct entry {
     char *text; // "namespace/name" NUL uid NUL resourceVersion NUL
     unsigned round;
+    bool packed; // the text is in the index's block
 };
 
 static void entry_release(void *element)
 {
     struct entry *entry = element;
-    free(entry->text);
+    if (!entry->packed)
+        free(entry->text);
 }
 
 void kube_index_init(struct kube_index *index)
 {
-    index->entries = VEC_OF(struct entry, entry_release);
-    index->round = 0;
+    *index = (struct kube_index){.entries = VEC_OF(struct entry, entry_release)};
 }
 
 void kube_index_release(struct kube_index *index)
 {
     vec_free(&index->entries);
+    free(index->block);
 }
 
 static const char *uid_of(const struct entry *entry)
@@ -55,6 +60,36 @@ static char *make_text(const json_t *object)
     memcpy(at + sizes[1], uid, sizes[2]);
     memcpy(at + sizes[1] + sizes[2], version, sizes[3]);
     return text;
+}
+
+static size_t size_of(const struct entry *entry)
+{
+    const char *version = version_of(entry);
+    return (size_t)(version - entry->text) + strlen(version) + 1;
+}
+
+// Texts come one by one between the answers that are read, and each would keep the page alive that
+// it fell into: they are moved together.
+static void pack(struct kube_index *index)
+{
+    if (index->loose <= LOOSE_MAX + index->entries.len / 16)
+        return;
+    size_t size = 0;
+    vec_foreach (struct entry, entry, &index->entries)
+        size += size_of(entry);
+    char *block = xmalloc(size + 1);
+    char *at = block;
+    vec_foreach (struct entry, entry, &index->entries) {
+        size_t length = size_of(entry);
+        memcpy(at, entry->text, length);
+        entry_release(entry);
+        entry->text = at;
+        entry->packed = true;
+        at += length;
+    }
+    free(index->block);
+    index->block = block;
+    index->loose = 0;
 }
 
 // Where the key is, or would be.
@@ -97,11 +132,13 @@ enum kube_news kube_index_put(struct kube_index *index, const json_t *object, js
 {
     if (jval_string(object, "metadata.name") == NULL)
         return KUBE_NEWS_NONE;
-    struct entry fresh = {make_text(object), index->round};
+    struct entry fresh = {make_text(object), index->round, false};
     bool found;
     size_t at = place_of(index, fresh.text, &found);
+    index->loose++;
     if (!found) {
         *(struct entry *)vec_insert(&index->entries, at) = fresh;
+        pack(index);
         return KUBE_NEWS_NEW;
     }
     struct entry *entry = vec_at(&index->entries, at);
@@ -112,14 +149,15 @@ enum kube_news kube_index_put(struct kube_index *index, const json_t *object, js
     } else if (strcmp(version_of(entry), version_of(&fresh)) == 0) {
         news = KUBE_NEWS_NONE;
     }
-    free(entry->text);
+    entry_release(entry);
     *entry = fresh;
+    pack(index);
     return news;
 }
 
 bool kube_index_remove(struct kube_index *index, const json_t *object)
 {
-    struct entry gone = {make_text(object), 0};
+    struct entry gone = {make_text(object), 0, false};
     bool found;
     size_t at = place_of(index, gone.text, &found);
     if (found && strcmp(uid_of(vec_at(&index->entries, at)), uid_of(&gone)) != 0)

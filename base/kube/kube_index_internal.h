@@ -1,4 +1,4 @@
-// What a watch knows of each object: namespace, name, uid, resourceVersion. One allocation each.
+// What a watch knows of each object: namespace, name, uid, resourceVersion.
 #ifndef BASE_KUBE_KUBE_INDEX_INTERNAL_H
 #define BASE_KUBE_KUBE_INDEX_INTERNAL_H
 
@@ -11,6 +11,8 @@
 struct kube_index {
     struct vec entries; // sorted by "namespace/name"
     unsigned round;     // of the list that is being read
+    char *block;        // texts of most entries, moved together
+    size_t loose;       // put since then
 };
 
 // How an object differs from what was known.
