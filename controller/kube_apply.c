@@ -106,8 +106,11 @@ static bool settle_batch(struct kube_run *run, struct planned **batch, size_t n)
             continue;
         }
         defined |= definition;
-        if (wait_current(run, batch[i], until_ms, &result->error) < 0)
-            fine = false;
+        if (wait_current(run, batch[i], until_ms, &result->error) == 0)
+            continue;
+        // Else the next try would take it for done, and go on behind it.
+        kube_run_forget(run, batch[i]);
+        fine = false;
     }
     // A failure here shows at the objects of the new kind.
     if (defined && cluster_discover(run->target->cluster, 0, NULL) == 0)

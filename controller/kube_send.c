@@ -119,7 +119,7 @@ static void remember(struct kube_run *run, const struct planned *planned, const 
     pthread_mutex_unlock(&target->lock);
 }
 
-static void forget_content(struct kube_run *run, const struct planned *planned)
+void kube_run_forget(struct kube_run *run, const struct planned *planned)
 {
     struct kube_target *target = run->target;
     pthread_mutex_lock(&target->lock);
@@ -192,7 +192,7 @@ void kube_send_batch(struct kube_run *run, struct planned **batch, size_t n)
         }
         if (judge_answer(run, batch[i], &results[i], &result->error) < 0) {
             result->action = TARGET_UPDATE;
-            forget_content(run, batch[i]);
+            kube_run_forget(run, batch[i]);
         }
         kube_result_release(&results[i]);
     }
