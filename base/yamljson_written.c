@@ -135,11 +135,12 @@ static json_t *bare_value(const char *text, size_t length, enum yamljson_tag tag
 
 json_t *yamljson_written_new(const char *text, size_t length, enum yamljson_tag tag, bool quoted)
 {
-    if (tag == YAMLJSON_TAG_NONE && quoted)
-        tag = YAMLJSON_TAG_STR;
     json_t *bare = bare_value(text, length, tag, quoted);
-    if (bare != NULL)
-        return bare;
+    return bare != NULL ? bare : yamljson_written_marked(text, length, tag, quoted);
+}
+
+json_t *yamljson_written_marked(const char *text, size_t length, enum yamljson_tag tag, bool quoted)
+{
     char room[256];
     bool fits = length + 3 <= sizeof room;
     cleanup_free char *large = fits ? NULL : xmalloc(length + 3);
@@ -207,7 +208,8 @@ json_t *yamljson_settled(const json_t *scalar)
     struct yamljson_written written;
     yamljson_written_of(scalar, &written);
     bool many_lines = memchr(written.text, '\n', written.length) != NULL;
-    if (written.tag == YAMLJSON_TAG_STR || (written.tag == YAMLJSON_TAG_NONE && many_lines))
+    if (written.tag == YAMLJSON_TAG_STR ||
+        (written.tag == YAMLJSON_TAG_NONE && (many_lines || written.quoted)))
         return json_stringn(written.text, written.length);
     struct yamljson_scalar resolved;
     yamljson_resolve(written.text, written.length, &resolved);

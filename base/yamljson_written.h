@@ -38,6 +38,9 @@ struct yamljson_written {
 void yamljson_written_of(const json_t *value, struct yamljson_written *ret);
 // Owned. NULL when the text is no UTF-8.
 json_t *yamljson_written_new(const char *text, size_t length, enum yamljson_tag tag, bool quoted);
+// The same, always as a JSON string, for who reads its text: the name 8080 of an object.
+json_t *yamljson_written_marked(const char *text, size_t length, enum yamljson_tag tag,
+                                bool quoted);
 // A text in the place of `old` and with its quotes; where nothing is (NULL), with quotes if it
 // looks like another type. Owned.
 json_t *yamljson_written_put(const json_t *old, const char *text, enum yamljson_tag tag);

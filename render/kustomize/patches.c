@@ -96,6 +96,27 @@ static void stringify_map(json_t *metadata, const char *field)
     json_decref(texts);
 }
 
+static void put_untyped(json_t *metadata, const char *field)
+{
+    json_t *old = json_object_get(metadata, field);
+    if (!json_is_string(old))
+        return;
+    cleanup_free char *text = xstrdup(json_string_value(old));
+    json_object_set_new(metadata, field, yamljson_written_put(old, text, YAMLJSON_TAG_NONE));
+}
+
+// A name that a JSON patch made a number is one still.
+static void keep_readable(json_t *metadata, const char *field)
+{
+    json_t *old = json_object_get(metadata, field);
+    if (!json_is_number(old) && !json_is_boolean(old))
+        return;
+    struct yamljson_written written;
+    yamljson_written_of(old, &written);
+    json_object_set_new(metadata, field,
+                        yamljson_written_marked(written.text, written.length, written.tag, false));
+}
+
 // The patch as one object takes it; owned.
 static json_t *patch_for(const struct resource *patch, const struct resource *target)
 {
@@ -103,6 +124,9 @@ static json_t *patch_for(const struct resource *patch, const struct resource *ta
     json_t *metadata = json_object_get(copy, "metadata");
     stringify_map(metadata, "labels");
     stringify_map(metadata, "annotations");
+    // kustomize writes both anew: the type is what the text looks like.
+    put_untyped(metadata, "name");
+    put_untyped(metadata, "namespace");
     if (*resource_namespace(patch) == '\0')
         json_object_del(metadata, "namespace");
     struct resource_id id = resource_current_id(target);
@@ -238,6 +262,8 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
     }
     json_decref(resource->value);
     resource->value = patched;
+    keep_readable(json_object_get(patched, "metadata"), "name");
+    keep_readable(json_object_get(patched, "metadata"), "namespace");
     alias_forget(resource, NULL);
     // Names are put back behind a JSON patch, where objects come from is not.
     if (resource_take_history(resource))

@@ -16,11 +16,12 @@ static int put(void *arg, struct resource *resource, const struct slot *slot, st
     const struct affix *affix = arg;
     const json_t *value = slot_get(slot);
     (void)resource;
-    if (value != NULL && !json_is_string(value) && !json_is_null(value))
+    if (json_is_object(value) || json_is_array(value))
         return error_set(err, ERROR_INVALID, "only text can have a prefix or suffix");
-    const char *text = json_string_value(value);
-    cleanup_free char *named =
-        xasprintf("%s%s%s", affix->prefix, text != NULL ? text : "", affix->suffix);
+    struct yamljson_written written;
+    yamljson_written_of(value, &written);
+    const char *text = json_is_null(value) ? "" : written.text;
+    cleanup_free char *named = xasprintf("%s%s%s", affix->prefix, text, affix->suffix);
     slot_set(slot, yamljson_written_put(value, named, YAMLJSON_TAG_NONE));
     return 0;
 }
