@@ -32,8 +32,8 @@ static char *public_source(const struct cli *cli)
                                                            : xstrdup_or_null(source);
 }
 
-static int build(const struct cli *cli, struct oci_artifact *ret_artifact, json_t *inputs,
-                 struct error *err)
+static int build(const struct cli *cli, struct oci_artifact *ret_artifact,
+                 struct files_origin *origin, struct error *err)
 {
     cleanup_vec struct vec files = OCI_FILES;
     int64_t created_ms = 0;
@@ -44,7 +44,7 @@ static int build(const struct cli *cli, struct oci_artifact *ret_artifact, json_
     if (cli_string(cli, "created") != NULL &&
         time_parse(cli_string(cli, "created"), &created_ms, err) < 0)
         return error_wrap(err, "--created");
-    if (files_load(cli, cli_argument(cli, 0), &files, inputs, err) < 0)
+    if (files_load(cli, cli_argument(cli, 0), &files, origin, err) < 0)
         return -1;
     cleanup_free char *source = public_source(cli);
     const struct oci_artifact_info info = {
@@ -71,8 +71,8 @@ static void list_inputs(const json_t *from, struct vec *inputs)
 }
 
 static int sign(const struct cli *cli, struct registry *registry,
-                const struct oci_artifact *artifact, const struct sign_key *key, const json_t *from,
-                struct error *err)
+                const struct oci_artifact *artifact, const struct sign_key *key,
+                const struct files_origin *origin, struct error *err)
 {
     cleanup_vec struct vec inputs = VEC_OF(struct provenance_input, NULL);
     cleanup_free char *repository = NULL;
@@ -83,13 +83,13 @@ static int sign(const struct cli *cli, struct registry *registry,
     split_revision(cli_string(cli, "revision"), &ref, &commit);
     if (source != NULL && identity_git(source, &repository, err) < 0)
         return error_wrap(err, "--source");
-    list_inputs(from, &inputs);
+    list_inputs(origin->inputs, &inputs);
     const struct provenance provenance = {.repository = repository,
                                           .url = source,
                                           .ref = ref,
                                           .commit = commit,
                                           .path = cli_string_or(cli, "path", ""),
-                                          .renderer = "plain",
+                                          .renderer = render_type_name(origin->renderer),
                                           .renderer_version = SEALIFT_VERSION,
                                           .started_ms = now_ms,
                                           .finished_ms = now_ms,
@@ -120,11 +120,11 @@ static int sign(const struct cli *cli, struct registry *registry,
 // Signatures before the tag: whoever follows the tag finds a signed artifact.
 static int collect(const struct cli *cli, struct registry *registry,
                    const struct oci_artifact *artifact, const struct sign_key *key,
-                   const json_t *inputs, struct error *err)
+                   const struct files_origin *origin, struct error *err)
 {
     if (oci_push(registry->repository, artifact, NULL, 0, err) < 0)
         return -1;
-    if (key != NULL && sign(cli, registry, artifact, key, inputs, err) < 0)
+    if (key != NULL && sign(cli, registry, artifact, key, origin, err) < 0)
         return -1;
     return oci_tag(registry->repository, artifact->manifest_descriptor.digest.text,
                    registry->reference.tag, err);
@@ -132,10 +132,10 @@ static int collect(const struct cli *cli, struct registry *registry,
 
 static int publish(const struct cli *cli, struct registry *registry,
                    const struct oci_artifact *artifact, const struct sign_key *key,
-                   const json_t *inputs, struct error *err)
+                   const struct files_origin *origin, struct error *err)
 {
     oci_batch_begin(registry->repository);
-    if (collect(cli, registry, artifact, key, inputs, err) < 0) {
+    if (collect(cli, registry, artifact, key, origin, err) < 0) {
         oci_batch_abort(registry->repository);
         return -1;
     }
@@ -149,6 +149,7 @@ static int run(struct cli *cli, struct error *err)
     cleanup_oci_artifact struct oci_artifact artifact = {0};
     cleanup_sign_key struct sign_key *key = NULL;
     cleanup_json json_t *inputs = json_array();
+    struct files_origin origin = {.inputs = inputs};
     if (registry_open(cli, cli_argument(cli, 1), REGISTRY_PUSH, &registry, err) < 0)
         return -1;
     if (registry.reference.tag == NULL || registry.reference.digest != NULL)
@@ -156,8 +157,8 @@ static int run(struct cli *cli, struct error *err)
                          "push to a tag: REF is like oci://registry.example.com/acme/shop:prod");
     if (!cli_flag(cli, "unsigned") && signer_load(cli, &key, err) < 0)
         return -1;
-    if (build(cli, &artifact, inputs, err) < 0 ||
-        publish(cli, &registry, &artifact, key, inputs, err) < 0)
+    if (build(cli, &artifact, &origin, err) < 0 ||
+        publish(cli, &registry, &artifact, key, &origin, err) < 0)
         return -1;
     const char *digest = artifact.manifest_descriptor.digest.text;
     if (*print_format(cli) != '\0') {

@@ -55,11 +55,13 @@ static void push_file(struct vec *files, const char *path, const char *data, siz
 }
 
 static int load_rendered(const struct cli *cli, const char *folder, struct vec *ret_files,
-                         json_t *inputs, struct error *err)
+                         struct files_origin *origin, struct error *err)
 {
     cleanup_render_result struct render_result result = {0};
-    if (files_render(cli, folder, &result, inputs, err) < 0)
+    if (files_render(cli, folder, &result, origin != NULL ? origin->inputs : NULL, err) < 0)
         return -1;
+    if (origin != NULL)
+        origin->renderer = result.type;
     vec_foreach (struct render_object, object, &result.objects)
         push_file(ret_files, object->path, object->yaml, object->yaml_size);
     return 0;
@@ -138,8 +140,8 @@ static int load_object(const struct cli *cli, const char *kind, const char *name
                                      : sync_files_load(cli, store, object, ret_files, err);
 }
 
-int files_load(const struct cli *cli, const char *text, struct vec *ret_files, json_t *inputs,
-               struct error *err)
+int files_load(const struct cli *cli, const char *text, struct vec *ret_files,
+               struct files_origin *origin, struct error *err)
 {
     int result;
     if (strncmp(text, "oci://", 6) == 0 || strncmp(text, "oci-layout:", 11) == 0)
@@ -149,7 +151,7 @@ int files_load(const struct cli *cli, const char *text, struct vec *ret_files, j
     else if (strncmp(text, "bundle/", 7) == 0)
         result = load_object(cli, "Bundle", text + 7, ret_files, err);
     else
-        result = load_rendered(cli, text, ret_files, inputs, err);
+        result = load_rendered(cli, text, ret_files, origin, err);
     if (result == 0)
         vec_sort(ret_files, compare_files);
     return result;

@@ -9,14 +9,20 @@
 #include "cli/command.h"
 #include "render/render.h"
 
+// How a folder became files, for provenance.
+struct files_origin {
+    json_t *inputs; // an array of the caller's, as in files_render
+    enum render_type renderer;
+};
+
 // Appends struct oci_file, sorted by path. `text` is
 //     ./path                         a folder of manifests, rendered as the packager would
 //     oci://… or oci-layout://…      an artifact by tag or digest
 //     sync/NAME                      what stands in the Sync's directory now
 //     bundle/NAME                    the artifact that the Bundle released last
-// `inputs` as in files_render.
-int files_load(const struct cli *cli, const char *text, struct vec *ret_files, json_t *inputs,
-               struct error *err) __attribute__((warn_unused_result));
+// The origin of what is rendered is noted in `origin`, unless it is NULL.
+int files_load(const struct cli *cli, const char *text, struct vec *ret_files,
+               struct files_origin *origin, struct error *err) __attribute__((warn_unused_result));
 
 // Renders a folder with the flags of the command (--type, --allow-secrets, --path, --offline). The
 // result is the caller's. What came from elsewhere is appended to `inputs` (cli/inputs.h), an array

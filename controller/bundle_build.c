@@ -115,6 +115,7 @@ int bundle_build(struct bundle_flow *flow, struct error *err)
     log_warnings(flow, &result);
     stages_begin(&flow->stages, "pack");
     flow->reason = "PackFailed";
+    flow->renderer = result.type;
     take_files(&result, &files);
     render_result_release(&result);
     cleanup_free char *source =

@@ -16,6 +16,7 @@
 #include "controller/stages.h"
 #include "oci/artifact.h"
 #include "render/git/gitremote.h"
+#include "render/render.h"
 
 struct secret_data;
 struct sign_key;
@@ -48,6 +49,7 @@ struct bundle_flow {
     char *git_revision; // "main@sha1:<commit>"
     char *acceptance;   // of a rewritten history, used up when this flow succeeds; or NULL
     struct bundle_inputs *inputs; // remote bases and files of the build
+    enum render_type renderer;    // of the artifact
     struct oci_artifact artifact; // built in this flow
     struct registry_access access;
     struct oci_repository *repository;

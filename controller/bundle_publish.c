@@ -278,7 +278,7 @@ static int sign(struct bundle_flow *flow, int64_t sequence, struct error *err)
         .ref = flow->revision.ref,
         .commit = flow->revision.commit,
         .path = path_of(flow),
-        .renderer = "plain",
+        .renderer = render_type_name(flow->renderer),
         .renderer_version = SEALIFT_VERSION,
         .values_digest = values,
         .request_id = flow->request_id,

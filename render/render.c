@@ -41,6 +41,11 @@ enum render_type render_type_parse(const char *name)
     return strcmp(name, "Plain") == 0 ? RENDER_PLAIN : RENDER_AUTO;
 }
 
+const char *render_type_name(enum render_type type)
+{
+    return type == RENDER_KUSTOMIZE ? "kustomize" : "plain";
+}
+
 static int is_file(struct tree *tree, const char *dir, const char *name, bool *ret_found,
                    struct error *err)
 {
@@ -134,6 +139,7 @@ static int render(struct tree *tree, const char *path, const struct render_optio
     if (options->substitute != NULL &&
         substitute_new(tree, options->substitute, &substitute, err) < 0)
         return -1;
+    result->type = type;
     int done = type == RENDER_KUSTOMIZE
                    ? render_kustomize(tree, path, options, substitute, result, err)
                    : plain_render(tree, path, options, substitute, &result->objects, err);

@@ -20,6 +20,8 @@ enum render_type {
 
 // The type by its name in a Bundle ("Auto", "Plain", "Kustomize"); RENDER_AUTO for another.
 enum render_type render_type_parse(const char *name);
+// What provenance calls it: "plain", "kustomize".
+const char *render_type_name(enum render_type type);
 
 struct render_options {
     enum render_type type;
@@ -50,9 +52,10 @@ void render_object_release(void *object);
 #define RENDER_OBJECTS VEC_OF(struct render_object, render_object_release)
 
 struct render_result {
-    struct vec objects;  // struct render_object, sorted by path, no path twice
-    struct vec inputs;   // char *, sorted: what was looked at, as tree_record states it
-    struct vec warnings; // char *, sentences for whoever wrote the files
+    enum render_type type; // what rendered; never RENDER_AUTO
+    struct vec objects;    // struct render_object, sorted by path, no path twice
+    struct vec inputs;     // char *, sorted: what was looked at, as tree_record states it
+    struct vec warnings;   // char *, sentences for whoever wrote the files
 };
 void render_result_release(struct render_result *result); // may be called twice, and on zeros
 #define cleanup_render_result __attribute__((cleanup(render_result_release)))

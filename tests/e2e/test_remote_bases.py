@@ -87,7 +87,9 @@ def provenance(layout: str) -> list[dict[str, Any]]:
             continue
         statement = json.loads(base64.b64decode(payload))
         if statement["predicateType"] == "https://slsa.dev/provenance/v1":
-            found.append(statement["predicate"]["buildDefinition"]["resolvedDependencies"])
+            definition = statement["predicate"]["buildDefinition"]
+            assert definition["internalParameters"]["renderer"] == "kustomize"
+            found.append(definition["resolvedDependencies"])
     return found
 
 
