@@ -140,6 +140,34 @@ static void test_fights(void **state)
         assert_true(member_count_heal(&member, 1000000) <= 10 * 60 * 1000);
 }
 
+static void test_names_move_together(void **state)
+{
+    (void)state;
+    struct cluster_type map = {.group = (char[]){""}, .kind = (char[]){"ConfigMap"}};
+    struct vec members = MEMBERS;
+    char *block = NULL;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 200; i++) {
+            cleanup_free char *member = xasprintf("m%d-%d", round, i);
+            member_ensure(&members, &map, "shop", member);
+        }
+        members_pack(&members, &block);
+        assert_non_null(block);
+        struct member *found = member_find(&members, &map, "shop", "m0-199");
+        assert_true(found != NULL && found->packed);
+        vec_remove(&members, 0);
+    }
+    // A few alone are left alone.
+    char *before = block;
+    struct member *last = member_ensure(&members, &map, "shop", "z");
+    members_pack(&members, &block);
+    assert_ptr_equal(before, block);
+    assert_false(last->packed);
+    assert_int_equal(members.len, 3 * 200 - 3 + 1);
+    vec_free(&members);
+    free(block);
+}
+
 static void test_members_are_sorted(void **state)
 {
     (void)state;
@@ -216,10 +244,15 @@ static void test_order_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_applyset_id), cmocka_unit_test(test_drift),
-        cmocka_unit_test(test_gone),        cmocka_unit_test(test_what_the_event_tells),
-        cmocka_unit_test(test_fights),      cmocka_unit_test(test_members_are_sorted),
-        cmocka_unit_test(test_order),       cmocka_unit_test(test_order_refuses),
+        cmocka_unit_test(test_applyset_id),
+        cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_what_the_event_tells),
+        cmocka_unit_test(test_fights),
+        cmocka_unit_test(test_names_move_together),
+        cmocka_unit_test(test_members_are_sorted),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_order_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
