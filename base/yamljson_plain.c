@@ -76,7 +76,7 @@ bool yamljson_may_be_plain(const char *text, size_t length)
     if (length == 0 || strchr(",[]{}#&*!|>'\"%@` \t\n", text[0]) != NULL ||
         text[length - 1] == ' ' || text[length - 1] == '\t')
         return false;
-    if (strchr("-?", text[0]) != NULL && length > 1 && before_blank(text, length, 0))
+    if (strchr("-?", text[0]) != NULL && before_blank(text, length, 0))
         return false;
     for (size_t i = 0; i < length; i++)
         if (text[i] == '\n' || (text[i] == ':' && before_blank(text, length, i)) ||
