@@ -62,6 +62,11 @@ static int wait_until_handled(const struct cli *cli, struct store *store, json_t
     return 0;
 }
 
+static bool is_reconciled(const json_t *object)
+{
+    return strcmp(object_kind(object), "Bundle") == 0 || strcmp(object_kind(object), "Sync") == 0;
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_store struct store *store = NULL;
@@ -69,10 +74,16 @@ static int run(struct cli *cli, struct error *err)
     if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0 ||
         workspace_find(cli, store, 0, &object, err) < 0)
         return -1;
+    if (!is_reconciled(object))
+        return error_set(err, ERROR_INVALID,
+                         "a %s is followed whenever it or a Secret that it names changes; there is "
+                         "nothing to wait for",
+                         object_kind(object));
     if (object_is_suspended(object))
-        return error_set(err, ERROR_INVALID, "%s %s/%s is suspended; `sealift resume %s %s` first",
+        return error_set(err, ERROR_INVALID,
+                         "%s %s/%s is suspended; `sealift resume %s %s -n %s` first",
                          object_kind(object), object_namespace(object), object_name(object),
-                         object_kind(object), object_name(object));
+                         object_kind(object), object_name(object), object_namespace(object));
     char now[TIME_TEXT_SIZE];
     time_format_ms(clock_wall_ms(clock_system()), now);
     if (request(store, object, now, cli, err) < 0)

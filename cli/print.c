@@ -174,11 +174,10 @@ static char *age_of(const json_t *object)
     return xasprintf("%lldd", (long long)seconds / 86400);
 }
 
-// A TrustPolicy has no conditions: it works when its spec can be used.
 static const char *ready_of(const json_t *object)
 {
-    if (strcmp(object_kind(object), "TrustPolicy") == 0)
-        return object_problem(object) == OBJECT_FINE ? "True" : "False";
+    if (object_problem(object) != OBJECT_FINE)
+        return "False";
     if (condition_find(object, "Ready") == NULL)
         return "Unknown";
     switch (condition_state(object, "Ready")) {

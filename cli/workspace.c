@@ -228,9 +228,12 @@ static int say_what_there_is(struct store *store, const struct kind *kind, const
             strbuf_addf(&names, "%s%s", index > 0 ? ", " : "", object_name(object));
         }
     }
+    const char *found = names.len > 0      ? "there is "
+                        : kind->namespaced ? "there is none in this namespace; name another with -n"
+                                           : "there is none at all";
     error_set(err, ERROR_NOT_FOUND, "there is no %s %s%s%s; %s%s", kind->name,
-              kind->namespaced ? namespace : "", kind->namespaced ? "/" : "", name,
-              names.len > 0 ? "there is " : "there is none at all", names.data);
+              kind->namespaced ? namespace : "", kind->namespaced ? "/" : "", name, found,
+              names.data);
     strbuf_release(&names);
     return -1;
 }

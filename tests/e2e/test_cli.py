@@ -357,6 +357,8 @@ def test_suspend_shows(world: World) -> None:
     assert world.run("reconcile", "bundle", "shop", "-o", "json").json()["status"]["conditions"]
     world.run("reconcile", "bundle", "shop")
     assert world.sealift.fails(*world.at("suspend", "hook", "shop")).code == 1
+    assert "nothing to wait for" in world.sealift.fails(*world.at("reconcile", "hook", "shop")).err
+    assert "another with -n" in world.sealift.fails(*world.at("get", "sync", "shop", "-n", "empty")).err
 
 
 @pytest.mark.quick

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any, Callable, Mapping
@@ -252,6 +253,18 @@ def test_policy_file_that_is_refused(gate: Gate) -> None:
     gate.journey.config.policy("prod", require=[gate.entry("packager", "packager", attest=True)])
     gate.refuses("PolicyUnreadable", "attest")
     gate.heals("good")
+
+
+def test_policy_whose_key_is_missing_is_not_ready(gate: Gate) -> None:
+    def shown(words: str) -> bool:
+        table = gate.journey.run("get", "policies").out
+        assert re.search(rf"/prod +{words}", table), table
+        return True
+
+    wait_for("the policy to be ready", lambda: shown("True"))
+    key = {"name": "lost", "secretRef": {"name": "nowhere"}}
+    gate.journey.config.policy("prod", require=[{"name": "packager", "attests": True, "keys": [key]}])
+    wait_for("the policy to miss its key", lambda: shown("False .*nowhere"))
 
 
 def test_policy_change_judges_running_syncs_again(gate: Gate) -> None:
