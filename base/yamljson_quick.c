@@ -13,121 +13,15 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/yamljson_internal.h"
+#include "base/yamljson_quick_internal.h"
 #include "base/yamljson_reader_internal.h"
 
 enum {
     MAX_KEY_BYTES = 512, // libyaml ends simple keys at 1,024 characters
-    END = -1,            // the column where a document ends
-};
-
-struct quick {
-    const char *text;
-    const char *at;
-    const char *end;
-    const struct yamljson_limits *limits;
-    size_t nodes;
-    unsigned depth;
-    int column;            // of the content that `at` stands on, at the start of a line; or END
-    struct strbuf scratch; // a quoted scalar
-};
-
-struct token {
-    const char *text; // borrowed from the text or from scratch
-    size_t length;
-    bool quoted;
 };
 
 static json_t *node(struct quick *q, int column, int parent, bool block);
 static json_t *flow(struct quick *q);
-
-static bool is_end_or(const struct quick *q, const char *at, const char *set)
-{
-    return at >= q->end || strchr(set, *at) != NULL;
-}
-
-// libyaml takes U+0085, U+2028 and U+2029 for line ends, and refuses what no text has.
-static size_t simple_sequence(const unsigned char *at, size_t left)
-{
-    if (at[0] >= 0xC2 && at[0] <= 0xDF && left >= 2)
-        return (at[1] & 0xC0) == 0x80 && (at[0] > 0xC2 || at[1] >= 0xA0) ? 2 : 0;
-    if (at[0] < 0xE0 || at[0] > 0xEE || left < 3 || (at[1] & 0xC0) != 0x80 ||
-        (at[2] & 0xC0) != 0x80)
-        return 0;
-    bool overlong = at[0] == 0xE0 && at[1] < 0xA0;
-    bool surrogate = at[0] == 0xED && at[1] >= 0xA0;
-    bool line_end = at[0] == 0xE2 && at[1] == 0x80 && (at[2] == 0xA8 || at[2] == 0xA9);
-    return overlong || surrogate || line_end ? 0 : 3;
-}
-
-static bool is_simple(const char *text, size_t size)
-{
-    const unsigned char *bytes = (const unsigned char *)text;
-    for (size_t i = 0; i < size;) {
-        if ((bytes[i] >= 0x20 && bytes[i] < 0x7F) || bytes[i] == '\n' || bytes[i] == '\t') {
-            i++;
-            continue;
-        }
-        size_t length = bytes[i] < 0x80 ? 0 : simple_sequence(bytes + i, size - i);
-        if (length == 0)
-            return false;
-        i += length;
-    }
-    return true;
-}
-
-static bool is_marker(const struct quick *q, const char *at, char ch)
-{
-    return q->end - at >= 3 && at[0] == ch && at[1] == ch && at[2] == ch &&
-           is_end_or(q, at + 3, " \t\n");
-}
-
-static const char *line_end(const struct quick *q, const char *at)
-{
-    const char *found = memchr(at, '\n', (size_t)(q->end - at));
-    return found != NULL ? found : q->end;
-}
-
-// From the start of a line to the next content: sets `at` and `column`.
-static bool to_content(struct quick *q)
-{
-    for (;;) {
-        const char *start = q->at;
-        while (q->at < q->end && *q->at == ' ')
-            q->at++;
-        if (q->at < q->end && *q->at == '#')
-            q->at = line_end(q, q->at);
-        q->column = END;
-        if (q->at == q->end)
-            return true;
-        if (*q->at == '\n') {
-            q->at++;
-            continue;
-        }
-        if (q->at == start && is_marker(q, start, '-'))
-            return true;
-        q->column = (int)(q->at - start);
-        return q->column > 0 || (*q->at != '%' && !is_marker(q, start, '.'));
-    }
-}
-
-// Behind a value: nothing but a comment may follow on its line.
-static bool finish_line(struct quick *q)
-{
-    const char *at = q->at;
-    while (at < q->end && *at == ' ')
-        at++;
-    if (at < q->end && *at == '#' && at[-1] == ' ')
-        at = line_end(q, at);
-    if (at < q->end && *at != '\n')
-        return false;
-    q->at = at < q->end ? at + 1 : at;
-    return to_content(q);
-}
-
-static bool at_item(const struct quick *q)
-{
-    return q->at < q->end && *q->at == '-' && is_end_or(q, q->at + 1, " \n");
-}
 
 // Counts what libyaml's reader counts; true when a limit forbids it.
 static bool too_many(struct quick *q)
@@ -136,94 +30,6 @@ static bool too_many(struct quick *q)
 }
 
 // ---- scalars ----
-
-static bool scan_double(struct quick *q, struct token *token)
-{
-    static const char escapes[] = "n\nt\t\"\"\\\\//";
-    const char *at = q->at + 1;
-    const char *stop = at;
-    while (stop < q->end && *stop != '"' && *stop != '\\' && *stop != '\n' && *stop != '\t')
-        stop++;
-    if (stop < q->end && *stop == '"') {
-        *token = (struct token){at, (size_t)(stop - at), true};
-        q->at = stop + 1;
-        return true;
-    }
-    strbuf_reset(&q->scratch);
-    for (; at < q->end && *at != '"'; at++) {
-        char ch = *at;
-        if (ch == '\\') {
-            const char *found = ++at < q->end && *at != '\0' ? strchr(escapes, *at) : NULL;
-            // Every name stands before its value.
-            if (found == NULL || (found - escapes) % 2 != 0)
-                return false;
-            ch = found[1];
-        } else if (ch == '\n' || ch == '\t') {
-            return false;
-        }
-        if (strbuf_addch(&q->scratch, ch) < 0)
-            return false;
-    }
-    if (at >= q->end)
-        return false;
-    *token = (struct token){q->scratch.data, q->scratch.len, true};
-    q->at = at + 1;
-    return true;
-}
-
-static bool scan_single(struct quick *q, struct token *token)
-{
-    strbuf_reset(&q->scratch);
-    for (const char *at = q->at + 1; at < q->end; at++) {
-        if (*at == '\n' || *at == '\t')
-            return false;
-        if (*at == '\'' && (at + 1 == q->end || *++at != '\'')) {
-            *token = (struct token){q->scratch.data, q->scratch.len, true};
-            q->at = at + (*at == '\'');
-            return true;
-        }
-        if (strbuf_addch(&q->scratch, *at) < 0)
-            return false;
-    }
-    return false;
-}
-
-static bool scan_plain(struct quick *q, bool in_flow, struct token *token)
-{
-    const char *start = q->at;
-    const char *at = start;
-    if (is_end_or(q, at, "?:,[]{}#&*!|>'\"%@` \t\n") ||
-        (*at == '-' && is_end_or(q, at + 1, " \t\n,[]{}")))
-        return false;
-    for (; at < q->end && *at != '\n'; at++) {
-        if (*at == '\t' || (in_flow && *at == '?'))
-            return false;
-        if (*at == '#' && at[-1] == ' ')
-            break;
-        if (in_flow && strchr(",[]{}", *at) != NULL)
-            break;
-        if (*at != ':')
-            continue;
-        if (is_end_or(q, at + 1, " \n"))
-            break;
-        if (at[1] == '\t' || (in_flow && strchr(",?[]{}", at[1]) != NULL))
-            return false;
-    }
-    q->at = at;
-    while (at[-1] == ' ')
-        at--;
-    *token = (struct token){start, (size_t)(at - start), false};
-    return true;
-}
-
-static bool scan(struct quick *q, bool in_flow, struct token *token)
-{
-    if (q->at < q->end && *q->at == '"')
-        return scan_double(q, token);
-    if (q->at < q->end && *q->at == '\'')
-        return scan_single(q, token);
-    return scan_plain(q, in_flow, token);
-}
 
 static void resolve(const struct quick *q, const struct token *token, struct yamljson_scalar *ret)
 {
@@ -286,76 +92,12 @@ static json_t *scalar(struct quick *q, const struct token *token, bool in_flow)
                                token->quoted ? NULL : &resolved, value);
 }
 
-// ---- literal blocks ----
-
-// Spaces at the start of the line, and whether nothing else is on it.
-static size_t measure(const struct quick *q, const char *at, bool *ret_blank)
-{
-    const char *start = at;
-    while (at < q->end && *at == ' ')
-        at++;
-    *ret_blank = at == q->end || *at == '\n';
-    return (size_t)(at - start);
-}
-
-// The indentation of the first line that is not blank; 0 when this reader cannot tell.
-static size_t literal_indent(const struct quick *q, int parent)
-{
-    size_t widest = 0;
-    for (const char *at = q->at; at < q->end; at = line_end(q, at) + 1) {
-        bool blank = false;
-        size_t spaces = measure(q, at, &blank);
-        if (blank) {
-            widest = spaces > widest ? spaces : widest;
-            continue;
-        }
-        bool usable = spaces >= widest && (int)spaces > parent && at[spaces] != '\t';
-        return usable ? spaces : 0;
-    }
-    return 0;
-}
-
 // `at` stands on the bar; `parent` is the column of the collection around.
 static json_t *literal(struct quick *q, int parent)
 {
-    char chomping = q->end - q->at > 1 ? q->at[1] : '\0';
-    bool chomps = chomping == '-' || chomping == '+';
-    q->at += chomps ? 2 : 1;
-    const char *end = line_end(q, q->at);
-    if (end == q->end || parent < 0)
-        return NULL;
-    const char *rest = q->at;
-    while (*rest == ' ')
-        rest++;
-    if (rest != end && (*rest != '#' || rest == q->at))
-        return NULL;
-    q->at = end + 1;
-    size_t indent = literal_indent(q, parent);
-    if (indent == 0)
-        return NULL;
-    strbuf_reset(&q->scratch);
-    size_t kept = 0; // up to the end of the last line with content
-    while (q->at < q->end) {
-        bool blank = false;
-        size_t spaces = measure(q, q->at, &blank);
-        if (!blank && spaces < indent)
-            break;
-        end = line_end(q, q->at);
-        if (end == q->end)
-            return NULL;
-        size_t length = (size_t)(end - q->at);
-        if (length > indent && strbuf_add(&q->scratch, q->at + indent, length - indent) < 0)
-            return NULL;
-        if (length > indent)
-            kept = q->scratch.len + 1;
-        if (strbuf_addch(&q->scratch, '\n') < 0)
-            return NULL;
-        q->at = end + 1;
-    }
-    size_t length = chomping == '+' ? q->scratch.len : chomping == '-' ? kept - 1 : kept;
-    strbuf_truncate(&q->scratch, length);
-    const struct token token = {q->scratch.data, length, true};
-    return to_content(q) ? scalar(q, &token, false) : NULL;
+    struct token token;
+    return quick_scan_literal(q, parent, &token) && quick_to_content(q) ? scalar(q, &token, false)
+                                                                        : NULL;
 }
 
 // ---- collections ----
@@ -397,14 +139,6 @@ static bool add_member(const struct quick *q, json_t *members, const struct key 
     return json_object_setn_new_nocheck(members, key->text, key->length, value) == 0;
 }
 
-static bool at_colon(struct quick *q, bool in_flow, bool quoted)
-{
-    while (q->at < q->end && *q->at == ' ')
-        q->at++;
-    return q->at < q->end && *q->at == ':' &&
-           ((in_flow && quoted) || is_end_or(q, q->at + 1, " \n"));
-}
-
 static json_t *sequence(struct quick *q, int column)
 {
     if (++q->depth > q->limits->max_depth || too_many(q))
@@ -416,15 +150,15 @@ static json_t *sequence(struct quick *q, int column)
         for (; q->at < q->end && *q->at == ' '; q->at++)
             inside++;
         json_t *item = NULL;
-        if (!is_end_or(q, q->at, "#\n"))
+        if (!quick_is_end_or(q, q->at, "#\n"))
             item = node(q, inside, column, true);
-        else if (!finish_line(q))
+        else if (!quick_finish_line(q))
             return NULL;
         else
             item = q->column > column ? node(q, q->column, column, true) : empty(q);
         if (item == NULL || json_array_append_new(items, item) < 0 || q->column > column)
             return NULL;
-    } while (q->column == column && at_item(q));
+    } while (q->column == column && quick_at_item(q));
     q->depth--;
     return STEAL(items);
 }
@@ -433,13 +167,13 @@ static json_t *member_value(struct quick *q, int column)
 {
     while (q->at < q->end && *q->at == ' ')
         q->at++;
-    if (!is_end_or(q, q->at, "#\n"))
+    if (!quick_is_end_or(q, q->at, "#\n"))
         return node(q, column, column, false);
-    if (!finish_line(q))
+    if (!quick_finish_line(q))
         return NULL;
     if (q->column > column)
         return node(q, q->column, column, true);
-    return q->column == column && at_item(q) ? sequence(q, column) : empty(q);
+    return q->column == column && quick_at_item(q) ? sequence(q, column) : empty(q);
 }
 
 // `first` is the first key; `at` stands on its colon.
@@ -458,7 +192,7 @@ static json_t *mapping(struct quick *q, int column, const struct token *first)
             return NULL;
         if (q->column < column)
             break;
-        if (!scan(q, false, &token) || !at_colon(q, false, token.quoted))
+        if (!quick_scan(q, false, &token) || !quick_at_colon(q, false, token.quoted))
             return NULL;
     }
     q->depth--;
@@ -470,7 +204,7 @@ static json_t *mapping(struct quick *q, int column, const struct token *first)
 static json_t *node(struct quick *q, int column, int parent, bool block)
 {
     struct token token;
-    if (at_item(q))
+    if (quick_at_item(q))
         return block ? sequence(q, column) : NULL;
     if (*q->at == '|')
         return literal(q, parent);
@@ -478,38 +212,28 @@ static json_t *node(struct quick *q, int column, int parent, bool block)
     if (*q->at == '{' || *q->at == '[') {
         value = flow(q);
     } else {
-        if (!scan(q, false, &token))
+        if (!quick_scan(q, false, &token))
             return NULL;
         const char *behind = q->at;
-        if (at_colon(q, false, token.quoted))
+        if (quick_at_colon(q, false, token.quoted))
             return block ? mapping(q, column, &token) : NULL;
         q->at = behind;
         value = scalar(q, &token, false);
     }
     // A line that stands deeper would continue the scalar.
-    return value != NULL && finish_line(q) && q->column <= parent ? STEAL(value) : NULL;
+    return value != NULL && quick_finish_line(q) && q->column <= parent ? STEAL(value) : NULL;
 }
 
 // ---- JSON-like collections ----
 
-static bool skip_in_flow(struct quick *q)
-{
-    while (q->at < q->end && (*q->at == ' ' || *q->at == '\n')) {
-        q->at++;
-        if (q->at[-1] == '\n' && (is_marker(q, q->at, '-') || is_marker(q, q->at, '.')))
-            return false;
-    }
-    return q->at < q->end;
-}
-
 static json_t *flow_value(struct quick *q)
 {
     struct token token;
-    if (!skip_in_flow(q))
+    if (!quick_skip_in_flow(q))
         return NULL;
     if (*q->at == '{' || *q->at == '[')
         return flow(q);
-    if (!scan(q, true, &token))
+    if (!quick_scan(q, true, &token))
         return NULL;
     return scalar(q, &token, true);
 }
@@ -517,7 +241,7 @@ static json_t *flow_value(struct quick *q)
 static bool flow_member(struct quick *q, json_t *members)
 {
     struct token token;
-    if (!scan(q, true, &token) || !at_colon(q, true, token.quoted))
+    if (!quick_scan(q, true, &token) || !quick_at_colon(q, true, token.quoted))
         return false;
     cleanup_key struct key key = {0};
     if (!take_key(q, &token, &key))
@@ -534,14 +258,14 @@ static json_t *flow(struct quick *q)
         return NULL;
     cleanup_json json_t *value = is_mapping ? json_object() : json_array();
     q->at++;
-    if (!skip_in_flow(q))
+    if (!quick_skip_in_flow(q))
         return NULL;
     bool more = *q->at != close;
     while (more) {
-        if (!skip_in_flow(q) ||
+        if (!quick_skip_in_flow(q) ||
             (is_mapping ? !flow_member(q, value) : json_array_append_new(value, flow_value(q)) < 0))
             return NULL;
-        if (!skip_in_flow(q) || (*q->at != ',' && *q->at != close))
+        if (!quick_skip_in_flow(q) || (*q->at != ',' && *q->at != close))
             return NULL;
         more = *q->at == ',';
         q->at += more;
@@ -567,29 +291,29 @@ static size_t count_lines(const char *from, const char *to)
 static bool read_document(struct quick *q, struct yamljson_document *document)
 {
     document->start = (size_t)(q->at - q->text);
-    if (q->column == END) {
+    if (q->column == QUICK_END) {
         q->at += 3;
         document->start += 3;
         while (q->at < q->end && *q->at == ' ')
             q->at++;
-        if (!is_end_or(q, q->at, "\n"))
+        if (!quick_is_end_or(q, q->at, "\n"))
             return false;
         if (q->at < q->end)
             document->start = (size_t)(++q->at - q->text);
-        if (!to_content(q))
+        if (!quick_to_content(q))
             return false;
     }
     document->line = (size_t)(q->at - q->text); // a place until all are counted
-    document->value = q->column == END ? empty(q) : node(q, q->column, END, true);
+    document->value = q->column == QUICK_END ? empty(q) : node(q, q->column, QUICK_END, true);
     document->end = (size_t)(q->at - q->text);
-    return document->value != NULL && q->column == END;
+    return document->value != NULL && q->column == QUICK_END;
 }
 
 bool yamljson_read_quickly(const char *text, size_t size, const struct yamljson_limits *limits,
                            struct vec *documents)
 {
     struct quick q = {.text = text, .at = text, .end = text + size, .limits = limits};
-    if (size == 0 || !is_simple(text, size) || !to_content(&q))
+    if (size == 0 || !quick_is_simple(text, size) || !quick_to_content(&q))
         return false;
     strbuf_init(&q.scratch, size);
     bool read = true;
