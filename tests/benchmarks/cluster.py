@@ -96,7 +96,7 @@ class GitPath:
 
     def __init__(self, stack: contextlib.ExitStack, place: Installation) -> None:
         self.server = stack.enter_context(GitHttpServer(place.folder / "git"))
-        self.repo = GitRepo(place.folder / "work", origin=self.server.create("config"))
+        self.repo = GitRepo(place.folder / "clone", origin=self.server.create("config"))
         self.url = f"{self.server.url}/config.git"
         self.registry = stack.enter_context(registry(place.folder))
 

@@ -51,7 +51,7 @@ class Installation:
         sealift = Sealift(folder / "home")
         sealift("keygen", "--output-prefix", folder / "key", env={"COSIGN_PASSWORD": ""})
         self.server = stack.enter_context(GitHttpServer(folder / "git"))
-        self.repo = GitRepo(folder / "work", origin=self.server.create("config"))
+        self.repo = GitRepo(folder / "clone", origin=self.server.create("config"))
         self.url = self.repo.git("remote", "get-url", "origin").strip()
         self.repo.commit({f"app/{n}.yaml": manifest(n, "0") for n in range(objects)})
         self.repo.push()

@@ -39,10 +39,10 @@ def tells_the_story(story: subprocess.CompletedProcess[str]) -> None:
 
 def push_once_more(home: Path) -> None:
     """What the last lines invite to: edit, commit, push, and watch the target."""
-    manifest = home / "work" / "apps" / "shop" / "web.yaml"
+    manifest = home / "clone" / "apps" / "shop" / "web.yaml"
     manifest.write_text(manifest.read_text().replace("replicas: 5", "replicas: 7"))
     for command in (["git", "commit", "-qam", "Seven"], ["git", "push"]):
-        subprocess.run(command, cwd=home / "work", check=True, capture_output=True, timeout=60)
+        subprocess.run(command, cwd=home / "clone", check=True, capture_output=True, timeout=60)
 
 
 @pytest.mark.timeout(600)
