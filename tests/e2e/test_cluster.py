@@ -10,10 +10,11 @@ from typing import Any, Callable, Mapping, Optional, Union
 import pytest
 import yaml
 
+from parts.cluster import definition_of
 from parts.control_plane import ControlPlane
 from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
-from parts.journey import Journey, config_map, deliver
+from parts.journey import Journey, config_map, deliver, maps
 from parts.objects import Config
 from parts.sealift import Daemon, Sealift
 from parts.wait import stays, wait_for
@@ -138,10 +139,6 @@ def ship(
     return Ship(sealift, tmp_path, repo, f"{git_server.url}/config.git", control_plane, namespace)
 
 
-def maps(*names: str, **data: str) -> dict[str, str]:
-    return {f"{name}.yaml": config_map(name, **(data or {"color": "red"})) for name in names}
-
-
 # Apply
 
 
@@ -175,18 +172,7 @@ def test_missing_account(ship: Ship, serve: Serve) -> None:
 
 def test_definition_and_its_objects(ship: Ship, serve: Serve) -> None:
     group = f"x{ship.namespace[-8:]}.example.com"
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"boats.{group}"},
-        "spec": {
-            "group": group,
-            "names": {"kind": "Boat", "plural": "boats"},
-            "scope": "Namespaced",
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
-        },
-    }
+    definition = definition_of("Boat", group, "v1")
     boat = {"apiVersion": f"{group}/v1", "kind": "Boat", "metadata": {"name": "one"}, "spec": {"sails": 2}}
     ship.begin(serve, {"crd.yaml": yaml.safe_dump(definition), "boat.yaml": yaml.safe_dump(boat)})
     assert ship.get(f"boats.{group}", "one")["spec"] == {"sails": 2}

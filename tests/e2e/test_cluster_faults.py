@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from parts.api_proxy import ApiFault, ApiProxy, Relay, kubeconfig_through
-from parts.cluster import Rights, install_kinds
+from parts.cluster import Rights, definition_of, install_kinds
 from parts.control_plane import ControlPlane
-from parts.journey import config_map
+from parts.journey import maps
 from parts.sealift import Sealift
 from parts.site import Site
 from parts.wait import stays, wait_for
@@ -49,10 +49,6 @@ def site(control_plane: ControlPlane, rights: Rights, sealift: Sealift, tmp_path
 def proxy(control_plane: ControlPlane) -> Iterator[ApiProxy]:
     with ApiProxy(control_plane) as server:
         yield server
-
-
-def maps(*names: str, **data: str) -> dict[str, str]:
-    return {f"{name}.yaml": config_map(name, **(data or {"color": "red"})) for name in names}
 
 
 def numbered(count: int, **data: str) -> dict[str, str]:
@@ -228,18 +224,7 @@ def test_etcd_away_for_a_while(site: Site, control_plane: ControlPlane) -> None:
 def test_discovery_that_fails_in_part(site: Site, control_plane: ControlPlane) -> None:
     """A group whose server does not answer: nothing of it is taken for gone, and the rest goes on."""
     group = "boats.example.com"
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"boats.{group}"},
-        "spec": {
-            "group": group,
-            "names": {"kind": "Boat", "plural": "boats"},
-            "scope": "Namespaced",
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
-        },
-    }
+    definition = definition_of("Boat", group, "v1")
     control_plane.apply(definition)
     control_plane.kubectl("wait", "--for=condition=Established", f"crd/boats.{group}")
     boat = f"apiVersion: {group}/v1\nkind: Boat\nmetadata: {{name: one}}\n"

@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from parts.api_proxy import ApiFault, ApiProxy, kubeconfig_through
-from parts.cluster import ClusterDaemon, Rights, install_kinds
+from parts.cluster import ClusterDaemon, Rights, definition_of, install_kinds
 from parts.control_plane import ControlPlane
 from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
-from parts.journey import Journey, config_map
+from parts.journey import Journey, config_map, maps
 from parts.objects import Config
 from parts.sealift import Sealift
 from parts.site import Site
@@ -42,10 +42,6 @@ def site(plane: ControlPlane, rights: Rights, sealift: Sealift, tmp_path: Path, 
     made.account()
     yield made
     made.clear()
-
-
-def maps(*names: str, **data: str) -> dict[str, str]:
-    return {f"{name}.yaml": config_map(name, **(data or {"color": "red"})) for name in names}
 
 
 def object_of(kind: str, name: str, namespace: str, version: str = "v1", **parts: Any) -> dict[str, Any]:
@@ -386,15 +382,6 @@ def test_first_start_is_quiet(
 def test_a_kind_that_moves_to_another_version(site: Site, plane: ControlPlane) -> None:
     """The version that its objects were applied by is not served any more: they are watched and pruned by the new."""
     group = "ships.example.com"
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-
-    def definition(*versions: str) -> dict[str, Any]:
-        served = [{"name": name, "served": name == versions[-1], "storage": name == versions[-1], "schema": schema}
-                  for name in versions]  # fmt: skip
-        names = {"kind": "Ship", "plural": "ships"}
-        spec = {"group": group, "names": names, "scope": "Namespaced", "versions": served}
-        api = "apiextensions.k8s.io/v1"
-        return {"apiVersion": api, "kind": "CustomResourceDefinition", "metadata": {"name": f"ships.{group}"}, "spec": spec}
 
     def ship(name: str, version: str) -> str:
         return yaml.safe_dump(object_of("Ship", name, site.namespace, f"{group}/{version}", spec={"sails": 2}))
@@ -402,12 +389,12 @@ def test_a_kind_that_moves_to_another_version(site: Site, plane: ControlPlane) -
     def exists(name: str) -> bool:
         return plane.try_kubectl("get", f"ships.{group}", name, "-n", site.namespace).returncode == 0
 
-    plane.apply(definition("v1beta1"))
+    plane.apply(definition_of("Ship", group, "v1beta1"))
     plane.kubectl("wait", "--for=condition=Established", f"crd/ships.{group}")
     with site.controller():
         site.ship({**maps("a", "b"), "one.yaml": ship("one", "v1beta1"), "two.yaml": ship("two", "v1beta1")})
         site.ready()
-        plane.apply(definition("v1beta1", "v1"))
+        plane.apply(definition_of("Ship", group, "v1beta1", "v1"))
         wait_for("the new version", lambda: plane.api("GET", f"/apis/{group}/v1").status == 200)
         wait_for("the end of the old", lambda: plane.api("GET", f"/apis/{group}/v1beta1").status == 404)
         site.ship({**maps("a", "b"), "one.yaml": ship("one", "v1"), "two.yaml": ship("two", "v1")})

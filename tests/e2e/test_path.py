@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
 import pytest
 
@@ -29,7 +29,7 @@ from parts.objects import Config
 from parts.oci_registry import DockerRegistry, OciRegistry
 from parts.sealift import Daemon, Sealift
 from parts.wait import stays, wait_for
-from parts.webhook import hook_path, push_payload, send_github
+from parts.webhook import hook_path
 
 Serve = Callable[..., Daemon]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Optional, Sequence
 
 from .control_plane import ControlPlane
-from .net import free_port, http
-from .sealift import HEALTH_FLAG, HOOKS_FLAG, Sealift, Word, sanitizer_report
-from .server import Server
+from .sealift import Sealift, Serving, Word
 from .wait import wait_for
 
 GROUP = "/apis/sealift.dev/v1alpha1"
@@ -23,6 +22,18 @@ def install_kinds(plane: ControlPlane, sealift: Sealift) -> None:
         plane.kubectl("wait", "--for=condition=Established", f"crd/{plural}.sealift.dev", "--timeout=20s")
         path = f"{GROUP}/{plural}"
         wait_for(path, lambda: plane.api("GET", path).status == 200)  # pylint: disable=cell-var-from-loop
+
+
+def definition_of(kind: str, group: str, *versions: str) -> dict[str, Any]:
+    """A kind whose objects may hold anything; of several versions the last is the one that is served and stored."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    plural = f"{kind.lower()}s"
+    newest = versions[-1]
+    served = [{"name": name, "served": name == newest, "storage": name == newest, "schema": schema} for name in versions]
+    names = {"kind": kind, "plural": plural}
+    spec = {"group": group, "names": names, "scope": "Namespaced", "versions": served}
+    metadata = {"name": f"{plural}.{group}"}
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": metadata, "spec": spec}
 
 
 def apply_config(plane: ControlPlane, folder: Path) -> None:
@@ -94,8 +105,8 @@ def _patch(*resources: str) -> dict[str, Any]:
     return {"apiGroups": ["sealift.dev"], "resources": list(resources), "verbs": ["patch"]}
 
 
-class ClusterDaemon:
-    """`sealift serve` over an API server; ready when the constructor returns."""
+class ClusterDaemon(Serving):
+    """Over an API server."""
 
     def __init__(
         self,
@@ -105,60 +116,13 @@ class ClusterDaemon:
         system_namespace: str,
         *flags: Word,
         roles: str,
-        env: Optional[Mapping[str, str]] = None,
-        ready_timeout: float = 20,
+        **options: Any,
     ) -> None:
         self.plane = plane
-        self.hook_port, self.health_port = free_port(), free_port()
-        self.hook_url = f"http://localhost:{self.hook_port}"
-        self.health_url = f"http://127.0.0.1:{self.health_port}"
-        self._ready_timeout = ready_timeout
-        count = len(list(sealift.home.glob("serve-*.log")))
-        log = sealift.home / f"serve-{count}.log"
-        log.touch()
-        words: list[Word] = ["serve", "--kubeconfig", kubeconfig, f"--roles={roles}"]
-        words += ["--system-namespace", system_namespace, "--cache-dir", sealift.home / f"cache-{count}"]
-        words += [HOOKS_FLAG, f"127.0.0.1:{self.hook_port}", HEALTH_FLAG, f"127.0.0.1:{self.health_port}"]
-        self._server = Server("sealift serve", sealift.words(*words, *flags), log, {**sealift.env, **(env or {})})
-        try:
-            self.wait_ready()
-        except BaseException:
-            self._server.kill()
-            raise
-
-    def wait_ready(self) -> None:
-        self._server.wait_until(
-            lambda: http("GET", f"{self.health_url}/readyz", timeout=5).status == 200, self._ready_timeout
-        )
-
-    @property
-    def pid(self) -> int:
-        return self._server.pid
-
-    @property
-    def output(self) -> str:
-        return self._server.output()
-
-    def lines(self, **wanted: str) -> list[dict[str, Any]]:
-        """Log lines with these values."""
-        log = [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
-        return [line for line in log if all(line.get(key) == value for key, value in wanted.items())]
-
-    @property
-    def pid(self) -> int:
-        return self._server.pid
-
-    def stop(self) -> None:
-        if self._server.running:
-            code = self._server.stop(timeout=20)
-            assert code == 0, f"sealift serve ended with {code}:\n{self.output[-4000:]}"
-
-    def kill(self) -> None:
-        self._server.kill()
-
-    def start(self) -> None:
-        self._server.start()
-        self.wait_ready()
+        cache = tempfile.mkdtemp(prefix="cache-", dir=sealift.home)
+        words: list[Word] = ["--kubeconfig", kubeconfig, f"--roles={roles}"]
+        words += ["--system-namespace", system_namespace, "--cache-dir", cache]
+        super().__init__(sealift, *words, *flags, **options)
 
     def object(self, kind: str, name: str, namespace: str) -> dict[str, Any]:
         return dict(self.plane.api("GET", f"{GROUP}/namespaces/{namespace}/{PLURALS[kind]}/{name}").json())
@@ -186,13 +150,3 @@ class ClusterDaemon:
             return found["status"] == status and reason in (None, found["reason"])
 
         return self.wait_status(kind, name, namespace, holds, timeout)
-
-    def __enter__(self) -> "ClusterDaemon":
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self._server.kill()
-            return
-        self.stop()
-        assert not sanitizer_report(self.output), self.output[-6000:]

@@ -27,6 +27,11 @@ def config_map(name: str, namespace: Optional[str] = None, **data: str) -> str:
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n{where}data:\n{lines or '  a: b' + chr(10)}"
 
 
+def maps(*names: str, **data: str) -> dict[str, str]:
+    """Files, each with one of these ConfigMaps."""
+    return {f"{name}.yaml": config_map(name, **(data or {"color": "red"})) for name in names}
+
+
 def object_file(name: str, namespace: str = "_", kind: str = "ConfigMap") -> str:
     return f"{namespace}/{kind}/{name}.yaml"
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Optional, Sequence, Union
+from typing import Any, Iterator, Mapping, Optional, Sequence, TypeVar, Union
 
 from .need import CHECKOUT
 from .net import Answer, free_port, http
@@ -20,6 +20,7 @@ HOOKS_FLAG = "--listen"
 HEALTH_FLAG = "--health-listen"
 
 Word = Union[str, Path]
+Self = TypeVar("Self", bound="Serving")
 
 
 def default_program() -> Path:
@@ -109,8 +110,8 @@ def sanitizer_report(text: str) -> bool:
                                          "WARNING: ThreadSanitizer", "AddressSanitizer:DEADLYSIGNAL"))  # fmt: skip
 
 
-class Daemon:
-    """`sealift serve` over a --config folder and a --state folder; ready when the constructor returns.
+class Serving:
+    """`sealift serve`; ready when the constructor returns.
 
     stop() asks it to end and expects status 0; kill() is kill -9; start() starts it again on the same ports. Leaving
     the `with` block stops it, and fails when it crashed or a sanitizer complained.
@@ -119,27 +120,21 @@ class Daemon:
     def __init__(
         self,
         sealift: Sealift,
-        config: Path,
-        state: Path,
-        *flags: Word,
-        roles: str = "",
+        *words: Word,
         env: Optional[Mapping[str, str]] = None,
         ready_timeout: float = 20,
         tls_ca: Optional[Path] = None,
     ) -> None:
-        self.config, self.state = config, state
         self.hook_port, self.health_port = free_port(), free_port()
         self._ca = str(tls_ca) if tls_ca else None
         self.hook_url = f"{'https' if tls_ca else 'http'}://localhost:{self.hook_port}"
         self.health_url = f"http://127.0.0.1:{self.health_port}"
         self._ready_timeout = ready_timeout
-        words: list[Word] = ["serve", "--config", config, "--state", state]
-        words += [HOOKS_FLAG, f"127.0.0.1:{self.hook_port}", HEALTH_FLAG, f"127.0.0.1:{self.health_port}"]
-        words += [f"--roles={roles}"] if roles else []
-        count = len(list(sealift.home.glob("serve-*.log")))
-        log = sealift.home / f"serve-{count}.log"
+        listen = [HOOKS_FLAG, f"127.0.0.1:{self.hook_port}", HEALTH_FLAG, f"127.0.0.1:{self.health_port}"]
+        log = sealift.home / f"serve-{len(list(sealift.home.glob('serve-*.log')))}.log"
         log.touch()
-        self._server = Server("sealift serve", sealift.words(*words, *flags), log, {**sealift.env, **(env or {})})
+        command = sealift.words("serve", *listen, *words)
+        self._server = Server("sealift serve", command, log, {**sealift.env, **(env or {})})
         try:
             self.wait_ready()
         except BaseException:
@@ -206,6 +201,27 @@ class Daemon:
     def get(self, path: str) -> Answer:
         """GET on the hook port."""
         return http("GET", f"{self.hook_url}{path}", ca=self._ca)
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._server.kill()
+            return
+        self.stop()
+        assert not sanitizer_report(self.output), self.output[-6000:]
+
+
+class Daemon(Serving):
+    """Over a --config folder and a --state folder."""
+
+    def __init__(
+        self, sealift: Sealift, config: Path, state: Path, *flags: Word, roles: str = "", **options: Any
+    ) -> None:
+        self.config, self.state = config, state
+        words: list[Word] = ["--config", config, "--state", state, *([f"--roles={roles}"] if roles else [])]
+        super().__init__(sealift, *words, *flags, **options)
 
     # What it wrote into its state
 
@@ -278,13 +294,3 @@ class Daemon:
                 yield json.loads(line)
             except ValueError:
                 continue  # cut by a full disk or a kill, or being written now
-
-    def __enter__(self) -> "Daemon":
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self._server.kill()
-            return
-        self.stop()
-        assert not sanitizer_report(self.output), self.output[-6000:]
