@@ -335,6 +335,8 @@ static void on_synced(void *arg)
     struct cluster_type *type = arg;
     type->denied = false;
     set_watched(type, true);
+    vec_foreach (struct cluster_follower *, follower, &type->cluster->followers)
+        (*follower)->on_synced((*follower)->arg, type);
 }
 
 static void on_error(void *arg, const struct error *err)
@@ -369,6 +371,12 @@ void cluster_watch(struct cluster *cluster, struct cluster_type *type, bool whol
     if (kube_watch_new(cluster->kube, &options, &events, type, &type->watch, &err) < 0)
         log_warn("a kind cannot be watched; its drift is found at the next sweep", "kind",
                  type->kind, "group", type->group, "error", error_message(&err));
+}
+
+bool cluster_type_misses(const struct cluster_type *type, const char *ns, const char *name,
+                         uint64_t version)
+{
+    return type->watch != NULL && kube_watch_misses(type->watch, ns, name, version);
 }
 
 bool cluster_is_watched(struct cluster *cluster, const struct cluster_type *type)

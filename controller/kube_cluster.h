@@ -69,10 +69,12 @@ bool cluster_is_whole(struct cluster *cluster);
 struct kube_ref cluster_type_ref(const struct cluster_type *type, const char *version,
                                  const char *ns, const char *name); // borrows
 
-// Loop thread. `on_object` is called for every object of every watched type.
+// Loop thread. `on_object` is called for every object of every watched type; `on_synced` when all
+// that exists of a type was told, and cluster_type_misses knows what is gone.
 struct cluster_follower {
     void (*on_object)(void *arg, struct cluster_type *type, enum kube_change change,
                       const json_t *object);
+    void (*on_synced)(void *arg, struct cluster_type *type);
     void *arg;
 };
 void cluster_follow(struct cluster *cluster, struct cluster_follower *follower);
@@ -80,6 +82,9 @@ void cluster_unfollow(struct cluster *cluster, struct cluster_follower *follower
 // Watches the type, if nobody does; `whole`: objects with their status, not their metadata only.
 // Who follows later than the watch began is not told what came before.
 void cluster_watch(struct cluster *cluster, struct cluster_type *type, bool whole);
+// As kube_watch_misses; false when the type is not watched. Loop thread.
+bool cluster_type_misses(const struct cluster_type *type, const char *ns, const char *name,
+                         uint64_t version);
 // Whether what happens to its objects is heard. Any thread.
 bool cluster_is_watched(struct cluster *cluster, const struct cluster_type *type);
 

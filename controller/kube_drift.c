@@ -162,12 +162,43 @@ static bool is_member(const struct kube_target *target, const json_t *object)
     return set != NULL && strcmp(set, target->set_id) == 0;
 }
 
-// What is gone, and was not wanted, is forgotten.
-static void take_gone(struct kube_target *target, struct member *member, const json_t *object)
+// What is gone, and was not wanted, is forgotten; not while a worker applies: it may have made the
+// object, and not told us yet that it is wanted.
+static void forget(struct kube_target *target, struct member *member)
 {
-    member_observe_gone(member, object);
-    if (!member->exists && !member->wanted)
+    if (!member->exists && !member->wanted && !target->working)
         vec_remove(&target->members, (size_t)(member - (struct member *)target->members.data));
+}
+
+// There is no event for what went before the watch's first list, or before we knew that it was
+// there. Whether it is news.
+static bool notice_missing(struct member *member)
+{
+    if (!member->exists ||
+        !cluster_type_misses(member->type, member->ns, member->name, member->live.version))
+        return false;
+    member->exists = false;
+    member->terminating = false;
+    return true;
+}
+
+static void on_synced(void *arg, struct cluster_type *type)
+{
+    struct kube_target *target = arg;
+    bool suspicious = false;
+    int64_t now_ms = clock_mono_ms(clock_system());
+    int64_t next_ms = 0;
+    pthread_mutex_lock(&target->lock);
+    for (size_t i = target->members.len; i-- > 0;) {
+        struct member *member = vec_at(&target->members, i);
+        if (member->type != type || !notice_missing(member))
+            continue;
+        if (!target->working)
+            suspicious |= judge(member, now_ms, &next_ms);
+        forget(target, member);
+    }
+    pthread_mutex_unlock(&target->lock);
+    tell(target, suspicious, now_ms, next_ms);
 }
 
 static void on_object(void *arg, struct cluster_type *type, enum kube_change change,
@@ -196,10 +227,10 @@ static void on_object(void *arg, struct cluster_type *type, enum kube_change cha
         if (news && !target->working)
             suspicious = judge(member, now_ms, &next_ms);
     } else if (member != NULL) {
-        bool wanted = member->wanted;
-        take_gone(target, member, object);
-        if (wanted && !target->working)
+        member_observe_gone(member, object);
+        if (!target->working)
             suspicious = judge(member, now_ms, &next_ms);
+        forget(target, member);
     }
     pthread_mutex_unlock(&target->lock);
     tell(target, suspicious, now_ms, next_ms);
@@ -234,10 +265,23 @@ static void watch_members(struct kube_target *target)
         cluster_watch(target->cluster, *type, target->waits && (*type)->has_status);
 }
 
+// What the watch told while the worker held the answers back, of objects that were new to us then.
+static void look_at_fresh(struct kube_target *target)
+{
+    for (size_t i = target->members.len; i-- > 0 && !target->working;) {
+        struct member *member = vec_at(&target->members, i);
+        if (member->fresh)
+            notice_missing(member);
+        member->fresh = false;
+        forget(target, member);
+    }
+}
+
 static void settle(void *arg)
 {
     struct kube_target *target = arg;
     pthread_mutex_lock(&target->lock);
+    look_at_fresh(target);
     members_pack(&target->members, &target->names);
     pthread_mutex_unlock(&target->lock);
     watch_members(target);
@@ -266,7 +310,8 @@ int kube_target_watch(struct target *target, void (*on_drift)(void *arg), void *
 
 void kube_drift_init(struct kube_target *target)
 {
-    target->follower = (struct cluster_follower){.on_object = on_object, .arg = target};
+    target->follower =
+        (struct cluster_follower){.on_object = on_object, .on_synced = on_synced, .arg = target};
     cluster_follow(target->cluster, &target->follower);
     target->contested = loop_timer_new(cluster_loop(target->cluster), on_contested, target);
     target->health_timer = loop_timer_new(cluster_loop(target->cluster), tell_health, target);

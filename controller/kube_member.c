@@ -253,6 +253,7 @@ void member_note_applied(struct member *member, const json_t *answer)
     member_state_read(answer, &state);
     member->applied = state;
     member->suspect = false;
+    member->fresh = true;
     if (member->live.version != 0 && member->live.version > state.version)
         return;
     // The answer of an apply that changed nothing has the version that is known already.

@@ -39,6 +39,7 @@ struct member {
     struct member_state live;
     bool packed;        // ns and name are in the block of members_pack
     bool exists;        // as far as is known
+    bool fresh;         // applied by a run whose end was not looked at yet
     bool terminating;   // being deleted
     bool controlled;    // has an owner that is its controller
     bool prune_off;     // sealift.dev/prune: disabled, on the live object

@@ -155,6 +155,14 @@ enum kube_news kube_index_put(struct kube_index *index, const json_t *object, js
     return news;
 }
 
+bool kube_index_has(const struct kube_index *index, const char *namespace_, const char *name)
+{
+    cleanup_free char *key = xasprintf("%s/%s", namespace_, name);
+    bool found;
+    place_of(index, key, &found);
+    return found;
+}
+
 bool kube_index_remove(struct kube_index *index, const json_t *object)
 {
     struct entry gone = {make_text(object), 0, false};

@@ -23,6 +23,7 @@ void kube_index_release(struct kube_index *index);
 // Remembers the object and marks it as seen in this round. *ret_old (owned) is set for REPLACED
 // (another uid): the object as it was, as far as known. NONE also for what has no name.
 enum kube_news kube_index_put(struct kube_index *index, const json_t *object, json_t **ret_old);
+bool kube_index_has(const struct kube_index *index, const char *namespace_, const char *name);
 // Whether the object, of that uid, was known.
 bool kube_index_remove(struct kube_index *index, const json_t *object);
 // Takes out one that was not seen in this round: {metadata: {…}}, owned; NULL when there is none.

@@ -533,6 +533,16 @@ size_t kube_watch_count(const struct kube_watch *watch)
     return watch->index.entries.len;
 }
 
+bool kube_watch_misses(const struct kube_watch *watch, const char *namespace_, const char *name,
+                       uint64_t version)
+{
+    char *end = NULL;
+    uint64_t reached =
+        watch->resource_version != NULL ? strtoull(watch->resource_version, &end, 10) : 0;
+    return reached > 0 && *end == '\0' && version <= reached &&
+           !kube_index_has(&watch->index, namespace_, name);
+}
+
 void kube_watch_retry(struct kube_watch *watch)
 {
     backoff_reset(&watch->backoff);

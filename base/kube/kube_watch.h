@@ -52,6 +52,11 @@ void kube_watch_free(struct kube_watch *watch);
 bool kube_watch_is_synced(const struct kube_watch *watch);
 // Objects that exist as far as the watch knows.
 size_t kube_watch_count(const struct kube_watch *watch);
+// Whether an object that existed at resourceVersion `version` is known to be gone, or not to be
+// selected any more: the watch has come that far and does not know it. This also tells what went
+// before the first list, of which there is no event. `namespace_` "" = none.
+bool kube_watch_misses(const struct kube_watch *watch, const char *namespace_, const char *name,
+                       uint64_t version);
 // Forgets the backoff and tries again at once (after discovery found the kind).
 void kube_watch_retry(struct kube_watch *watch);
 

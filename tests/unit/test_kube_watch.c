@@ -248,6 +248,29 @@ static void test_watch_tells_what_it_missed(void **state)
                                          "-a/1@5 synced ");
 }
 
+static void test_watch_knows_what_it_has_no_event_of(void **state)
+{
+    struct scene *scene = *state;
+    static const struct script script = {
+        {LIST("10", "", META("a", "1", "5") "," META("b", "2", "6")),
+         LIST("30", "", META("b", "2", "6"))},
+        {EVENT("DELETED", OBJECT("a", "1", "12")) "~", GONE, "~"}};
+    begin(scene, &script, &(struct kube_watch_options){.idle_ms = 200});
+    // Nothing was asked yet: nothing is concluded.
+    assert_false(kube_watch_misses(scene->watch, "shop", "x", 1));
+    run_until_log(scene, "synced -a/1@12 ");
+    assert_false(kube_watch_misses(scene->watch, "shop", "b", 6));
+    assert_true(kube_watch_misses(scene->watch, "shop", "a", 5));
+    assert_true(kube_watch_misses(scene->watch, "shop", "x", 9));
+    assert_true(kube_watch_misses(scene->watch, "other", "b", 9));
+    // What was made after the newest that was told may be on its way.
+    assert_false(kube_watch_misses(scene->watch, "shop", "x", 13));
+    run_until_log(scene, "synced -a/1@12 [");
+    run_until_log(scene, "] synced ");
+    assert_true(kube_watch_misses(scene->watch, "shop", "x", 13));
+    assert_false(kube_watch_misses(scene->watch, "shop", "x", 31));
+}
+
 static void test_watch_starts_a_list_again_when_it_expired(void **state)
 {
     struct scene *scene = *state;
@@ -480,6 +503,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_watch_lists_pages_then_follows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch_tells_what_it_missed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watch_knows_what_it_has_no_event_of, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch_starts_a_list_again_when_it_expired, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_watch_survives_what_servers_do, setup, teardown),
