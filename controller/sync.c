@@ -175,6 +175,7 @@ static void settled(void *arg, const char *key, void *data, struct queue_outcome
     }
     keep_watch(arg, work);
     memory->drifted |= work->drifted;
+    memory->news |= outcome->failed && work->news;
     if ((outcome->failed || memory->needs_target) && memory->request_id == NULL)
         memory->request_id = STEAL(work->request_id);
     memory->needs_target = false;

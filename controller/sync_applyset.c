@@ -145,6 +145,13 @@ bool sync_applyset_extend(const struct sync_flow *flow, json_t *patch)
     return true;
 }
 
+bool sync_says_applied(const json_t *object)
+{
+    const char *kinds = object_annotation(object, APPLYSET_KINDS);
+    return (kinds != NULL && *kinds != '\0') ||
+           jval_int(object_status(object, "inventory"), "objects", 0) > 0;
+}
+
 void sync_applyset_settle(const struct sync_flow *flow)
 {
     bool complete = is_parent(flow) && !flow->held && !flow->memory->target->partial;

@@ -66,6 +66,9 @@ struct sync_memory {
 // of before. False: that is there already.
 struct sync_flow;
 bool sync_applyset_extend(const struct sync_flow *flow, json_t *patch);
+// Whether the Sync says, by that or its inventory, that objects of it may be in the target, whoever
+// applied them.
+bool sync_says_applied(const json_t *object);
 // After an apply: without what there is no more.
 void sync_applyset_settle(const struct sync_flow *flow);
 

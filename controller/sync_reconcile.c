@@ -97,6 +97,22 @@ static int ensure_finalizer(struct sync_flow *flow, struct error *err)
     return store_patch_metadata(flow->role->store, flow->object, patch, NULL, err);
 }
 
+// What was applied goes with the Sync, also when nothing is applied any more because it is refused
+// or suspended: an uninstall, or a copy of the object that was put back, left no finalizer.
+static int hold_what_was_applied(const struct role *role, json_t **object, struct error *err)
+{
+    json_t *held = NULL;
+    if (object_is_deleting(*object) || object_has_finalizer(*object, finalizer) ||
+        !sync_says_applied(*object))
+        return 0;
+    cleanup_json json_t *patch = finalizers_patch(*object, true);
+    if (store_patch_metadata(role->store, *object, patch, &held, err) < 0)
+        return error_wrap(err, "put the finalizer back");
+    json_decref(*object);
+    *object = held;
+    return 0;
+}
+
 static void pin_what_runs(struct sync_flow *flow)
 {
     const struct oci_descriptor *layer = NULL;
@@ -371,8 +387,11 @@ void sync_reconcile(struct sync_work *work, struct cancel *cancel,
     cleanup_json json_t *object = NULL;
     cleanup_error struct error err = {0};
     if (store_get(role->store, "Sync", object_namespace(work->object), object_name(work->object),
-                  &object, &err) < 0) {
+                  &object, &err) < 0 ||
+        hold_what_was_applied(role, &object, &err) < 0) {
         ret_outcome->failed = err.code != ERROR_NOT_FOUND;
+        log_debug("a sync was not looked at", "kind", "Sync", "name", work->memory->key, "error",
+                  error_message(&err));
         return;
     }
     if (object_is_suspended(object) && !object_is_deleting(object)) {

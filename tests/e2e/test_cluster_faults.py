@@ -16,7 +16,7 @@ import yaml
 from parts.api_proxy import ApiFault, ApiProxy, Relay, kubeconfig_through
 from parts.cluster import Rights, definition_of, install_kinds
 from parts.control_plane import ControlPlane
-from parts.journey import maps
+from parts.journey import make_key, maps
 from parts.sealift import Sealift
 from parts.site import Site
 from parts.wait import stays, wait_for
@@ -311,6 +311,45 @@ def test_discovery_that_fails_in_part(site: Site, control_plane: ControlPlane) -
         wait_for("the other Sync to go", lambda: site.object(name="gone")["kind"] == "Status", 30)
         assert control_plane.api("GET", f"{boats}/two").status == 404
     control_plane.kubectl("delete", "crd", f"boats.{group}", "--wait=false")
+
+
+# What nobody holds
+
+
+FINALIZER = "sealift.dev/sync"
+
+
+@pytest.mark.parametrize("how", ("refused", "suspended", "restored"))
+def test_finalizer_that_was_taken_off(site: Site, how: str) -> None:
+    """By an uninstall, or because the Sync is a copy that was put back; the next controller applies nothing of it."""
+    site.ship(maps("a", "b"))
+    with site.controller():
+        site.ready()
+    assert site.object()["metadata"]["finalizers"] == [FINALIZER]
+    words = ["-n", site.namespace, "--kubeconfig", site.plane.kubeconfig]
+    copy = yaml.safe_load(site.sealift("export", "sync", "shop", *words).out)
+    path = f"/apis/sealift.dev/v1alpha1/namespaces/{site.namespace}/syncs/shop"
+    merge = {"Content-Type": "application/merge-patch+json"}
+    refused = {"verify": {"keys": [{"name": "site", "pem": stranger(site)}]}}
+    spec = {"suspend": True} if how == "suspended" else refused
+    assert site.plane.api("PATCH", path, {"metadata": {"finalizers": None}, "spec": spec}, headers=merge).status == 200
+    if how == "restored":
+        site.plane.kubectl("delete", "sync", "shop", "-n", site.namespace)
+        site.plane.apply({**copy, "spec": {**copy["spec"], **refused}})
+    assert site.names() == {"a", "b"} and "finalizers" not in site.object()["metadata"]
+    with site.controller():
+        wait_for("the finalizer", lambda: site.object()["metadata"].get("finalizers") == [FINALIZER])
+        if how != "suspended":
+            site.becomes("False", "Unverified")
+        assert site.names() == {"a", "b"}
+        site.plane.kubectl("delete", "sync", "shop", "-n", site.namespace, "--timeout=30s")
+        assert site.names() == set()
+
+
+def stranger(site: Site) -> str:
+    """The public half of a key that signed nothing."""
+    _, public = make_key(site.sealift, site.folder / "stranger")
+    return public.read_text()
 
 
 # Who we are
