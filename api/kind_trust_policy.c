@@ -58,6 +58,12 @@ static const struct field fields[] = {
      .fallback = "false",
      .doc = "Its release statements decide channel, age and source. At most one entry.",
      .example = "true"},
+    {.path = "spec.require[].approves",
+     .type = FIELD_BOOL,
+     .fallback = "false",
+     .doc = "Only approvals count (`sealift approve`), each for the channel that it names; a plain "
+            "signature, which names none, does not.",
+     .example = "true"},
     {.path = "spec.require[].threshold",
      .type = FIELD_INT,
      .fallback = "1",
@@ -238,6 +244,12 @@ static bool threshold_out_of_reach(const json_t *value, const json_t *spec)
            (int64_t)(json_array_size(json_object_get(value, "keys")) + json_array_size(identities));
 }
 
+static bool attests_and_approves(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    return jval_bool(value, "attests", false) && jval_bool(value, "approves", false);
+}
+
 static const struct field_rule rules[] = {
     {"spec", several_attest, "at most one entry of require may have attests: true",
      "!has(self.require) || self.require.filter(x, has(x.attests) && x.attests).size() <= 1", NULL},
@@ -251,6 +263,10 @@ static const struct field_rule rules[] = {
      "!has(self.freshness) || !has(self.require) || self.require.exists(x, has(x.attests) && "
      "x.attests)",
      "spec"},
+    {"spec.require[]", attests_and_approves,
+     "attests and approves exclude each other: who makes a release does not approve it; write two "
+     "entries",
+     "!has(self.attests) || !has(self.approves) || !self.attests || !self.approves", NULL},
     {"spec.require[]", nobody_signs, "it needs signers: keys, or keyless identities, or both",
      "has(self.keys) || has(self.keyless)", NULL},
     {"spec.require[]", threshold_out_of_reach,

@@ -1,5 +1,6 @@
 #include "base/jval.h"
 #include "base/memory.h"
+#include "cli/changes.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/inputs.h"
@@ -43,41 +44,10 @@ static int compare(const struct vec *before, const struct vec *after, struct str
     return 0;
 }
 
-static void add_change(json_t *changes, const char *path, const char *change)
-{
-    json_t *entry = json_object();
-    jval_set_string(entry, "path", path);
-    jval_set_string(entry, "change", change);
-    json_array_append_new(changes, entry);
-}
-
-// The same walk, for programs: which objects came, went and changed, by their path in an artifact.
-static json_t *list_changes(const struct vec *before, const struct vec *after)
-{
-    json_t *changes = json_array();
-    size_t left = 0;
-    size_t right = 0;
-    while (left < before->len || right < after->len) {
-        const struct oci_file *a = left < before->len ? vec_at(before, left) : NULL;
-        const struct oci_file *b = right < after->len ? vec_at(after, right) : NULL;
-        int order = a == NULL ? 1 : b == NULL ? -1 : strcmp(a->path, b->path);
-        if (a != NULL && order < 0)
-            add_change(changes, a->path, "removed");
-        else if (b != NULL && order > 0)
-            add_change(changes, b->path, "added");
-        else if (a != NULL && b != NULL &&
-                 (a->size != b->size || memcmp(a->data, b->data, a->size) != 0))
-            add_change(changes, a->path, "changed");
-        left += order <= 0;
-        right += order >= 0;
-    }
-    return changes;
-}
-
 static int print_changes(const struct vec *before, const struct vec *after, const char *format,
                          struct error *err)
 {
-    cleanup_json json_t *changes = list_changes(before, after);
+    cleanup_json json_t *changes = changes_list(before, after);
     size_t index;
     json_t *change;
     bool names = strcmp(format, "name") == 0;
@@ -111,11 +81,6 @@ static void print_diff(const struct cli *cli, const char *text)
 }
 
 // ---- the sides ----
-
-static int compare_files(const void *a, const void *b)
-{
-    return strcmp(((const struct oci_file *)a)->path, ((const struct oci_file *)b)->path);
-}
 
 // The Sync that the argument "sync/NAME" names, or NULL for another argument.
 static int find_sync(const struct cli *cli, const char *text, struct store **store,
@@ -178,8 +143,8 @@ static int run(struct cli *cli, struct error *err)
     strbuf_init(&out, MAX_DIFF_BYTES);
     if (load_sides(cli, &before, &after, err) < 0)
         return DIFF_FAILED;
-    vec_sort(&before, compare_files);
-    vec_sort(&after, compare_files);
+    changes_sort(&before);
+    changes_sort(&after);
     if (*print_format(cli) != '\0')
         return print_changes(&before, &after, print_format(cli), err);
     if (compare(&before, &after, &out, err) < 0)

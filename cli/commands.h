@@ -11,6 +11,7 @@ extern const struct command command_pull;
 extern const struct command command_copy;
 extern const struct command command_gc;
 extern const struct command command_sign;
+extern const struct command command_approve;
 extern const struct command command_verify;
 extern const struct command command_sign_bundle;
 extern const struct command command_verify_bundle;

@@ -165,6 +165,7 @@ static int add_policy(struct gathering *gathering, const json_t *object, struct 
             policy, jval_string_or(entry, "name", ""), (unsigned)jval_int(entry, "threshold", 1));
         wanted->attests = jval_bool(entry, "attests", false);
         wanted->any_repository = jval_bool(entry, "anyRepository", false);
+        wanted->approves = jval_bool(entry, "approves", false);
         if (add_keys(gathering, wanted, jval_array(entry, "keys"), gathering->role->namespace,
                      err) < 0)
             return error_wrap(err, "%s", name);

@@ -12,6 +12,7 @@
 #include "controller/series.h"
 #include "controller/sync_internal.h"
 #include "oci/cache.h"
+#include "oci/reference.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -280,29 +281,46 @@ static void on_bundle(void *arg, enum store_change change, const json_t *object)
     }
 }
 
-// A delivery that cannot tell concerns the Sync; one about another repository or tag does not.
-static bool concerns(const json_t *sync, const struct delivery *delivery)
+// Of the Sync's own spec, or of the Bundle that it follows; NULL when that is not known. Owned.
+static char *repository_of(const struct syncs *syncs, const json_t *sync)
 {
     const char *repository = object_spec_string(sync, "artifact.repository");
-    if (repository == NULL)
-        return false;
+    char *identity = NULL;
+    if (repository != NULL)
+        return identity_oci(repository, &identity, NULL) == 0 ? identity : NULL;
+    vec_foreach (struct roster_entry, bundle, &syncs->bundles.entries) {
+        if (follows(sync, bundle->object))
+            return xstrdup_or_null(object_status_string(bundle->object, "artifact.repository"));
+    }
+    return NULL;
+}
+
+// A delivery that cannot tell concerns the Sync; one about another repository or tag does not. What
+// is attached to an artifact may be the approval that somebody waits for, also where a Bundle tells
+// of everything else.
+static bool concerns(const struct syncs *syncs, const json_t *sync, const struct delivery *delivery)
+{
+    bool follows_bundle = object_spec_string(sync, "artifact.repository") == NULL;
     if (delivery == NULL)
         return true;
     if (delivery->ref != NULL)
         return false;
-    cleanup_free char *identity = NULL;
-    if (delivery->repository != NULL && (identity_oci(repository, &identity, NULL) < 0 ||
-                                         strcmp(identity, delivery->repository) != 0))
+    cleanup_free char *identity = repository_of(syncs, sync);
+    if (delivery->repository != NULL &&
+        (identity == NULL || strcmp(identity, delivery->repository) != 0))
         return false;
+    if (delivery->tag == NULL || oci_tag_is_derived(delivery->tag))
+        return true;
     const char *tag = object_spec_string(sync, "artifact.tag");
-    return tag == NULL || delivery->tag == NULL || strcmp(tag, delivery->tag) == 0;
+    return !follows_bundle && (tag == NULL || strcmp(tag, delivery->tag) == 0);
 }
 
 static void on_delivery(void *arg, const json_t *hook, const struct delivery *delivery)
 {
     struct syncs *syncs = arg;
     vec_foreach (struct roster_entry, entry, &syncs->roster.entries) {
-        if (!inbox_reaches(hook, "Sync", entry->object) || !concerns(entry->object, delivery))
+        if (!inbox_reaches(hook, "Sync", entry->object) ||
+            !concerns(syncs, entry->object, delivery))
             continue;
         struct sync_memory *memory = entry->data;
         if (delivery != NULL && delivery->request_id != NULL) {

@@ -25,6 +25,7 @@
 
 static const int64_t default_interval_ms = 10 * 60 * 1000;
 static const int64_t default_timeout_ms = 5 * 60 * 1000;
+static const int64_t approval_look_ms = 60 * 1000;
 static const char finalizer[] = "sealift.dev/sync";
 
 static int64_t interval_of(const struct sync_flow *flow)
@@ -267,10 +268,13 @@ static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, stru
     return 0;
 }
 
-// When to look again: the sweep, or when time alone changes the verdict.
+// When to look again: the sweep, or when time alone changes the verdict. Nobody may tell of an
+// approval, and people wait for what it lets in.
 static int64_t next_look_ms(const struct sync_flow *flow)
 {
     int64_t again_ms = jitter(interval_of(flow), 10);
+    if (flow->verdict.reason == TRUST_APPROVAL_REQUIRED && again_ms > approval_look_ms)
+        again_ms = approval_look_ms;
     if (flow->memory->judge_again_ms > 0) {
         int64_t until_ms = flow->memory->judge_again_ms - clock_wall_ms(flow->role->clock) + 1000;
         if (until_ms > 0 && until_ms < again_ms)

@@ -196,6 +196,51 @@ int sign_artifact(struct oci_repository *repository, const struct oci_descriptor
     return 0;
 }
 
+static bool has_approval(const struct signing *signing, const struct approval *wanted)
+{
+    vec_foreach (struct evidence, item, &signing->known.items) {
+        const struct approval *has = &item->statement.approval;
+        if (item->kind == STATEMENT_APPROVAL && same_text(has->repository, wanted->repository) &&
+            same_text(has->channel, wanted->channel))
+            return true;
+    }
+    return false;
+}
+
+static int approve(struct signing *signing, const struct approval *wanted, bool *ret_new,
+                   struct error *err)
+{
+    const char *identity = oci_repository_identity(signing->repository);
+    struct approval approval = *wanted;
+    if (approval.repository == NULL)
+        approval.repository = identity;
+    if (look(signing, err) < 0)
+        return -1;
+    *ret_new = !has_approval(signing, &approval);
+    if (!*ret_new)
+        return 0;
+    char *statement = statement_build_approval(identity, signing->artifact->digest.text, &approval);
+    return attach_statement(signing, statement, STATEMENT_APPROVAL_TYPE, err);
+}
+
+int approve_artifact(struct oci_repository *repository, const struct oci_descriptor *artifact,
+                     const struct sign_key *key, const struct approval *approval, bool *ret_new,
+                     struct error *err)
+{
+    struct signing signing = {.repository = repository,
+                              .artifact = artifact,
+                              .key = key,
+                              .now_ms = approval->approved_at_ms};
+    evidence_set_init(&signing.known);
+    bool own = begin_batch(&signing);
+    int result = end_batch(&signing, own, approve(&signing, approval, ret_new, err), err);
+    evidence_set_release(&signing.known);
+    if (result < 0)
+        return error_wrap(err, "approve %s in %s", artifact->digest.text,
+                          oci_repository_identity(repository));
+    return 0;
+}
+
 // Finds the manifests of releases that newer ones replace.
 struct outdated {
     const char *identity;

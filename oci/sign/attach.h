@@ -39,6 +39,13 @@ int release_renew(struct oci_repository *repository, const struct oci_descriptor
                   const struct sign_key *key, const struct release *releases, size_t n_releases,
                   int64_t now_ms, struct error *err) __attribute__((warn_unused_result));
 
+// Attaches an approval of the artifact for approval->channel; what of the repository is NULL is the
+// identity. *ret_new: this key had not approved it before. No plain signature is written: that
+// would count for every channel.
+int approve_artifact(struct oci_repository *repository, const struct oci_descriptor *artifact,
+                     const struct sign_key *key, const struct approval *approval, bool *ret_new,
+                     struct error *err) __attribute__((warn_unused_result));
+
 // Adds signatures (struct oci_descriptor, layers whose blobs are there) to those under a ".sig"
 // tag, unless they are among them.
 int signatures_add(struct oci_repository *repository, const char *tag, const struct vec *layers,

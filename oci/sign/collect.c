@@ -101,19 +101,36 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static bool same_signer(const struct evidence *a, const struct evidence *b)
+{
+    bool keyless = a->subject != NULL || b->subject != NULL;
+    return keyless ? same_text(a->subject, b->subject) && same_text(a->issuer, b->issuer) &&
+                         same_text(a->source_repository, b->source_repository) &&
+                         same_text(a->source_ref, b->source_ref) &&
+                         strcmp(a->root.text, b->root.text) == 0
+                   : strcmp(a->signer.text, b->signer.text) == 0;
+}
+
 static bool same_release_line(const struct evidence *a, const struct evidence *b)
 {
     const struct release *one = &a->statement.release;
     const struct release *other = &b->statement.release;
-    bool keyless = a->subject != NULL || b->subject != NULL;
-    bool same_signer = keyless
-                           ? same_text(a->subject, b->subject) && same_text(a->issuer, b->issuer) &&
-                                 same_text(a->source_repository, b->source_repository) &&
-                                 same_text(a->source_ref, b->source_ref) &&
-                                 strcmp(a->root.text, b->root.text) == 0
-                           : strcmp(a->signer.text, b->signer.text) == 0;
-    return same_signer && strcmp(one->repository, other->repository) == 0 &&
+    return same_signer(a, b) && strcmp(one->repository, other->repository) == 0 &&
            strcmp(one->channel, other->channel) == 0 && same_text(one->version, other->version);
+}
+
+// Whether one of the two says nothing that the other does not.
+static bool says_the_same(const struct evidence *a, const struct evidence *b)
+{
+    if (a->kind != b->kind || a->form != b->form || !same_signer(a, b) ||
+        !same_text(a->repository, b->repository))
+        return false;
+    // Each certificate is a key of its own, which tells signers apart.
+    if (strcmp(a->signer.text, b->signer.text) != 0)
+        return false;
+    return a->kind == STATEMENT_SIGN ||
+           (a->kind == STATEMENT_APPROVAL &&
+            strcmp(a->statement.approval.channel, b->statement.approval.channel) == 0);
 }
 
 static void append(struct evidence_set *set, struct evidence *item, bool fits)
@@ -131,6 +148,10 @@ static bool keep_best(struct evidence *item, void *arg)
     struct evidence_set *set = arg;
     size_t releases = 0;
     vec_foreach (struct evidence, known, &set->items) {
+        if (says_the_same(known, item)) {
+            evidence_release(item);
+            return true;
+        }
         if (known->kind != STATEMENT_RELEASE)
             continue;
         releases++;

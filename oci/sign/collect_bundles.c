@@ -79,7 +79,10 @@ static int read_bundle(struct collection *collection, const struct digest *manif
                         &item.statement, err) < 0)
         return keyed ? error_wrap(err, "by key %s", verify_key_fingerprint(key)->text) : -1;
     item.kind = item.statement.kind;
-    item.repository = collect_identity(item.statement.subject_name);
+    // An approval says itself where it counts.
+    item.repository =
+        collect_identity(item.kind == STATEMENT_APPROVAL ? item.statement.approval.repository
+                                                         : item.statement.subject_name);
     if (!keyed) {
         int result = collect_certificate(collection, &bundle, &(struct signed_data){0}, &item, err);
         evidence_release(&item);

@@ -6,7 +6,8 @@
 // digest, and a signer counts for one entry only. One signer is whoever uses one key or one keyless
 // identity: a key listed twice is one, and so are a key and an identity that ever signed with it.
 // A signature that names another repository does not count; one that names none counts where some
-// entry attests or the entry says any_repository.
+// entry attests or the entry says any_repository. An approval is a signature that names a channel,
+// too, and counts only there.
 //
 // At most one entry attests: of the statements that its keys signed, the release with the highest
 // sequence for the channel decides about channel, freshness and floor, and the provenance about the
@@ -53,6 +54,7 @@ struct trust_entry {
     char *name; // owned
     bool attests;
     bool any_repository;
+    bool approves; // only approvals count, no signatures that name no channel
     unsigned threshold;
     struct vec keys;       // struct trust_key
     struct vec identities; // struct trust_identity
@@ -110,7 +112,9 @@ enum trust_reason {
     TRUST_CHANNEL_NOT_ALLOWED, // source.channels does not list it
     TRUST_NOT_ATTESTED,        // no release statement for the channel
     TRUST_SOURCE_NOT_ALLOWED,
-    TRUST_CLOCK_SKEW, // the statement is more than a day ahead of this clock
+    TRUST_CLOCK_SKEW,        // the statement is more than a day ahead of this clock
+    TRUST_APPROVAL_REQUIRED, // all but signatures of entries that do not attest, beside one that
+                             // does
     TRUST_STALE,
     TRUST_ROLLBACK_REFUSED, // of trust_floor_check
 };

@@ -45,13 +45,40 @@ static bool names_repository(const struct trial *trial, const struct trust_entry
     return strcmp(item->repository, trial->subject->repository) == 0;
 }
 
+static bool is_signature(const struct evidence *item)
+{
+    return item->kind == STATEMENT_SIGN || item->kind == STATEMENT_APPROVAL;
+}
+
+// A signature that names no channel is for all.
+static bool names_channel(const struct trial *trial, const struct trust_entry *entry,
+                          const struct evidence *item)
+{
+    if (item->kind != STATEMENT_APPROVAL)
+        return !entry->approves;
+    return trial->subject->channel != NULL &&
+           strcmp(item->statement.approval.channel, trial->subject->channel) == 0;
+}
+
+static bool is_for_subject(const struct trial *trial, const struct trust_entry *entry,
+                           const struct evidence *item)
+{
+    return names_repository(trial, entry, item) && names_channel(trial, entry, item);
+}
+
+// Whether its signers are people who agree to what another entry's signers made.
+static bool is_approving(const struct trial *trial, const struct trust_entry *entry)
+{
+    return entry->approves || (trial->attesting != NULL && !entry->attests);
+}
+
 // The signature by which the signer counts for the entry; NULL when none does.
 static const struct evidence *counting(const struct trial *trial, const struct trust_entry *entry,
                                        const struct signer *signer)
 {
     for (size_t i = 0; i < signer->items.len; i++) {
         const struct evidence *item = *(const struct evidence **)vec_at(&signer->items, i);
-        if (trial_name(trial, entry, item) != NULL && names_repository(trial, entry, item))
+        if (trial_name(trial, entry, item) != NULL && is_for_subject(trial, entry, item))
             return item;
     }
     return NULL;
@@ -115,7 +142,7 @@ static bool is_vouched_for(const struct trial *trial, const struct evidence *ite
 static void collect_signers(struct seating *seating)
 {
     vec_foreach (const struct evidence, item, &seating->trial->evidence->items) {
-        if (item->kind == STATEMENT_SIGN && is_vouched_for(seating->trial, item))
+        if (is_signature(item) && is_vouched_for(seating->trial, item))
             add_item(seating, item);
     }
 }
@@ -175,11 +202,18 @@ static char *why_not(const struct trial *trial, const struct trust_entry *entry,
                          item->source_repository != NULL ? item->source_repository
                                                          : "an unnamed repository",
                          item->source_ref != NULL ? item->source_ref : "an unnamed ref");
-    if (item->repository == NULL)
+    if (item->repository == NULL && !names_repository(trial, entry, item))
         return xasprintf("%s (the signature names no repository)", name);
-    if (strcmp(item->repository, trial->subject->repository) != 0)
+    if (!names_repository(trial, entry, item))
         return xasprintf("%s (for the repository %s)", name, item->repository);
-    return NULL;
+    if (names_channel(trial, entry, item))
+        return NULL;
+    if (item->kind != STATEMENT_APPROVAL)
+        return xasprintf("%s (a signature that names no channel is no approval)", name);
+    if (trial->subject->channel == NULL)
+        return xasprintf("%s (approved for %s, and no channel is known here)", name,
+                         item->statement.approval.channel);
+    return xasprintf("%s (approved for %s)", name, item->statement.approval.channel);
 }
 
 static bool is_called(const struct trial *trial, const struct trust_entry *entry,
@@ -193,10 +227,7 @@ static bool is_called(const struct trial *trial, const struct trust_entry *entry
 static bool counts_as(const struct trial *trial, const struct trust_entry *entry,
                       const struct call *call, const struct evidence *item)
 {
-    if (!is_called(trial, entry, call, item))
-        return false;
-    const char *name = trial_name(trial, entry, item);
-    return call->key != NULL ? name == call->key->name : name != NULL;
+    return is_called(trial, entry, call, item) && trial_name(trial, entry, item) != NULL;
 }
 
 static void name_signer(const struct seating *seating, const struct trust_entry *entry,
@@ -223,7 +254,7 @@ static bool call_signers(const struct seating *seating, const struct trust_entry
         for (size_t i = 0; i < signer->items.len && !answers; i++) {
             const struct evidence *item = *(const struct evidence **)vec_at(&signer->items, i);
             answers = counts_as(seating->trial, entry, call, item) &&
-                      names_repository(seating->trial, entry, item);
+                      is_for_subject(seating->trial, entry, item);
         }
         if (answers && !signer->called)
             name_signer(seating, entry, signer, roll);
@@ -245,7 +276,7 @@ static void call_one(const struct seating *seating, const struct trust_entry *en
         return;
     char *why = NULL;
     vec_foreach (const struct evidence, item, &trial->evidence->items) {
-        if (item->kind == STATEMENT_SIGN && why == NULL && is_called(trial, entry, call, item))
+        if (is_signature(item) && why == NULL && is_called(trial, entry, call, item))
             why = why_not(trial, entry, call, item);
     }
     if (why != NULL)
@@ -263,17 +294,54 @@ static void call_entry(const struct seating *seating, const struct trust_entry *
         call_one(seating, entry, &(struct call){.identity = identity}, identity->subject, roll);
 }
 
-// A command that works when it is pasted: a layout's identity is no reference yet.
-static char *how_to_sign(const struct trust_entry *entry, const struct trust_subject *subject)
+// What stands before a digest in a command that works when it is pasted: a layout's identity is no
+// reference yet.
+static char *how_to_sign(const struct trial *trial, const struct trust_entry *entry)
 {
     static const char layout[] = "oci-layout:";
+    const struct trust_subject *subject = trial->subject;
     bool on_disk = strncmp(subject->repository, layout, sizeof layout - 1) == 0;
+    const char *scheme = on_disk ? "oci-layout://" : "";
+    const char *place = subject->repository + (on_disk ? sizeof layout - 1 : 0);
+    bool approving = is_approving(trial, entry);
+    const char *channel = subject->channel != NULL ? subject->channel : "CHANNEL";
+    if (entry->keys.len == 0 && entry->approves)
+        return xasprintf("have it approved by such an identity: cosign attest --type "
+                         "https://sealift.dev/approval/v1 --predicate FILE %s@%s, where FILE names "
+                         "repository, channel (%s) and approvedAt",
+                         subject->repository, subject->digest, channel);
     if (entry->keys.len == 0)
-        return xasprintf("have it signed by such an identity: cosign sign %s@%s",
-                         subject->repository, subject->digest);
-    return xasprintf("sign it with such a key: sealift sign %s%s@%s --key FILE",
-                     on_disk ? "oci-layout://" : "",
-                     subject->repository + (on_disk ? sizeof layout - 1 : 0), subject->digest);
+        return xasprintf("have it %s by such an identity: cosign sign %s@%s",
+                         approving ? "approved" : "signed", subject->repository, subject->digest);
+    if (approving)
+        return xasprintf("run: sealift approve %s%s@%s --channel %s --key FILE", scheme, place,
+                         subject->digest, channel);
+    return xasprintf("sign it with such a key: sealift sign %s%s@%s --key FILE", scheme, place,
+                     subject->digest);
+}
+
+static void release_roll(struct roll *roll)
+{
+    vec_free(&roll->seated);
+    vec_free(&roll->vain);
+    vec_free(&roll->absent);
+    vec_free(&roll->all);
+}
+
+// "1 of 2: ada, grace (for the repository …)"; owned.
+static char *describe_found(const struct trust_entry *entry, const struct roll *roll)
+{
+    struct vec names = VEC_OF(char *, vec_release_string);
+    for (size_t i = 0; i < roll->seated.len; i++)
+        vec_push_string(&names, *(char **)vec_at(&roll->seated, i));
+    for (size_t i = 0; i < roll->vain.len; i++)
+        vec_push_string(&names, *(char **)vec_at(&roll->vain, i));
+    cleanup_free char *list = trial_join(&names, "no signature by a key of this entry");
+    char *found = entry->threshold == 1
+                      ? xstrdup(list)
+                      : xasprintf("%zu of %u: %s", roll->seated.len, entry->threshold, list);
+    vec_free(&names);
+    return found;
 }
 
 static void report_entry(const struct seating *seating, struct trial *trial,
@@ -292,19 +360,16 @@ static void report_entry(const struct seating *seating, struct trial *trial,
     for (size_t i = 0; i < seated; i++)
         *(char **)vec_push(&trial->verdict->verified_by) =
             xasprintf("%s: %s", entry->name, *(char **)vec_at(&roll.seated, i));
-    for (size_t i = 0; i < roll.vain.len; i++)
-        vec_push_string(&roll.seated, *(char **)vec_at(&roll.vain, i));
     bool met = seated >= entry->threshold;
-    trial_report(trial, TRUST_UNVERIFIED,
-                 xasprintf("%u signature%s of %s (%s)", entry->threshold,
-                           entry->threshold == 1 ? "" : "s", entry->name, all),
-                 trial_join(&roll.seated, "no signature by a key of this entry"),
+    bool approving = is_approving(trial, entry);
+    trial_report(trial, approving ? TRUST_APPROVAL_REQUIRED : TRUST_UNVERIFIED,
+                 xasprintf("%u %s%s of %s (%s)", entry->threshold,
+                           approving ? "approval" : "signature", entry->threshold == 1 ? "" : "s",
+                           entry->name, all),
+                 describe_found(entry, &roll),
                  met ? NULL : xasprintf("%zu more of %s", entry->threshold - seated, absent),
-                 how_to_sign(entry, trial->subject));
-    vec_free(&roll.seated);
-    vec_free(&roll.vain);
-    vec_free(&roll.absent);
-    vec_free(&roll.all);
+                 how_to_sign(trial, entry));
+    release_roll(&roll);
 }
 
 void trial_judge_signers(struct trial *trial)

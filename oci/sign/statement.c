@@ -106,6 +106,17 @@ char *statement_build_release(const char *subject_name, const char *digest,
     return build(subject_name, digest, STATEMENT_RELEASE_TYPE, predicate);
 }
 
+char *statement_build_approval(const char *subject_name, const char *digest,
+                               const struct approval *from)
+{
+    json_t *predicate =
+        json_pack("{s:s, s:s, s:o, s:s*}", "repository", from->repository, "channel", from->channel,
+                  "approvedAt", time_json(from->approved_at_ms), "comment", from->comment);
+    if (predicate == NULL)
+        abort();
+    return build(subject_name, digest, STATEMENT_APPROVAL_TYPE, predicate);
+}
+
 static int get_text(const json_t *object, const char *name, bool required, const char **ret_text,
                     struct error *err)
 {
@@ -157,6 +168,16 @@ static int parse_release(const json_t *predicate, struct release *release, struc
         get_text(predicate, "path", false, &release->path, err) < 0 ||
         get_text(predicate, "requestId", false, &release->request_id, err) < 0 ||
         get_text(predicate, "supersedes", false, &release->supersedes, err) < 0)
+        return -1;
+    return 0;
+}
+
+static int parse_approval(const json_t *predicate, struct approval *approval, struct error *err)
+{
+    if (get_text(predicate, "repository", true, &approval->repository, err) < 0 ||
+        get_text(predicate, "channel", true, &approval->channel, err) < 0 ||
+        get_time(predicate, "approvedAt", true, &approval->approved_at_ms, err) < 0 ||
+        get_text(predicate, "comment", false, &approval->comment, err) < 0)
         return -1;
     return 0;
 }
@@ -215,6 +236,10 @@ static int parse_predicate(struct statement *statement, struct error *err)
     if (strcmp(statement->predicate_type, STATEMENT_RELEASE_TYPE) == 0) {
         statement->kind = STATEMENT_RELEASE;
         return parse_release(predicate, &statement->release, err);
+    }
+    if (strcmp(statement->predicate_type, STATEMENT_APPROVAL_TYPE) == 0) {
+        statement->kind = STATEMENT_APPROVAL;
+        return parse_approval(predicate, &statement->approval, err);
     }
     if (strcmp(statement->predicate_type, STATEMENT_PROVENANCE_TYPE) == 0 &&
         strcmp(jval_string_or(predicate, "buildDefinition.buildType", ""), STATEMENT_BUILD_TYPE) ==

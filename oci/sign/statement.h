@@ -1,7 +1,8 @@
-// In-toto statements about one artifact: that it is signed, how it was built, and that it was
-// released to a channel. What a statement says counts only after the envelope around it verified.
-// Formats: in-toto attestation v1 (spec/v1/statement.md); cosign's sign/v1; SLSA provenance v1;
-// https://sealift.dev/release/v1 as written below.
+// In-toto statements about one artifact: that it is signed, how it was built, that it was released
+// to a channel, and that somebody approved it for one. What a statement says counts only after the
+// envelope around it verified. Formats: in-toto attestation v1 (spec/v1/statement.md); cosign's
+// sign/v1; SLSA provenance v1; https://sealift.dev/release/v1 and https://sealift.dev/approval/v1
+// as written below.
 #ifndef OCI_SIGN_STATEMENT_H
 #define OCI_SIGN_STATEMENT_H
 
@@ -15,6 +16,7 @@
 #define STATEMENT_SIGN_TYPE "https://sigstore.dev/cosign/sign/v1"
 #define STATEMENT_PROVENANCE_TYPE "https://slsa.dev/provenance/v1"
 #define STATEMENT_RELEASE_TYPE "https://sealift.dev/release/v1"
+#define STATEMENT_APPROVAL_TYPE "https://sealift.dev/approval/v1"
 #define STATEMENT_BUILD_TYPE "https://sealift.dev/render/v1"
 #define STATEMENT_BUILDER_ID "https://sealift.dev/packager"
 
@@ -22,6 +24,7 @@ enum statement_kind {
     STATEMENT_SIGN,       // a signature: predicateType is STATEMENT_SIGN_TYPE and nothing else
     STATEMENT_PROVENANCE, // SLSA provenance of our build type
     STATEMENT_RELEASE,
+    STATEMENT_APPROVAL,
     STATEMENT_OTHER, // anything else: verified, and no signature
 };
 
@@ -65,6 +68,15 @@ struct release {
     const char *supersedes; // digest
 };
 
+// That somebody agrees to a digest on a channel: {repository, channel, approvedAt, comment?};
+// members nobody knows are ignored. It counts for that repository and channel only.
+struct approval {
+    const char *repository; // identity
+    const char *channel;
+    int64_t approved_at_ms; // seconds are kept; the signer's word, and nothing is judged by it
+    const char *comment;    // NULL when absent
+};
+
 struct statement {
     json_t *root; // owned; the strings below live in it
     enum statement_kind kind;
@@ -72,6 +84,7 @@ struct statement {
     const char *subject_name;     // of the subject that has the digest; NULL when it has none
     struct provenance provenance; // with STATEMENT_PROVENANCE
     struct release release;       // with STATEMENT_RELEASE
+    struct approval approval;     // with STATEMENT_APPROVAL
 };
 void statement_release(struct statement *statement); // may be called twice
 #define cleanup_statement __attribute__((cleanup(statement_release)))
@@ -82,6 +95,8 @@ char *statement_build_provenance(const char *subject_name, const char *digest,
                                  const struct provenance *provenance);
 char *statement_build_release(const char *subject_name, const char *digest,
                               const struct release *release);
+char *statement_build_approval(const char *subject_name, const char *digest,
+                               const struct approval *approval);
 
 // ERROR_INVALID when it is no statement, or misses a member its kind needs; ERROR_UNVERIFIED when
 // none of its subjects is `digest` (the message says which is); ERROR_LIMIT.

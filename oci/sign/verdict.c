@@ -21,6 +21,7 @@ const char *trust_reason_name(enum trust_reason reason)
         [TRUST_NOT_ATTESTED] = "NotAttested",
         [TRUST_SOURCE_NOT_ALLOWED] = "SourceNotAllowed",
         [TRUST_CLOCK_SKEW] = "ClockSkew",
+        [TRUST_APPROVAL_REQUIRED] = "ApprovalRequired",
         [TRUST_STALE] = "Stale",
         [TRUST_ROLLBACK_REFUSED] = "RollbackRefused",
     };

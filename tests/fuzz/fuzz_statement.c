@@ -23,6 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         text = statement_build_release(statement.subject_name, digest, &statement.release);
     else if (statement.kind == STATEMENT_PROVENANCE)
         text = statement_build_provenance(statement.subject_name, digest, &statement.provenance);
+    else if (statement.kind == STATEMENT_APPROVAL)
+        text = statement_build_approval(statement.subject_name, digest, &statement.approval);
     if (text != NULL && statement_parse(text, strlen(text), digest, &again, NULL) < 0)
         abort();
     return 0;

@@ -358,12 +358,59 @@ static void test_collect_notes_what_is_malformed_and_goes_on(void **state)
     assert_note(set, "its payload is a text/plain");
 }
 
+static void test_approve_once_for_each_channel(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct {
+        const char *channel;
+        const char *repository;
+        bool new;
+    } cases[] = {{"prod", NULL, true},
+                 {"prod", NULL, false},
+                 {"prod", IDENTITY, false},
+                 {"canary", NULL, true},
+                 {"prod", "registry.example.com/else", true},
+                 {"canary", NULL, false}};
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct approval approval = {.repository = cases[i].repository,
+                                          .channel = cases[i].channel,
+                                          .approved_at_ms = 1795255200000,
+                                          .comment = "looks fine"};
+        bool new = false;
+        assert_int_equal(approve_artifact(fixture->repository, &fixture->artifact, fixture->key,
+                                          &approval, &new, NULL),
+                         0);
+        assert_int_equal(new, cases[i].new);
+    }
+    const struct evidence_set *set = collect(fixture);
+    assert_int_equal(set->items.len, 3);
+    assert_int_equal(count(set, EVIDENCE_BUNDLE, STATEMENT_APPROVAL), 3);
+    const struct evidence *first = vec_at(&set->items, 0);
+    assert_string_equal(first->statement.approval.comment, "looks fine");
+    assert_true(first->statement.approval.approved_at_ms == 1795255200000);
+}
+
+// What is said twice takes no place from what others say.
+static void test_collect_keeps_a_signature_once(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *statement = statement_build_sign(IDENTITY, fixture->artifact.digest.text);
+    for (int i = 0; i < EVIDENCE_MAX_KEPT + 2; i++) {
+        cleanup_free char *hint = xasprintf("again %d", i);
+        attach_bundle(fixture, fixture->key, &fixture->artifact, statement, hint);
+    }
+    const struct evidence_set *set = collect(fixture);
+    assert_false(set->cut);
+    assert_int_equal(set->items.len, 1);
+}
+
 static void test_collect_keeps_a_bounded_number(void **state)
 {
     struct fixture *fixture = *state;
-    cleanup_free char *statement = statement_build_sign(NULL, fixture->artifact.digest.text);
     for (int i = 0; i < EVIDENCE_MAX_KEPT + 5; i++) {
         cleanup_free char *hint = xasprintf("signature %d", i);
+        cleanup_free char *name = xasprintf("registry.example.com/%d", i);
+        cleanup_free char *statement = statement_build_sign(name, fixture->artifact.digest.text);
         attach_bundle(fixture, fixture->stranger, &fixture->artifact, statement, hint);
         attach_bundle(fixture, fixture->key, &fixture->artifact, statement, hint);
     }
@@ -558,6 +605,8 @@ int main(void)
         TEST(test_collect_an_attestation_is_not_a_signature),
         TEST(test_collect_a_hint_is_no_proof),
         TEST(test_collect_notes_what_is_malformed_and_goes_on),
+        TEST(test_approve_once_for_each_channel),
+        TEST(test_collect_keeps_a_signature_once),
         TEST(test_collect_keeps_a_bounded_number),
         TEST(test_collect_looks_at_the_signature_tag_strictly),
         TEST(test_collect_checks_simple_payloads_in_full),

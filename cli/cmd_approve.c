@@ -1,0 +1,293 @@
+// Approves an artifact for a channel: shows what it is, asks, and signs a statement that names
+// repository, channel and digest.
+#include "api/condition.h"
+#include "api/object.h"
+#include "base/clock.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "cli/changes.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/registry.h"
+#include "cli/signer.h"
+#include "cli/tell.h"
+#include "cli/workspace.h"
+#include "oci/artifact.h"
+#include "oci/sign/attach.h"
+#include "oci/sign/key.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SHOWN_CHANGES = 20, MAX_SHOWN_BYTES = 64 << 10 };
+
+struct approving {
+    struct cli *cli;
+    struct registry registry;
+    struct oci_descriptor artifact;
+    struct oci_manifest manifest;
+    struct sign_key *key;
+    const char *channel;
+    struct store *store; // with --sync
+    json_t *sync;
+    json_t *told; // what is approved, as -o prints it
+};
+
+static void release(struct approving *approving)
+{
+    registry_release(&approving->registry);
+    oci_descriptor_release(&approving->artifact);
+    oci_manifest_release(&approving->manifest);
+    sign_key_free(approving->key);
+    cleanup_store_pointer(&approving->store);
+    json_decref(approving->sync);
+    json_decref(approving->told);
+}
+
+static int pull(struct approving *approving, const char *digest, struct vec *files,
+                struct error *err)
+{
+    cleanup_oci_manifest struct oci_manifest manifest = {0};
+    cleanup_oci_share struct oci_share share = {0};
+    cleanup_free char *bytes = NULL;
+    size_t size;
+    struct registry *registry = &approving->registry;
+    if (oci_get_manifest(registry->repository, digest, &bytes, &size, &manifest, err) < 0 ||
+        oci_pull(registry->repository, &manifest, &registry->limits, NULL, NULL, &share, files,
+                 err) < 0)
+        return -1;
+    changes_sort(files);
+    return 0;
+}
+
+// The digest that --against names, or that the Sync runs; empty when neither does.
+static int find_base(struct approving *approving, struct oci_descriptor *ret_base,
+                     struct error *err)
+{
+    const char *against = cli_string(approving->cli, "against");
+    const char *runs =
+        approving->sync != NULL ? object_status_string(approving->sync, "artifact.digest") : NULL;
+    const char *base = against != NULL ? against : runs;
+    if (base == NULL)
+        return 0;
+    if (oci_resolve(approving->registry.repository, base, ret_base, err) < 0)
+        return against != NULL ? error_wrap(err, "--against") : error_wrap(err, "what runs now");
+    return 0;
+}
+
+static int add_changes(struct approving *approving, struct error *err)
+{
+    cleanup_oci_descriptor struct oci_descriptor base = {0};
+    cleanup_vec struct vec before = OCI_FILES;
+    cleanup_vec struct vec after = OCI_FILES;
+    if (find_base(approving, &base, err) < 0)
+        return -1;
+    if (base.media_type == NULL)
+        return 0;
+    if (pull(approving, base.digest.text, &before, err) < 0 ||
+        pull(approving, approving->artifact.digest.text, &after, err) < 0)
+        return -1;
+    jval_set_string(approving->told, "against", base.digest.text);
+    jval_set(approving->told, "changes", changes_list(&before, &after));
+    return 0;
+}
+
+static int describe(struct approving *approving, struct error *err)
+{
+    static const struct {
+        const char *name;
+        const char *annotation;
+    } shown[] = {
+        {"revision", OCI_ANNOTATION_REVISION},
+        {"source", OCI_ANNOTATION_SOURCE},
+        {"created", OCI_ANNOTATION_CREATED},
+    };
+    json_t *told = approving->told = json_object();
+    jval_set_string(told, "repository", oci_repository_identity(approving->registry.repository));
+    jval_set_string(told, "digest", approving->artifact.digest.text);
+    jval_set_string(told, "channel", approving->channel);
+    for (size_t i = 0; i < ARRAY_LENGTH(shown); i++)
+        jval_set_string(told, shown[i].name,
+                        oci_manifest_annotation(&approving->manifest, shown[i].annotation));
+    jval_set_string(told, "approver",
+                    verify_key_fingerprint(sign_key_public(approving->key))->text);
+    return add_changes(approving, err);
+}
+
+static void add_change_list(struct strbuf *out, const json_t *told)
+{
+    const json_t *changes = jval_array(told, "changes");
+    size_t count = json_array_size(changes);
+    size_t index;
+    json_t *change;
+    if (changes == NULL)
+        return;
+    strbuf_addf(out, "%zu object%s against %s\n", count, count == 1 ? " differs" : "s differ",
+                jval_string(told, "against"));
+    json_array_foreach (changes, index, change) {
+        if (index == SHOWN_CHANGES) {
+            strbuf_addf(out, "  … and %zu more\n", count - index);
+            break;
+        }
+        strbuf_addf(out, "  %-8s  %s\n", jval_string(change, "change"),
+                    jval_string(change, "path"));
+    }
+}
+
+// On stderr: stdout is for programs.
+static void show(const struct approving *approving)
+{
+    static const char *const names[] = {"repository", "digest", "channel",
+                                        "revision",   "source", "created"};
+    struct strbuf text;
+    struct strbuf visible;
+    strbuf_init(&text, MAX_SHOWN_BYTES);
+    strbuf_init(&visible, 4 * MAX_SHOWN_BYTES);
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        const char *value = jval_string(approving->told, names[i]);
+        if (value != NULL)
+            strbuf_addf(&text, "%-12s%s\n", names[i], value);
+    }
+    add_change_list(&text, approving->told);
+    strbuf_add_visible(&visible, text.data, text.len);
+    fputs(visible.data, stderr);
+    strbuf_release(&text);
+    strbuf_release(&visible);
+}
+
+static int confirm(const struct approving *approving, struct error *err)
+{
+    const struct cli *cli = approving->cli;
+    if (!cli_flag(cli, "quiet"))
+        show(approving);
+    if (cli_flag(cli, "yes"))
+        return 0;
+    if (!isatty(STDIN_FILENO))
+        return error_set(err, ERROR_INVALID,
+                         "nothing was approved: there is nobody to ask; say --yes");
+    fprintf(stderr, "Approve it? [y/N] ");
+    char answer[16] = "";
+    if (fgets(answer, sizeof answer, stdin) == NULL || tolower((unsigned char)answer[0]) != 'y')
+        return error_set(err, ERROR_CANCELED, "nothing was approved");
+    return 0;
+}
+
+static int find_sync(struct approving *approving, struct error *err)
+{
+    const struct cli *cli = approving->cli;
+    const char *name = cli_string(cli, "sync");
+    if (name == NULL)
+        return 0;
+    if (workspace_open(cli, WORKSPACE_WRITE, &approving->store, err) < 0)
+        return error_wrap(err, "--sync");
+    return store_get(approving->store, "Sync", workspace_namespace(cli), name, &approving->sync,
+                     err);
+}
+
+static int open_all(struct approving *approving, struct error *err)
+{
+    struct cli *cli = approving->cli;
+    cleanup_free char *bytes = NULL;
+    size_t size;
+    if (signer_load(cli, &approving->key, err) < 0 || find_sync(approving, err) < 0 ||
+        registry_open(cli, cli_argument(cli, 0), REGISTRY_PUSH, &approving->registry, err) < 0 ||
+        registry_resolve(&approving->registry, &approving->artifact, err) < 0)
+        return -1;
+    const char *tag = approving->registry.reference.tag;
+    approving->channel = cli_string_or(cli, "channel", tag);
+    if (approving->channel == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "for which channel? a digest names none; say --channel NAME, the tag that "
+                         "the Sync follows");
+    return oci_get_manifest(approving->registry.repository, approving->artifact.digest.text, &bytes,
+                            &size, &approving->manifest, err);
+}
+
+// The approval stands, whether or not its Sync hears of it at once.
+static void wake(const struct approving *approving)
+{
+    cleanup_error struct error err = {0};
+    char now[TIME_TEXT_SIZE];
+    if (approving->sync == NULL)
+        return;
+    time_format_ms(clock_wall_ms(clock_system()), now);
+    cleanup_json json_t *patch =
+        json_pack("{s:{s:s}}", "annotations", ANNOTATION_REQUESTED_AT, now);
+    if (store_patch_metadata(approving->store, approving->sync, patch, NULL, &err) < 0)
+        tell_warning(approving->cli, "Sync %s was not told and finds the approval by itself: %s",
+                     object_name(approving->sync), error_message(&err));
+    else
+        tell_made(approving->cli, "asked for a reconcile of Sync %s/%s",
+                  object_namespace(approving->sync), object_name(approving->sync));
+}
+
+static int approve(struct approving *approving, struct error *err)
+{
+    struct cli *cli = approving->cli;
+    bool new = false;
+    if (open_all(approving, err) < 0 || describe(approving, err) < 0 || confirm(approving, err) < 0)
+        return -1;
+    const struct approval approval = {
+        .channel = approving->channel,
+        .approved_at_ms = clock_wall_ms(clock_system()),
+        .comment = cli_string(cli, "comment"),
+    };
+    tell_step(cli, "approving %s", approving->artifact.digest.text);
+    if (approve_artifact(approving->registry.repository, &approving->artifact, approving->key,
+                         &approval, &new, err) < 0)
+        return -1;
+    wake(approving);
+    tell_done(cli, "%s %s@%s for %s", new ? "approved" : "had approved before:",
+              oci_repository_identity(approving->registry.repository),
+              approving->artifact.digest.text, approving->channel);
+    jval_set_bool(approving->told, "new", new);
+    if (*print_format(cli) != '\0')
+        return print_value(approving->told, print_format(cli), err);
+    printf("%s\n", approving->artifact.digest.text);
+    return 0;
+}
+
+static int run(struct cli *cli, struct error *err)
+{
+    struct approving approving = {.cli = cli};
+    int result = approve(&approving, err);
+    release(&approving);
+    return result;
+}
+
+static const struct option_spec options[] = {
+    SIGNER_OPTIONS,
+    {"channel", 0, OPTION_STRING, "NAME", "channel that it is approved for (default: the tag)",
+     NULL},
+    {"comment", 0, OPTION_STRING, "TEXT", "why, for people; it becomes part of what is signed",
+     NULL},
+    {"sync", 0, OPTION_STRING, "NAME",
+     "a Sync that waits for it: show what differs from what it runs, and reconcile it", NULL},
+    {"against", 0, OPTION_STRING, "TAG|DIGEST",
+     "show what differs from this artifact of the repository", NULL},
+    {"yes", 'y', OPTION_FLAG, NULL, "do not ask", NULL},
+    {"output", 'o', OPTION_STRING, "FORMAT", "print what was approved as", "json|yaml"},
+    LIMIT_OPTIONS,
+    REGISTRY_OPTIONS,
+    {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+};
+
+const struct command command_approve = {
+    .name = "approve",
+    .arguments = "REF",
+    .summary = "Approve an artifact for a channel, as a TrustPolicy may require",
+    .help = "Shows what REF is and, after asking, attaches a signed statement that names its "
+            "repository, channel\n"
+            "and digest. It counts there only, for the entries of a TrustPolicy that list the "
+            "key.\n\n"
+            "  sealift approve oci://registry.example.com/acme/shop:prod --key alice.key\n"
+            "  sealift approve oci://registry.example.com/acme/shop@sha256:… --channel prod --key "
+            "alice.key --sync shop --yes\n",
+    .options = options,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};

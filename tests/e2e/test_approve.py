@@ -1,0 +1,180 @@
+"""Approvals: what people sign so that an artifact may enter, and what does not count as one."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from parts.cosign import Cosign
+from parts.gate import Gate
+from parts.journey import KEY_PASSWORD, TOKEN, Journey
+from parts.net import http
+from parts.objects import Config
+from parts.oci_registry import OciRegistry
+from parts.sealift import Daemon, Sealift
+from parts.webhook import github_signature, hook_path
+
+APPROVAL = "https://sealift.dev/approval/v1"
+
+
+@pytest.fixture
+def gate(
+    sealift: Sealift,
+    config: Config,
+    tmp_path: Path,
+    docker_registry: OciRegistry,
+    repository: str,
+    serve: Callable[..., Daemon],
+) -> Gate:
+    """What the packager released needs two of three people before it enters."""
+    gate = Gate(Journey(sealift, config, tmp_path), docker_registry, repository)
+    people(gate)
+    gate.sync()
+    gate.journey.hook(provider="sealift", resources=[{"kind": "Sync", "name": "shop"}])
+    gate.digest = gate.push("good")  # type: ignore[attr-defined]
+    gate.daemon = serve(roles="receiver,controller")
+    return gate
+
+
+def people(gate: Gate, **more: Any) -> None:
+    approvers = gate.entry("approvers", "ada", "grace", "joan", threshold=2, **more)
+    gate.journey.config.policy("prod", require=[gate.entry("packager", "packager", attests=True), approvers])
+
+
+def approve(gate: Gate, key: str, *flags: Any, end: str = ":prod", repository: str = "") -> Any:
+    signer = ("--key", gate.key(key)[0], "--password-file", gate.password)
+    words = ("approve", gate.reference(end, repository), *signer, "--yes", "--insecure", *flags)
+    return gate.journey.sealift(*words)
+
+
+def test_two_people_approve(gate: Gate) -> None:
+    told = gate.refuses("ApprovalRequired", "2 approvals of approvers (ada, grace, joan)", "found 0 of 2")
+    assert f"sealift approve {gate.registry.repository(gate.repository)}@{gate.digest} --channel prod --key FILE" in told
+    approve(gate, "ada")
+    approve(gate, "ada")
+    gate.refuses("ApprovalRequired", "found 1 of 2: ada; missing 1 more of grace, joan")
+    # The last one wakes the Sync: nobody reconciles.
+    flags = gate.journey.at("--sync", "shop")
+    result = approve(gate, "joan", *flags)
+    assert "asked for a reconcile" in result.err, result.err
+    gate.daemon.wait_ready_of("Sync", "shop")
+    verified = gate.daemon.status("Sync", "shop")["artifact"]["verifiedBy"]
+    assert verified == ["packager: packager", "approvers: ada", "approvers: joan"]
+
+
+def test_registry_tells_of_the_approval(gate: Gate) -> None:
+    approve(gate, "ada")
+    gate.refuses("ApprovalRequired", "found 1 of 2: ada")
+    approve(gate, "grace")
+    body = json.dumps(
+        {
+            "repository": gate.registry.repository(gate.repository),
+            "tag": gate.digest.replace(":", "-"),
+            "digest": gate.digest,
+            "issuedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+    ).encode()
+    url = gate.daemon.hook_url + hook_path(TOKEN, "default", "shop")
+    signed = {"X-Sealift-Signature-256": github_signature(body, TOKEN), "Content-Type": "application/json"}
+    assert http("POST", url, body=body, headers=signed).status in (200, 202, 204)
+    gate.daemon.wait_ready_of("Sync", "shop")
+
+
+def test_approval_shows_what_changed(gate: Gate) -> None:
+    for person in ("ada", "grace"):
+        approve(gate, person)
+    gate.passes("good")
+    gate.push("better")
+    result = approve(gate, "ada", *gate.journey.at("--sync", "shop"))
+    assert "1 object differs against " + gate.digest in result.err
+    assert "changed   shop/ConfigMap/web.yaml" in result.err
+    result = approve(gate, "grace", "--against", gate.digest, "-o", "json", "--comment", "ship it")
+    told = result.json()
+    assert told["channel"] == "prod" and told["new"] is True and told["against"] == gate.digest
+    assert told["changes"] == [{"path": "shop/ConfigMap/web.yaml", "change": "changed"}]
+    assert approve(gate, "grace", "-o", "json").json()["new"] is False
+    gate.passes("better")
+
+
+def test_nobody_to_ask(gate: Gate) -> None:
+    signer = ("--key", gate.key("ada")[0], "--password-file", gate.password, "--insecure")
+    fails = gate.journey.sealift.fails
+    assert "say --yes" in fails("approve", gate.reference(":prod"), *signer).err
+    assert "for which channel" in fails("approve", gate.reference(f"@{gate.digest}"), *signer, "--yes").err
+    gate.refuses("ApprovalRequired", "found 0 of 2")
+
+
+def test_approval_of_another_artifact(gate: Gate) -> None:
+    for person in ("ada", "grace"):
+        approve(gate, person)
+    gate.passes("good")
+    evil = gate.push("evil")
+    gate.copy(gate.digest.replace(":", "-"), evil.replace(":", "-"))
+    gate.refuses("NotAttested")
+    gate.sign(evil, "packager", "--channel", "prod")
+    gate.refuses("ApprovalRequired", "found 0 of 2: no signature")
+    gate.heals("good")
+
+
+def test_approval_for_another_channel(gate: Gate) -> None:
+    for person in ("ada", "grace"):
+        approve(gate, person, "--channel", "staging")
+    gate.refuses("ApprovalRequired", "found 0 of 2", "ada (approved for staging)")
+    for person in ("ada", "grace"):
+        approve(gate, person, "--channel", "prod", end=f"@{gate.digest}")
+    gate.passes("good")
+
+
+def test_approval_for_another_repository(gate: Gate) -> None:
+    """The same digest, approved elsewhere, and carried here with all that is attached to it."""
+    elsewhere = f"{gate.repository}-elsewhere"
+    assert gate.push("good", repository=elsewhere) == gate.digest
+    for person in ("ada", "grace"):
+        approve(gate, person, repository=elsewhere)
+    gate.copy_signatures(gate.digest, gate.digest, of=elsewhere)
+    gate.sign(gate.digest, "packager", "--channel", "prod")
+    gate.refuses("ApprovalRequired", "found 0 of 2", f"ada (for the repository {gate.registry.repository(elsewhere)})")
+
+
+def test_packager_approves_nothing(gate: Gate) -> None:
+    """A key that is in both roles sits in one, and a stranger in none."""
+    approvers = gate.entry("approvers", "packager", "ada", threshold=2)
+    gate.journey.config.policy("prod", require=[gate.entry("packager", "packager", attests=True), approvers])
+    approve(gate, "packager")
+    approve(gate, "mallory")
+    approve(gate, "ada")
+    gate.refuses("ApprovalRequired", "found 1 of 2: ada, packager (counts for another entry)")
+
+
+def test_plain_signature_is_no_approval_where_it_must_name_the_channel(gate: Gate) -> None:
+    for person in ("ada", "grace"):
+        gate.sign(gate.digest, person)
+    gate.passes("good")
+    people(gate, approves=True)
+    gate.refuses("ApprovalRequired", "ada (a signature that names no channel is no approval)")
+    for person in ("ada", "joan"):
+        approve(gate, person)
+    gate.passes("good")
+
+
+def test_cosign_reads_and_writes_approvals(gate: Gate, tmp_path: Path) -> None:
+    cosign = Cosign(tmp_path / "cosign", KEY_PASSWORD)
+    reference = gate.registry.repository(f"{gate.repository}@{gate.digest}")
+    approve(gate, "ada")
+    cosign.verify_attestation(reference, gate.key("ada")[1], APPROVAL)
+    predicate = tmp_path / "approval.json"
+    predicate.write_text(
+        json.dumps(
+            {
+                "repository": gate.registry.repository(gate.repository),
+                "channel": "prod",
+                "approvedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            }
+        )
+    )
+    cosign.attest(reference, gate.key("grace")[0], predicate, APPROVAL)
+    gate.passes("good")
