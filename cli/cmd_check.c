@@ -5,6 +5,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/listing.h"
 #include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
@@ -174,7 +175,7 @@ static void check_policy(struct checking *checking, const json_t *object)
         check_keys(checking, object, "spec.require[].keys", jval_array(entry, "keys"));
 }
 
-static int check_kind(struct checking *checking, const char *kind,
+static int check_kind(struct checking *checking, struct listing *listing, const char *kind,
                       void (*check)(struct checking *checking, const json_t *object),
                       struct error *err)
 {
@@ -182,9 +183,8 @@ static int check_kind(struct checking *checking, const char *kind,
     size_t index;
     json_t *object;
     // A tenant may look at one namespace only.
-    const char *namespace =
-        kind_find(kind)->namespaced ? cli_string(checking->cli, "namespace") : NULL;
-    if (store_list(checking->store, kind, namespace, &all, err) < 0)
+    const char *namespace = cli_string(checking->cli, "namespace");
+    if (listing_add(listing, kind_find(kind), namespace, &all, err) < 0)
         return -1;
     json_array_foreach (all, index, object) {
         checking->objects++;
@@ -194,6 +194,18 @@ static int check_kind(struct checking *checking, const char *kind,
             check(checking, object);
     }
     return 0;
+}
+
+static int check_kinds(struct checking *checking, struct error *err)
+{
+    cleanup_listing struct listing listing;
+    listing_init(&listing, checking->cli, checking->store);
+    if (check_kind(checking, &listing, "Bundle", check_bundle, err) < 0 ||
+        check_kind(checking, &listing, "Sync", check_sync, err) < 0 ||
+        check_kind(checking, &listing, "Hook", check_hook, err) < 0 ||
+        check_kind(checking, &listing, "TrustPolicy", check_policy, err) < 0)
+        return -1;
+    return listing_finish(&listing, err);
 }
 
 static const char *plural(size_t count)
@@ -224,10 +236,7 @@ static int run(struct cli *cli, struct error *err)
     json_t *text;
     json_array_foreach (files, index, text)
         problem(&checking, json_string_value(text));
-    if (check_kind(&checking, "Bundle", check_bundle, err) < 0 ||
-        check_kind(&checking, "Sync", check_sync, err) < 0 ||
-        check_kind(&checking, "Hook", check_hook, err) < 0 ||
-        check_kind(&checking, "TrustPolicy", check_policy, err) < 0)
+    if (check_kinds(&checking, err) < 0)
         return -1;
     size_t found = json_array_size(problems);
     if (print_report(&checking, err) < 0)

@@ -19,34 +19,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool exists(struct kube_client *client, const char *plural, const char *namespace)
+enum presence { PRESENT, ABSENT, UNSEEN };
+
+// A tenant may read the binding of its namespace, but none of the whole cluster.
+static enum presence look(struct kube_client *client, const char *plural, const char *namespace)
 {
     const struct kube_ref ref = {.group = "rbac.authorization.k8s.io",
                                  .version = "v1",
                                  .plural = plural,
                                  .namespace_ = namespace,
                                  .name = "sealift-packager-secrets"};
-    return kube_get(client, &ref, NULL, NULL) == 0;
+    cleanup_error struct error cause = {0};
+    if (kube_get(client, &ref, NULL, &cause) == 0)
+        return PRESENT;
+    return cause.code == ERROR_NOT_FOUND ? ABSENT : UNSEEN;
 }
 
-// Whoever may write a Bundle need not be allowed to hand on rights: then an administrator does.
+// `sure`: it is known that nobody did yet.
 static int write_now(const struct cli *cli, struct kube_client *client,
-                     const struct grant_account *packager, const json_t *grants, struct error *err)
+                     const struct grant_account *packager, const json_t *grants, bool sure,
+                     struct error *err)
 {
     const char *namespace = workspace_namespace(cli);
-    cleanup_error struct error cause = {0};
-    if (grants_apply(cli, client, grants, &cause) == 0) {
+    cleanup_free char *ask = NULL;
+    if (grants_apply(cli, client, grants, &ask, err) < 0)
+        return -1;
+    if (ask == NULL)
         tell_made(cli, "ServiceAccount %s/%s may read the Secrets of namespace %s",
                   packager->namespace, packager->name, namespace);
-        return 0;
-    }
-    if (cause.code != ERROR_DENIED)
-        return error_move(err, &cause);
-    tell_warning(cli,
-                 "you may not let the packager read the Secrets of namespace %s (%s); ask an "
-                 "administrator to: kubectl create rolebinding sealift-packager-secrets -n %s "
-                 "--clusterrole=sealift-packager-secrets --serviceaccount=%s:%s",
-                 namespace, error_message(&cause), namespace, packager->namespace, packager->name);
+    else if (sure)
+        tell_warning(cli, "the packager may not read the Secrets of namespace %s: %s", namespace,
+                     ask);
+    else
+        tell_warning(cli,
+                     "whether the packager may read the Secrets of namespace %s you may not see; "
+                     "the Bundle will say if it may not, then: %s",
+                     namespace, ask);
     return 0;
 }
 
@@ -62,10 +70,13 @@ static int let_packager_read(const struct cli *cli, json_t *grants, struct error
         grant_account_find(cli, "packager", "packager", client, &packager, err) < 0)
         return -1;
     grant_add_packager(prints ? grants : missing, namespace, &packager);
-    if (prints || exists(client, "clusterrolebindings", NULL) ||
-        exists(client, "rolebindings", namespace))
+    if (prints)
         return 0;
-    return write_now(cli, client, &packager, missing, err);
+    enum presence everywhere = look(client, "clusterrolebindings", NULL);
+    enum presence here = look(client, "rolebindings", namespace);
+    if (everywhere == PRESENT || here == PRESENT)
+        return 0;
+    return write_now(cli, client, &packager, missing, everywhere == ABSENT && here == ABSENT, err);
 }
 
 // ---- a key of its own ----

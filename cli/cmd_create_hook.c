@@ -1,5 +1,7 @@
 // create hook: its token, and in a cluster the receiver's right to read it.
+#include "api/condition.h"
 #include "api/kind.h"
+#include "api/object.h"
 #include "api/store_kube.h"
 #include "base/encoding.h"
 #include "base/jval.h"
@@ -83,9 +85,22 @@ static int write_token(const struct cli *cli, const char *name, struct error *er
     return 0;
 }
 
-// In a cluster the receiver may read the Secrets of Hooks only, each by a Role of its own.
+// What the receiver said of the Hook that is there: it takes deliveries, with this Secret.
+static bool listens_already(const struct cli *cli, const char *secret_name)
+{
+    cleanup_store struct store *store = NULL;
+    cleanup_json json_t *hook = NULL;
+    return workspace_open(cli, WORKSPACE_READ, &store, NULL) == 0 &&
+           store_get(store, "Hook", workspace_namespace(cli), cli_argument(cli, 0), &hook, NULL) ==
+               0 &&
+           condition_state(hook, "Ready") == CONDITION_TRUE &&
+           strcmp(object_spec_string(hook, "secretRef.name"), secret_name) == 0;
+}
+
+// In a cluster the receiver may read the Secrets of Hooks only, each by a Role of its own. *ret_ask
+// (owned) is what to say when somebody else has to grant it.
 static int let_receiver_read(const struct cli *cli, const char *secret_name, json_t *grants,
-                             struct error *err)
+                             char **ret_ask, struct error *err)
 {
     cleanup_grant_account struct grant_account receiver = {0};
     cleanup_kube_client struct kube_client *client = NULL;
@@ -99,11 +114,15 @@ static int let_receiver_read(const struct cli *cli, const char *secret_name, jso
         return 0;
     cleanup_json json_t *now = json_copy(grants);
     json_array_clear(grants);
-    if (grants_apply(cli, client, now, err) < 0)
+    cleanup_free char *ask = NULL;
+    if (grants_apply(cli, client, now, &ask, err) < 0)
         return error_wrap(err, "let the receiver read Secret %s/%s", workspace_namespace(cli),
                           secret_name);
-    tell_made(cli, "ServiceAccount %s/%s may read Secret %s/%s", receiver.namespace, receiver.name,
-              workspace_namespace(cli), secret_name);
+    if (ask == NULL)
+        tell_made(cli, "ServiceAccount %s/%s may read Secret %s/%s", receiver.namespace,
+                  receiver.name, workspace_namespace(cli), secret_name);
+    else if (!listens_already(cli, secret_name))
+        *ret_ask = STEAL(ask);
     return 0;
 }
 
@@ -113,6 +132,7 @@ static int run_hook(struct cli *cli, struct error *err)
     cleanup_json json_t *grants = json_array();
     const char *secret_name = cli_string(cli, "secret");
     cleanup_free char *default_name = xasprintf("%s-token", cli_argument(cli, 0));
+    cleanup_free char *ask = NULL;
     bool prints = cli_flag(cli, "export");
     if (secret_name == NULL)
         secret_name = default_name;
@@ -120,13 +140,17 @@ static int run_hook(struct cli *cli, struct error *err)
     jval_set_string(object, "spec.secretRef.name", secret_name);
     if (add_resources(cli, object, err) < 0 || api_check(object, err) < 0 ||
         (!prints && write_token(cli, secret_name, err) < 0) ||
-        let_receiver_read(cli, secret_name, grants, err) < 0)
+        let_receiver_read(cli, secret_name, grants, &ask, err) < 0)
         return -1;
     if (prints && cli_string(cli, "secret") == NULL)
         add_token(cli, secret_name, grants);
     if (create_finish(cli, object, grants, err) < 0)
         return -1;
-    if (!prints)
+    if (ask != NULL)
+        tell_warning(cli,
+                     "the Hook takes no deliveries until the receiver may read Secret %s/%s: %s",
+                     workspace_namespace(cli), secret_name, ask);
+    else if (!prints)
         tell_step(cli, "its address: sealift get hook %s --show-path", cli_argument(cli, 0));
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "base/strbuf.h"
 #include "cli/clean.h"
 #include "cli/commands.h"
+#include "cli/listing.h"
 #include "cli/manifests.h"
 #include "cli/print.h"
 #include "cli/workspace.h"
@@ -63,31 +64,40 @@ static int may_export(const struct kind *kind, struct error *err)
                      kind->name);
 }
 
-static int add_all(const struct cli *cli, struct store *store, const struct kind *kind,
-                   json_t *objects, struct error *err)
+static int add_kind(const struct cli *cli, struct listing *listing, const struct kind *kind,
+                    json_t *objects, struct error *err)
 {
     cleanup_json json_t *found = NULL;
     size_t index;
     json_t *object;
-    if (store_list(store, kind->name, kind->namespaced ? workspace_namespaces(cli) : NULL, &found,
-                   err) < 0)
+    if (listing_add(listing, kind, workspace_namespaces(cli), &found, err) < 0)
         return -1;
     json_array_foreach (found, index, object)
         json_array_append_new(objects, clean_object(object));
     return 0;
 }
 
+// One kind, or all.
+static int add_all(const struct cli *cli, struct store *store, const struct kind *only,
+                   json_t *objects, struct error *err)
+{
+    cleanup_listing struct listing listing;
+    const struct kind *kind;
+    listing_init(&listing, cli, store);
+    for (size_t i = 0; (kind = kind_at(i)) != NULL; i++) {
+        if (kind->has_status && (only == NULL || only == kind) &&
+            add_kind(cli, &listing, kind, objects, err) < 0)
+            return -1;
+    }
+    return listing_finish(&listing, err);
+}
+
 static int collect(const struct cli *cli, struct store *store, json_t *objects, struct error *err)
 {
     const struct kind *kind = NULL;
     const char *name = NULL;
-    if (strcmp(cli_argument(cli, 0), "all") == 0) {
-        for (size_t i = 0; (kind = kind_at(i)) != NULL; i++) {
-            if (kind->has_status && add_all(cli, store, kind, objects, err) < 0)
-                return -1;
-        }
-        return 0;
-    }
+    if (strcmp(cli_argument(cli, 0), "all") == 0)
+        return add_all(cli, store, NULL, objects, err);
     if (workspace_parse(cli, 0, &kind, &name, err) < 0 || may_export(kind, err) < 0)
         return -1;
     if ((name != NULL) == cli_flag(cli, "all"))

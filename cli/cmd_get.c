@@ -1,6 +1,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/listing.h"
 #include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
@@ -10,13 +11,27 @@
 
 static const char *const ours[] = {"Bundle", "Sync", "Hook", "TrustPolicy"};
 
-static int list_into(struct store *store, const char *kind, const char *namespace, json_t *all,
-                     struct error *err)
+static int list_all(const struct cli *cli, struct store *store, json_t *objects, struct error *err)
+{
+    cleanup_listing struct listing listing;
+    listing_init(&listing, cli, store);
+    for (size_t i = 0; i < ARRAY_LENGTH(ours); i++) {
+        cleanup_json json_t *some = NULL;
+        if (listing_add(&listing, kind_find(ours[i]), workspace_namespaces(cli), &some, err) < 0)
+            return -1;
+        json_array_extend(objects, some);
+    }
+    return listing_finish(&listing, err);
+}
+
+static int list_kind(const struct cli *cli, struct store *store, const struct kind *kind,
+                     json_t *objects, struct error *err)
 {
     cleanup_json json_t *some = NULL;
-    if (store_list(store, kind, namespace, &some, err) < 0)
+    if (store_list(store, kind->name, kind->namespaced ? workspace_namespaces(cli) : NULL, &some,
+                   err) < 0)
         return -1;
-    json_array_extend(all, some);
+    json_array_extend(objects, some);
     return 0;
 }
 
@@ -58,16 +73,11 @@ static int run(struct cli *cli, struct error *err)
             return show_path(cli, object, err);
         return print_objects(cli, objects, true, err);
     }
-    const char *namespace = workspace_namespaces(cli);
-    for (size_t i = 0; all_kinds && i < ARRAY_LENGTH(ours); i++) {
-        if (list_into(store, ours[i], namespace, objects, err) < 0)
-            return -1;
-    }
-    if (!all_kinds &&
-        list_into(store, kind->name, kind->namespaced ? namespace : NULL, objects, err) < 0)
+    if ((all_kinds ? list_all(cli, store, objects, err)
+                   : list_kind(cli, store, kind, objects, err)) < 0)
         return -1;
     if (json_array_size(objects) == 0)
-        tell_nothing(cli, namespace);
+        tell_nothing(cli, workspace_namespaces(cli));
     return print_objects(cli, objects, false, err);
 }
 

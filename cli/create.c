@@ -115,8 +115,14 @@ int create_finish(const struct cli *cli, const json_t *object, const json_t *gra
     cleanup_store struct store *store = NULL;
     if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0)
         return -1;
+    cleanup_free char *ask = NULL;
     if (store_kube_client(store) != NULL &&
-        grants_apply(cli, store_kube_client(store), grants, err) < 0)
+        grants_apply(cli, store_kube_client(store), grants, &ask, err) < 0)
         return -1;
-    return write_object(cli, store, object, err);
+    if (write_object(cli, store, object, err) < 0)
+        return -1;
+    if (ask != NULL)
+        tell_warning(cli, "%s %s/%s lacks rights until then: %s", object_kind(object),
+                     object_namespace(object), object_name(object), ask);
+    return 0;
 }

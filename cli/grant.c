@@ -4,6 +4,7 @@
 #include "base/jval.h"
 #include "base/kube/kube_client.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "cli/installation.h"
 #include "cli/print.h"
 #include "cli/tell.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #define RBAC_GROUP "rbac.authorization.k8s.io"
+enum { MAX_COMMANDS_BYTES = 64 * 1024 };
 
 // ---- whose ----
 
@@ -139,15 +141,52 @@ static int grant_apply(const struct cli *cli, struct kube_client *client, const 
     return 0;
 }
 
-int grants_apply(const struct cli *cli, struct kube_client *client, const json_t *grants,
-                 struct error *err)
+static void add_command(struct strbuf *words, const json_t *grant)
 {
+    const char *name = object_name(grant);
+    const char *namespace = object_namespace(grant);
+    const char *kind = object_kind(grant);
+    strbuf_addstr(words, words->len > 0 ? " && " : "");
+    if (strcmp(kind, "ServiceAccount") == 0) {
+        strbuf_addf(words, "kubectl create serviceaccount %s -n %s", name, namespace);
+    } else if (strcmp(kind, "Role") == 0) {
+        const json_t *rule = json_array_get(jval_array(grant, "rules"), 0);
+        const json_t *secret = json_array_get(jval_array(rule, "resourceNames"), 0);
+        strbuf_addf(words,
+                    "kubectl create role %s -n %s --verb=get --resource=secrets "
+                    "--resource-name=%s",
+                    name, namespace, json_string_value(secret));
+    } else {
+        const json_t *subject = json_array_get(jval_array(grant, "subjects"), 0);
+        bool local = strcmp(jval_string_or(grant, "roleRef.kind", ""), "Role") == 0;
+        strbuf_addf(words, "kubectl create rolebinding %s -n %s --%s=%s --serviceaccount=%s:%s",
+                    name, namespace, local ? "role" : "clusterrole",
+                    jval_string_or(grant, "roleRef.name", ""),
+                    jval_string_or(subject, "namespace", ""), jval_string_or(subject, "name", ""));
+    }
+}
+
+int grants_apply(const struct cli *cli, struct kube_client *client, const json_t *grants,
+                 char **ret_ask, struct error *err)
+{
+    cleanup_error struct error first = {0};
+    cleanup_strbuf struct strbuf words;
+    strbuf_init(&words, MAX_COMMANDS_BYTES);
     size_t index;
     json_t *grant;
     json_array_foreach (grants, index, grant) {
-        if (grant_apply(cli, client, grant, err) < 0)
-            return -1;
+        cleanup_error struct error cause = {0};
+        if (grant_apply(cli, client, grant, &cause) == 0)
+            continue;
+        if (cause.code != ERROR_DENIED)
+            return error_move(err, &cause);
+        add_command(&words, grant);
+        if (first.code == ERROR_NONE)
+            error_move(&first, &cause);
     }
+    if (words.len > 0)
+        *ret_ask = xasprintf("you may not hand on that right (%s); ask an administrator to run: %s",
+                             error_message(&first), words.data);
     return 0;
 }
 

@@ -35,9 +35,11 @@ void grant_add_account(json_t *grants, const char *namespace, const char *name);
 void grant_add_deployer(json_t *grants, const char *namespace, const char *sync, const char *role,
                         const struct grant_account *account);
 
-// Server-side apply, in order; tells what came of each. ERROR_DENIED names what may not be written.
+// Server-side apply, in order; tells what came of each. Whoever may write our objects need not be
+// allowed to hand on rights: *ret_ask (owned; else untouched) is then why, and the commands by
+// which an administrator writes what this person may not.
 int grants_apply(const struct cli *cli, struct kube_client *client, const json_t *grants,
-                 struct error *err) __attribute__((warn_unused_result));
+                 char **ret_ask, struct error *err) __attribute__((warn_unused_result));
 
 // What was written for a Hook that is deleted. Absent is fine. (A Sync's account is needed until
 // the Sync is gone, to clear up.)

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_OBJECT_BYTES = 16 << 20, MAX_SENTENCE = 64 << 10 };
+enum { MAX_OBJECT_BYTES = 16 << 20, MAX_SENTENCE = 64 << 10, MAX_NAMED = 5 };
 
 struct live {
     const struct cli *cli;
@@ -244,30 +244,128 @@ static void add_pruned(struct live *live, const struct kube_kind *kind, const js
     pieces_add(&live->pruned, live->discovery, found);
 }
 
-static void look_for_pruned(struct live *live)
+static bool lists(const char *list, const char *word)
+{
+    size_t size = strlen(word);
+    for (const char *at = list; at != NULL && *at != '\0';) {
+        size_t length = strcspn(at, ",");
+        if (length == size && strncmp(at, word, size) == 0)
+            return true;
+        at += length + (at[length] == ',');
+    }
+    return false;
+}
+
+// The Sync says of which kinds its objects are; one that says nothing may have some of any kind.
+static bool may_have(const struct live *live, const struct kube_kind *kind)
+{
+    const char *kinds = object_annotation(live->sync, APPLYSET_KINDS);
+    cleanup_free char *name =
+        xasprintf("%s%s%s", kind->kind, *kind->group != '\0' ? "." : "", kind->group);
+    return is_preferred(live, kind) && (kinds == NULL || lists(kinds, name));
+}
+
+// All that the Sync or its spec names, once each: char *.
+static void name_namespaces(const struct live *live, struct vec *ret_names)
+{
+    cleanup_json json_t *seen = json_object();
+    const char *target = object_spec_string(live->sync, "targetNamespace");
+    const char *others = object_annotation(live->sync, APPLYSET_NAMESPACES);
+    size_t index;
+    json_t *allowed;
+    json_object_set_new(seen, object_namespace(live->sync), json_true());
+    if (target != NULL)
+        json_object_set_new(seen, target, json_true());
+    json_array_foreach (object_spec(live->sync, "allowNamespaces"), index, allowed)
+        json_object_set_new(seen, json_string_value(allowed), json_true());
+    for (const char *at = others; at != NULL && *at != '\0';) {
+        size_t length = strcspn(at, ",");
+        cleanup_free char *name = xstrndup(at, length);
+        json_object_set_new(seen, name, json_true());
+        at += length + (at[length] == ',');
+    }
+    const char *name;
+    json_object_foreach (seen, name, allowed)
+        vec_push_string(ret_names, name);
+}
+
+// One round of lists. What is denied goes to ret_denied (struct look).
+struct look {
+    const struct kube_kind *kind;
+    const char *ns; // NULL = all; borrowed
+};
+
+static void look_at(struct live *live, const struct vec *looks, struct vec *ret_denied,
+                    struct error *ret_cause)
 {
     cleanup_free char *selector = xasprintf("%s=%s", APPLYSET_PART_OF, live->set_id);
-    cleanup_vec struct vec kinds = VEC_OF(const struct kube_kind *, NULL);
-    cleanup_vec struct vec requests = VEC_OF(struct kube_request, NULL);
-    for (size_t i = 0; i < kube_discovery_count(live->discovery); i++) {
-        const struct kube_kind *kind = kube_discovery_at(live->discovery, i);
-        if (!is_preferred(live, kind))
-            continue;
-        *(const struct kube_kind **)vec_push(&kinds) = kind;
-        *(struct kube_request *)vec_push(&requests) = (struct kube_request){
-            .verb = KUBE_LIST, .ref = kube_kind_ref(kind, NULL, NULL), .label_selector = selector};
+    cleanup_free struct kube_request *requests = xcalloc(looks->len + 1, sizeof *requests);
+    cleanup_free struct kube_result *results = xcalloc(looks->len + 1, sizeof *results);
+    for (size_t i = 0; i < looks->len; i++) {
+        const struct look *look = vec_at(looks, i);
+        requests[i] = (struct kube_request){.verb = KUBE_LIST,
+                                            .ref = kube_kind_ref(look->kind, look->ns, NULL),
+                                            .label_selector = selector};
     }
-    cleanup_free struct kube_result *results = xcalloc(requests.len + 1, sizeof *results);
-    kube_do_all(live->client, requests.data, requests.len, results, NULL, NULL);
-    for (size_t i = 0; i < requests.len; i++) {
-        const struct kube_kind *kind = *(const struct kube_kind **)vec_at(&kinds, i);
-        if (results[i].error.code == ERROR_NONE)
-            add_pruned(live, kind, results[i].object);
-        else if (results[i].error.code != ERROR_NOT_FOUND)
-            tell_warning(live->cli, "which %s would be pruned cannot be told: %s", kind->plural,
-                         error_message(&results[i].error));
+    kube_do_all(live->client, requests, looks->len, results, NULL, NULL);
+    for (size_t i = 0; i < looks->len; i++) {
+        const struct look *look = vec_at(looks, i);
+        if (results[i].error.code == ERROR_NONE) {
+            add_pruned(live, look->kind, results[i].object);
+        } else if (results[i].error.code != ERROR_NOT_FOUND) {
+            *(struct look *)vec_push(ret_denied) = *look;
+            if (ret_cause->code == ERROR_NONE)
+                error_move(ret_cause, &results[i].error);
+        }
         kube_result_release(&results[i]);
     }
+}
+
+static void tell_unknown(const struct live *live, const struct vec *looks,
+                         const struct error *cause)
+{
+    cleanup_strbuf struct strbuf names;
+    const struct kube_kind *last = NULL;
+    size_t kinds = 0;
+    strbuf_init(&names, MAX_SENTENCE);
+    vec_foreach (const struct look, look, looks) {
+        if (look->kind != last && ++kinds <= MAX_NAMED)
+            strbuf_addf(&names, "%s%s", kinds > 1 ? ", " : "", look->kind->plural);
+        last = look->kind;
+    }
+    if (kinds > MAX_NAMED)
+        strbuf_addf(&names, " and %zu kinds more", kinds - MAX_NAMED);
+    if (kinds > 0)
+        tell_warning(live->cli, "which %s would be pruned cannot be told: %s", names.data,
+                     error_message(cause));
+}
+
+// Who may not list a kind everywhere may perhaps where the Sync applies.
+static void look_for_pruned(struct live *live)
+{
+    cleanup_vec struct vec everywhere = VEC_OF(struct look, NULL);
+    cleanup_vec struct vec there = VEC_OF(struct look, NULL);
+    cleanup_vec struct vec denied = VEC_OF(struct look, NULL);
+    cleanup_vec struct vec unknown = VEC_OF(struct look, NULL);
+    cleanup_vec struct vec namespaces = VEC_OF(char *, vec_release_string);
+    cleanup_error struct error first = {0};
+    cleanup_error struct error cause = {0};
+    for (size_t i = 0; i < kube_discovery_count(live->discovery); i++) {
+        const struct kube_kind *kind = kube_discovery_at(live->discovery, i);
+        if (may_have(live, kind))
+            *(struct look *)vec_push(&everywhere) = (struct look){kind, NULL};
+    }
+    look_at(live, &everywhere, &denied, &first);
+    name_namespaces(live, &namespaces);
+    vec_foreach (const struct look, look, &denied) {
+        vec_foreach (char *, ns, &namespaces)
+            if (look->kind->namespaced)
+                *(struct look *)vec_push(&there) = (struct look){look->kind, *ns};
+        if (!look->kind->namespaced)
+            *(struct look *)vec_push(&unknown) = *look;
+    }
+    look_at(live, &there, &unknown, &cause);
+    tell_unknown(live, &unknown, cause.code != ERROR_NONE ? &cause : &first);
 }
 
 // ---- the two sides ----

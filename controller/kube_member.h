@@ -15,6 +15,7 @@ struct cluster_type;
 
 #define APPLYSET_PART_OF "applyset.kubernetes.io/part-of"
 #define APPLYSET_KINDS "applyset.kubernetes.io/contains-group-kinds"
+#define APPLYSET_NAMESPACES "applyset.kubernetes.io/additional-namespaces"
 #define FIELD_MANAGER "sealift"
 enum { MEMBER_HASH_SIZE = 16, MEMBER_UID_SIZE = 40 };
 

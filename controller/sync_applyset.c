@@ -16,7 +16,6 @@
 
 #define SET_ID "applyset.kubernetes.io/id"
 #define SET_TOOLING "applyset.kubernetes.io/tooling"
-#define SET_NAMESPACES "applyset.kubernetes.io/additional-namespaces"
 static const char tooling[] = "sealift/v" SEALIFT_VERSION;
 // An annotation is no place for thousands of namespaces; what is cut here is a hint that is lost.
 enum { LIST_MAX_BYTES = 64 * 1024 };
@@ -85,7 +84,7 @@ static void read_contents(const struct sync_flow *flow, bool recorded_too, struc
         add_file(flow, file->path, ret);
     if (recorded_too) {
         add_list(&ret->kinds, object_annotation(flow->object, APPLYSET_KINDS));
-        add_list(&ret->namespaces, object_annotation(flow->object, SET_NAMESPACES));
+        add_list(&ret->namespaces, object_annotation(flow->object, APPLYSET_NAMESPACES));
     }
 }
 
@@ -95,7 +94,7 @@ static void write_contents(const struct contents *contents, json_t *patch)
     cleanup_free char *namespaces = list_of(&contents->namespaces);
     json_t *annotations = json_object();
     json_object_set_new(annotations, APPLYSET_KINDS, json_string(kinds));
-    json_object_set_new(annotations, SET_NAMESPACES, json_string(namespaces));
+    json_object_set_new(annotations, APPLYSET_NAMESPACES, json_string(namespaces));
     json_object_set_new(annotations, SET_TOOLING, json_string(tooling));
     json_object_set_new(patch, "annotations", annotations);
 }
@@ -113,7 +112,7 @@ static bool is_parent(const struct sync_flow *flow)
 
 static bool says(const struct sync_flow *flow, const json_t *patch)
 {
-    static const char *const names[] = {APPLYSET_KINDS, SET_NAMESPACES, SET_TOOLING};
+    static const char *const names[] = {APPLYSET_KINDS, APPLYSET_NAMESPACES, SET_TOOLING};
     const json_t *wanted = json_object_get(patch, "annotations");
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         const char *value = object_annotation(flow->object, names[i]);

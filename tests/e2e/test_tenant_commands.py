@@ -1,0 +1,152 @@
+"""What a person with the role `edit` in one namespace, and no rights anywhere else, gets from our commands: all that is
+theirs, and one sentence about what is not."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+import yaml
+
+from parts.control_plane import ControlPlane
+from parts.installed import SYSTEM, Cluster, Tenant
+from parts.sealift import Result, Sealift
+from parts.wait import wait_for
+
+RECEIVER = f"system:serviceaccount:{SYSTEM}:sealift-receiver"
+LEFT_OUT = "trustpolicies: left out, you may not list them"
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    with ControlPlane(tmp_path_factory.mktemp("plane")) as own:
+        own.controllers()
+        Cluster(Sealift(tmp_path_factory.mktemp("home")), own).install("--no-wait")
+        yield own
+
+
+class Ada:
+    """Works in one namespace, with a token of her own."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        plane = cluster.plane
+        self.cluster, self.namespace = cluster, namespace
+        plane.kubectl("create", "serviceaccount", "ada", "-n", namespace)
+        account = f"--serviceaccount={namespace}:ada"
+        plane.kubectl("create", "rolebinding", "ada", "-n", namespace, "--clusterrole=edit", account)
+        self.user = f"system:serviceaccount:{namespace}:ada"
+        wait_for("the right", lambda: plane.can(self.user, "create", "syncs.sealift.dev", namespace))
+        self.kubeconfig = plane.kubeconfig_of(namespace, "ada")
+
+    def run(self, *words: Any) -> Result:
+        return self.cluster.sealift.run(*words, "-n", self.namespace, "--kubeconfig", self.kubeconfig)
+
+    def __call__(self, *words: Any) -> Result:
+        return self.cluster.sealift(*words, "-n", self.namespace, "--kubeconfig", self.kubeconfig)
+
+
+@pytest.fixture
+def tenant(sealift: Sealift, plane: ControlPlane, namespace: str, tmp_path: Path) -> Tenant:
+    return Tenant(Cluster(sealift, plane), namespace, tmp_path)
+
+
+@pytest.fixture
+def ada(tenant: Tenant) -> Ada:
+    return Ada(tenant.cluster, tenant.name)
+
+
+def as_administrator(plane: ControlPlane, said: str) -> None:
+    """Runs the commands that a sentence ends with."""
+    _, found, commands = said.partition("administrator to run: ")
+    assert found, said
+    for command in commands.splitlines()[0].split(" && "):
+        words = shlex.split(command)
+        assert words[0] == "kubectl", command
+        plane.kubectl(*words[1:])
+
+
+def config_map(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"color": "red"}}
+
+
+def test_lists_of_all_kinds(tenant: Tenant, ada: Ada) -> None:
+    tenant.sync()
+    done = ada("get", "all", "-o", "name")
+    assert done.out == "sync.sealift.dev/shop\n" and done.err.count("⚠") == 1 and LEFT_OUT in done.err
+    assert ada("get", "-o", "json").err.count(LEFT_OUT) == 1
+    done = ada("export", "all")
+    assert [thing["kind"] for thing in yaml.safe_load_all(done.out)] == ["Sync"]
+    assert done.err.count("⚠") == 1 and LEFT_OUT in done.err
+    done = ada("check")
+    assert "1 object, no problem" in done.err and done.err.count("⚠") == 1 and LEFT_OUT in done.err
+    # What was asked for by name, or is all that was asked for, is an error as before.
+    for words in (["get", "policies"], ["export", "policies", "--all"], ["get", "all", "-A"], ["export", "all", "-A"]):
+        done = ada.run(*words)
+        assert done.code == 1 and done.out == "" and "forbidden" in done.err
+
+
+def test_hook(tenant: Tenant, ada: Ada) -> None:
+    plane, name = tenant.plane, tenant.name
+    hook = ["create", "hook", "github", "--resource", "bundle/shop"]
+    done = ada(*hook)
+    assert "hook.sealift.dev/github is created" in done.err and f"Secret {name}/github-token has a new token" in done.err
+    assert "takes no deliveries until the receiver may read" in done.err and done.err.count("⚠") == 1
+    assert not plane.can(RECEIVER, "get", "secrets", name, "github-token")
+    # The same again asks for the same.
+    assert ada(*hook).err.count("kubectl create role sealift-hook-github") == 1
+    as_administrator(plane, done.err)
+    wait_for("the right", lambda: plane.can(RECEIVER, "get", "secrets", name, "github-token"))
+    assert not plane.can(RECEIVER, "get", "secrets", name, "another")
+    with tenant.cluster.serve("receiver") as receiver:
+        receiver.wait_condition("Hook", "github", name, "True")
+        assert "⚠" not in ada(*hook).err
+        assert ada("get", "hook", "github", "--show-path").out.startswith("/hook/")
+
+
+def test_bundle(tenant: Tenant, ada: Ada) -> None:
+    plane, name = tenant.plane, tenant.name
+    bundle = ["create", "bundle", "shop", "--url", "https://git.example.com/a.git", "--repository", "oci://r.example.com/a"]
+    bundle += ["--tag", "prod", "--key-secret", "key"]
+    # As `sealift export tenant` prepared it.
+    assert "⚠" not in ada(*bundle).err
+    plane.kubectl("delete", "rolebinding", "sealift-packager-secrets", "-n", name)
+    done = ada(*bundle)
+    assert done.err.count("⚠") == 1 and "bundle.sealift.dev/shop is unchanged" in done.err
+    as_administrator(plane, done.err)
+    assert "⚠" not in ada(*bundle).err
+
+
+def test_sync_with_an_account(tenant: Tenant, ada: Ada) -> None:
+    plane, name = tenant.plane, tenant.name
+    done = ada("create", "sync", "blog", "--bundle", "shop", "--create-service-account", "--service-account", "robot")
+    assert "serviceaccount/robot" in done.err and "sync.sealift.dev/blog is created" in done.err
+    assert done.err.count("⚠") == 1
+    as_administrator(plane, done.err)
+    wait_for("the right", lambda: plane.can(f"system:serviceaccount:{name}:robot", "create", "configmaps", name))
+
+
+def test_diff(tenant: Tenant, ada: Ada, tmp_path: Path) -> None:
+    tenant.push(config_map("a"), config_map("b"))
+    tenant.sync(drift="Report")
+    with tenant.cluster.serve("controller", "--allow-local-path", tmp_path) as controller:
+        tenant.wait_applied(controller)
+        # What may not be listed everywhere is looked for where the Sync applies.
+        tenant.push(config_map("a"))
+        ada("suspend", "sync", "shop")
+        done = ada.run("diff", "sync/shop", "-o", "name")
+        assert done.code == 1 and done.out == f"{tenant.name}/ConfigMap/b.yaml\n" and done.err == "", done.err
+    # A kind that she may not see, and one sentence.
+    kinds = {"applyset.kubernetes.io/contains-group-kinds": "ClusterRole.rbac.authorization.k8s.io,ConfigMap"}
+    patch = json.dumps({"metadata": {"annotations": kinds}})
+    tenant.plane.kubectl("patch", "sync", "shop", "-n", tenant.name, "--type=merge", "-p", patch)
+    done = ada.run("diff", "sync/shop", "-o", "name")
+    assert done.code == 1 and done.err.count("⚠") == 1 and "which clusterroles would be pruned cannot be told" in done.err
+    # Nothing is said of its kinds: all are looked for, and what is not known fits into one sentence.
+    patch = json.dumps({"metadata": {"annotations": {name: None for name in kinds}}})
+    tenant.plane.kubectl("patch", "sync", "shop", "-n", tenant.name, "--type=merge", "-p", patch)
+    done = ada.run("diff", "sync/shop", "-o", "name")
+    assert done.code == 1 and done.err.count("⚠") == 1 and "kinds more would be pruned" in done.err
+    assert done.out == f"{tenant.name}/ConfigMap/b.yaml\n"
