@@ -1,11 +1,47 @@
+#include "base/file.h"
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/registry.h"
 #include "cli/signer.h"
 #include "cli/tell.h"
 #include "oci/sign/attach.h"
+#include "oci/sign/notation_chain.h"
+#include "oci/sign/notation_envelope.h"
+#include "oci/sign/notation_sign.h"
 
 #include <stdio.h>
+
+static int sign_notation(const struct cli *cli, struct registry *registry,
+                         const struct oci_descriptor *artifact, const struct sign_key *key,
+                         struct error *err)
+{
+    const char *file = cli_string(cli, "certificate-chain");
+    cleanup_vec struct vec chain = NOTATION_CHAIN;
+    cleanup_free char *pem = NULL;
+    size_t size = 0;
+    if (file == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "a Notation signature carries certificates; name the file with "
+                         "--certificate-chain FILE (the signer's first, up to the root)");
+    if (cli_string(cli, "channel") != NULL || cli_number(cli, "sequence", 0) != 0)
+        return error_set(err, ERROR_INVALID,
+                         "a Notation signature states no release; leave --channel and --sequence "
+                         "out, or sign a second time without --notation");
+    if (file_read(file, NOTATION_MAX_PEM_BYTES, &pem, &size, err) < 0 ||
+        notation_certificates_read(pem, size, file, &chain, err) < 0)
+        return error_wrap(err, "--certificate-chain");
+    int64_t expiry_ms = cli_number(cli, "expiry", 0);
+    struct notation_signing signing = {
+        .key = key, .chain = &chain, .now_ms = clock_wall_ms(clock_system())};
+    signing.expires_ms = expiry_ms > 0 ? signing.now_ms + expiry_ms : 0;
+    if (notation_sign_artifact(registry->repository, artifact, &signing, err) < 0)
+        return -1;
+    cleanup_free char *subject = notation_subject(notation_certificate(&chain, 0));
+    printf("%s\n", artifact->digest.text);
+    tell_done(cli, "signed %s@%s as %s", oci_repository_identity(registry->repository),
+              artifact->digest.text, subject);
+    return 0;
+}
 
 static int run(struct cli *cli, struct error *err)
 {
@@ -16,6 +52,12 @@ static int run(struct cli *cli, struct error *err)
         registry_open(cli, cli_argument(cli, 0), REGISTRY_PUSH, &registry, err) < 0 ||
         registry_resolve(&registry, &artifact, err) < 0)
         return -1;
+    if (cli_flag(cli, "notation"))
+        return sign_notation(cli, &registry, &artifact, key, err);
+    if (cli_string(cli, "certificate-chain") != NULL || cli_number(cli, "expiry", 0) != 0)
+        return error_set(err, ERROR_INVALID,
+                         "--certificate-chain and --expiry belong to a Notation signature; say "
+                         "--notation, too");
     int64_t now_ms = clock_wall_ms(clock_system());
     const struct release release = {
         .channel = cli_string(cli, "channel"),
@@ -42,6 +84,11 @@ static const struct option_spec options[] = {
     {"channel", 0, OPTION_STRING, "NAME", "also state that it is released to this channel", NULL},
     {"sequence", 0, OPTION_NUMBER, "N", "sequence of that statement (default: the time in ms)",
      NULL},
+    {"notation", 0, OPTION_FLAG, NULL, "sign as Notation does (JWS) instead", NULL},
+    {"certificate-chain", 0, OPTION_STRING, "FILE",
+     "with --notation: the signer's certificate, its issuer's, up to the root (PEM)", NULL},
+    {"expiry", 0, OPTION_DURATION, "DURATION",
+     "with --notation: how long it may be used (default: for ever)", NULL},
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
@@ -49,11 +96,13 @@ static const struct option_spec options[] = {
 const struct command command_sign = {
     .name = "sign",
     .arguments = "REF",
-    .summary = "Sign an artifact in both of cosign's forms",
+    .summary = "Sign an artifact in both of cosign's forms, or in Notation's",
     .help = "Adds a signature under the .sig tag and one as a Sigstore bundle; `cosign verify` "
             "accepts either.\n\n"
             "  sealift sign oci://registry.example.com/acme/shop:prod --key cosign.key --channel "
-            "prod\n",
+            "prod\n"
+            "  sealift sign oci://registry.example.com/acme/shop:prod --notation --key key.pem "
+            "--certificate-chain chain.pem --expiry 720h\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -84,11 +84,13 @@ const struct command command_verify = {
     .arguments = "REF",
     .summary = "Check who signed an artifact, and for which channel",
     .help =
-        "Judges an artifact as a Sync would: signatures in both of cosign's forms, release "
-        "statement, source.\n"
+        "Judges an artifact as a Sync would: signatures in both of cosign's forms and in "
+        "Notation's, release statement, source.\n"
         "Prints the digest and exits with 0 when it verifies, says what is missing and exits with "
         "1 when not.\n\n"
-        "  sealift verify oci://registry.example.com/acme/shop:prod --key cosign.pub --explain\n",
+        "  sealift verify oci://registry.example.com/acme/shop:prod --key cosign.pub --explain\n"
+        "  sealift verify oci://registry.example.com/acme/shop:prod --notation-policy "
+        "~/.config/notation/trustpolicy.json\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -24,8 +24,9 @@ static int add_key_files(const struct cli *cli, struct trust_entry *entry, struc
     cli_list(cli, "key", &files);
     if (files.len == 0 && cli_string(cli, "certificate-identity") == NULL)
         return error_set(err, ERROR_INVALID,
-                         "whose signature? name a public key with --key FILE, or a keyless signer "
-                         "with --certificate-identity and --certificate-oidc-issuer");
+                         "whose signature? name a public key with --key FILE, a keyless signer "
+                         "with --certificate-identity and --certificate-oidc-issuer, or Notation "
+                         "signers with --notation-policy");
     vec_foreach (const char *, file, &files) {
         cleanup_free char *pem = NULL;
         size_t size = 0;
@@ -58,9 +59,38 @@ static int add_identity(const struct cli *cli, struct trust_policy *policy,
     return trust_entry_add_identity(entry, issuer, subject, err);
 }
 
-static int policy_of_flags(const struct cli *cli, struct trust_policy *policy, struct error *err)
+// Notation signers are an entry of their own: each asks for its signature.
+static int add_notation(const struct cli *cli, const char *identity, struct trust_policy *policy,
+                        struct error *err)
+{
+    struct notation_trust *trust = NULL;
+    if (notation_of_flags(cli, identity, &trust, err) < 0)
+        return -1;
+    if (trust == NULL)
+        return 0;
+    struct trust_entry *entry = trust_policy_add_entry(policy, "--notation-policy", 1);
+    entry->any_repository = true;
+    entry->notation = trust;
+    return 0;
+}
+
+static bool asks_for_notation_alone(const struct cli *cli)
+{
+    cleanup_vec struct vec files = VEC_OF(const char *, NULL);
+    cli_list(cli, "key", &files);
+    return cli_string(cli, "notation-policy") != NULL && files.len == 0 &&
+           cli_string(cli, "certificate-identity") == NULL &&
+           cli_string(cli, "certificate-oidc-issuer") == NULL;
+}
+
+static int policy_of_flags(const struct cli *cli, const char *identity, struct trust_policy *policy,
+                           struct error *err)
 {
     trust_policy_init(policy, "the command line");
+    if (add_notation(cli, identity, policy, err) < 0)
+        return -1;
+    if (asks_for_notation_alone(cli))
+        return 0;
     struct trust_entry *entry =
         trust_policy_add_entry(policy, "--key", (unsigned)cli_number(cli, "threshold", 1));
     entry->attests = !cli_flag(cli, "no-attest");
@@ -80,7 +110,8 @@ int judge(const struct cli *cli, struct registry *registry, struct judgement *re
     cleanup_trust_policy struct trust_policy policy = {0};
     cleanup_judgement struct judgement judgement = {0};
     evidence_set_init(&judgement.evidence);
-    if (policy_of_flags(cli, &policy, err) < 0 || trust_policy_check(&policy, err) < 0 ||
+    if (policy_of_flags(cli, oci_repository_identity(registry->repository), &policy, err) < 0 ||
+        trust_policy_check(&policy, err) < 0 ||
         registry_resolve(registry, &judgement.artifact, err) < 0)
         return -1;
     if (evidence_collect_for(registry->repository, judgement.artifact.digest.text, &policy, 1,

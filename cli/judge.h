@@ -3,6 +3,7 @@
 #define CLI_JUDGE_H
 
 #include "cli/command.h"
+#include "cli/notation.h"
 #include "cli/registry.h"
 #include "oci/sign/evidence.h"
 #include "oci/sign/policy.h"
@@ -33,9 +34,8 @@
         {"no-attest", 0, OPTION_FLAG, NULL, "signatures are enough: ask for no release statement", \
          NULL},                                                                                    \
         {"max-age", 0, OPTION_DURATION, "DURATION", "refuse older release statements", NULL},      \
-    {                                                                                              \
-        "source", 0, OPTION_STRING, "URL", "Git repository that it must come from", NULL           \
-    }
+        {"source", 0, OPTION_STRING, "URL", "Git repository that it must come from", NULL},        \
+        NOTATION_OPTIONS
 
 struct judgement {
     struct oci_descriptor artifact;

@@ -79,6 +79,7 @@ static int walk(struct collection *collection, struct error *err)
         result = collect_bundles(collection, err);
     // What was asked for and not needed must not answer a later question.
     oci_read_ahead(repository, &(struct oci_ahead){0});
+    oci_descriptor_release(&collection->artifact);
     if (result < 0)
         return error_wrap(err, "read the signatures of %s", digest);
     return 0;
@@ -124,6 +125,9 @@ static bool says_the_same(const struct evidence *a, const struct evidence *b)
 {
     if (a->kind != b->kind || a->form != b->form || !same_signer(a, b) ||
         !same_text(a->repository, b->repository))
+        return false;
+    // Of two Notation signatures one may expire later.
+    if (a->from_ms != b->from_ms || a->until_ms != b->until_ms)
         return false;
     // Each certificate is a key of its own, which tells signers apart.
     if (strcmp(a->signer.text, b->signer.text) != 0)

@@ -1,5 +1,6 @@
 // Finds what was signed and stated about an artifact, in both forms that cosign writes: layers
-// under the tag "sha256-<hex>.sig" and Sigstore bundles that are referrers. Only what verifies with
+// under the tag "sha256-<hex>.sig" and Sigstore bundles that are referrers; and, where a policy
+// lists Notation signers, in the form that Notation writes. Only what verifies with
 // one of the keys given, and is about this very digest, becomes evidence; the rest becomes notes.
 //
 // Limits: OCI_MAX_REFERRERS layers and as many referrers are looked at, whoever signed them;
@@ -29,8 +30,9 @@ void key_list_add(struct vec *keys, const struct verify_key *key);
 // All keys of the policies, whatever their windows.
 void key_list_add_policy(struct vec *keys, const struct trust_policy *policy);
 
-// What a judgement of these policies needs: signatures and statements by their keys and, under
-// their trusted roots, by any keyless identity that one of them lists.
+// What a judgement of these policies needs: signatures and statements by their keys, under their
+// trusted roots by any keyless identity that one of them lists, and Notation signatures that one of
+// them trusts.
 int evidence_collect_for(struct oci_repository *repository, const char *digest,
                          const struct trust_policy *policies, size_t count,
                          struct evidence_set *set, struct error *err)

@@ -1,5 +1,5 @@
 // The newer form: each bundle is the one layer of a manifest that names the artifact as its
-// subject.
+// subject. Notation's signatures lie beside them in the same way.
 #include "oci/sign/collect_internal.h"
 
 #include "base/encoding.h"
@@ -7,9 +7,11 @@
 #include "oci/manifest.h"
 #include "oci/repository.h"
 #include "oci/sign/key.h"
+#include "oci/sign/notation_envelope.h"
 #include "oci/sign/sigstore_bundle.h"
 #include "oci/sign/sigstore_verify.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,12 +20,19 @@ static bool has_bundle_type(const char *media_type)
     return strncmp(media_type, SIGSTORE_BUNDLE_PREFIX, strlen(SIGSTORE_BUNDLE_PREFIX)) == 0;
 }
 
+static bool is_wanted(const struct collection *collection, const char *type)
+{
+    return has_bundle_type(type) ||
+           (strcmp(type, NOTATION_SIGNATURE_TYPE) == 0 && collect_wants_notation(collection));
+}
+
 // Some registries list the config's type as the artifact's, so the empty type says nothing.
-static bool may_be_bundle(const struct oci_descriptor *descriptor)
+static bool may_be_wanted(const struct collection *collection,
+                          const struct oci_descriptor *descriptor)
 {
     return descriptor->artifact_type == NULL || *descriptor->artifact_type == '\0' ||
            strcmp(descriptor->artifact_type, OCI_MEDIA_EMPTY) == 0 ||
-           has_bundle_type(descriptor->artifact_type);
+           is_wanted(collection, descriptor->artifact_type);
 }
 
 // The key whose fingerprint the hint is. A hint that is no fingerprint says nothing: then every key
@@ -97,7 +106,8 @@ static int read_bundle(struct collection *collection, const struct digest *manif
 struct candidate {
     const struct oci_descriptor *descriptor;
     struct oci_manifest manifest;
-    const struct oci_descriptor *layer; // of the manifest; NULL: it is no bundle
+    const struct oci_descriptor *layer; // of the manifest; NULL: it is no signature
+    bool notation;
     struct error error;
 };
 
@@ -118,15 +128,16 @@ static int read_manifest(const struct collection *collection, struct candidate *
                          manifest, err) < 0)
         return -1;
     // Others refer to artifacts too: bills of materials, scans.
-    if (manifest->is_index || !has_bundle_type(oci_manifest_type(manifest)))
+    if (manifest->is_index || !is_wanted(collection, oci_manifest_type(manifest)))
         return 0;
+    candidate->notation = !has_bundle_type(oci_manifest_type(manifest));
     if (manifest->subject == NULL ||
         strcmp(manifest->subject->digest.text, collection->digest) != 0)
         return error_set(err, ERROR_UNVERIFIED, "its subject is another artifact");
     if (manifest->layers.len != 1)
         return error_set(err, ERROR_INVALID, "it has %zu layers, not one", manifest->layers.len);
     const struct oci_descriptor *layer = vec_at(&manifest->layers, 0);
-    if (!has_bundle_type(layer->media_type))
+    if (!candidate->notation && !has_bundle_type(layer->media_type))
         return error_set(err, ERROR_INVALID, "its layer is a %.100s", layer->media_type);
     candidate->layer = layer;
     return 0;
@@ -140,6 +151,9 @@ static int read_layer(struct collection *collection, const struct candidate *can
     if (oci_get_blob(collection->repository, candidate->layer, SIGSTORE_BUNDLE_MAX_BYTES, &data,
                      &size, err) < 0)
         return -1;
+    if (candidate->notation)
+        return collect_notation(collection, &candidate->descriptor->digest,
+                                candidate->layer->media_type, data, size, err);
     return read_bundle(collection, &candidate->descriptor->digest, data, size, err);
 }
 
@@ -188,7 +202,7 @@ int collect_bundles(struct collection *collection, struct error *err)
         cleanup_vec struct vec candidates = VEC_OF(struct candidate, release_candidate);
         for (; i < referrers.len && candidates.len < OCI_MAX_AHEAD; i++) {
             const struct oci_descriptor *descriptor = vec_at(&referrers, i);
-            if (may_be_bundle(descriptor))
+            if (may_be_wanted(collection, descriptor))
                 *(struct candidate *)vec_push(&candidates) =
                     (struct candidate){.descriptor = descriptor};
         }

@@ -2,9 +2,9 @@
 #ifndef OCI_SIGN_COLLECT_INTERNAL_H
 #define OCI_SIGN_COLLECT_INTERNAL_H
 
+#include "oci/manifest.h"
 #include "oci/sign/collect.h"
 
-struct oci_manifest;
 struct signed_data;
 struct sigstore_bundle;
 
@@ -17,7 +17,8 @@ struct collection {
     struct evidence_set *notes;
     evidence_keep *keep;
     void *arg;
-    bool ended; // keep said so
+    bool ended;                     // keep said so
+    struct oci_descriptor artifact; // of `digest`, once it was asked for (collect_notation.c)
 };
 
 // Whether the failure is about one signature (a note) and not about the registry.
@@ -37,10 +38,18 @@ int collect_certificate(struct collection *collection, const struct sigstore_bun
                         const struct signed_data *data, const struct evidence *like,
                         struct error *err) __attribute__((warn_unused_result));
 
+// Whether a policy lists Notation signers; without, nobody asks for their signatures.
+bool collect_wants_notation(const struct collection *collection);
+// An envelope that is the layer of a referrer: one piece of evidence for each trust of the policies
+// that accepts it. ERROR_UNVERIFIED when none does.
+int collect_notation(struct collection *collection, const struct digest *manifest,
+                     const char *media_type, const char *data, size_t size, struct error *err)
+    __attribute__((warn_unused_result));
+
 // All layers under the .sig tag (collect_simple.c).
 int collect_simple(struct collection *collection, struct error *err)
     __attribute__((warn_unused_result));
-// All referrers that are Sigstore bundles (collect_bundles.c).
+// All referrers that are Sigstore bundles or Notation signatures (collect_bundles.c).
 int collect_bundles(struct collection *collection, struct error *err)
     __attribute__((warn_unused_result));
 

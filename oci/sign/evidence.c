@@ -7,7 +7,9 @@
 
 const char *evidence_form_name(enum evidence_form form)
 {
-    return form == EVIDENCE_SIMPLE ? ".sig" : "bundle";
+    static const char *const names[] = {
+        [EVIDENCE_SIMPLE] = ".sig", [EVIDENCE_BUNDLE] = "bundle", [EVIDENCE_NOTATION] = "Notation"};
+    return names[form];
 }
 
 void evidence_release(void *evidence)

@@ -10,26 +10,36 @@
 #include "oci/sign/statement.h"
 
 enum evidence_form {
-    EVIDENCE_SIMPLE, // a layer under the tag "sha256-<hex>.sig"
-    EVIDENCE_BUNDLE, // a Sigstore bundle that is a referrer
+    EVIDENCE_SIMPLE,   // a layer under the tag "sha256-<hex>.sig"
+    EVIDENCE_BUNDLE,   // a Sigstore bundle that is a referrer
+    EVIDENCE_NOTATION, // a Notation signature that is a referrer
 };
-// ".sig" or "bundle"; static.
+// ".sig", "bundle" or "Notation"; static.
 const char *evidence_form_name(enum evidence_form form);
 
 struct evidence {
     enum evidence_form form;
     struct digest signer; // fingerprint of the key that verified it
-    // Of a keyless signer, as the certificate says; all owned, NULL of a listed key's signature.
+    // Of a keyless signer, as the certificate says; all owned, NULL of a listed key's signature. A
+    // Notation signature's subject is its certificate's, and its issuer NOTATION_ISSUER.
     char *subject;
     char *issuer;
     char *source_repository; // what the issuer said it ran for; NULL when it said nothing
     char *source_ref;
-    struct digest root;         // the trusted root that vouched for it; empty for a listed key
+    // The trusted root that vouched for it; of a Notation signature the trust that it was judged
+    // by. Empty for a listed key.
+    struct digest root;
+    // Of a Notation signature: when it counts, both inclusive, and what ends that; else 0 and NULL.
+    int64_t from_ms;
+    int64_t until_ms;
+    const char *limit;          // "its expiry"; static
     enum statement_kind kind;   // STATEMENT_SIGN for EVIDENCE_SIMPLE
     char *repository;           // identity the signature names; NULL when it names none; owned
     struct statement statement; // with EVIDENCE_BUNDLE; else zero
     struct digest manifest;     // where it was found
 };
+// Who signs by Notation is one signer under one name, whatever certificate vouches for it.
+#define NOTATION_ISSUER "Notation"
 void evidence_release(void *evidence);
 
 struct evidence_set {

@@ -13,6 +13,7 @@
 #ifndef OCI_SIGN_KEY_H
 #define OCI_SIGN_KEY_H
 
+#include <openssl/types.h>
 #include <stddef.h>
 
 #include "base/digest.h"
@@ -84,6 +85,12 @@ const struct verify_key *sign_key_public(const struct sign_key *key);
 // As cosign.key, encrypted with password ("" is allowed); owned, free() is enough.
 int sign_key_write(const struct sign_key *key, const char *password, char **ret_pem,
                    struct error *err) __attribute__((warn_unused_result));
+
+// The same with another hash and, of RSA keys, PSS with a salt as long as the hash: what JOSE and
+// COSE ask for. A signature of a curve is DER here, too.
+int sign_key_sign_pss(const struct sign_key *key, const EVP_MD *hash, const void *data, size_t size,
+                      unsigned char **ret_signature, size_t *ret_size, struct error *err)
+    __attribute__((warn_unused_result));
 
 // *ret_signature is owned.
 int sign_key_sign(const struct sign_key *key, const void *data, size_t size,

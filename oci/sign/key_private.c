@@ -7,6 +7,7 @@
 #include "oci/sign/pem.h"
 
 #include <openssl/err.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include <stdbool.h>
@@ -151,19 +152,21 @@ int sign_key_write(const struct sign_key *key, const char *password, char **ret_
     return result;
 }
 
-int sign_key_sign(const struct sign_key *key, const void *data, size_t size,
-                  unsigned char **ret_signature, size_t *ret_size, struct error *err)
+static int sign_with(const struct sign_key *key, const EVP_MD *hash, bool pss, const void *data,
+                     size_t size, unsigned char **ret_signature, size_t *ret_size,
+                     struct error *err)
 {
-    // SHA-256 for every curve: cosign's verify and Flux know no other for keys.
-    const EVP_MD *hash =
-        verify_key_algorithm(key->public_half) == KEY_ED25519 ? NULL : EVP_sha256();
+    EVP_PKEY_CTX *parameters = NULL; // of context
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     if (context == NULL)
         abort();
     size_t signature_size = (size_t)EVP_PKEY_get_size(key->pkey);
     cleanup_free unsigned char *signature = xmalloc(signature_size);
-    bool done = EVP_DigestSignInit(context, NULL, hash, NULL, key->pkey) == 1 &&
-                EVP_DigestSign(context, signature, &signature_size, data, size) == 1;
+    bool done = EVP_DigestSignInit(context, &parameters, hash, NULL, key->pkey) == 1;
+    if (done && pss)
+        done = EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
+               EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) == 1;
+    done = done && EVP_DigestSign(context, signature, &signature_size, data, size) == 1;
     EVP_MD_CTX_free(context);
     ERR_clear_error();
     if (!done)
@@ -172,4 +175,20 @@ int sign_key_sign(const struct sign_key *key, const void *data, size_t size,
     *ret_signature = STEAL(signature);
     *ret_size = signature_size;
     return 0;
+}
+
+int sign_key_sign(const struct sign_key *key, const void *data, size_t size,
+                  unsigned char **ret_signature, size_t *ret_size, struct error *err)
+{
+    // SHA-256 for every curve: cosign's verify and Flux know no other for keys.
+    const EVP_MD *hash =
+        verify_key_algorithm(key->public_half) == KEY_ED25519 ? NULL : EVP_sha256();
+    return sign_with(key, hash, false, data, size, ret_signature, ret_size, err);
+}
+
+int sign_key_sign_pss(const struct sign_key *key, const EVP_MD *hash, const void *data, size_t size,
+                      unsigned char **ret_signature, size_t *ret_size, struct error *err)
+{
+    bool pss = verify_key_algorithm(key->public_half) == KEY_RSA;
+    return sign_with(key, hash, pss, data, size, ret_signature, ret_size, err);
 }

@@ -5,6 +5,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <stdlib.h>
@@ -19,6 +20,68 @@ static const uint32_t other_usages = KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT 
                                      KU_DECIPHER_ONLY;
 static const uint32_t other_purposes =
     XKU_SSL_SERVER | XKU_SSL_CLIENT | XKU_SMIME | XKU_TIMESTAMP | XKU_OCSP_SIGN | XKU_ANYEKU;
+
+// The next block, consumed into the vec; 0 when there is none, -1 when it is no certificate.
+static int read_block(BIO *bio, struct vec *certificates)
+{
+    char *label = NULL;
+    char *header = NULL;
+    unsigned char *der = NULL;
+    long size = 0;
+    if (PEM_read_bio(bio, &label, &header, &der, &size) != 1)
+        return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? 0 : -1;
+    const unsigned char *at = der;
+    bool named = strcmp(label, "CERTIFICATE") == 0;
+    X509 *certificate = named ? d2i_X509(NULL, &at, size) : NULL;
+    bool whole = certificate != NULL && at == der + size;
+    OPENSSL_free(label);
+    OPENSSL_free(header);
+    OPENSSL_free(der);
+    if (!whole) {
+        X509_free(certificate);
+        return -1;
+    }
+    *(X509 **)vec_push(certificates) = certificate;
+    return 1;
+}
+
+static int read_blocks(const char *data, size_t size, struct vec *certificates)
+{
+    BIO *bio = BIO_new_mem_buf(data, (int)size);
+    int result = 1;
+    if (bio == NULL)
+        abort();
+    ERR_clear_error();
+    while (result == 1)
+        result = read_block(bio, certificates);
+    BIO_free(bio);
+    return result;
+}
+
+int notation_certificates_read(const char *data, size_t size, const char *what,
+                               struct vec *certificates, struct error *err)
+{
+    const unsigned char *at = (const unsigned char *)data;
+    size_t before = certificates->len;
+    if (size > NOTATION_MAX_PEM_BYTES)
+        return error_set(err, ERROR_LIMIT, "%s has %zu bytes; at most %d are read", what, size,
+                         NOTATION_MAX_PEM_BYTES);
+    X509 *single = d2i_X509(NULL, &at, (long)size);
+    int result = 0;
+    if (single != NULL && at == (const unsigned char *)data + size) {
+        *(X509 **)vec_push(certificates) = single;
+    } else {
+        X509_free(single);
+        result = read_blocks(data, size, certificates);
+    }
+    ERR_clear_error();
+    if (result < 0)
+        return error_set(err, ERROR_INVALID,
+                         "%s holds a PEM block that is damaged or no certificate", what);
+    if (certificates->len == before)
+        return error_set(err, ERROR_INVALID, "%s holds no certificate (PEM or DER)", what);
+    return 0;
+}
 
 char *notation_subject(const X509 *certificate)
 {

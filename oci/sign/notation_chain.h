@@ -5,10 +5,19 @@
 
 #include <openssl/types.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "base/vec.h"
+
+enum { NOTATION_MAX_PEM_BYTES = 1 << 20 };
+
+// The certificates of a file, appended to `certificates` (NOTATION_CHAIN): PEM, one or several and
+// nothing but certificates, or one in DER. `what` names the file. ERROR_INVALID, ERROR_LIMIT.
+int notation_certificates_read(const char *data, size_t size, const char *what,
+                               struct vec *certificates, struct error *err)
+    __attribute__((warn_unused_result));
 
 enum notation_purpose { NOTATION_FOR_CODE, NOTATION_FOR_TIME };
 

@@ -133,67 +133,24 @@ static int add_certificate(struct notation_store *store, X509 *certificate, cons
     return check_anchor(certificate, store->type, what, err);
 }
 
-// Every block must be a certificate. ERR_clear_error is the caller's.
-static int read_blocks(struct notation_store *store, BIO *bio, const char *what, struct error *err)
-{
-    size_t before = store->certificates.len;
-    for (;;) {
-        char *label = NULL;
-        char *header = NULL;
-        unsigned char *der = NULL;
-        long size = 0;
-        if (PEM_read_bio(bio, &label, &header, &der, &size) != 1)
-            break;
-        const unsigned char *at = der;
-        bool named = strcmp(label, "CERTIFICATE") == 0;
-        X509 *certificate = named ? d2i_X509(NULL, &at, size) : NULL;
-        bool whole = certificate != NULL && at == der + size;
-        OPENSSL_free(label);
-        OPENSSL_free(header);
-        OPENSSL_free(der);
-        if (!whole) {
-            X509_free(certificate);
-            return error_set(err, ERROR_INVALID, "%s holds a PEM block that is no certificate",
-                             what);
-        }
-        if (add_certificate(store, certificate, what, err) < 0)
-            return -1;
-    }
-    // The end, or a block that is damaged?
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-        return error_set(err, ERROR_INVALID, "%s holds a damaged PEM block", what);
-    if (store->certificates.len == before)
-        return error_set(err, ERROR_INVALID, "%s holds no certificate", what);
-    return 0;
-}
-
 int notation_trust_add_certificates(struct notation_trust *trust, enum notation_store_type type,
                                     const char *name, const char *data, size_t size,
                                     const char *what, struct error *err)
 {
-    const unsigned char *at = (const unsigned char *)data;
-    if (size > NOTATION_MAX_STORE_BYTES)
-        return error_set(err, ERROR_LIMIT, "%s has %zu bytes; at most %d are read", what, size,
-                         NOTATION_MAX_STORE_BYTES);
+    cleanup_vec struct vec certificates = NOTATION_CHAIN;
     struct notation_store *store = store_named(trust, type, name);
     if (trust->stores.len > NOTATION_MAX_STORES)
         return error_set(err, ERROR_LIMIT, "there are more than %d trust stores",
                          NOTATION_MAX_STORES);
-    X509 *single = d2i_X509(NULL, &at, (long)size);
-    int result;
-    ERR_clear_error();
-    if (single != NULL && at == (const unsigned char *)data + size) {
-        result = add_certificate(store, single, what, err);
-    } else {
-        X509_free(single);
-        BIO *bio = BIO_new_mem_buf(data, (int)size);
-        if (bio == NULL)
-            abort();
-        result = read_blocks(store, bio, what, err);
-        BIO_free(bio);
+    if (notation_certificates_read(data, size, what, &certificates, err) < 0)
+        return -1;
+    for (size_t i = 0; i < certificates.len; i++) {
+        X509 *certificate = notation_certificate(&certificates, i);
+        X509_up_ref(certificate);
+        if (add_certificate(store, certificate, what, err) < 0)
+            return -1;
     }
-    ERR_clear_error();
-    return result;
+    return 0;
 }
 
 int notation_trust_add_identity(struct notation_trust *trust, const char *text, struct error *err)

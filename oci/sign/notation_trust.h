@@ -18,8 +18,7 @@ enum {
     NOTATION_MAX_CERTIFICATES = 256, // of one store
     NOTATION_MAX_IDENTITIES = 64,
     NOTATION_MAX_CRLS = 64,
-    NOTATION_MAX_STORE_BYTES = 1 << 20, // of one file
-    NOTATION_MAX_CRL_BYTES = 16 << 20,  // of one file
+    NOTATION_MAX_CRL_BYTES = 16 << 20, // of one file
 };
 
 enum notation_store_type { NOTATION_CA, NOTATION_AUTHORITY, NOTATION_TSA, NOTATION_STORE_TYPES };

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/semver.h"
 #include "oci/sign/key.h"
+#include "oci/sign/notation_trust.h"
 #include "oci/sign/policy_internal.h"
 #include "oci/sign/public_good_root.h"
 #include "oci/sign/trusted_root.h"
@@ -24,6 +25,7 @@ static void release_entry(void *element)
     free(entry->name);
     vec_free(&entry->keys);
     vec_free(&entry->identities);
+    notation_trust_free(entry->notation);
 }
 
 static void release_identity(void *element)
@@ -139,6 +141,9 @@ static size_t distinct_keys(const struct trust_entry *entry)
 static size_t possible_signers(const struct trust_entry *entry)
 {
     size_t count = distinct_keys(entry);
+    // Any number of certificates may have the names that are trusted.
+    if (entry->notation != NULL)
+        return SIZE_MAX;
     for (size_t i = 0; i < entry->identities.len; i++) {
         const struct trust_identity *identity = vec_at(&entry->identities, i);
         if (strchr(identity->subject, '*') != NULL)
@@ -154,8 +159,14 @@ static size_t possible_signers(const struct trust_entry *entry)
 static int check_entry(const struct trust_entry *entry, struct error *err)
 {
     size_t listed = entry->keys.len + entry->identities.len;
-    if (listed == 0)
+    if (listed == 0 && entry->notation == NULL)
         return error_set(err, ERROR_INVALID, "entry %s lists no keys", entry->name);
+    if (listed == 0 && (entry->attests || entry->approves))
+        return error_set(err, ERROR_INVALID,
+                         "entry %s %s, and lists Notation signers only; a Notation signature is "
+                         "about the artifact alone and states nothing, so list a key or a keyless "
+                         "identity whose statements count",
+                         entry->name, entry->attests ? "attests" : "approves");
     if (entry->keys.len > TRUST_MAX_KEYS || entry->identities.len > TRUST_MAX_KEYS)
         return error_set(err, ERROR_INVALID,
                          "entry %s lists %zu keys and identities; at most %d of each are read",
@@ -188,6 +199,14 @@ int trust_policy_check(const struct trust_policy *policy, struct error *err)
                              entry->name);
         attesting += entry->attests;
     }
+    vec_foreach (const struct trust_entry, entry, &policy->entries)
+        if (entry->notation != NULL && attesting == 0 && !entry->any_repository)
+            return error_set(
+                err, ERROR_INVALID,
+                "entry %s lists Notation signers, whose signatures name no repository; "
+                "set anyRepository: true on it, or attests: true on the entry whose "
+                "release statements name it",
+                entry->name);
     if (attesting > 1)
         return error_set(err, ERROR_INVALID, "more than one entry attests; whose word counts?");
     bool judged = policy->source_repository != NULL || policy->refs.len > 0 ||
@@ -228,11 +247,26 @@ const struct trust_identity *trial_identity(const struct trial *trial,
     return NULL;
 }
 
+bool trial_trusts_notation(const struct trust_entry *entry, const struct evidence *item)
+{
+    return item->form == EVIDENCE_NOTATION && entry->notation != NULL &&
+           strcmp(entry->notation->digest.text, item->root.text) == 0;
+}
+
+bool trial_is_within(const struct trial *trial, const struct evidence *item)
+{
+    int64_t now = trial->subject->now_ms;
+    return now >= item->from_ms && (item->until_ms == 0 || now <= item->until_ms);
+}
+
 // The words of a certificate count as far as it has been verified: for an entry that trusts its
 // subject, not for one that trusts its key.
 const char *trial_name(const struct trial *trial, const struct trust_entry *entry,
                        const struct evidence *item)
 {
+    if (item->form == EVIDENCE_NOTATION)
+        return trial_trusts_notation(entry, item) && trial_is_within(trial, item) ? item->subject
+                                                                                  : NULL;
     const struct trust_key *key = trial_key(trial, entry, &item->signer);
     if (key != NULL)
         return key->name;
@@ -251,6 +285,16 @@ static void judge_windows_again(struct trial *trial, const struct trust_entry *e
     }
 }
 
+static void judge_signatures_again(struct trial *trial)
+{
+    vec_foreach (const struct evidence, item, &trial->evidence->items) {
+        if (item->from_ms > 0)
+            trial_judge_again(trial, item->from_ms);
+        if (item->until_ms > 0)
+            trial_judge_again(trial, item->until_ms + 1);
+    }
+}
+
 static void judge_policy(struct trial *trial)
 {
     cleanup_error struct error err = {0};
@@ -266,6 +310,7 @@ static void judge_policy(struct trial *trial)
             trial->attesting = entry;
         judge_windows_again(trial, entry);
     }
+    judge_signatures_again(trial);
     trial_judge_signers(trial);
     if (trial->attesting != NULL)
         trial_judge_attestations(trial);

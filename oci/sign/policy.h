@@ -4,7 +4,8 @@
 //
 // Every policy must be met, and of a policy every entry: `threshold` distinct signers signed the
 // digest, and a signer counts for one entry only. One signer is whoever uses one key or one keyless
-// identity: a key listed twice is one, and so are a key and an identity that ever signed with it.
+// identity: a key listed twice is one, and so are a key and an identity that ever signed with it. A
+// Notation signer is the subject of a certificate, and the same as the key of that certificate.
 // A signature that names another repository does not count; one that names none counts where some
 // entry attests or the entry says any_repository. An approval is a signature that names a channel,
 // too, and counts only there.
@@ -25,6 +26,7 @@
 #include "base/vec.h"
 #include "oci/sign/evidence.h"
 
+struct notation_trust;
 struct semver;
 struct trusted_root;
 struct verify_key;
@@ -58,6 +60,10 @@ struct trust_entry {
     unsigned threshold;
     struct vec keys;       // struct trust_key
     struct vec identities; // struct trust_identity
+    // Who signs by Notation, sealed; NULL: nobody. Owned. Such a signature names neither repository
+    // nor channel and states nothing, so it counts where some entry attests or with any_repository,
+    // and is never an approval.
+    struct notation_trust *notation;
 };
 
 struct trust_policy {

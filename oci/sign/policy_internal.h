@@ -21,6 +21,9 @@ const struct trust_key *trial_key(const struct trial *trial, const struct trust_
 const struct trust_identity *trial_identity(const struct trial *trial,
                                             const struct trust_entry *entry,
                                             const struct evidence *item);
+// Whether a Notation signature was accepted by the entry's trust; whether that holds now.
+bool trial_trusts_notation(const struct trust_entry *entry, const struct evidence *item);
+bool trial_is_within(const struct trial *trial, const struct evidence *item);
 // Whether a keyless signer's certificate says nothing against the policy's source.
 bool trial_claims_agree(const struct trial *trial, const struct evidence *item);
 // As whom the entry lists the signer: a key's name or a subject, borrowed. NULL when it does not

@@ -4,8 +4,10 @@
 // another.
 #include "oci/sign/policy_internal.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "oci/sign/key.h"
+#include "oci/sign/notation_trust.h"
 #include "oci/sign/trusted_root.h"
 
 #include <stdlib.h>
@@ -135,6 +137,12 @@ static void add_item(struct seating *seating, const struct evidence *item)
 static bool is_vouched_for(const struct trial *trial, const struct evidence *item)
 {
     const struct trusted_root *root = trial->policy->root;
+    if (item->form == EVIDENCE_NOTATION) {
+        vec_foreach (const struct trust_entry, entry, &trial->policy->entries)
+            if (trial_trusts_notation(entry, item))
+                return true;
+        return false;
+    }
     return item->subject == NULL || *item->root.text == '\0' ||
            (root != NULL && strcmp(item->root.text, root->digest.text) == 0);
 }
@@ -184,17 +192,32 @@ struct roll {
     struct vec all;
 };
 
-// The key or the identity that is called; the other is NULL.
+// The key or the identity that is called, or all Notation signers of the entry; the others are
+// NULL.
 struct call {
     const struct trust_key *key;
     const struct trust_identity *identity;
+    const struct notation_trust *notation;
 };
+
+// "CN=… (since 2026-11-21T10:00:00Z, by its expiry)": when a Notation signature counts.
+static char *why_not_now(const struct trial *trial, const struct evidence *item)
+{
+    char time[TIME_TEXT_SIZE];
+    bool early = trial->subject->now_ms < item->from_ms;
+    time_format(early ? item->from_ms : item->until_ms, time);
+    if (early)
+        return xasprintf("%s (its signature counts from %s on)", item->subject, time);
+    return xasprintf("%s (its signature counted until %s: %s)", item->subject, time, item->limit);
+}
 
 // What a signature of the one called lacks to count, in words; NULL when it is nothing.
 static char *why_not(const struct trial *trial, const struct trust_entry *entry,
                      const struct call *call, const struct evidence *item)
 {
     const char *name = call->key != NULL ? call->key->name : item->subject;
+    if (call->notation != NULL && !trial_is_within(trial, item))
+        return why_not_now(trial, item);
     if (trial_name(trial, entry, item) == NULL && call->key != NULL)
         return xasprintf("%s (the key is not valid now)", name);
     if (trial_name(trial, entry, item) == NULL)
@@ -219,8 +242,11 @@ static char *why_not(const struct trial *trial, const struct trust_entry *entry,
 static bool is_called(const struct trial *trial, const struct trust_entry *entry,
                       const struct call *call, const struct evidence *item)
 {
+    if (call->notation != NULL)
+        return trial_trusts_notation(entry, item);
     if (call->key != NULL)
-        return strcmp(item->signer.text, verify_key_fingerprint(call->key->key)->text) == 0;
+        return item->form != EVIDENCE_NOTATION &&
+               strcmp(item->signer.text, verify_key_fingerprint(call->key->key)->text) == 0;
     return trial_identity(trial, entry, item) == call->identity;
 }
 
@@ -269,7 +295,8 @@ static void call_one(const struct seating *seating, const struct trust_entry *en
     const struct trial *trial = seating->trial;
     vec_push_string(&roll->all, name);
     bool answered = call_signers(seating, entry, call, roll);
-    bool many = call->identity != NULL && strchr(call->identity->subject, '*') != NULL;
+    bool many = call->notation != NULL ||
+                (call->identity != NULL && strchr(call->identity->subject, '*') != NULL);
     if (!answered || many)
         vec_push_string(&roll->absent, name);
     if (answered)
@@ -292,6 +319,10 @@ static void call_entry(const struct seating *seating, const struct trust_entry *
         call_one(seating, entry, &(struct call){.key = key}, key->name, roll);
     vec_foreach (const struct trust_identity, identity, &entry->identities)
         call_one(seating, entry, &(struct call){.identity = identity}, identity->subject, roll);
+    if (entry->notation == NULL)
+        return;
+    cleanup_free char *names = notation_trust_describe(entry->notation);
+    call_one(seating, entry, &(struct call){.notation = entry->notation}, names, roll);
 }
 
 // What stands before a digest in a command that works when it is pasted: a layout's identity is no
@@ -305,6 +336,10 @@ static char *how_to_sign(const struct trial *trial, const struct trust_entry *en
     const char *place = subject->repository + (on_disk ? sizeof layout - 1 : 0);
     bool approving = is_approving(trial, entry);
     const char *channel = subject->channel != NULL ? subject->channel : "CHANNEL";
+    if (entry->notation != NULL && entry->keys.len + entry->identities.len == 0)
+        return xasprintf("have it signed by such a signer: notation sign %s@%s, or sealift sign "
+                         "%s%s@%s --notation --key FILE --certificate-chain FILE",
+                         subject->repository, subject->digest, scheme, place, subject->digest);
     if (entry->keys.len == 0 && entry->approves)
         return xasprintf("have it approved by such an identity: cosign attest --type "
                          "https://sealift.dev/approval/v1 --predicate FILE %s@%s, where FILE names "
