@@ -191,13 +191,21 @@ static const struct field fields[] = {
      .example = "720h"},
     {.path = "spec.freshness.rollback",
      .type = FIELD_ENUM,
-     .choices = "Deny",
-     .pending_choices = "Allow",
-     .pending = "an older release is always refused; release the older commit again, which gives "
-                "it a new sequence",
+     .choices = "Deny|Allow",
      .fallback = "\"Deny\"",
-     .doc = "An older release than the newest one adopted is refused.",
+     .doc = "`Deny` refuses an older release than the newest one adopted, unless it was released "
+            "again (`sealift rollback`). `Allow` lets whoever may write tags of the registry go "
+            "back to anything that meets the policies; it counts where all that govern say so.",
      .example = "Deny"},
+
+    {.path = "spec.onRevoke",
+     .type = FIELD_ENUM,
+     .choices = "Hold|Rollback",
+     .fallback = "\"Hold\"",
+     .doc = "What becomes of an artifact that runs and no longer meets the policy: `Hold` leaves "
+            "what is there as it is, and applies and heals nothing of it; `Rollback` puts the last "
+            "one in its place that the Sync adopted and that meets every policy now.",
+     .example = "Rollback"},
 };
 
 static int count_attesting(const json_t *spec)

@@ -131,7 +131,7 @@ static int adopt_once(struct store *store, const struct floor_key *key,
         read_record(record, key->uid, &now);
     enum trust_floor_result judged =
         trust_floor_check(&now.floor, now.adopted, adoption->sequence, adoption->digest);
-    *ret_below = adoption->raise && judged == TRUST_FLOOR_REFUSE;
+    *ret_below = adoption->raise && !adoption->below && judged == TRUST_FLOOR_REFUSE;
     if (*ret_below)
         return error_set(err, ERROR_CONFLICT, "the floor of %s:%s was raised meanwhile",
                          key->repository, key->channel);

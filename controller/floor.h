@@ -41,6 +41,7 @@ struct floor_adoption {
     const char *digest;
     int64_t sequence;
     bool raise;        // raise the floor to sequence; without, only what the Sync adopted is noted
+    bool below;        // policies let go below it: it is raised by what is above, and holds nothing
     const char *rules; // fingerprint of what it was judged by
     const char *version; // raise the floor of a semver Sync to it; NULL otherwise
 };

@@ -146,6 +146,9 @@ static int add_source(struct trust_policy *policy, const json_t *spec, struct er
         return error_wrap(err, "source.repository");
     if (max_age != NULL && duration_parse(max_age, &policy->max_age_ms, err) < 0)
         return error_wrap(err, "freshness.maxAge");
+    policy->rollback_allowed =
+        strcmp(jval_string_or(spec, "freshness.rollback", "Deny"), "Allow") == 0;
+    policy->goes_back = strcmp(jval_string_or(spec, "onRevoke", "Hold"), "Rollback") == 0;
     push_strings(&policy->refs, jval_array(spec, "source.refs"));
     push_strings(&policy->paths, jval_array(spec, "source.paths"));
     push_strings(&policy->channels, jval_array(spec, "source.channels"));

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const double bounds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
 
@@ -13,6 +14,7 @@ struct series {
     struct metric *duration;
     struct metric *total;
     struct metric *ready;
+    struct metric *revoked;
 };
 
 struct series *series_new(struct metrics *metrics)
@@ -25,12 +27,21 @@ struct series *series_new(struct metrics *metrics)
                                 "Reconciles by result", "kind,namespace,name,result");
     series->ready = metrics_add(metrics, METRIC_GAUGE, "sealift_resource_ready",
                                 "1 when the object is Ready, else 0", "kind,namespace,name");
+    series->revoked =
+        metrics_add(metrics, METRIC_GAUGE, "sealift_sync_revoked",
+                    "1 when its policies no longer accept what the Sync applied", "namespace,name");
     return series;
 }
 
 void series_free(struct series *series)
 {
     free(series);
+}
+
+static bool is_revoked(const json_t *status)
+{
+    const char *reason = condition_reason(status, "Ready");
+    return strcmp(reason, "Revoked") == 0 || strcmp(reason, "RolledBack") == 0;
 }
 
 void series_note(struct series *series, const json_t *object, const json_t *status, double seconds,
@@ -43,6 +54,8 @@ void series_note(struct series *series, const json_t *object, const json_t *stat
     metric_add(series->total, 1, kind, namespace, name, ok ? "success" : "error", NULL);
     metric_set(series->ready, condition_state(status, "Ready") == CONDITION_TRUE, kind, namespace,
                name, NULL);
+    if (strcmp(kind, "Sync") == 0)
+        metric_set(series->revoked, is_revoked(status), namespace, name, NULL);
 }
 
 void series_forget(struct series *series, const json_t *object)
@@ -53,4 +66,5 @@ void series_forget(struct series *series, const json_t *object)
     metric_remove(series->total, kind, namespace, name, "success", NULL);
     metric_remove(series->total, kind, namespace, name, "error", NULL);
     metric_remove(series->ready, kind, namespace, name, NULL);
+    metric_remove(series->revoked, namespace, name, NULL);
 }

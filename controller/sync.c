@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "controller/inbox.h"
 #include "controller/policy.h"
+#include "controller/reach.h"
 #include "controller/roster.h"
 #include "controller/series.h"
 #include "controller/sync_internal.h"
@@ -79,7 +80,11 @@ static void memory_unref(void *data)
     free(memory->digest);
     free(memory->runs);
     free(memory->runs_reference);
-    free(memory->rules);
+    free(memory->judged_by);
+    free(memory->standing);
+    free(memory->standing_rules);
+    json_decref(memory->adoptions);
+    sync_source_release(&memory->source);
     free(memory->scope);
     free(memory);
 }
@@ -131,9 +136,11 @@ static void *prepare(void *arg, const char *key)
     work->memory = memory;
     work->drifted = memory->drifted;
     work->news = memory->news;
+    work->rules = memory->rules;
     memory->references++;
     memory->drifted = false;
     memory->news = false;
+    memory->rules = false;
     return work;
 }
 
@@ -177,6 +184,7 @@ static void settled(void *arg, const char *key, void *data, struct queue_outcome
     keep_watch(arg, work);
     memory->drifted |= work->drifted;
     memory->news |= outcome->failed && work->news;
+    memory->rules |= outcome->failed && work->rules;
     if ((outcome->failed || memory->needs_target) && memory->request_id == NULL)
         memory->request_id = STEAL(work->request_id);
     memory->needs_target = false;
@@ -340,70 +348,84 @@ static void on_hook(void *arg, enum store_change change, const json_t *hook)
         inbox_observe(syncs->inbox, hook);
 }
 
-static void look_at_all(struct syncs *syncs)
+// What judges the Sync may have changed: what is known is judged again, and where that comes to the
+// same as before, no registry hears of it.
+static void judge_again(struct syncs *syncs, struct sync_memory *memory)
+{
+    memory->rules = true;
+    queue_add(syncs->queue, memory->key, 0);
+}
+
+// Only Syncs that a policy governed, or governs now, look again when it changes. `old` and `policy`
+// may be NULL.
+static void judge_governed(struct syncs *syncs, const json_t *old, const json_t *policy)
 {
     if (!syncs->synced)
         return;
-    vec_foreach (struct roster_entry, entry, &syncs->roster.entries)
-        add_news(syncs, entry->data);
-}
-
-// Policies and namespace labels decide who is governed: every Sync looks again when one changed.
-static bool on_rules(struct syncs *syncs, struct roster *roster, enum store_change change,
-                     const json_t *object, char *news)
-{
-    cleanup_free char *key = roster_key(object);
-    if (change == STORE_DELETED) {
-        roster_remove(roster, key);
-        free(news);
-    } else if (!roster_put_news(roster, object, news)) {
-        return false;
+    vec_foreach (struct roster_entry, entry, &syncs->roster.entries) {
+        if ((old != NULL && reach_governs(old, entry->object, &syncs->namespaces)) ||
+            (policy != NULL && reach_governs(policy, entry->object, &syncs->namespaces)))
+            judge_again(syncs, entry->data);
     }
-    look_at_all(syncs);
-    return true;
 }
 
 static void on_policy(void *arg, enum store_change change, const json_t *policy)
 {
     struct syncs *syncs = arg;
     cleanup_free char *key = roster_key(policy);
-    bool news =
-        on_rules(syncs, &syncs->policies, change, policy,
-                 xasprintf("%s %lld %s", object_uid(policy), (long long)object_generation(policy),
-                           object_problem_message(policy)));
-    if (change == STORE_DELETED)
+    const struct roster_entry *entry = roster_find(&syncs->policies, key);
+    cleanup_json json_t *old = entry != NULL ? json_incref(entry->object) : NULL;
+    if (change == STORE_DELETED) {
+        roster_remove(&syncs->policies, key);
         policies_gone(syncs->judges, key);
-    else if (news)
-        policies_look(syncs->judges, key);
+        judge_governed(syncs, old, policy);
+        return;
+    }
+    if (!roster_put_news(&syncs->policies, policy,
+                         xasprintf("%s %lld %s", object_uid(policy),
+                                   (long long)object_generation(policy),
+                                   object_problem_message(policy))))
+        return;
+    judge_governed(syncs, old, policy);
+    policies_look(syncs->judges, key);
 }
 
+// Labels decide who is governed.
 static void on_namespace(void *arg, enum store_change change, const json_t *namespace)
 {
     struct syncs *syncs = arg;
-    on_rules(syncs, &syncs->namespaces, change, namespace,
-             jval_canonical(object_labels(namespace)));
+    cleanup_free char *key = roster_key(namespace);
+    if (change == STORE_DELETED)
+        roster_remove(&syncs->namespaces, key);
+    else if (!roster_put_news(&syncs->namespaces, namespace,
+                              jval_canonical(object_labels(namespace))))
+        return;
+    vec_foreach (struct roster_entry, entry, &syncs->roster.entries) {
+        if (syncs->synced && reach_writes_to(entry->object, object_name(namespace)))
+            judge_again(syncs, entry->data);
+    }
 }
 
-static bool is_key_of_policy(const struct syncs *syncs, const json_t *secret)
+static void on_key_of_policies(struct syncs *syncs, const json_t *secret)
 {
+    bool found = false;
     if (strcmp(object_namespace(secret), syncs->role.namespace) != 0)
-        return false;
+        return;
     vec_foreach (struct roster_entry, policy, &syncs->policies.entries) {
-        if (roster_refers_to_secret(policy->object, object_name(secret)))
-            return true;
+        if (!roster_refers_to_secret(policy->object, object_name(secret)))
+            continue;
+        found = true;
+        judge_governed(syncs, NULL, policy->object);
     }
-    return false;
+    if (found)
+        policies_look_at_all(syncs->judges);
 }
 
 static void on_secret(void *arg, enum store_change change, const json_t *secret)
 {
     (void)change;
     struct syncs *syncs = arg;
-    if (is_key_of_policy(syncs, secret)) {
-        policies_look_at_all(syncs->judges);
-        look_at_all(syncs);
-        return;
-    }
+    on_key_of_policies(syncs, secret);
     vec_foreach (struct roster_entry, entry, &syncs->roster.entries) {
         if (syncs->synced &&
             strcmp(object_namespace(entry->object), object_namespace(secret)) == 0 &&

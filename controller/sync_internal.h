@@ -19,9 +19,23 @@
 #include "oci/artifact.h"
 #include "oci/sign/policy.h"
 
+// What the Sync follows, and what that is right now.
+struct sync_source {
+    char *reference; // "oci://host/path" or "oci-layout:///dir"
+    char *identity;  // what signatures, policies and floors call it
+    char *channel;   // NULL: unknown (a pin without one)
+    char *version;   // of a semver Sync; else NULL
+    char *revision;  // "prod@sha256:…" as people read it
+    struct digest digest;
+    bool per_sync_floor; // semver: an own floor, in SemVer order
+    int64_t sequence;    // that the Bundle says its last statement has; 0 without a Bundle
+};
+
+struct floor_adoption;
+struct oci_cache;
+
 // What the process remembers of one Sync between its flows. The loop owns it; a flow uses
 // `verified` and `target` while it runs, the loop everything else.
-struct oci_cache;
 
 struct sync_memory {
     unsigned references; // loop thread
@@ -41,15 +55,22 @@ struct sync_memory {
     bool watching;
     bool drifted; // heard since the last flow began
     bool news;    // something else than drift was; the next flow looks at everything
+    bool rules;   // only that what judges may have changed was: what is known is judged again
     void *owner;  // struct syncs
     char *key;
     // What was verified and applied by this process: the same digest under the same rules needs no
     // second look.
     char *digest;
-    char *rules;                // fingerprint of policies, keys and what of the spec they judge
+    struct sync_source source;  // it was resolved from
+    char *judged_by;            // fingerprint of policies, keys and what of the spec they judge
     char *scope;                // identity and channel it was judged for
     int64_t judge_again_ms;     // wall time from which time alone may change the verdict; 0 = never
     bool stale;                 // what runs is too old by its policy
+    json_t *adoptions;          // its record (adoption.h); NULL: not read yet
+    char *standing;             // what runs, though something else was refused, met these rules:
+    char *standing_rules;       // digest and fingerprint; NULL: not judged
+    int64_t standing_until_ms;  // wall time; 0 = until the rules change
+    bool held;                  // what runs is revoked: nothing of it is put back
     bool applied;               // the target is as `digest` says
     char *runs;                 // digest that the target was made from last; NULL: not known
     char *runs_reference;       // where it was pulled from
@@ -83,18 +104,7 @@ struct sync_work {
     struct sync_memory *memory;
     bool drifted; // the watch heard something; afterwards: and nobody looked
     bool news;    // and not only that
-};
-
-// What the Sync follows, and what that is right now.
-struct sync_source {
-    char *reference; // "oci://host/path" or "oci-layout:///dir"
-    char *identity;  // what signatures, policies and floors call it
-    char *channel;   // NULL: unknown (a pin without one)
-    char *version;   // of a semver Sync; else NULL
-    char *revision;  // "prod@sha256:…" as people read it
-    struct digest digest;
-    bool per_sync_floor; // semver: an own floor, in SemVer order
-    int64_t sequence;    // that the Bundle says its last statement has; 0 without a Bundle
+    bool rules;   // what judges may have changed
 };
 
 struct sync_flow {
@@ -105,6 +115,7 @@ struct sync_flow {
     const char *request_id;
     bool drifted; // the watch heard something
     bool news;    // and not only that
+    bool rules;   // what judges may have changed
     bool looked;  // and all of the target was compared since
     struct cancel *cancel;
     struct http_client *client;
@@ -126,6 +137,9 @@ struct sync_flow {
     bool held;                    // pruning waits for a confirmation
     size_t confirmed;             // objects that go because somebody confirmed it
     bool stale;                   // what runs is too old by its policy; it is kept as it is
+    bool revoked;                 // source.digest runs, and its policies no longer accept it
+    bool record_changed;          // memory->adoptions has to be written
+    bool may_go_back;             // and they say that the last good one is to be put in its place
     struct target_health health;  // of what runs; zero when nobody asks
 };
 
@@ -133,14 +147,62 @@ struct sync_flow {
 int sync_source_resolve(struct sync_flow *flow, struct error *err)
     __attribute__((warn_unused_result));
 void sync_source_release(struct sync_source *source);
+void sync_source_copy(struct sync_source *to, const struct sync_source *from); // releases *to
 // Opens source.reference; the flow's client, cancel flag and deadline are used.
 int sync_source_open(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
 
 // sync_verify.c: governing policies, signatures, floor. After it nothing but source.digest may be
 // used.
 int sync_verify(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
-// Whether this Sync adopted the digest last from where it looks now: it was verified then.
+// The digest that this Sync adopted last from where it looks now, verified then; NULL: none. Owned.
+char *sync_adopted(const struct sync_flow *flow);
+// Whether it is this one, and was adopted by the rules of now.
 bool sync_was_adopted(const struct sync_flow *flow, const char *digest);
+// Notes that the Sync adopts what flow->verdict and `evidence` (consumed) are about, beside the
+// floor, which stays unless `raise`.
+int sync_adopt(struct sync_flow *flow, const struct floor_adoption *adoption, json_t *evidence,
+               bool whole, struct error *err) __attribute__((warn_unused_result));
+
+// sync_judge.c: the judgement of one artifact by flow->governance.
+struct sync_case {
+    const char *digest;
+    const char *channel; // NULL: unknown
+    const char *version; // of a semver Sync; else NULL
+    const json_t *kept;  // entry of what was adopted; NULL: never adopted
+    bool kept_first;     // no registry is asked where what is kept is enough
+};
+struct sync_judgement {
+    struct trust_verdict verdict;
+    json_t *evidence; // that the verdict is about
+    bool whole;       // and it is all there was
+    bool asked;       // of the registry, too
+    bool proven;      // nothing is missing of what it was adopted by, so that lies with the rules
+};
+void sync_judgement_release(struct sync_judgement *judgement); // may be called twice
+#define cleanup_sync_judgement __attribute__((cleanup(sync_judgement_release)))
+// -1: the registry could not be asked; *ret_judgement is by what is kept then, if anything.
+int sync_judge(struct sync_flow *flow, const struct sync_case *what,
+               struct sync_judgement *ret_judgement, struct error *err)
+    __attribute__((warn_unused_result));
+// That policies refuse what they accepted before: not for its age, and not because they cannot be
+// judged by.
+bool sync_is_revocation(const struct trust_verdict *verdict);
+// Every policy that is not met says that the last good one is to be put in its place, and no
+// registry can have brought this about by hiding something.
+bool sync_goes_back(const struct sync_flow *flow, const struct trust_verdict *verdict,
+                    const struct sync_judgement *judgement);
+
+// sync_revoke.c: what was offered is refused, or could not be had. What runs is kept as it is where
+// it still stands; where it is revoked, it is held, or the last good one is put in its place. *err
+// and flow->reason say what is to be said in the end.
+void sync_refused(struct sync_flow *flow, struct error *err);
+
+// sync_reconcile.c, for it:
+// Puts a digest that was verified before in the target.
+int sync_put_back(struct sync_flow *flow, const char *digest, struct error *err)
+    __attribute__((warn_unused_result));
+// The target was changed, or not looked at for long.
+bool sync_is_suspicious(const struct sync_flow *flow);
 
 // sync_apply.c: bytes to objects to target.
 int sync_load(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
@@ -160,6 +222,8 @@ void sync_target_adopt(struct sync_memory *memory, const struct role *role, cons
 void sync_target_read(struct sync_flow *flow, bool *ret_later);
 
 // sync_status.c: conditions, inventory, history; events and the log line.
+// status.artifact and history say what was applied.
+void sync_note_artifact(struct sync_flow *flow);
 enum sync_outcome { SYNC_APPLIED, SYNC_UNCHANGED, SYNC_DRIFTED, SYNC_FAILED };
 bool sync_conclude(struct sync_flow *flow, enum sync_outcome outcome, const struct error *err);
 void sync_tell(struct sync_flow *flow, enum sync_outcome outcome, const struct error *err,

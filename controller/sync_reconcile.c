@@ -5,8 +5,8 @@
 //                ├─ new digest, new spec, or drift to heal ──▶ load ─ apply ──▶ status, event
 //                └─ drift to report ──▶ load ─ survey ──▶ status, event
 //
-// A refusal touches nothing: what runs is left as it was, and goes on being healed. So does a
-// registry that cannot be asked.
+// A refusal touches nothing: what runs is left as it was, and goes on being healed, unless it is
+// refused itself (sync_revoke.c). So does a registry that cannot be asked.
 #include "controller/sync_internal.h"
 
 #include "api/condition.h"
@@ -16,6 +16,7 @@
 #include "base/jval.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "controller/adoption.h"
 #include "controller/clients.h"
 #include "controller/series.h"
 #include "controller/status.h"
@@ -159,57 +160,30 @@ static int make_it_so(struct sync_flow *flow, enum sync_outcome *ret_outcome, st
     return sync_ask_health(flow, err);
 }
 
-// The digest to put back after a refusal, or NULL: what this process applied, when it was changed
-// or not looked at for long; before it applied anything, what an earlier one adopted and applied by
-// the same spec.
-static char *what_should_run(const struct sync_flow *flow)
+bool sync_is_suspicious(const struct sync_flow *flow)
 {
     const struct sync_memory *memory = flow->memory;
-    int64_t generation = object_generation(flow->object);
     int64_t age_ms = clock_mono_ms(flow->role->clock) - memory->checked_mono_ms;
-    bool suspicious = flow->drifted || age_ms >= interval_of(flow) / 2;
-    if (memory->runs != NULL)
-        return suspicious && memory->applied_generation == generation ? xstrdup(memory->runs)
-                                                                      : NULL;
-    const char *digest = jval_string_or(flow->status, "artifact.digest", "");
-    bool same_spec = jval_int(flow->status, "artifact.generation", 0) == generation;
-    return same_spec && sync_was_adopted(flow, digest) ? xstrdup(digest) : NULL;
+    return memory->runs == NULL || flow->drifted || was_requested(flow) ||
+           age_ms >= interval_of(flow) / 2;
 }
 
-// What is new was refused or cannot be reached: what runs is kept as it is, from the cache, also
-// after a restart. The failure is still what the status tells.
-static void heal_what_runs(struct sync_flow *flow, const struct error *cause)
+int sync_put_back(struct sync_flow *flow, const char *digest, struct error *err)
 {
-    const char *drift = object_spec_string(flow->object, "drift");
-    bool heals = drift == NULL || strcmp(drift, "Heal") == 0;
-    cleanup_free char *digest =
-        heals && cause->code != ERROR_CANCELED ? what_should_run(flow) : NULL;
-    if (digest == NULL)
-        return;
-    const char *reason = flow->reason;
-    const char *name = object_name(flow->object);
-    struct digest refused = flow->source.digest;
-    cleanup_error struct error err = {0};
     oci_manifest_release(&flow->manifest);
     vec_clear(&flow->files);
     vec_clear(&flow->results);
     oci_share_release(&flow->share);
     memcpy(flow->source.digest.text, digest, strlen(digest) + 1);
     if (flow->source.reference == NULL)
-        flow->source.reference = xstrdup(flow->memory->runs_reference);
-    if (flow->source.revision == NULL)
-        flow->source.revision = xstrdup(digest);
-    if (sync_load(flow, &err) < 0 || sync_apply(flow, &err) < 0) {
-        log_warn("what runs could not be kept", "kind", "Sync", "namespace",
-                 object_namespace(flow->object), "name", name, "error", error_message(&err));
-    } else {
-        note_what_runs(flow);
-        if (flow->applied)
-            log_info("drift healed", "kind", "Sync", "namespace", object_namespace(flow->object),
-                     "name", name, "digest", digest);
-    }
-    flow->source.digest = refused;
-    flow->reason = reason;
+        flow->source.reference = xstrdup_or_null(flow->memory->runs_reference);
+    if (flow->source.reference == NULL)
+        return error_set(err, ERROR_UNAVAILABLE, "it is not known where %s was pulled from",
+                         digest);
+    if (sync_load(flow, err) < 0 || ensure_finalizer(flow, err) < 0 || sync_apply(flow, err) < 0)
+        return -1;
+    note_what_runs(flow);
+    return 0;
 }
 
 // Nothing was heard but drift, and the last look at everything was good: as at rest, its verdict
@@ -219,8 +193,8 @@ static bool only_heals(const struct sync_flow *flow)
     const struct sync_memory *memory = flow->memory;
     const char *drift = object_spec_string(flow->object, "drift");
     bool heals = drift == NULL || strcmp(drift, "Heal") == 0;
-    return heals && flow->drifted && !flow->news && memory->fine && memory->applied &&
-           memory->runs != NULL && memory->runs_reference != NULL &&
+    return heals && flow->drifted && !flow->news && !flow->rules && memory->fine &&
+           memory->applied && memory->runs != NULL && memory->runs_reference != NULL &&
            memory->applied_generation == object_generation(flow->object) &&
            clock_mono_ms(flow->role->clock) < memory->look_mono_ms && !was_requested(flow) &&
            is_good(condition_reason(flow->status, "Ready"));
@@ -231,6 +205,7 @@ static int heal(struct sync_flow *flow, enum sync_outcome *ret_outcome, struct e
     const struct sync_memory *memory = flow->memory;
     if (!digest_is_valid(memory->runs))
         return error_set(err, ERROR_INTERNAL, "%s is no digest", memory->runs);
+    sync_source_release(&flow->source);
     memcpy(flow->source.digest.text, memory->runs, strlen(memory->runs) + 1);
     flow->source.reference = xstrdup(memory->runs_reference);
     flow->source.revision = xstrdup(memory->runs);
@@ -242,10 +217,39 @@ static int heal(struct sync_flow *flow, enum sync_outcome *ret_outcome, struct e
     return sync_ask_health(flow, err);
 }
 
+// Nothing was heard but that the rules may have changed: what was resolved last is judged by them,
+// and no registry is asked what its tag points to now.
+static bool only_judges(const struct sync_flow *flow)
+{
+    const struct sync_memory *memory = flow->memory;
+    return flow->rules && !flow->news && memory->fine && memory->applied &&
+           memory->source.identity != NULL &&
+           memory->applied_generation == object_generation(flow->object) &&
+           clock_mono_ms(flow->role->clock) < memory->look_mono_ms && !was_requested(flow) &&
+           is_good(condition_reason(flow->status, "Ready"));
+}
+
+static int judge_again(struct sync_flow *flow, enum sync_outcome *ret_outcome, struct error *err)
+{
+    stages_begin(&flow->stages, "resolve");
+    sync_source_copy(&flow->source, &flow->memory->source);
+    if (sync_verify(flow, err) < 0) {
+        sync_refused(flow, err);
+        return -1;
+    }
+    const char *drift = object_spec_string(flow->object, "drift");
+    if (flow->drifted && (drift == NULL || strcmp(drift, "Heal") == 0))
+        return heal(flow, ret_outcome, err);
+    *ret_outcome = SYNC_UNCHANGED;
+    return sync_ask_health(flow, err);
+}
+
 static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, struct error *err)
 {
     if (only_heals(flow))
         return heal(flow, ret_outcome, err);
+    if (only_judges(flow))
+        return judge_again(flow, ret_outcome, err);
     flow->news = true;
     stages_begin(&flow->stages, "resolve");
     if (object_problem(flow->object) == OBJECT_INVALID) {
@@ -253,7 +257,7 @@ static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, stru
         return error_set(err, ERROR_INVALID, "%s", object_problem_message(flow->object));
     }
     if (sync_source_resolve(flow, err) < 0 || sync_verify(flow, err) < 0) {
-        heal_what_runs(flow, err);
+        sync_refused(flow, err);
         return -1;
     }
     if (is_settled(flow)) {
@@ -262,7 +266,7 @@ static int run_flow(struct sync_flow *flow, enum sync_outcome *ret_outcome, stru
     }
     if (make_it_so(flow, ret_outcome, err) < 0) {
         if (!flow->applied)
-            heal_what_runs(flow, err);
+            sync_refused(flow, err);
         return -1;
     }
     return 0;
@@ -292,6 +296,10 @@ static int64_t note_look(struct sync_flow *flow, bool fine)
     if (flow->news) {
         memory->unverified = flow->governance.unverified;
         memory->look_mono_ms = now_ms + next_look_ms(flow);
+    } else if (flow->rules) {
+        int64_t look_ms = now_ms + next_look_ms(flow);
+        if (look_ms < memory->look_mono_ms)
+            memory->look_mono_ms = look_ms;
     }
     return memory->look_mono_ms > now_ms ? memory->look_mono_ms - now_ms : 1;
 }
@@ -357,6 +365,7 @@ static void finalize(struct sync_flow *flow, struct queue_outcome *ret_outcome)
     cleanup_error struct error err = {0};
     cleanup_json json_t *patch = finalizers_patch(flow->object, false);
     if ((sync_remove(flow, &err) == 0 || gives_up(flow, &err)) &&
+        adoptions_forget(flow->role->store, object_uid(flow->object), &err) == 0 &&
         store_patch_metadata(flow->role->store, flow->object, patch, NULL, &err) == 0) {
         log_info("sync removed", "kind", "Sync", "name", flow->memory->key);
         return;
@@ -382,6 +391,14 @@ static void release_flow(struct sync_flow *flow)
     target_health_release(&flow->health);
     json_decref(flow->status);
     clients_give(flow->role->clients, flow->client);
+}
+
+// What runs is revoked, and nothing was heard but that somebody changed it: it is left alone.
+static bool only_holds(const struct sync_flow *flow)
+{
+    return flow->memory->held && flow->drifted && !flow->news && !flow->rules &&
+           !object_is_deleting(flow->object) && !was_requested(flow) &&
+           clock_mono_ms(flow->role->clock) < flow->memory->look_mono_ms;
 }
 
 void sync_reconcile(struct sync_work *work, struct cancel *cancel,
@@ -412,6 +429,7 @@ void sync_reconcile(struct sync_work *work, struct cancel *cancel,
         .request_id = work->request_id,
         .drifted = work->drifted,
         .news = work->news,
+        .rules = work->rules,
         .cancel = cancel,
         .client = clients_take(role->clients),
         .deadline_mono_ms = clock_mono_ms(clock_system()) +
@@ -420,6 +438,11 @@ void sync_reconcile(struct sync_work *work, struct cancel *cancel,
         .results = TARGET_RESULTS,
     };
     bool later = false;
+    if (only_holds(&flow)) {
+        ret_outcome->again_ms = note_look(&flow, false);
+        release_flow(&flow);
+        return;
+    }
     sync_target_read(&flow, &later);
     if (later)
         ret_outcome->again_ms = 0;

@@ -25,6 +25,22 @@ void sync_source_release(struct sync_source *source)
     *source = (struct sync_source){0};
 }
 
+void sync_source_copy(struct sync_source *to, const struct sync_source *from)
+{
+    const struct sync_source copy = {
+        .reference = xstrdup_or_null(from->reference),
+        .identity = xstrdup_or_null(from->identity),
+        .channel = xstrdup_or_null(from->channel),
+        .version = xstrdup_or_null(from->version),
+        .revision = xstrdup_or_null(from->revision),
+        .digest = from->digest,
+        .per_sync_floor = from->per_sync_floor,
+        .sequence = from->sequence,
+    };
+    sync_source_release(to);
+    *to = copy;
+}
+
 static void set_digest(struct sync_source *source, const char *digest)
 {
     if (digest_is_valid(digest))

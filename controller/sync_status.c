@@ -36,10 +36,12 @@ static void add_history(struct sync_flow *flow)
     jval_set_int(entry, "sequence", jval_int(flow->status, "artifact.sequence", 0));
     jval_set_string(entry, "appliedAt", now);
     jval_set_string(entry, "requestId", flow->request_id);
+    if (flow->verdict.met)
+        jval_set(entry, "verifiedBy", verified_by(flow));
     status_add_history(flow->status, entry);
 }
 
-static void note_artifact(struct sync_flow *flow)
+void sync_note_artifact(struct sync_flow *flow)
 {
     const char *revision = flow->manifest.media_type != NULL
                                ? oci_manifest_annotation(&flow->manifest, OCI_ANNOTATION_REVISION)
@@ -123,7 +125,7 @@ bool sync_conclude(struct sync_flow *flow, enum sync_outcome outcome, const stru
     if (outcome == SYNC_FAILED)
         return conclude_failure(flow, &change, err);
     if (outcome == SYNC_APPLIED)
-        note_artifact(flow);
+        sync_note_artifact(flow);
     cleanup_free char *message =
         outcome == SYNC_DRIFTED
             ? xasprintf(

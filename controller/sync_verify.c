@@ -3,10 +3,11 @@
 #include "controller/sync_internal.h"
 
 #include "api/object.h"
+#include "base/jval.h"
 #include "base/memory.h"
 #include "base/semver.h"
+#include "controller/adoption.h"
 #include "controller/floor.h"
-#include "oci/sign/collect.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,17 +22,24 @@ static char *scope_of(const struct sync_source *source)
                      source->version != NULL ? source->version : "", (long long)source->sequence);
 }
 
-// The same digest was judged by the same rules, and neither time alone nor a renewed statement can
-// have changed the verdict.
-static bool is_verified(const struct sync_flow *flow)
+// The digest was judged before, and nobody tells of a newer statement about it.
+static bool is_same_release(const struct sync_flow *flow)
 {
     const struct sync_memory *memory = flow->memory;
     cleanup_free char *scope = scope_of(&flow->source);
+    return memory->digest != NULL && strcmp(memory->digest, flow->source.digest.text) == 0 &&
+           strcmp(memory->scope, scope) == 0;
+}
+
+// It was judged by the same rules, and neither time alone nor a renewed statement can have changed
+// the verdict.
+static bool is_verified(const struct sync_flow *flow)
+{
+    const struct sync_memory *memory = flow->memory;
     bool in_time = !memory->stale && (memory->judge_again_ms == 0 ||
                                       clock_wall_ms(flow->role->clock) < memory->judge_again_ms);
-    return memory->digest != NULL && strcmp(memory->digest, flow->source.digest.text) == 0 &&
-           strcmp(memory->rules, flow->governance.rules.text) == 0 &&
-           strcmp(memory->scope, scope) == 0 && in_time;
+    return is_same_release(flow) && strcmp(memory->judged_by, flow->governance.rules.text) == 0 &&
+           in_time;
 }
 
 static void remember(struct sync_flow *flow)
@@ -40,40 +48,15 @@ static void remember(struct sync_flow *flow)
     if (memory->digest == NULL || strcmp(memory->digest, flow->source.digest.text) != 0)
         memory->applied = false;
     free(memory->digest);
-    free(memory->rules);
+    free(memory->judged_by);
     free(memory->scope);
     memory->digest = xstrdup(flow->source.digest.text);
-    memory->rules = xstrdup(flow->governance.rules.text);
+    memory->judged_by = xstrdup(flow->governance.rules.text);
     memory->scope = scope_of(&flow->source);
     memory->judge_again_ms = flow->verdict.judge_again_ms;
     memory->stale = flow->stale;
-}
-
-static int judge(struct sync_flow *flow, struct error *err)
-{
-    cleanup_evidence_set struct evidence_set evidence;
-    evidence_set_init(&evidence);
-    flow->reason = "PullFailed";
-    if (sync_source_open(flow, err) < 0)
-        return -1;
-    cleanup_free char *bytes = NULL;
-    size_t size;
-    if (oci_get_manifest(flow->repository, flow->source.digest.text, &bytes, &size, &flow->manifest,
-                         err) < 0 ||
-        evidence_collect_for(flow->repository, flow->source.digest.text,
-                             flow->governance.policies.data, flow->governance.policies.len,
-                             &evidence, err) < 0)
-        return -1;
-    const struct trust_subject subject = {
-        .repository = flow->source.identity,
-        .digest = flow->source.digest.text,
-        .channel = flow->source.channel,
-        .version = flow->source.version,
-        .now_ms = clock_wall_ms(flow->role->clock),
-    };
-    trust_evaluate(flow->governance.policies.data, flow->governance.policies.len, &subject,
-                   &evidence, &flow->verdict);
-    return 0;
+    memory->held = false;
+    sync_source_copy(&memory->source, &flow->source);
 }
 
 static int refuse(struct sync_flow *flow, enum trust_reason reason, const char *message,
@@ -128,74 +111,174 @@ static struct floor_key key_of(const struct sync_flow *flow)
     };
 }
 
-static int hold_floor(struct sync_flow *flow, struct floor *floor, struct error *err)
+static json_t *entry_of(const struct sync_flow *flow, json_t *evidence, bool whole)
+{
+    const struct sync_source *source = &flow->source;
+    char now[TIME_TEXT_SIZE];
+    time_format(clock_wall_ms(flow->role->clock), now);
+    json_t *entry = json_object();
+    jval_set_string(entry, "digest", source->digest.text);
+    jval_set_string(entry, "reference", source->reference);
+    jval_set_string(entry, "repository", source->identity);
+    jval_set_string(entry, "channel", source->channel);
+    jval_set_string(entry, "version", source->version);
+    jval_set_string(entry, "revision", source->revision);
+    jval_set_int(entry, "sequence", flow->verdict.sequence);
+    jval_set_string(entry, "adoptedAt", now);
+    jval_set_bool(entry, "whole", whole);
+    json_object_set_new(entry, "evidence", evidence);
+    return entry;
+}
+
+// Whether the record says all of that already.
+static bool is_noted(const json_t *record, const json_t *entry)
+{
+    const json_t *first = json_array_get(jval_array(record, "history"), 0);
+    return first != NULL &&
+           strcmp(jval_string_or(first, "digest", ""), jval_string_or(entry, "digest", "")) == 0 &&
+           jval_int(first, "sequence", 0) == jval_int(entry, "sequence", 0) &&
+           jval_bool(first, "whole", false) == jval_bool(entry, "whole", false) &&
+           json_equal(jval_array(first, "evidence"), jval_array(entry, "evidence"));
+}
+
+int sync_adopt(struct sync_flow *flow, const struct floor_adoption *adoption, json_t *evidence,
+               bool whole, struct error *err)
 {
     const struct floor_key key = key_of(flow);
-    bool judged =
-        flow->verdict.attested && !flow->source.per_sync_floor && !flow->verdict.rollback_allowed;
+    json_t *record = flow->memory->adoptions;
+    json_t *entry = entry_of(flow, evidence, whole);
+    flow->reason = "FloorFailed";
+    bool noted = is_noted(record, entry) && !flow->record_changed;
+    adoptions_note(record, entry);
+    if (!noted && adoptions_write(flow->role->store, flow->object, record, err) < 0)
+        return -1;
+    flow->record_changed = false;
+    return floor_adopt(flow->role->store, &key, adoption, err);
+}
+
+static int hold_floor(struct sync_flow *flow, struct floor *floor, struct sync_judgement *judgement,
+                      struct error *err)
+{
+    bool judged = flow->verdict.attested && !flow->source.per_sync_floor;
     bool raise_version = false;
     flow->reason = "FloorFailed";
     if (flow->source.per_sync_floor && flow->verdict.attested &&
         check_version(flow, floor, &raise_version, err) < 0)
         return -1;
-    if (judged && trust_floor_check(&floor->floor, floor->adopted, flow->verdict.sequence,
-                                    flow->source.digest.text) == TRUST_FLOOR_REFUSE)
+    if (judged && !flow->verdict.rollback_allowed &&
+        trust_floor_check(&floor->floor, floor->adopted, flow->verdict.sequence,
+                          flow->source.digest.text) == TRUST_FLOOR_REFUSE)
         return refuse_rollback(flow, floor, err);
     const struct floor_adoption adoption = {
         .digest = flow->source.digest.text,
         .sequence = flow->verdict.sequence,
         .raise = judged,
+        .below = flow->verdict.rollback_allowed,
         .rules = flow->governance.rules.text,
         .version = raise_version ? flow->source.version : NULL,
     };
-    return floor_adopt(flow->role->store, &key, &adoption, err);
+    flow->record_changed = json_object_del(flow->memory->adoptions, "revoked") == 0;
+    return sync_adopt(flow, &adoption, STEAL(judgement->evidence), judgement->whole, err);
 }
 
 // The registry cannot be asked, but this very digest was adopted by this Sync under these rules,
 // and its bytes may be in the cache: what runs goes on being kept as it is, also across a restart.
-static bool was_adopted(const struct sync_flow *flow, const struct floor *floor,
-                        const struct error *cause)
+static bool was_adopted(const struct sync_flow *flow, const struct floor *floor)
 {
-    return error_is_transient(cause) && floor->adopted != NULL && floor->adopted_rules != NULL &&
-           strcmp(floor->adopted, flow->source.digest.text) == 0 &&
+    return floor->adopted_rules != NULL &&
            strcmp(floor->adopted_rules, flow->governance.rules.text) == 0;
+}
+
+char *sync_adopted(const struct sync_flow *flow)
+{
+    cleanup_floor struct floor floor = {0};
+    if (flow->source.identity == NULL)
+        return NULL;
+    const struct floor_key key = key_of(flow);
+    return floor_read(flow->role->store, &key, &floor, NULL) == 0 ? STEAL(floor.adopted) : NULL;
 }
 
 bool sync_was_adopted(const struct sync_flow *flow, const char *digest)
 {
     cleanup_floor struct floor floor = {0};
-    if (flow->source.identity == NULL)
-        return false;
     const struct floor_key key = key_of(flow);
     return floor_read(flow->role->store, &key, &floor, NULL) == 0 && floor.adopted != NULL &&
-           strcmp(floor.adopted, digest) == 0;
+           strcmp(floor.adopted, digest) == 0 && was_adopted(flow, &floor);
+}
+
+static int recall_adoptions(struct sync_flow *flow, struct error *err)
+{
+    flow->reason = "FloorFailed";
+    return flow->memory->adoptions != NULL
+               ? 0
+               : adoptions_read(flow->role->store, object_uid(flow->object),
+                                &flow->memory->adoptions, err);
+}
+
+// What runs is no longer what its policies accept.
+static int revoke(struct sync_flow *flow, const struct sync_judgement *judgement, struct error *err)
+{
+    flow->revoked = true;
+    flow->may_go_back = sync_goes_back(flow, &flow->verdict, judgement);
+    return refuse(flow, flow->verdict.reason, flow->verdict.message, err);
+}
+
+// What runs, and its registry cannot be asked: what it was adopted by decides, until it can.
+static int judge_unasked(struct sync_flow *flow, const struct floor *floor,
+                         const struct sync_judgement *judgement, struct error *cause,
+                         struct error *err)
+{
+    bool met = flow->verdict.met || flow->verdict.stale_only;
+    if (!met && (judgement->proven || !was_adopted(flow, floor)))
+        return judgement->proven && sync_is_revocation(&flow->verdict)
+                   ? revoke(flow, judgement, err)
+                   : error_move(err, cause);
+    // Judged again soon, when the registry may answer.
+    flow->verdict.judge_again_ms = clock_wall_ms(flow->role->clock) + judge_later_ms;
+    flow->stale = met ? flow->verdict.stale_only : flow->memory->stale;
+    remember(flow);
+    return 0;
 }
 
 static int judge_and_adopt(struct sync_flow *flow, struct error *err)
 {
     cleanup_floor struct floor floor = {0};
     cleanup_error struct error cause = {0};
+    cleanup_sync_judgement struct sync_judgement judgement = {0};
+    const struct sync_source *source = &flow->source;
     const struct floor_key key = key_of(flow);
     flow->reason = "FloorFailed";
-    if (floor_read(flow->role->store, &key, &floor, err) < 0)
+    if (floor_read(flow->role->store, &key, &floor, err) < 0 || recall_adoptions(flow, err) < 0)
         return -1;
-    if (judge(flow, &cause) < 0) {
-        if (!was_adopted(flow, &floor, &cause))
-            return error_move(err, &cause);
-        // Judged again soon, when the registry may answer.
-        flow->verdict.judge_again_ms = clock_wall_ms(flow->role->clock) + judge_later_ms;
-        flow->stale = flow->memory->stale;
+    bool runs = floor.adopted != NULL && strcmp(floor.adopted, source->digest.text) == 0;
+    const struct sync_case what = {
+        .digest = source->digest.text,
+        .channel = source->channel,
+        .version = source->version,
+        .kept = adoptions_find(flow->memory->adoptions, source->digest.text, source->identity,
+                               source->channel),
+        .kept_first = runs && is_same_release(flow),
+    };
+    int asked = sync_judge(flow, &what, &judgement, &cause);
+    flow->verdict = judgement.verdict;
+    judgement.verdict = (struct trust_verdict){0};
+    if (asked < 0)
+        return runs && error_is_transient(&cause)
+                   ? judge_unasked(flow, &floor, &judgement, &cause, err)
+                   : error_move(err, &cause);
+    flow->stale = !flow->verdict.met && flow->verdict.stale_only && runs;
+    if (flow->verdict.met && hold_floor(flow, &floor, &judgement, err) < 0)
+        return -1;
+    if (flow->verdict.met || flow->stale) {
         remember(flow);
         return 0;
     }
-    bool runs = floor.adopted != NULL && strcmp(floor.adopted, flow->source.digest.text) == 0;
-    flow->stale = !flow->verdict.met && flow->verdict.stale_only && runs;
-    if (!flow->verdict.met && !flow->stale)
-        return refuse(flow, flow->verdict.reason, flow->verdict.message, err);
-    if (!flow->stale && hold_floor(flow, &floor, err) < 0)
-        return -1;
-    remember(flow);
-    return 0;
+    // Without what it was adopted by, and under the rules that it met then, it may only be that
+    // somebody hides it.
+    if (runs && (judgement.proven || !was_adopted(flow, &floor)) &&
+        sync_is_revocation(&flow->verdict))
+        return revoke(flow, &judgement, err);
+    return refuse(flow, flow->verdict.reason, flow->verdict.message, err);
 }
 
 int sync_verify(struct sync_flow *flow, struct error *err)

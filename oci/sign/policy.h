@@ -76,6 +76,7 @@ struct trust_policy {
     struct vec channels;     // char *; `*` and `**`
     int64_t max_age_ms;      // 0 = none
     bool rollback_allowed;
+    bool goes_back; // should it refuse what it accepted before: the last good one is to run instead
     struct trusted_root *root; // who vouches for identities; NULL where no entry lists any; owned
 };
 void trust_policy_init(struct trust_policy *policy, const char *name);

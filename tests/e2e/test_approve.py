@@ -155,7 +155,7 @@ def test_plain_signature_is_no_approval_where_it_must_name_the_channel(gate: Gat
         gate.sign(gate.digest, person)
     gate.passes("good")
     people(gate, approves=True)
-    gate.refuses("ApprovalRequired", "ada (a signature that names no channel is no approval)")
+    gate.refuses("Revoked", "ada (a signature that names no channel is no approval)")
     for person in ("ada", "joan"):
         approve(gate, person)
     gate.passes("good")

@@ -191,7 +191,7 @@ def bad() -> Iterator[Case]:
     yield from values("TrustPolicy", "source.repository", "nothing", "https://u:p@h/a", "svn://h/a")
     yield from values("TrustPolicy", "source.refs", ["a..b"], ["-x"])
     yield from values("TrustPolicy", "source.paths", ["/a"], ["../a"])
-    yield from values("TrustPolicy", "freshness", {"maxAge": "1"}, {"rollback": "Allow"})
+    yield from values("TrustPolicy", "freshness", {"maxAge": "1"}, {"rollback": "Maybe"})
 
 
 def otherwise_said() -> Iterator[Case]:

@@ -186,15 +186,15 @@ def test_same_key_twice_is_one_signer(gate: Gate) -> None:
 def test_key_outside_its_window(gate: Gate, window: Mapping[str, str]) -> None:
     key = {"name": "packager", "pem": gate.pem("packager"), **window}
     gate.journey.config.policy("prod", require=[{"name": "packager", "attests": True, "keys": [key]}])
-    gate.refuses("Unverified", "the key is not valid now")
-    gate.heals("good")
+    gate.refuses("Revoked", "the key is not valid now")
+    gate.holds("good")
 
 
 def test_key_that_expires_while_running(gate: Gate) -> None:
     key = {"name": "packager", "pem": gate.pem("packager"), "notAfter": written(3)}
     gate.journey.config.policy("prod", require=[{"name": "packager", "attests": True, "keys": [key]}])
-    gate.daemon.wait_condition("Sync", "shop", "Ready", "False", "Unverified")
-    gate.heals("good")
+    gate.daemon.wait_condition("Sync", "shop", "Ready", "False", "Revoked")
+    gate.holds("good")
 
 
 @pytest.mark.parametrize(
@@ -212,8 +212,10 @@ def test_source_that_is_not_allowed(gate: Gate, source: Mapping[str, Any]) -> No
     gate.policy(source={"repository": SOURCE.removesuffix(".git"), "refs": ["main"]})
     gate.passes("sourced")
     gate.policy(source=source)
-    gate.refuses("SourceNotAllowed", "git.example.com/acme/config at refs/heads/main")
-    gate.heals("sourced")
+    gate.refuses("Revoked", "git.example.com/acme/config at refs/heads/main")
+    gate.holds("sourced")
+    gate.push("better", source=SOURCE, revision=COMMIT)
+    gate.refuses("Revoked", "what is to run instead")
 
 
 def test_digest_needs_a_channel(gate: Gate) -> None:
@@ -239,13 +241,25 @@ def test_policy_file_that_no_longer_parses(gate: Gate) -> None:
 
 
 def test_restart_under_a_policy_that_refuses(gate: Gate) -> None:
-    """What ran goes on being kept, from the cache, though it may not enter anew."""
+    """What ran is revoked, though no process was there to see it happen."""
     gate.daemon.kill()
     gate.policy(keys=("ada",))
     gate.write("drifted")
     gate.daemon.start()
+    gate.refuses("Revoked", "ada")
+    assert "drifted" in gate.content()
+    gate.policy()
+    gate.passes("good")
+
+
+def test_restart_with_a_new_one_that_is_refused(gate: Gate) -> None:
+    """What ran goes on being kept, from the cache."""
+    gate.daemon.kill()
+    gate.push("evil", key="mallory")
+    gate.write("drifted")
+    gate.daemon.start()
     wait_for("the drift to be healed", lambda: "good" in gate.content())
-    gate.refuses("Unverified", "ada")
+    gate.refuses("Unverified", "packager")
     gate.heals("good")
 
 
@@ -269,8 +283,8 @@ def test_policy_whose_key_is_missing_is_not_ready(gate: Gate) -> None:
 
 def test_policy_change_judges_running_syncs_again(gate: Gate) -> None:
     gate.policy(keys=("ada",))
-    gate.daemon.wait_condition("Sync", "shop", "Ready", "False", "Unverified")
-    gate.heals("good")
+    gate.daemon.wait_condition("Sync", "shop", "Ready", "False", "Revoked")
+    gate.holds("good")
     gate.policy(keys=("ada", "packager"))
     gate.daemon.wait_ready_of("Sync", "shop")
 
@@ -282,10 +296,11 @@ def test_key_change_judges_running_syncs_again(gate: Gate) -> None:
     config.policy("prod", require=[entry])
     gate.passes("good")
     config.secret("pub", namespace="sealift-system", cosign__pub=gate.key("mallory")[1])
-    gate.daemon.wait_condition("Sync", "shop", "Ready", "False", "Unverified")
-    gate.heals("good")
+    gate.daemon.wait_condition("Sync", "shop", "Ready", "False", "Revoked")
+    gate.holds("good")
     config.secret("pub", namespace="sealift-system", cosign__pub="-----BEGIN NONSENSE-----\n")
     gate.daemon.wait_condition("Sync", "shop", "Ready", "False", "SecretNotUsable")
+    gate.holds("good")
     config.secret("pub", namespace="sealift-system", cosign__pub=gate.key("packager")[1])
     gate.daemon.wait_ready_of("Sync", "shop")
 

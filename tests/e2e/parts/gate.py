@@ -136,6 +136,13 @@ class Gate:
         self.write("drifted")
         wait_content(self.target / "shop/ConfigMap/web.yaml", content)
 
+    def holds(self, content: str) -> None:
+        """What runs is left alone, also where somebody changed it: what was written stays over a whole look."""
+        self.write("drifted")
+        self.look()
+        assert "drifted" in self.content()
+        self.write(content)
+
     def explain(self, *flags: Any, end: str = ":prod", key: str = "packager") -> str:
         """What `sealift verify --explain` says of the same artifact; it refuses, too."""
         words = ("verify", self.reference(end), "--explain", "--insecure", "--key", self.key(key)[1], *flags)
