@@ -159,10 +159,10 @@ def test_one_of_two_approvers(gate: Gate) -> None:
     approvers = gate.entry("approvers", "ada", "grace", threshold=2)
     gate.journey.config.policy("prod", require=[packager, approvers])
     digest = gate.push("approved")
-    gate.refuses("ApprovalRequired", "2 approvals of approvers")
+    gate.refuses("Revoked", "2 approvals of approvers")
     gate.sign(digest, "ada")
     gate.sign(digest, "ada")
-    gate.refuses("ApprovalRequired", "1 more of grace")
+    gate.refuses("Revoked", "1 more of grace")
     gate.sign(digest, "grace")
     gate.passes("approved")
 
@@ -171,7 +171,7 @@ def test_packager_is_no_approver(gate: Gate) -> None:
     packager = gate.entry("packager", "packager", attests=True)
     approvers = gate.entry("approvers", "packager", "ada")
     gate.journey.config.policy("prod", require=[packager, approvers])
-    gate.refuses("ApprovalRequired", "approvers", "counts for another entry")
+    gate.refuses("Revoked", "approvers", "counts for another entry")
 
 
 def test_same_key_twice_is_one_signer(gate: Gate) -> None:
