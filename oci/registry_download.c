@@ -39,13 +39,13 @@ static void on_head(void *arg, const struct http_response *response)
 {
     struct download *download = arg;
     bool is_part = response->status == 206;
-    if (!is_part)
-        strbuf_truncate(&download->received, 0);
-    else
-        strbuf_truncate(&download->received, download->offset);
+    // The HTTP client repeats what broke off before its first byte, and an answer that began anew
+    // may have been among these: then there is nothing to append to.
+    bool fits = is_part && download->offset <= download->received.len;
+    strbuf_truncate(&download->received, fits ? download->offset : 0);
     download->wrong_range =
-        is_part &&
-        !begins_at(http_headers_get(&response->headers, "Content-Range"), download->offset);
+        is_part && (!fits || !begins_at(http_headers_get(&response->headers, "Content-Range"),
+                                        download->offset));
 }
 
 static int on_data(void *arg, const void *data, size_t size, struct error *err)

@@ -53,11 +53,12 @@ static void assert_not_in_journal(const struct fake *fake, const char *words)
 // --- Tokens
 
 // The token server hands out t1, t2, …; the registry takes only the token whose number is in data.
-static void token_registry(struct fake *fake)
+static void token_registry_for(struct fake *fake, const char *seconds)
 {
     int *accepts = fake->data;
     if (fake_is(fake, "GET", "/token") || fake_is(fake, "POST", "/token")) {
-        cleanup_free char *body = xasprintf("{\"token\":\"t%d\",\"expires_in\":300}", accepts[1]++);
+        cleanup_free char *body =
+            xasprintf("{\"token\":\"t%d\",\"expires_in\":%s}", accepts[1]++, seconds);
         fake_answer(fake, 200, "", body);
         return;
     }
@@ -72,6 +73,16 @@ static void token_registry(struct fake *fake)
                   "shop:pull\"\r\nWWW-Authenticate: Basic realm=\"x\"\r\n",
                   fake->port);
     fake_answer(fake, 401, challenge, "");
+}
+
+static void token_registry(struct fake *fake)
+{
+    token_registry_for(fake, "300");
+}
+
+static void odd_token_registry(struct fake *fake)
+{
+    token_registry_for(fake, "-9223372036854775808");
 }
 
 static int get_hello(struct oci_repository *repository, struct error *err)
@@ -110,6 +121,21 @@ static void test_oci_registry_asks_for_a_token_once(void **state)
         fake, "GET /token?service=s%20v&scope=repository%3Aacme%2Fshop%3Apull [" REALM_USER "]");
     fake_free(fake);
     oci_token_cache_free(tokens);
+}
+
+static void test_oci_registry_uses_a_token_of_no_lifetime_once(void **state)
+{
+    (void)state;
+    int accepts[2] = {1, 1};
+    struct fake *fake = fake_start(odd_token_registry, accepts);
+    struct oci_access access = {.username = "u", .password = "p"};
+    cleanup_oci_repository struct oci_repository *repository = open_at(fake, &access);
+    assert_int_equal(get_hello(repository, NULL), 0);
+    accepts[0] = 2;
+    assert_int_equal(get_hello(repository, NULL), 0);
+    fake_stop(fake);
+    assert_int_equal(accepts[1], 3);
+    fake_free(fake);
 }
 
 static void test_oci_registry_gives_up_after_one_new_token(void **state)
@@ -664,6 +690,43 @@ static void test_oci_registry_lists_tags(void **state)
     fake_free(fake);
 }
 
+// A range is asked for after a break; the server begins anew, breaks off before the first byte, and
+// then answers the range after all.
+static void fickle_blobs(struct fake *fake)
+{
+    static const char begins_anew[] = "HTTP/1.1 200 X\r\nConnection: close\r\n"
+                                      "Content-Length: 5\r\n\r\n";
+    switch (fake->count) {
+    case 1:
+        strbuf_reset(&fake->answer);
+        strbuf_addf(&fake->answer, "%shel", begins_anew);
+        break;
+    case 2:
+        strbuf_reset(&fake->answer);
+        strbuf_addstr(&fake->answer, begins_anew);
+        break;
+    case 3:
+        fake_answer(fake, 206, "Content-Range: bytes 3-4/5\r\n", "lo");
+        break;
+    default:
+        fake_answer(fake, 200, "", "hello");
+    }
+}
+
+static void test_oci_registry_appends_nothing_to_what_is_gone(void **state)
+{
+    (void)state;
+    struct fake *fake = fake_start(fickle_blobs, NULL);
+    struct oci_access access = {0};
+    cleanup_oci_repository struct oci_repository *repository = open_at(fake, &access);
+    cleanup_error struct error err = {0};
+    if (get_hello(repository, &err) < 0)
+        fail_msg("%s", error_message(&err));
+    fake_stop(fake);
+    assert_int_equal(fake->count, 4);
+    fake_free(fake);
+}
+
 static void test_oci_registry_that_is_not_there(void **state)
 {
     (void)state;
@@ -682,6 +745,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_oci_registry_asks_for_a_token_once),
+        cmocka_unit_test(test_oci_registry_uses_a_token_of_no_lifetime_once),
         cmocka_unit_test(test_oci_registry_gives_up_after_one_new_token),
         cmocka_unit_test(test_oci_registry_refresh_token),
         cmocka_unit_test(test_oci_registry_keeps_credentials_from_other_realms),
@@ -698,6 +762,7 @@ int main(void)
         cmocka_unit_test(test_oci_registry_fallback_tag),
         cmocka_unit_test(test_oci_registry_leaves_referrers_to_a_registry_that_knows_them),
         cmocka_unit_test(test_oci_registry_lists_tags),
+        cmocka_unit_test(test_oci_registry_appends_nothing_to_what_is_gone),
         cmocka_unit_test(test_oci_registry_that_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
