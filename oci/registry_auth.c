@@ -292,8 +292,8 @@ static int read_token(const struct registry *registry, const struct http_respons
     if (token == NULL || !token_is_valid(token))
         return error_set(err, ERROR_INVALID, "the token server of %s answered no token", host);
     int64_t lifetime = jval_int(answer, "expires_in", DEFAULT_LIFETIME_S);
-    if (lifetime > MAX_LIFETIME_S)
-        lifetime = MAX_LIFETIME_S;
+    if (lifetime < 0 || lifetime > MAX_LIFETIME_S)
+        lifetime = lifetime < 0 ? 0 : MAX_LIFETIME_S;
     *ret_lifetime_ms = lifetime * 1000 - LIFETIME_MARGIN_MS;
     *ret_authorization = xasprintf("Bearer %s", token);
     return 0;
