@@ -320,6 +320,9 @@ int sync_survey(struct sync_flow *flow, struct error *err)
             name_reason(flow);
         return -1;
     }
+    // Of what could not be looked at nobody knows whether it drifted, and Report may not heal it.
+    if (first_failure(flow, err) < 0)
+        return -1;
     size_t drifted = 0;
     vec_foreach (struct target_result, result, &flow->results)
         drifted += result->action != TARGET_UNCHANGED && result->action != TARGET_KEEP;
