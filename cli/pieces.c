@@ -178,6 +178,8 @@ static void note(struct piece *piece, struct kube_result *result, bool dry_run)
     piece->answer = jval_ref(result->object);
     // Without its namespace or its definition, which are not made either, nothing can be tried.
     bool later = dry_run && result->error.code == ERROR_NOT_FOUND;
+    if (*piece->group == '\0' && piece_is(piece, "Secret"))
+        kube_result_hide_values(result);
     if (result->error.code != ERROR_NONE && !later)
         error_move(&piece->error, &result->error);
     else if (piece->live == NULL)

@@ -132,14 +132,25 @@ void kube_run_forget(struct kube_run *run, const struct planned *planned)
     pthread_mutex_unlock(&target->lock);
 }
 
+void kube_run_hide(const struct planned *planned, struct kube_result *answer)
+{
+    if (*planned->type->group == '\0' && strcmp(planned->type->kind, "Secret") == 0)
+        kube_result_hide_values(answer);
+}
+
 static int judge_answer(struct kube_run *run, struct planned *planned, struct kube_result *answer,
                         struct error *err)
 {
-    if (answer->error.code != ERROR_NONE && answer->http_status == 422 &&
-        kube_recreate(run, planned, answer, err) < 0)
-        return -1;
+    kube_run_hide(planned, answer);
+    if (answer->error.code != ERROR_NONE && answer->http_status == 422) {
+        if (kube_recreate(run, planned, answer, err) < 0)
+            return -1;
+        kube_run_hide(planned, answer);
+    }
     if (answer->error.code != ERROR_NONE)
         return error_move(err, &answer->error);
+    if (answer->object == NULL)
+        return error_set(err, ERROR_UNAVAILABLE, "the API server answered without the object");
     drop_left_overs(run, planned, &answer->object);
     remember(run, planned, answer->object, answer->http_status);
     if (jval_string(answer->object, "metadata.deletionTimestamp") == NULL)

@@ -129,6 +129,9 @@ int kube_target_check_account(struct kube_target *target, struct cancel *cancel,
 void kube_send_batch(struct kube_run *run, struct planned **batch, size_t n);
 // It is sent again by the next run.
 void kube_run_forget(struct kube_run *run, const struct planned *planned);
+// The API server may repeat what it refuses, and everybody reads a status: not where it is a
+// Secret.
+void kube_run_hide(const struct planned *planned, struct kube_result *answer);
 // Deletes and makes anew what cannot be changed; the error of the update is in *err, and replaced.
 int kube_recreate(struct kube_run *run, struct planned *planned, struct kube_result *ret_result,
                   struct error *err) __attribute__((warn_unused_result));

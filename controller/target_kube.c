@@ -26,7 +26,7 @@ static int plan_one(struct kube_run *run, const struct planned *planned, struct 
     const struct kube_ref ref =
         cluster_type_ref(planned->type, planned->version, planned->ns, planned->name);
     cleanup_json json_t *live = NULL;
-    cleanup_json json_t *would = NULL;
+    cleanup_kube_result struct kube_result would = {0};
     cleanup_error struct error cause = {0};
     if (kube_run_get(run, planned, &live, &cause) < 0) {
         if (cause.code != ERROR_NOT_FOUND)
@@ -46,11 +46,15 @@ static int plan_one(struct kube_run *run, const struct planned *planned, struct 
         .as = as.user != NULL ? &as : NULL,
         .cancel = run->request->cancel,
     };
-    if (kube_do(client, &request, &would, err) < 0)
-        return -1;
+    kube_send(client, &request, &would);
+    kube_run_hide(planned, &would);
+    if (would.error.code != ERROR_NONE)
+        return error_move(err, &would.error);
+    if (would.object == NULL)
+        return error_set(err, ERROR_UNAVAILABLE, "the API server answered without the object");
     strip(live);
-    strip(would);
-    result->action = json_equal(live, would) ? TARGET_UNCHANGED : TARGET_UPDATE;
+    strip(would.object);
+    result->action = json_equal(live, would.object) ? TARGET_UNCHANGED : TARGET_UPDATE;
     return 0;
 }
 

@@ -108,6 +108,28 @@ int kube_status_error(const json_t *status, struct error *err)
     return -1;
 }
 
+// ".data.pin: expected string, got &{4711}", and causes whose messages repeat a value beside their
+// field.
+void kube_result_hide_values(struct kube_result *result)
+{
+    const char *message = error_message(&result->error);
+    const char *value = is_bad_object(message) ? strstr(message, ", got ") : NULL;
+    const json_t *causes = kube_result_causes(result);
+    cleanup_strbuf struct strbuf fields;
+    if (result->error.code != ERROR_INVALID)
+        return;
+    strbuf_init(&fields, MESSAGE_MAX_BYTES);
+    if (value != NULL)
+        strbuf_add(&fields, message, (size_t)(value - message));
+    for (size_t i = 0; i < json_array_size(causes); i++)
+        strbuf_addf(&fields, "%s%s", fields.len > 0 ? ", " : "",
+                    jval_string_or(json_array_get(causes, i), "field", "?"));
+    error_set(&result->error, ERROR_INVALID,
+              "the API server refuses it%s%s (the rest of what it says may hold values of the "
+              "Secret, and is not repeated here)",
+              fields.len > 0 ? ": " : "", fields.data);
+}
+
 int kube_unauthorized_error(const struct kube_client *client, struct error *err)
 {
     cleanup_free char *what = kube_credential_describe(&client->config);

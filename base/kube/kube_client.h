@@ -152,6 +152,9 @@ const char *kube_result_reason(const struct kube_result *result);
 // details.causes[] {reason, message, field}; NULL when there are none. Borrowed.
 const json_t *kube_result_causes(const struct kube_result *result);
 bool kube_result_has_cause(const struct kube_result *result, const char *reason);
+// For a Secret: takes what may be a value of it out of the sentence of a refusal (INVALID), which
+// names fields from then on. Once for each result.
+void kube_result_hide_values(struct kube_result *result);
 // Another field manager owns a field that an unforced apply wanted to change.
 bool kube_result_is_field_conflict(const struct kube_result *result);
 

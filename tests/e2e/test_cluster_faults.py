@@ -104,6 +104,32 @@ def test_answers_that_are_none(site: Site, proxy: ApiProxy) -> None:
         assert told and "2 of 3" in told[0], told
 
 
+def test_a_refused_secret_is_not_quoted(site: Site) -> None:
+    """The API server repeats what it does not understand; a status, an event and a log are no place for that."""
+    head = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {}\n"
+    number = head.format("number") + "stringData:\n  pin: 4711471147\n"
+    flat = head.format("flat") + "data: open-sesame\n"
+    key = head.format("key") + "stringData:\n  a/b: open-sesame\n"
+    site.sync(site.push({"number.yaml": number, "flat.yaml": flat, "key.yaml": key}, "--allow-secrets"))
+    with site.controller() as daemon:
+        message = site.becomes("False", "ApplyFailed")
+        assert "3 of 3" in message and "is not repeated here" in message, message
+        told = message + daemon.output + json.dumps(site.events()) + json.dumps(site.object())
+        assert "4711471147" not in told and "open-sesame" not in told
+
+
+def test_drift_that_cannot_be_looked_at_is_not_healed(site: Site, proxy: ApiProxy) -> None:
+    """Report touches nothing, also where the look fails."""
+    site.ship(maps("a", "b"), drift="Report")
+    with site.controller(kubeconfig=behind(site, proxy)):
+        site.ready()
+        proxy.fail(ApiFault("GET .*/configmaps/b", status=500, times=1))
+        site.change("b", color="blue")
+        site.becomes("True", "Drifted")
+        assert proxy.count("GET .*/configmaps/b") == 2
+        assert site.data("b") == {"color": "blue"}
+
+
 # Watches
 
 

@@ -246,6 +246,39 @@ static void test_client_tells_what_an_answer_means(void **state)
     }
 }
 
+static void test_client_can_leave_values_out(void **state)
+{
+    (void)state;
+    static const struct {
+        enum error_code code;
+        const char *message;
+        const char *field; // of a cause
+        const char *kept;
+    } cases[] = {
+        {ERROR_INVALID,
+         "failed to create typed patch object (shop/a; /v1, Kind=Secret): .data.pin: expected "
+         "string, got &{4711}",
+         NULL,
+         "refuses it: failed to create typed patch object (shop/a; /v1, Kind=Secret): "
+         ".data.pin: expected string (the rest"},
+        {ERROR_INVALID, "Secret \"a\" is invalid: data[b]: Invalid value: \"4711\"", "data[b]",
+         "refuses it: data[b] (the rest"},
+        {ERROR_INVALID, "cannot be handled: 4711", NULL, "refuses it (the rest"},
+        {ERROR_DENIED, "secrets \"a\" is forbidden", NULL, "secrets \"a\" is forbidden"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_kube_result struct kube_result result = {0};
+        error_set(&result.error, cases[i].code, "%s", cases[i].message);
+        if (cases[i].field != NULL)
+            result.status =
+                json_pack("{s:{s:[{s:s}]}}", "details", "causes", "field", cases[i].field);
+        kube_result_hide_values(&result);
+        assert_int_equal(result.error.code, cases[i].code);
+        assert_null(strstr(result.error.message, "4711"));
+        assert_non_null(strstr(result.error.message, cases[i].kept));
+    }
+}
+
 static void test_client_hands_on_warnings_once(void **state)
 {
     struct scene *scene = *state;
@@ -465,6 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_client_sends_what_the_api_defines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_client_tells_what_an_answer_means, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_client_can_leave_values_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_client_hands_on_warnings_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_client_waits_when_the_server_asks_for_it, setup,
                                         teardown),
