@@ -27,14 +27,16 @@ struct column {
 static const struct {
     const char *kind;
     const char *short_name;
+    bool suspends; // the conditions of a suspended one are of before
     struct column columns[4];
 } kinds[] = {
-    {"Bundle", "slb", {{"Revision", "string", ".status.artifact.revision"}}},
-    {"Sync", "sls", {{"Revision", "string", ".status.artifact.revision"}}},
+    {"Bundle", "slb", true, {{"Revision", "string", ".status.artifact.revision"}}},
+    {"Sync", "sls", true, {{"Revision", "string", ".status.artifact.revision"}}},
     {"Hook",
      "slh",
+     false,
      {{"Provider", "string", ".spec.provider"}, {"Delivered", "date", ".status.lastDelivery.at"}}},
-    {"TrustPolicy", "slp", {{NULL, NULL, NULL}}},
+    {"TrustPolicy", "slp", false, {{NULL, NULL, NULL}}},
 };
 
 static json_t *schema_of(const struct kind_table *table, const struct field *field);
@@ -252,6 +254,8 @@ static json_t *columns_of(size_t which)
 {
     json_t *columns = json_array();
     add_column(columns, "Ready", "string", ".status.conditions[?(@.type==\"Ready\")].status");
+    if (kinds[which].suspends)
+        add_column(columns, "Suspended", "boolean", ".spec.suspend");
     add_column(columns, "Status", "string", ".status.conditions[?(@.type==\"Ready\")].message");
     for (size_t i = 0; i < ARRAY_LENGTH(kinds[which].columns); i++) {
         const struct column *column = &kinds[which].columns[i];

@@ -7,6 +7,7 @@
 #include "base/jval.h"
 #include "base/kube/kube_client.h"
 #include "base/memory.h"
+#include "cli/clean.h"
 #include "cli/commands.h"
 #include "cli/create.h"
 #include "cli/grant.h"
@@ -50,13 +51,22 @@ static int add_resources(const struct cli *cli, json_t *object, struct error *er
     return 0;
 }
 
+// The label tells `sealift delete hook` that it may go with the Hook.
+static void dress_secret(json_t *secret, const char *name, const char *token)
+{
+    json_t *labels = json_object();
+    json_object_set_new(labels, GRANT_LABEL, json_string(GRANT_MANAGER));
+    jval_set_string(secret, "metadata.name", name);
+    jval_set(secret, "metadata.labels", labels);
+    jval_set_string(secret, "stringData.token", token);
+}
+
 // The Secret for --export: whoever applies it has the token that is printed.
 static void add_token(const struct cli *cli, const char *name, json_t *grants)
 {
     cleanup_secret char *token = new_token();
     json_t *secret = create_object(cli, "Secret", true);
-    jval_set_string(secret, "metadata.name", name);
-    jval_set_string(secret, "stringData.token", token);
+    dress_secret(secret, name, token);
     json_array_append_new(grants, secret);
     tell_warning(cli, "the Secret %s is printed with a new token: do not commit it to Git as it is",
                  name);
@@ -76,8 +86,7 @@ static int write_token(const struct cli *cli, const char *name, struct error *er
         return error_move(err, &cause);
     cleanup_secret char *token = new_token();
     cleanup_json json_t *secret = create_object(cli, "Secret", true);
-    jval_set_string(secret, "metadata.name", name);
-    jval_set_string(secret, "stringData.token", token);
+    dress_secret(secret, name, token);
     if (store_apply(store, secret, err) < 0)
         return -1;
     tell_made(cli, "Secret %s/%s has a new token: give it to the sender as its webhook secret",
@@ -85,22 +94,47 @@ static int write_token(const struct cli *cli, const char *name, struct error *er
     return 0;
 }
 
-// What the receiver said of the Hook that is there: it takes deliveries, with this Secret.
-static bool listens_already(const struct cli *cli, const char *secret_name)
+// The Hook that is there: what no option says stays as it is. Owned, or NULL.
+static json_t *find_live(const struct cli *cli)
 {
     cleanup_store struct store *store = NULL;
-    cleanup_json json_t *hook = NULL;
-    return workspace_open(cli, WORKSPACE_READ, &store, NULL) == 0 &&
-           store_get(store, "Hook", workspace_namespace(cli), cli_argument(cli, 0), &hook, NULL) ==
-               0 &&
-           condition_state(hook, "Ready") == CONDITION_TRUE &&
-           strcmp(object_spec_string(hook, "secretRef.name"), secret_name) == 0;
+    json_t *hook = NULL;
+    if (cli_flag(cli, "export") || workspace_open(cli, WORKSPACE_READ, &store, NULL) < 0 ||
+        store_get(store, "Hook", workspace_namespace(cli), cli_argument(cli, 0), &hook, NULL) < 0)
+        return NULL;
+    return hook;
+}
+
+static int fill(const struct cli *cli, json_t *object, const json_t *live, struct error *err)
+{
+    static const char *const kept[] = {"resources", "selector", "events"};
+    const char *provider = object_spec_string(live, "provider");
+    jval_set_string(object, "spec.provider",
+                    cli_string_or(cli, "provider", provider != NULL ? provider : "github"));
+    if (add_resources(cli, object, err) < 0)
+        return -1;
+    cleanup_json json_t *written = live != NULL ? clean_object(live) : NULL;
+    bool told = json_array_size(jval_array(object, "spec.resources")) > 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(kept); i++) {
+        const json_t *value = object_spec(written, kept[i]);
+        if (value != NULL && (i > 0 || !told))
+            json_object_set_new(json_object_get(object, "spec"), kept[i], json_deep_copy(value));
+    }
+    return 0;
+}
+
+// What the receiver said of the Hook that is there: it takes deliveries, with this Secret.
+static bool listens_already(const json_t *live, const char *secret_name)
+{
+    const char *name = object_spec_string(live, "secretRef.name");
+    return name != NULL && strcmp(name, secret_name) == 0 &&
+           condition_state(live, "Ready") == CONDITION_TRUE;
 }
 
 // In a cluster the receiver may read the Secrets of Hooks only, each by a Role of its own. *ret_ask
 // (owned) is what to say when somebody else has to grant it.
-static int let_receiver_read(const struct cli *cli, const char *secret_name, json_t *grants,
-                             char **ret_ask, struct error *err)
+static int let_receiver_read(const struct cli *cli, const json_t *live, const char *secret_name,
+                             json_t *grants, char **ret_ask, struct error *err)
 {
     cleanup_grant_account struct grant_account receiver = {0};
     cleanup_kube_client struct kube_client *client = NULL;
@@ -121,7 +155,7 @@ static int let_receiver_read(const struct cli *cli, const char *secret_name, jso
     if (ask == NULL)
         tell_made(cli, "ServiceAccount %s/%s may read Secret %s/%s", receiver.namespace,
                   receiver.name, workspace_namespace(cli), secret_name);
-    else if (!listens_already(cli, secret_name))
+    else if (!listens_already(live, secret_name))
         *ret_ask = STEAL(ask);
     return 0;
 }
@@ -130,17 +164,18 @@ static int run_hook(struct cli *cli, struct error *err)
 {
     cleanup_json json_t *object = create_object(cli, "Hook", true);
     cleanup_json json_t *grants = json_array();
-    const char *secret_name = cli_string(cli, "secret");
+    cleanup_json json_t *live = find_live(cli);
+    const char *secret_name =
+        cli_string_or(cli, "secret", object_spec_string(live, "secretRef.name"));
     cleanup_free char *default_name = xasprintf("%s-token", cli_argument(cli, 0));
     cleanup_free char *ask = NULL;
     bool prints = cli_flag(cli, "export");
     if (secret_name == NULL)
         secret_name = default_name;
-    jval_set_string(object, "spec.provider", cli_string_or(cli, "provider", "github"));
     jval_set_string(object, "spec.secretRef.name", secret_name);
-    if (add_resources(cli, object, err) < 0 || api_check(object, err) < 0 ||
+    if (fill(cli, object, live, err) < 0 || api_check(object, err) < 0 ||
         (!prints && write_token(cli, secret_name, err) < 0) ||
-        let_receiver_read(cli, secret_name, grants, &ask, err) < 0)
+        let_receiver_read(cli, live, secret_name, grants, &ask, err) < 0)
         return -1;
     if (prints && cli_string(cli, "secret") == NULL)
         add_token(cli, secret_name, grants);
@@ -171,7 +206,8 @@ const struct command command_create_hook = {
     .arguments = "NAME",
     .summary = "Create a Hook: one webhook address, and its token",
     .help = "In a cluster it also writes the Role by which the receiver's ServiceAccount may read "
-            "the Secret.\n\n  sealift create hook github --resource bundle/shop\n",
+            "the Secret.\nOf a Hook that is there already, what no option says stays as it is.\n\n"
+            "  sealift create hook github --resource bundle/shop\n",
     .options = hook_options,
     .min_arguments = 1,
     .max_arguments = 1,

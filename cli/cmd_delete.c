@@ -1,12 +1,9 @@
-#include "api/store_kube.h"
 #include "base/jval.h"
 #include "cli/commands.h"
-#include "cli/grant.h"
+#include "cli/leftovers.h"
 #include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
-
-#include <string.h>
 
 static int run(struct cli *cli, struct error *err)
 {
@@ -18,12 +15,9 @@ static int run(struct cli *cli, struct error *err)
     if (store_delete(store, object_kind(object), object_namespace(object), object_name(object),
                      err) < 0)
         return -1;
-    if (store_kube_client(store) != NULL && strcmp(object_kind(object), "Hook") == 0 &&
-        grant_remove_hook(store_kube_client(store), object_namespace(object), object_name(object),
-                          err) < 0)
-        return -1;
     tell_done(cli, "%s %s/%s is deleted", object_kind(object), object_namespace(object),
               object_name(object));
+    leftovers_remove(cli, store, object);
     return print_result(cli, object, err);
 }
 
@@ -38,7 +32,9 @@ const struct command command_delete = {
     .summary = "Delete an object",
     .help =
         "Removes the object from its file or the cluster. A Sync with prune: true takes what it "
-        "applied with it.\n\n"
+        "applied with it.\n"
+        "What sealift create wrote beside it (a Hook's token and Role, the rights of a Sync's "
+        "account) goes too, where\nnobody else uses it; what stays is told.\n\n"
         "  sealift delete sync shop\n",
     .min_arguments = 1,
     .max_arguments = 2,

@@ -5,6 +5,7 @@
 #include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
+#include "receiver/route.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,15 +36,39 @@ static int list_kind(const struct cli *cli, struct store *store, const struct ki
     return 0;
 }
 
+// By the token as it is now, if it may be read and used.
+static bool compute_path(struct store *store, const json_t *hook, char ret_path[HOOK_PATH_SIZE])
+{
+    cleanup_secret_data struct secret_data *secret = NULL;
+    const char *name = object_spec_string(hook, "secretRef.name");
+    size_t size = 0;
+    if (name == NULL || store_secret(store, object_namespace(hook), name, &secret, NULL) < 0)
+        return false;
+    const char *token = secret_data_get(secret, "token", &size);
+    if (token == NULL || size < HOOK_TOKEN_MIN_BYTES)
+        return false;
+    hook_path(token, size, object_namespace(hook), object_name(hook), ret_path);
+    return true;
+}
+
 // `get hook NAME --show-path`: the path is the secret of senders that do not sign, so it is printed
-// only when asked for.
-static int show_path(const struct cli *cli, const json_t *hook, struct error *err)
+// only when asked for. Nobody watches the Secret in a cluster: the status may be behind it.
+static int show_path(const struct cli *cli, struct store *store, const json_t *hook,
+                     struct error *err)
 {
     const char *path = jval_string(hook, "status.path");
+    char now[HOOK_PATH_SIZE];
     if (path == NULL)
         return error_set(err, ERROR_NOT_FOUND, "Hook %s/%s has no path yet: %s",
                          object_namespace(hook), object_name(hook), workspace_who_works(cli));
-    puts(path);
+    bool known = compute_path(store, hook, now);
+    if (known && strcmp(path, now) != 0)
+        tell_warning(cli,
+                     "the token in Secret %s/%s is newer than the receiver's: this path is right "
+                     "once the receiver has looked at the Secret again, within a minute; until "
+                     "then it answers at the old path, with the old token",
+                     object_namespace(hook), object_spec_string(hook, "secretRef.name"));
+    puts(known ? now : path);
     return 0;
 }
 
@@ -70,7 +95,7 @@ static int run(struct cli *cli, struct error *err)
             return -1;
         json_array_append_new(objects, object);
         if (cli_flag(cli, "show-path"))
-            return show_path(cli, object, err);
+            return show_path(cli, store, object, err);
         return print_objects(cli, objects, true, err);
     }
     if ((all_kinds ? list_all(cli, store, objects, err)

@@ -50,8 +50,8 @@ static json_t *new_object(const char *api_version, const char *kind, const char 
                           const char *name)
 {
     return json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}}", "apiVersion", api_version, "kind", kind,
-                     "metadata", "name", name, "namespace", namespace, "labels",
-                     "app.kubernetes.io/managed-by", "sealift");
+                     "metadata", "name", name, "namespace", namespace, "labels", GRANT_LABEL,
+                     GRANT_MANAGER);
 }
 
 static json_t *new_binding(const char *namespace, const char *name, const char *role_kind,
@@ -108,12 +108,14 @@ static const char *plural_of(const char *kind)
         return "serviceaccounts";
     if (strcmp(kind, "Secret") == 0)
         return "secrets";
+    if (strcmp(kind, "ClusterRoleBinding") == 0)
+        return "clusterrolebindings";
     return strcmp(kind, "Role") == 0 ? "roles" : "rolebindings";
 }
 
-static struct kube_ref ref_of(const char *kind, const char *namespace, const char *name)
+struct kube_ref grant_ref(const char *kind, const char *namespace, const char *name)
 {
-    bool rbac = strncmp(kind, "Role", 4) == 0;
+    bool rbac = strstr(kind, "Role") != NULL;
     return (struct kube_ref){rbac ? RBAC_GROUP : "", "v1", plural_of(kind), namespace, name, NULL};
 }
 
@@ -121,7 +123,7 @@ static int grant_apply(const struct cli *cli, struct kube_client *client, const 
                        struct error *err)
 {
     const struct kube_ref ref =
-        ref_of(object_kind(grant), object_namespace(grant), object_name(grant));
+        grant_ref(object_kind(grant), object_namespace(grant), object_name(grant));
     const struct kube_request request = {.verb = KUBE_APPLY,
                                          .ref = ref,
                                          .object = grant,
@@ -187,22 +189,5 @@ int grants_apply(const struct cli *cli, struct kube_client *client, const json_t
     if (words.len > 0)
         *ret_ask = xasprintf("you may not hand on that right (%s); ask an administrator to run: %s",
                              error_message(&first), words.data);
-    return 0;
-}
-
-int grant_remove_hook(struct kube_client *client, const char *namespace, const char *hook,
-                      struct error *err)
-{
-    static const char *const kinds[] = {"RoleBinding", "Role"};
-    cleanup_free char *name = xasprintf("sealift-hook-%s", hook);
-    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
-        const struct kube_request request = {.verb = KUBE_DELETE,
-                                             .ref = ref_of(kinds[i], namespace, name)};
-        cleanup_error struct error cause = {0};
-        if (kube_do(client, &request, NULL, &cause) < 0 && cause.code != ERROR_NOT_FOUND) {
-            error_wrap(&cause, "the Hook is gone, but not its %s %s/%s", kinds[i], namespace, name);
-            return error_move(err, &cause);
-        }
-    }
     return 0;
 }

@@ -7,7 +7,10 @@
 
 #include "cli/command.h"
 
-struct kube_client;
+#include "base/kube/kube_client.h"
+
+#define GRANT_LABEL "app.kubernetes.io/managed-by"
+#define GRANT_MANAGER "sealift"
 
 // "namespace/name" of a role's ServiceAccount: --OPTION, or that of the install in the cluster
 // (client may be NULL), or the default. ERROR_INVALID when the option has no slash.
@@ -41,9 +44,7 @@ void grant_add_deployer(json_t *grants, const char *namespace, const char *sync,
 int grants_apply(const struct cli *cli, struct kube_client *client, const json_t *grants,
                  char **ret_ask, struct error *err) __attribute__((warn_unused_result));
 
-// What was written for a Hook that is deleted. Absent is fine. (A Sync's account is needed until
-// the Sync is gone, to clear up.)
-int grant_remove_hook(struct kube_client *client, const char *namespace, const char *hook,
-                      struct error *err) __attribute__((warn_unused_result));
+// Where one of the kinds above is; name NULL = the collection. Borrows.
+struct kube_ref grant_ref(const char *kind, const char *namespace, const char *name);
 
 #endif

@@ -138,7 +138,9 @@ def test_every_command(world: World, tmp_path: Path) -> None:
 
     # What is gone is gone, with what it applied.
     world.in_shop("delete", "sync", "shop")
-    wait_for("the end", lambda: not world.has("configmap", "a", "-n", "shop"))
+    assert not world.has("configmap", "a", "-n", "shop")  # it waited, to remove the rights too
+    assert not world.has("rolebinding", "sealift-sync-shop", "-n", "shop")
+    assert not world.has("serviceaccount", "sealift", "-n", "shop")
     world.in_shop("delete", "hook", "github")
     world.in_shop("delete", "bundle", "shop")
     world("delete", "policy", "all")

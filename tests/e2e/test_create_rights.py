@@ -53,8 +53,31 @@ def test_hook(cluster: Cluster) -> None:
     said = cluster.said(*HOOK, "-n", "shop")
     assert "hook.sealift.dev/github is unchanged" in said and not any("new token" in line for line in said)
     assert plane.get("secret", "github-token", "-n", "shop")["data"] == token
-    cluster("delete", "hook", "github", "-n", "shop")
-    assert not plane.can(RECEIVER, "get", "secrets", "shop", "github-token")
+    # Nothing of it is lost to somebody who only wants the right back, as SecretDenied says.
+    cluster("create", "hook", "other", "--resource", "sync/shop", "--provider", "sealift", "--secret", "github-token", "-n", "shop")
+    before = plane.get("hook", "other", "-n", "shop")["spec"]
+    plane.kubectl("delete", "role", "sealift-hook-other", "-n", "shop")
+    assert "hook.sealift.dev/other is unchanged" in cluster.said("create", "hook", "other", "-n", "shop")
+    assert plane.get("hook", "other", "-n", "shop")["spec"] == before and cluster.has("role", "sealift-hook-other", "-n", "shop")
+    cluster("delete", "hook", "other", "-n", "shop")
+    said = cluster.said("delete", "hook", "github", "-n", "shop")
+    for kind in ("rolebinding", "role"):
+        assert f"{kind}.rbac.authorization.k8s.io/sealift-hook-github in shop is deleted" in said
+        assert not cluster.has(kind, "sealift-hook-github", "-n", "shop")
+    assert "Secret shop/github-token is deleted" in said and not cluster.has("secret", "github-token", "-n", "shop")
+
+
+def test_token_that_is_not_ours_or_not_alone(cluster: Cluster) -> None:
+    plane = cluster.plane
+    plane.kubectl("create", "secret", "generic", "mine", "-n", "docs", f"--from-literal=token={'x' * 32}")
+    for name, secret in (("one", "one-token"), ("two", "one-token"), ("three", "mine")):
+        cluster("create", "hook", name, "--resource", "bundle/shop", "--secret", secret, "-n", "docs")
+    assert "Secret docs/one-token stays: Hook docs/two uses it, too" in cluster.said("delete", "hook", "one", "-n", "docs")
+    assert "Secret docs/one-token is deleted" in cluster.said("delete", "hook", "two", "-n", "docs")
+    said = "\n".join(cluster.said("delete", "hook", "three", "-n", "docs"))
+    assert "Secret docs/mine stays: sealift create hook did not make it" in said
+    cluster(*said.partition("to remove it: sealift ")[2].splitlines()[0].split())
+    assert not cluster.has("secret", "mine", "-n", "docs")
 
 
 def test_hook_exported(cluster: Cluster) -> None:
@@ -155,6 +178,60 @@ def test_sync(cluster: Cluster, tmp_path: Path) -> None:
     assert "the cluster that it is in" in cluster.fails(*SYNC, "-n", "docs", *target)
     config = ["--config", tmp_path, "--state", tmp_path / "state"]
     assert "the cluster that it is in" in cluster.sealift.fails(*SYNC, *config, "--create-service-account").err
+
+
+def test_rights_of_a_sync_that_is_deleted(cluster: Cluster) -> None:
+    plane = cluster.plane
+
+    def create(name: str, *words: str) -> None:
+        account = ["--create-service-account", "--service-account", "shared", "--role", "view"]
+        cluster("create", "sync", name, "--bundle", "shop", "-n", "docs", *account, *words)
+
+    def delete(name: str, *words: str) -> list[str]:
+        return cluster.said("delete", "sync", name, "-n", "docs", *words)
+
+    create("one", "--target-namespace", "blog", "--allow-namespace", "docs")
+    create("two")
+    said = delete("one")
+    for namespace in ("blog", "docs"):
+        assert f"rolebinding.rbac.authorization.k8s.io/sealift-sync-one in {namespace} is deleted" in said
+        assert not cluster.has("rolebinding", "sealift-sync-one", "-n", namespace)
+    assert not any("serviceaccount" in line for line in said) and cluster.has("serviceaccount", "shared", "-n", "docs")
+
+    # While it clears up it needs them; who waits no longer is told how to end it.
+    hold = '{"metadata":{"finalizers":["sealift.dev/sync"]}}'
+    plane.kubectl("patch", "sync", "two", "-n", "docs", "--type=merge", "-p", hold)
+    said = delete("two", "--timeout", "1s")
+    assert cluster.has("rolebinding", "sealift-sync-two", "-n", "docs")
+    end = "kubectl delete rolebinding sealift-sync-two -n docs && kubectl delete serviceaccount shared -n docs"
+    assert any("the Sync is not gone yet" in line and line.endswith(f"to remove it: {end}") for line in said), said
+    plane.kubectl("patch", "sync", "two", "-n", "docs", "--type=merge", "-p", hold.replace("sealift.dev/sync", "").replace('""', ""))
+    plane.kubectl("delete", "rolebinding", "sealift-sync-two", "-n", "docs")
+    create("three")
+    assert "serviceaccount/shared in docs is deleted" in delete("three")
+
+    # What others wrote, and what others use.
+    create("four")
+    plane.kubectl("label", "rolebinding", "sealift-sync-four", "-n", "docs", "app.kubernetes.io/managed-by-")
+    said = delete("four")
+    assert any("sealift create did not write it" in line for line in said), said
+    assert cluster.has("serviceaccount", "shared", "-n", "docs")
+    plane.kubectl("delete", "rolebinding", "sealift-sync-four", "-n", "docs")
+    plane.kubectl("delete", "serviceaccount", "shared", "-n", "docs")
+
+
+def test_suspended_is_seen(cluster: Cluster) -> None:
+    plane = cluster.plane
+    cluster("create", "sync", "idle", "--bundle", "shop", "-n", "blog")
+    cluster("suspend", "sync", "idle", "-n", "blog")
+    head, row = plane.kubectl("get", "syncs", "idle", "-n", "blog").splitlines()
+    at = head.index("SUSPENDED")
+    assert head.split()[:4] == ["NAME", "READY", "SUSPENDED", "STATUS"] and row[at:].startswith("true")
+    cluster("resume", "sync", "idle", "-n", "blog")
+    row = plane.kubectl("get", "syncs", "idle", "-n", "blog").splitlines()[1]
+    assert not row[at:].startswith("true")
+    assert "SUSPENDED" in plane.kubectl("get", "bundles", "-A").splitlines()[0]
+    cluster("delete", "sync", "idle", "-n", "blog")
 
 
 def test_roles_in_another_namespace_are_found(cluster: Cluster) -> None:

@@ -103,7 +103,29 @@ def test_hook(tenant: Tenant, ada: Ada) -> None:
     with tenant.cluster.serve("receiver") as receiver:
         receiver.wait_condition("Hook", "github", name, "True")
         assert "⚠" not in ada(*hook).err
-        assert ada("get", "hook", "github", "--show-path").out.startswith("/hook/")
+        path = ada("get", "hook", "github", "--show-path").out
+        assert path.startswith("/hook/")
+
+    # A token that no receiver has seen yet; whoever may not read it gets the path that is answered.
+    ada("create", "secret", "github-token", "--from-literal", f"token={'n' * 32}")
+    done = ada("get", "hook", "github", "--show-path")
+    assert done.out != path and done.err.count("⚠") == 1 and "within a minute" in done.err
+    plane.kubectl("create", "serviceaccount", "eve", "-n", name)
+    plane.kubectl("create", "rolebinding", "eve", "-n", name, "--clusterrole=view", f"--serviceaccount={name}:eve")
+    wait_for("the right", lambda: plane.can(f"system:serviceaccount:{name}:eve", "get", "hooks.sealift.dev", name))
+    eve = ["--kubeconfig", plane.kubeconfig_of(name, "eve")]
+    assert ada.cluster.sealift("get", "hook", "github", "--show-path", "-n", name, *eve).out == path
+    with tenant.cluster.serve("receiver"):
+        wait_for("the new path", lambda: tenant.get("hook", "github")["status"]["path"] == done.out.strip())
+        assert ada("get", "hook", "github", "--show-path").err == ""
+
+    # What she may not remove is told, once.
+    said = ada("delete", "hook", "github").err
+    assert said.count("⚠") == 2 and "may be left" in said and "did not make it" in said
+    _, _, commands = said.partition("to remove it: kubectl ")
+    for command in f"kubectl {commands.splitlines()[0]}".split(" && "):
+        plane.kubectl(*shlex.split(command)[1:])
+    assert not plane.can(RECEIVER, "get", "secrets", name, "github-token")
 
 
 def test_bundle(tenant: Tenant, ada: Ada) -> None:
