@@ -324,6 +324,31 @@ bool check_subject_pattern(const char *text, struct strbuf *sentence)
     return false;
 }
 
+bool check_trust_store(const char *text, struct strbuf *sentence)
+{
+    static const char *const types[] = {"ca:", "signingAuthority:", "tsa:"};
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
+        size_t size = strlen(types[i]);
+        if (strncmp(text, types[i], size) == 0 && text[size] != '\0' &&
+            text[size + strspn(text + size, letters)] == '\0')
+            return true;
+    }
+    strbuf_addstr(sentence, "is no trust store; write it like ca:acme, signingAuthority:acme or "
+                            "tsa:acme");
+    return false;
+}
+
+bool check_notation_identity(const char *text, struct strbuf *sentence)
+{
+    if (strcmp(text, "*") == 0 || strncmp(text, "x509.subject:", 13) == 0)
+        return true;
+    strbuf_addstr(sentence, "is no identity; write it like \"x509.subject: C=US, ST=WA, O=acme\", "
+                            "or *");
+    return false;
+}
+
 bool check_pem(const char *text, struct strbuf *sentence)
 {
     if (strstr(text, "PRIVATE KEY-----") != NULL) {

@@ -117,10 +117,76 @@ static const struct field fields[] = {
      .example = "https://git.example.com/acme/config/.ci/release.yml@refs/heads/main"},
     {.path = "spec.require[].notation",
      .type = FIELD_OBJECT,
-     .doc = "Signers by Notation certificates.",
-     .pending = "this version verifies cosign signatures only; list the signers' public keys in "
-                "keys",
-     .example = "{}"},
+     .doc = "Its signers by Notation, as a statement of Notation's trust policy document with the "
+            "level strict names them. A Notation signature names neither repository nor channel, "
+            "so another entry must attest, or this one say `anyRepository`.",
+     .example = "{trustStores: [{name: \"ca:acme\", secretRef: {name: acme-ca}}], "
+                "trustedIdentities: [\"x509.subject: C=US, ST=WA, O=acme\"]}"},
+    {.path = "spec.require[].notation.trustStores",
+     .type = FIELD_LIST,
+     .required = true,
+     .min = 1,
+     .max = 16,
+     .unique = true,
+     .doc = "Who certifies signers and stamps signatures.",
+     .example = "[{name: \"ca:acme\", secretRef: {name: acme-ca}}]"},
+    {.path = "spec.require[].notation.trustStores[]",
+     .type = FIELD_OBJECT,
+     .doc = "A trust store.",
+     .example = "{name: \"ca:acme\", secretRef: {name: acme-ca}}"},
+    {.path = "spec.require[].notation.trustStores[].name",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 270,
+     .check = check_trust_store,
+     .doc = "Type and name: `ca:`, `signingAuthority:` or `tsa:` (timestamps), and a name. Where a "
+            "tsa store is given, signatures must be stamped.",
+     .example = "\"ca:acme\""},
+    {.path = "spec.require[].notation.trustStores[].pem",
+     .type = FIELD_STRING,
+     .max = 8192,
+     .secret = true,
+     .check = check_pem,
+     .doc = "The certificates themselves.",
+     .example = "\"-----BEGIN CERTIFICATE-----\\n…\""},
+    SECRET_REF_FIELDS("spec.require[].notation.trustStores[].secretRef", false,
+                      "The Secret, in the controller's namespace, that holds them under keys that "
+                      "end in `.crt`, `.cer` or `.pem`."),
+    {.path = "spec.require[].notation.trustedIdentities",
+     .type = FIELD_LIST,
+     .required = true,
+     .min = 1,
+     .max = 32,
+     .unique = true,
+     .doc = "Whose certificates count: those whose subject has all of the parts named, or `*` for "
+            "every one that the trust stores vouch for. Each subject is a signer of its own.",
+     .example = "[\"x509.subject: C=US, ST=WA, O=acme, CN=release\"]"},
+    {.path = "spec.require[].notation.trustedIdentities[]",
+     .type = FIELD_STRING,
+     .max = 1024,
+     .check = check_notation_identity,
+     .doc = "A distinguished name with C, ST and O at least, after `x509.subject:`, or `*`.",
+     .example = "\"x509.subject: C=US, ST=WA, O=acme, CN=release\""},
+    {.path = "spec.require[].notation.verifyTimestamp",
+     .type = FIELD_ENUM,
+     .choices = "always|afterCertExpiry",
+     .fallback = "\"always\"",
+     .doc = "When a signature must be stamped, where a tsa store is given.",
+     .example = "afterCertExpiry"},
+    {.path = "spec.require[].notation.revocation",
+     .type = FIELD_ENUM,
+     .choices = "enforce|log|skip",
+     .fallback = "\"enforce\"",
+     .doc = "What a revoked certificate means, and one of which it cannot be told: `log` only says "
+            "it in `verify --explain`. Nothing is asked over the network; give `crls`.",
+     .example = "enforce"},
+    {.path = "spec.require[].notation.crls",
+     .type = FIELD_OBJECT,
+     .doc = "Revocation lists of the issuers.",
+     .example = "{secretRef: {name: acme-crls}}"},
+    SECRET_REF_FIELDS("spec.require[].notation.crls.secretRef", true,
+                      "The Secret, in the controller's namespace, that holds them (PEM or DER) "
+                      "under keys that end in `.crl`."),
 
     {.path = "spec.trustedRoot",
      .type = FIELD_OBJECT,
@@ -233,7 +299,7 @@ static bool nobody_attests(const json_t *value, const json_t *spec)
 static bool nobody_signs(const json_t *value, const json_t *spec)
 {
     (void)spec;
-    return count_members(value, "keys", "keyless", NULL) == 0;
+    return count_members(value, "keys", "keyless", "notation", NULL) == 0;
 }
 
 static bool threshold_out_of_reach(const json_t *value, const json_t *spec)
@@ -241,7 +307,7 @@ static bool threshold_out_of_reach(const json_t *value, const json_t *spec)
     const json_t *identities = json_object_get(value, "keyless");
     size_t i;
     json_t *identity;
-    if (nobody_signs(value, spec))
+    if (nobody_signs(value, spec) || json_object_get(value, "notation") != NULL)
         return false;
     // A pattern may match any number of signers.
     json_array_foreach (identities, i, identity) {
@@ -256,6 +322,25 @@ static bool attests_and_approves(const json_t *value, const json_t *spec)
 {
     (void)spec;
     return jval_bool(value, "attests", false) && jval_bool(value, "approves", false);
+}
+
+static bool notation_alone_states(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    return count_members(value, "notation", NULL) == 1 &&
+           count_members(value, "keys", "keyless", NULL) == 0 &&
+           (jval_bool(value, "attests", false) || jval_bool(value, "approves", false));
+}
+
+static bool notation_without_repository(const json_t *value, const json_t *spec)
+{
+    size_t i;
+    json_t *entry;
+    bool found = false;
+    json_array_foreach (json_object_get(value, "require"), i, entry)
+        found = found || (json_object_get(entry, "notation") != NULL &&
+                          !jval_bool(entry, "anyRepository", false));
+    return found && count_attesting(spec) == 0;
 }
 
 static const struct field_rule rules[] = {
@@ -275,11 +360,28 @@ static const struct field_rule rules[] = {
      "attests and approves exclude each other: who makes a release does not approve it; write two "
      "entries",
      "!has(self.attests) || !has(self.approves) || !self.attests || !self.approves", NULL},
-    {"spec.require[]", nobody_signs, "it needs signers: keys, or keyless identities, or both",
-     "has(self.keys) || has(self.keyless)", NULL},
+    {"spec.require[]", nobody_signs, "it needs signers: keys, keyless identities or notation",
+     "has(self.keys) || has(self.keyless) || has(self.notation)", NULL},
+    {"spec.require[]", notation_alone_states,
+     "a Notation signature is about the artifact alone: it neither attests nor approves; list keys "
+     "or keyless identities whose statements count, or write two entries",
+     "!has(self.notation) || has(self.keys) || has(self.keyless) || !((has(self.attests) && "
+     "self.attests) || (has(self.approves) && self.approves))",
+     NULL},
+    {"spec", notation_without_repository,
+     "a Notation signature names no repository; set attests: true on the entry whose release "
+     "statements do, or anyRepository: true beside notation",
+     "!has(self.require) || self.require.exists(x, has(x.attests) && x.attests) || "
+     "self.require.all(x, !has(x.notation) || (has(x.anyRepository) && x.anyRepository))",
+     NULL},
+    {"spec.require[].notation.trustStores[]", rule_key_not_one_source,
+     "exactly one of pem and secretRef must be given: the certificates themselves, or the Secret "
+     "they are in",
+     "has(self.pem) != has(self.secretRef)", NULL},
     {"spec.require[]", threshold_out_of_reach,
      "threshold is higher than the number of keys and identities, so it can never be met",
-     "!has(self.threshold) || (!has(self.keys) && !has(self.keyless)) || (has(self.keyless) && "
+     "!has(self.threshold) || has(self.notation) || (!has(self.keys) && !has(self.keyless)) || "
+     "(has(self.keyless) && "
      "self.keyless.exists(x, has(x.subject) && x.subject.contains('*'))) || self.threshold <= "
      "(has(self.keys) ? size(self.keys) : 0) + (has(self.keyless) ? size(self.keyless) : 0)",
      NULL},

@@ -323,6 +323,13 @@ const char *secret_data_text(const struct secret_data *secret, const char *key)
     return text != NULL && strlen(text) == size ? text : NULL;
 }
 
+const char *secret_data_key(const struct secret_data *secret, size_t index)
+{
+    if (index >= secret->entries.len)
+        return NULL;
+    return ((const struct secret_entry *)vec_at(&secret->entries, index))->key;
+}
+
 const char *secret_data_version(const struct secret_data *secret)
 {
     return secret->version;

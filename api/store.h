@@ -74,6 +74,8 @@ int store_secret(struct store *store, const char *namespace, const char *name,
 const void *secret_data_get(const struct secret_data *secret, const char *key, size_t *ret_size);
 // As a string; NULL when absent or when it holds a NUL.
 const char *secret_data_text(const struct secret_data *secret, const char *key);
+// The names of its keys, in no order; NULL at and past their number. Borrowed.
+const char *secret_data_key(const struct secret_data *secret, size_t index);
 // Changes when the Secret changes. Borrowed.
 const char *secret_data_version(const struct secret_data *secret);
 void secret_data_free(struct secret_data *secret); // NULL is fine

@@ -8,6 +8,8 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "controller/governance_notation.h"
+#include "oci/sign/notation_trust.h"
 #include "oci/sign/policy.h"
 #include "oci/sign/trusted_root.h"
 
@@ -97,6 +99,18 @@ static int add_identities(struct trust_entry *entry, const json_t *identities, s
     return 0;
 }
 
+static int add_notation(struct gathering *gathering, struct trust_entry *entry,
+                        const json_t *notation, struct error *err)
+{
+    if (notation == NULL)
+        return 0;
+    if (governance_notation(gathering->role, notation, &entry->notation, gathering->reason, err) <
+        0)
+        return error_wrap(err, "notation of entry %s", entry->name);
+    strbuf_addf(&gathering->rules, "notation %s\n", entry->notation->digest.text);
+    return 0;
+}
+
 // The root that vouches for keyless identities: of a Secret, or the public instance's.
 static int add_root(struct gathering *gathering, struct trust_policy *policy, const json_t *spec,
                     struct error *err)
@@ -173,7 +187,8 @@ static int add_policy(struct gathering *gathering, const json_t *object, struct 
                      err) < 0)
             return error_wrap(err, "%s", name);
         *gathering->reason = "PolicyUnreadable";
-        if (add_identities(wanted, jval_array(entry, "keyless"), err) < 0)
+        if (add_identities(wanted, jval_array(entry, "keyless"), err) < 0 ||
+            add_notation(gathering, wanted, jval_object(entry, "notation"), err) < 0)
             return error_wrap(err, "%s", name);
     }
     *gathering->reason = "PolicyUnreadable";

@@ -122,17 +122,20 @@ static X509_STORE *anchors_at(const struct vec *roots, int64_t wall_ms)
     return store;
 }
 
-// One signer, whose own hash is a strong one.
+// One signer, whose own hash is a strong one, and who names its certificate by more than SHA-1
+// (RFC 5816).
 static bool is_sealed_well(PKCS7 *message)
 {
     STACK_OF(PKCS7_SIGNER_INFO) *signers = PKCS7_get_signer_info(message);
     if (signers == NULL || sk_PKCS7_SIGNER_INFO_num(signers) != 1)
         return false;
+    PKCS7_SIGNER_INFO *signer = sk_PKCS7_SIGNER_INFO_value(signers, 0);
     X509_ALGOR *hash = NULL;
-    PKCS7_SIGNER_INFO_get0_algs(sk_PKCS7_SIGNER_INFO_value(signers, 0), NULL, &hash, NULL);
+    PKCS7_SIGNER_INFO_get0_algs(signer, NULL, &hash, NULL);
     const ASN1_OBJECT *object = NULL;
     X509_ALGOR_get0(&object, NULL, NULL, hash);
-    return is_strong(OBJ_obj2nid(object));
+    return is_strong(OBJ_obj2nid(object)) &&
+           PKCS7_get_signed_attribute(signer, NID_id_smime_aa_signingCertificateV2) != NULL;
 }
 
 static bool is_made_by(PKCS7 *message, const struct vec *roots, int64_t wall_ms)

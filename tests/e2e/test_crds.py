@@ -35,6 +35,10 @@ HOOK: dict[str, Any] = {
 }
 KEY = {"name": "packager", "secretRef": {"name": "packager-pub"}}
 POLICY: dict[str, Any] = {"require": [{"name": "packager", "attests": True, "keys": [KEY]}]}
+NOTATION: dict[str, Any] = {
+    "trustStores": [{"name": "ca:acme", "secretRef": {"name": "acme-ca"}}],
+    "trustedIdentities": ["x509.subject: C=US, ST=WA, O=acme"],
+}
 BASES = {"Bundle": BUNDLE, "Sync": SYNC, "Hook": HOOK, "TrustPolicy": POLICY}
 PEM = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
 
@@ -107,6 +111,8 @@ def good() -> Iterator[Case]:
     )
     two = [{"name": "a", "threshold": 2, "keys": [KEY, {**KEY, "name": "b"}]}, {"name": "b", "keys": [KEY]}]
     yield "TrustPolicy", {"require": two}
+    yield "TrustPolicy", {"require": [{"name": "a", "threshold": 2, "anyRepository": True, "notation": NOTATION}]}
+    yield "TrustPolicy", {"require": [POLICY["require"][0], {"name": "b", "notation": NOTATION}]}
 
 
 def bad() -> Iterator[Case]:
@@ -182,6 +188,20 @@ def bad() -> Iterator[Case]:
     yield from values("TrustPolicy", "require.0.threshold", 0, 2, 1000)
     yield from values("TrustPolicy", "require.0.keys", [], [KEY, KEY])
     yield from values("TrustPolicy", "require.0.keyless", [{"issuer": "a", "subject": "b"}])
+    yield "TrustPolicy", {"require": [{"name": "a", "notation": NOTATION}]}
+    yield "TrustPolicy", {"require": [{"name": "a", "attests": True, "notation": NOTATION}]}
+    for path, value in (
+        ("trustStores.0.name", "acme"),
+        ("trustStores.0.pem", PEM),
+        ("trustStores.0.secretRef", GONE),
+        ("trustStores", []),
+        ("trustedIdentities", ["acme"]),
+        ("trustedIdentities", GONE),
+        ("revocation", "never"),
+        ("verifyTimestamp", "Never"),
+        ("crls", {}),
+    ):
+        yield "TrustPolicy", {"require": [{"name": "a", "anyRepository": True, "notation": put(NOTATION, {path: value})}]}
     yield from values("TrustPolicy", "require", [], [POLICY["require"][0]] * 2)
     yield "TrustPolicy", {"require": [POLICY["require"][0], {"name": "b", "attests": True, "keys": [KEY]}]}
     for more in ({"source": {"channels": ["prod"]}}, {"freshness": {"maxAge": "1h"}}):

@@ -29,6 +29,10 @@
 #define SYNC(more) SYNC_HEAD "{bundleRef: {name: web}, " SYNC_DIR more "}}"
 #define HOOK(spec) \
     "{apiVersion: sealift.dev/v1alpha1, kind: Hook, metadata: {name: h}, spec: " spec "}"
+#define NOTATION                                                                           \
+    "notation: {trustStores: [{name: 'ca:acme', secretRef: {name: ca}}, {name: 'tsa:t', "  \
+    "secretRef: {name: tsa}}], trustedIdentities: ['x509.subject: C=US, ST=WA, O=acme'], " \
+    "verifyTimestamp: afterCertExpiry, revocation: log, crls: {secretRef: {name: crls}}}"
 #define POLICY(spec) \
     "{apiVersion: sealift.dev/v1alpha1, kind: TrustPolicy, metadata: {name: prod}, spec: " spec "}"
 #define PACKAGER "{name: packager, attests: true, keys: [{name: p, secretRef: {name: p}}]}"
@@ -63,6 +67,8 @@ static const char *const fine[] = {
     HOOK("{provider: github, secretRef: {name: h}, resources: [{kind: Bundle, name: web}]}"),
     HOOK("{provider: sealift, secretRef: {name: h}, selector: {matchLabels: {a: b}}}"),
     POLICY("{require: [" PACKAGER "]}"),
+    POLICY("{require: [" PACKAGER ", {name: a, threshold: 2, " NOTATION "}]}"),
+    POLICY("{require: [{name: a, anyRepository: true, " NOTATION "}]}"),
     POLICY(
         "{require: [{name: a, threshold: 2, keyless: [{issuer: 'https://i.example.com', subject: "
         "'https://git.example.com/**'}]}], trustedRoot: {secretRef: {name: root}}}"),
@@ -182,7 +188,26 @@ static const struct wrong wrong_fields[] = {
      "TrustPolicy prod: spec.require[0]: threshold is higher than the number of keys and "
      "identities, so it can never be met"},
     {POLICY("{require: [{name: a}]}"),
-     "TrustPolicy prod: spec.require[0]: it needs signers: keys, or keyless identities, or both"},
+     "TrustPolicy prod: spec.require[0]: it needs signers: keys, keyless identities or notation"},
+    {POLICY("{require: [{name: a, attests: true, " NOTATION "}]}"),
+     "TrustPolicy prod: spec.require[0]: a Notation signature is about the artifact alone: it "
+     "neither attests nor approves; list keys or keyless identities whose statements count, or "
+     "write two entries"},
+    {POLICY("{require: [{name: a, " NOTATION "}]}"),
+     "TrustPolicy prod: spec: a Notation signature names no repository; set attests: true on the "
+     "entry whose release statements do, or anyRepository: true beside notation"},
+    {POLICY("{require: [{name: a, anyRepository: true, notation: {trustStores: [{name: 'ca:a'}], "
+            "trustedIdentities: ['*']}}]}"),
+     "TrustPolicy prod: spec.require[0].notation.trustStores[0]: exactly one of pem and secretRef "
+     "must be given: the certificates themselves, or the Secret they are in"},
+    {POLICY("{require: [{name: a, anyRepository: true, notation: {trustStores: [{name: 'cb:a', "
+            "secretRef: {name: a}}], trustedIdentities: ['*']}}]}"),
+     "TrustPolicy prod: spec.require[0].notation.trustStores[0].name: is no trust store; "
+     "write it like ca:acme, signingAuthority:acme or tsa:acme"},
+    {POLICY("{require: [{name: a, anyRepository: true, notation: {trustStores: [{name: 'ca:a', "
+            "secretRef: {name: a}}], trustedIdentities: [acme]}}]}"),
+     "TrustPolicy prod: spec.require[0].notation.trustedIdentities[0]: is no identity; "
+     "write it like \"x509.subject: C=US, ST=WA, O=acme\", or *"},
     {POLICY("{require: [{name: a, keyless: [{issuer: 'https://i.example.com', subject: '**'}]}]}"),
      "TrustPolicy prod: spec.require[0].keyless[0].subject: is everybody whom the issuer knows; "
      "name "

@@ -1,0 +1,250 @@
+"""Notation's own library as the oracle: what we sign it verifies, what it signs we verify, in both envelopes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from parts.gate import Gate
+from parts.journey import Journey, config_map
+from parts.notation import IDENTITY, KINDS, Notation, StampServer
+from parts.objects import Config
+from parts.oci_registry import OciRegistry
+from parts.sealift import Daemon, Sealift
+from parts.wait import wait_for
+
+FORMS = pytest.mark.parametrize("form", ["jws", "cose"])
+
+
+@pytest.fixture
+def notation(tmp_path: Path) -> Notation:
+    return Notation(tmp_path / "notation")
+
+
+class Signed:
+    """One unsigned artifact, and what sealift says of it under the policy of `notation`."""
+
+    def __init__(self, sealift: Sealift, registry: OciRegistry, repository: str, folder: Path, notation: Notation):
+        self.sealift, self.notation = sealift, notation
+        self.place = registry.repository(repository)
+        self.reference = registry.oci(f"{repository}:prod")
+        (folder / "src").mkdir()
+        (folder / "src/web.yaml").write_text(config_map("web"))
+        self.digest = sealift("push", folder / "src", self.reference, "--unsigned").out.strip()
+        self.full = f"{self.place}@{self.digest}"
+
+    def words(self, *flags: object) -> tuple[object, ...]:
+        return ("verify", self.reference, "--notation-policy", self.notation.folder / "trustpolicy.json", *flags)
+
+    def passes(self, *flags: object) -> str:
+        done = self.sealift(*self.words(*flags))
+        assert self.digest in done.out or "--explain" in flags, done.out
+        return str(done.out + done.err)
+
+    def fails(self, *flags: object) -> str:
+        done = self.sealift.fails(*self.words("--explain", *flags))
+        return str(done.out + done.err)
+
+
+@pytest.fixture
+def signed(
+    sealift: Sealift, docker_registry: OciRegistry, repository: str, tmp_path: Path, notation: Notation
+) -> Signed:
+    return Signed(sealift, docker_registry, repository, tmp_path, notation)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_of_keys_both_ways(signed: Signed, notation: Notation, kind: str) -> None:
+    signer = notation.signer(kind=kind)
+    signed.fails()
+    notation.sign(signed.full, signer, "jws")
+    assert signer.subject in signed.passes()
+    ours = notation.signer("ours", kind=kind)
+    notation.policy("x509.subject: C=US, ST=WA, O=acme, CN=ours")
+    assert "none of the policy's trusted identities" in signed.fails()
+    notation.fails(signed.full)
+    flags = ("--notation", "--key", ours.key, "--certificate-chain", ours.chain, "--expiry", "24h")
+    assert signed.sealift("sign", signed.reference, *flags).out.strip() == signed.digest
+    assert notation.verify(signed.full) == signed.digest
+    assert ours.subject in signed.passes()
+
+
+@FORMS
+def test_both_registries(
+    sealift: Sealift,
+    registry: OciRegistry,
+    repository: str,
+    tmp_path: Path,
+    notation: Notation,
+    form: str,
+) -> None:
+    """Through the referrers API, and through the fallback tag."""
+    signed = Signed(sealift, registry, repository, tmp_path, notation)
+    signer = notation.signer(kind="rsa2048")
+    notation.sign(signed.full, signer, form, "-expiry", "24h")
+    notation.policy(scopes=[signed.place])
+    assert signer.subject in signed.passes()
+    sealift("sign", signed.reference, "--notation", "--key", signer.key, "--certificate-chain", signer.chain)
+    assert notation.verify(signed.full) == signed.digest
+    notation.policy(scopes=["registry.example.com/acme/shop"])
+    assert "no statement is for" in signed.fails()
+
+
+@FORMS
+def test_who_does_not_count(signed: Signed, notation: Notation, tmp_path: Path, form: str) -> None:
+    stranger = Notation(tmp_path / "stranger", "elsewhere")
+    stranger.sign(signed.full, stranger.signer("release"), form)
+    assert "certified by nobody in the policy's trust stores" in signed.fails()
+    notation.sign(signed.full, notation.signer("release"), form)
+    signed.passes()
+    for text, change in {
+        "none of the policy's trusted identities": lambda: notation.policy("x509.subject: C=US, ST=WA, O=other"),
+        "trust store ca:nobody": lambda: notation.policy(stores=["ca:nobody"]),
+        "no trust store of type ca": lambda: (
+            notation.store("signingAuthority", "acme", notation.root),
+            notation.policy(stores=["signingAuthority:acme"]),
+        ),
+        "has no timestamp": lambda: (
+            notation.store("tsa", "acme", notation.root),
+            notation.policy(stores=["ca:acme", "tsa:acme"]),
+        ),
+        "level skip": lambda: (notation.folder / "trustpolicy.json").write_text(
+            json.dumps(
+                {
+                    "version": "1.0",
+                    "trustPolicies": [
+                        {"name": "a", "registryScopes": ["*"], "signatureVerification": {"level": "skip"}}
+                    ],
+                }
+            )
+        ),
+    }.items():
+        change()
+        said = signed.fails()
+        assert text in said, said
+
+
+def test_signature_of_another_artifact(
+    sealift: Sealift, docker_registry: OciRegistry, repository: str, tmp_path: Path, notation: Notation, signed: Signed
+) -> None:
+    """A signature moved to what it was not made for."""
+    gate = Gate(Journey(sealift, Config(tmp_path / "other"), tmp_path), docker_registry, repository)
+    other = gate.push("other", tag="other", key=None)
+    notation.sign(f"{signed.place}@{other}", notation.signer())
+    for entry in docker_registry.referrers(repository, other):
+        manifest = docker_registry.manifest(repository, entry["digest"])
+        manifest["subject"] = {
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "digest": signed.digest,
+            "size": len(json.dumps(manifest)),
+        }
+        content = json.dumps(manifest).encode()
+        docker_registry.put_manifest(repository, "moved", content, manifest["mediaType"])
+        moved = {"mediaType": manifest["mediaType"], "digest": docker_registry.digest(repository, "moved")}
+        moved |= {"size": len(content), "artifactType": "application/vnd.cncf.notary.signature"}
+        index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [moved]}
+        tag = signed.digest.replace(":", "-")
+        docker_registry.put_manifest(repository, tag, json.dumps(index).encode(), index["mediaType"])
+    assert f"a signature for another artifact, {other}" in signed.fails()
+
+
+def test_revoked(signed: Signed, notation: Notation) -> None:
+    signer = notation.signer(use="revocable")
+    notation.sign(signed.full, signer, "cose")
+    # Its certificate names a list, and none is given.
+    assert "is not known: no list of its issuer is given" in signed.fails()
+    signed.passes("--crl", notation.crl())
+    assert "was revoked" in signed.fails("--crl", notation.crl(signer))
+    notation.policy(override={"revocation": "log"})
+    assert "counts, but revocation: the certificate of" in signed.passes("--crl", notation.crl(), "--explain")
+    notation.policy(override={"revocation": "skip"})
+    assert "counts, but" not in signed.passes("--crl", notation.crl(), "--explain")
+
+
+def test_expired(signed: Signed, notation: Notation) -> None:
+    signer = notation.signer()
+    notation.sign(signed.full, signer, "jws", "-expiry", "1s")
+    wait_for("the signature's end", lambda: signed.sealift.run(*signed.words()).code != 0)
+    assert "counted until" in signed.fails() and "its expiry" in signed.fails()
+    notation.policy(level="permissive")
+    assert "is not enforced" in signed.passes("--explain")
+    # A later signature of the same signer counts again.
+    notation.policy()
+    notation.sign(signed.full, signer, "jws", "-expiry", "24h")
+    signed.passes()
+
+
+@FORMS
+def test_timestamps(signed: Signed, notation: Notation, tmp_path: Path, form: str) -> None:
+    authority = Notation(tmp_path / "tsa", "time")
+    notation.store("tsa", "time", authority.root)
+    with StampServer(authority) as server:
+        notation.sign(signed.full, notation.signer(), form, "-tsa", server.url, "-tsa-root", authority.root)
+    notation.policy(stores=["ca:acme", "tsa:time"])
+    assert notation.verify(signed.full) == signed.digest
+    signed.passes()
+    notation.store("tsa", "other", Notation(tmp_path / "other", "other").root)
+    notation.policy(stores=["ca:acme", "tsa:other"])
+    assert "none of the authorities of the tsa trust stores" in signed.fails()
+    notation.policy(stores=["ca:acme", "tsa:other"], verifyTimestamp="afterCertExpiry")
+    signed.passes()
+
+
+@pytest.mark.parametrize(
+    "use, said", [("server", "more than code signing"), ("ca", "is an authority's, not a signer's")]
+)
+def test_certificates_that_do_not_sign(signed: Signed, notation: Notation, use: str, said: str) -> None:
+    signer = notation.signer(use=use)
+    words = ("sign", signed.reference, "--notation", "--key", signer.key, "--certificate-chain")
+    assert said in signed.sealift.fails(*words, signer.chain).err
+    assert "--certificate-chain FILE" in signed.sealift.fails(*words[:-1]).err
+    assert "not for this key" in signed.sealift.fails(*words, notation.root).err
+    fine = notation.signer("fine")
+    assert "up to the root" in signed.sealift.fails(*words[:4], fine.key, "--certificate-chain", fine.cert).err
+    assert "say --notation" in signed.sealift.fails(*words[:2], *words[3:], fine.chain).err
+
+
+@FORMS
+def test_sync_waits_for_a_notation_signature(
+    sealift: Sealift,
+    config: Config,
+    serve: Callable[..., Daemon],
+    docker_registry: OciRegistry,
+    repository: str,
+    tmp_path: Path,
+    notation: Notation,
+    form: str,
+) -> None:
+    """Beside the packager's statement, and by itself; a certificate that is revoked later counts no longer."""
+    gate = Gate(Journey(sealift, config, tmp_path), docker_registry, repository)
+    signer = notation.signer("release", use="revocable")
+    config.secret("acme-ca", namespace="sealift-system", acme__crt=notation.root)
+    config.secret("acme-crls", namespace="sealift-system", acme__crl=notation.crl())
+    trust: dict[str, Any] = {
+        "trustStores": [{"name": "ca:acme", "secretRef": {"name": "acme-ca"}}],
+        "trustedIdentities": [IDENTITY],
+        "crls": {"secretRef": {"name": "acme-crls"}},
+    }
+    packager = dict(gate.entry("packager", "packager"), attests=True)
+    gate.journey.config.policy("prod", require=[packager, {"name": "release", "notation": trust}])
+    gate.sync()
+    first = gate.push("first")
+    gate.daemon = serve(roles="controller")
+    told = gate.daemon.wait_condition("Sync", "shop", "Ready", "False")
+    assert IDENTITY.split(": ")[1] in json.dumps(told["conditions"]), told
+    notation.sign(f"{docker_registry.repository(repository)}@{first}", signer, form)
+    gate.passes("first")
+    assert f"release: {signer.subject}" in gate.daemon.status("Sync", "shop")["artifact"]["verifiedBy"]
+    # By itself, for an artifact that states nothing.
+    gate.journey.config.policy("prod", require=[{"name": "release", "anyRepository": True, "notation": trust}])
+    second = gate.push("second", key=None)
+    gate.refuses("Unverified", "sealift sign", "--notation")
+    notation.sign(f"{docker_registry.repository(repository)}@{second}", signer, form)
+    gate.passes("second")
+    config.secret("acme-crls", namespace="sealift-system", acme__crl=notation.crl(signer))
+    third = gate.push("third", key=None)
+    notation.sign(f"{docker_registry.repository(repository)}@{third}", signer, form)
+    gate.refuses("Unverified", "no signature")
