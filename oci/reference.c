@@ -172,7 +172,7 @@ static int parse_layout(const char *text, char *rest, struct oci_reference *refe
     return 0;
 }
 
-static int check_name(const char *text, const char *host, const char *name, struct error *err)
+static int check_name(const char *text, const char *name, struct error *err)
 {
     for (const char *cursor = name; *cursor != '\0'; cursor++)
         if (isupper((unsigned char)*cursor))
@@ -183,8 +183,6 @@ static int check_name(const char *text, const char *host, const char *name, stru
                          "%s: \"%s\" is no repository name (a-z 0-9, parted by one . _ __ or "
                          "dashes); " REFERENCE_FORM,
                          text, name);
-    if (strlen(host) + 1 + strlen(name) > MAX_NAME)
-        return error_set(err, ERROR_INVALID, "%s: host and name are longer than 255 bytes", text);
     return 0;
 }
 
@@ -212,13 +210,16 @@ static int parse_registry(const char *text, char *rest, bool has_scheme,
     if (!host_is_valid(host))
         return error_set(err, ERROR_INVALID, "%s: \"%s\" is no host[:port]; " REFERENCE_FORM, text,
                          host);
-    if (check_name(text, host, name, err) < 0)
+    if (check_name(text, name, err) < 0)
         return -1;
     reference->kind = OCI_REGISTRY;
     bool hub = is_hub(host);
     reference->host = xstrdup(hub ? hub_host : host);
     reference->repository =
         hub && strchr(name, '/') == NULL ? xasprintf("library/%s", name) : xstrdup(name);
+    // As it is written from here on: docker.io has a longer name than people give it.
+    if (strlen(reference->host) + 1 + strlen(reference->repository) > MAX_NAME)
+        return error_set(err, ERROR_INVALID, "%s: host and name are longer than 255 bytes", text);
     return 0;
 }
 
