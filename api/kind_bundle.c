@@ -225,6 +225,24 @@ static const struct field fields[] = {
      .doc = "Name of the Secret.",
      .example = "packager-key"},
 
+    {.path = "spec.rollback",
+     .type = FIELD_OBJECT,
+     .doc = "Whose rollbacks (`sealift rollback`) count beside those of the key that seals.",
+     .example = "{keys: [{name: oncall, secretRef: {name: oncall-pub}}]}"},
+    {.path = "spec.rollback.keys",
+     .type = FIELD_LIST,
+     .min = 1,
+     .max = 32,
+     .unique = true,
+     .doc = "Keys that may take the tags of this Bundle back to an older artifact. The packager "
+            "states it in its own name then, as policies expect.",
+     .example = "[{name: oncall, secretRef: {name: oncall-pub}}]"},
+    {.path = "spec.rollback.keys[]",
+     .type = FIELD_OBJECT,
+     .doc = "A key.",
+     .example = "{name: oncall, secretRef: {name: oncall-pub}}"},
+    KEY_FIELDS("spec.rollback.keys[]"),
+
     {.path = "spec.exportTo",
      .type = FIELD_LIST,
      .max = 256,
@@ -302,6 +320,7 @@ static const struct field_rule rules[] = {
      "!has(self.insecure) || !self.insecure || !has(self.repository) || "
      "!self.repository.startsWith('oci-layout:')",
      NULL},
+    KEY_RULES("spec.rollback.keys[]"),
 };
 
 static const struct field status_fields[] = {
@@ -321,6 +340,10 @@ static const struct field status_fields[] = {
     {.path = "status.artifact.sequence",
      .type = FIELD_INT,
      .doc = "Sequence of its newest release statement."},
+    {.path = "status.artifact.rolledBack",
+     .type = FIELD_OBJECT,
+     .doc = "Somebody went back to it: `from` which digest, `at` what time, by which signer, and "
+            "the `reason`. Until something else is rendered."},
     {.path = "status.history", .type = FIELD_LIST, .doc = "The last artifacts, newest first."},
 };
 

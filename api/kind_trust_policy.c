@@ -260,7 +260,7 @@ static const struct field fields[] = {
      .choices = "Deny|Allow",
      .fallback = "\"Deny\"",
      .doc = "`Deny` refuses an older release than the newest one adopted, unless it was released "
-            "again. `Allow` lets whoever may write tags of the registry go "
+            "again (`sealift rollback`). `Allow` lets whoever may write tags of the registry go "
             "back to anything that meets the policies; it counts where all that govern say so.",
      .example = "Deny"},
 

@@ -22,6 +22,7 @@ extern const struct command command_apply;
 extern const struct command command_get;
 extern const struct command command_events;
 extern const struct command command_reconcile;
+extern const struct command command_rollback;
 extern const struct command command_suspend;
 extern const struct command command_resume;
 extern const struct command command_trigger;

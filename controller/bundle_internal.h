@@ -18,6 +18,8 @@
 #include "render/git/gitremote.h"
 #include "render/render.h"
 
+struct evidence_set;
+struct release;
 struct secret_data;
 struct sign_key;
 
@@ -54,7 +56,9 @@ struct bundle_flow {
     struct registry_access access;
     struct oci_repository *repository;
     const struct sign_key *key; // held from the keyring
+    struct vec rollback_keys;   // struct verify_key *: of spec.rollback, once asked for; owned
     bool published;             // a new digest is out
+    bool went_back;             // and it is an older one
 };
 
 // Worker: the whole reconcile, its status, events and log line.
@@ -87,6 +91,35 @@ int bundle_maintain(struct bundle_flow *flow, struct error *err)
 int bundle_is_signed(struct bundle_flow *flow, bool *ret_signed, struct error *err)
     __attribute__((warn_unused_result));
 void bundle_publish_release(struct bundle_flow *flow);
+// Fingerprint of the key that seals; borrowed.
+const char *bundle_signer(const struct bundle_flow *flow);
+// Puts status.artifact in front of status.history.
+void bundle_add_history(struct bundle_flow *flow);
+
+// bundle_rollback.c: what others than this flow released, what `sealift rollback` asks for, and how
+// long it holds.
+// Takes up a digest that a release statement of a key that counts names: status.artifact. `signer`
+// stays the key that the Secret holds.
+int bundle_adopt(struct bundle_flow *flow, const char *digest, const struct release *release,
+                 struct error *err) __attribute__((warn_unused_result));
+// The newest release statement that was attached to `digest` for this tag, by our own key or one of
+// spec.rollback; borrowed from *evidence, NULL when there is none.
+int bundle_find_release(struct bundle_flow *flow, const char *tag, const char *digest,
+                        struct evidence_set *evidence, const struct release **ret_release,
+                        struct error *err) __attribute__((warn_unused_result));
+// The tag points to `digest`, which is not what this Bundle released. *ret_taken: a statement says
+// that this is a rollback of what it released, and status.artifact is that digest now.
+int bundle_rollback_take(struct bundle_flow *flow, const char *tag, const char *digest,
+                         bool *ret_taken, struct error *err) __attribute__((warn_unused_result));
+// What was built is what somebody went back from: the rollback holds.
+bool bundle_rollback_holds(const struct bundle_flow *flow, const char *layer);
+bool bundle_is_rolled_back(const struct bundle_flow *flow);
+// Notes in status.artifact that it was gone back to, by this statement.
+int bundle_rollback_note(struct bundle_flow *flow, const struct release *release, struct error *err)
+    __attribute__((warn_unused_result));
+// Adds the keys of spec.rollback that count now to a list of const struct verify_key *.
+int bundle_rollback_keys(struct bundle_flow *flow, struct vec *keys, struct error *err)
+    __attribute__((warn_unused_result));
 
 // bundle_notify.c: tells spec.notify about a new artifact. Failures become events, not errors.
 void bundle_notify(struct bundle_flow *flow);

@@ -55,7 +55,7 @@ static int open_repository(struct bundle_flow *flow, struct error *err)
                                 &flow->repository, err);
 }
 
-static const char *signer_of(const struct bundle_flow *flow)
+const char *bundle_signer(const struct bundle_flow *flow)
 {
     return verify_key_fingerprint(sign_key_public(flow->key))->text;
 }
@@ -63,7 +63,7 @@ static const char *signer_of(const struct bundle_flow *flow)
 // Whether the key in the Secret is the one that signed what is released.
 static bool has_same_signer(const struct bundle_flow *flow)
 {
-    return strcmp(jval_string_or(flow->status, "artifact.signer", ""), signer_of(flow)) == 0;
+    return strcmp(jval_string_or(flow->status, "artifact.signer", ""), bundle_signer(flow)) == 0;
 }
 
 int bundle_is_signed(struct bundle_flow *flow, bool *ret_signed, struct error *err)
@@ -78,6 +78,7 @@ void bundle_publish_release(struct bundle_flow *flow)
 {
     oci_repository_close(flow->repository);
     registry_access_release(&flow->access);
+    vec_free(&flow->rollback_keys);
     keyring_give(flow->role->keyring, flow->key);
     flow->repository = NULL;
     flow->key = NULL;
@@ -104,51 +105,6 @@ static int64_t known_sequence(struct bundle_flow *flow, char **ret_version)
     return sequence;
 }
 
-// What a tag points to when it is not what this Bundle released: an earlier release of ours that
-// status no longer knows, or somebody else's. Only a statement that our own key signed counts.
-static int attested_release(struct bundle_flow *flow, const char *tag, const char *digest,
-                            int64_t *ret_sequence, char **ret_commit, struct error *err)
-{
-    cleanup_vec struct vec keys = KEY_LIST;
-    cleanup_evidence_set struct evidence_set evidence;
-    evidence_set_init(&evidence);
-    key_list_add(&keys, sign_key_public(flow->key));
-    *ret_sequence = 0;
-    if (evidence_collect(flow->repository, digest, &keys, &evidence, err) < 0)
-        return -1;
-    const struct release *release =
-        evidence_newest_release(&evidence, oci_repository_identity(flow->repository), tag);
-    if (release != NULL) {
-        *ret_sequence = release->sequence;
-        *ret_commit = xstrdup_or_null(release->commit);
-    }
-    return 0;
-}
-
-// Status was lost: take up what our own key released under the tag, so that the same content stays
-// the same artifact.
-static int adopt_released(struct bundle_flow *flow, const char *digest, int64_t sequence,
-                          const char *commit, struct error *err)
-{
-    cleanup_oci_manifest struct oci_manifest manifest = {0};
-    cleanup_free char *bytes = NULL;
-    const struct oci_descriptor *layer = NULL;
-    size_t size;
-    if (oci_get_manifest(flow->repository, digest, &bytes, &size, &manifest, err) < 0 ||
-        oci_artifact_layer(&manifest, &layer, err) < 0)
-        return -1;
-    jval_set_string(flow->status, "artifact.repository", oci_repository_identity(flow->repository));
-    jval_set_string(flow->status, "artifact.digest", digest);
-    jval_set_string(flow->status, "artifact.layer", layer->digest.text);
-    jval_set_string(flow->status, "artifact.signer", signer_of(flow));
-    jval_set_string(flow->status, "artifact.revision",
-                    oci_manifest_annotation(&manifest, OCI_ANNOTATION_REVISION));
-    jval_set_string(flow->status, "artifact.commit", commit);
-    jval_set_int(flow->status, "artifact.size", layer->size);
-    jval_set_int(flow->status, "artifact.sequence", sequence);
-    return 0;
-}
-
 // Looks at what the tags point to and finds the next sequence: above everything that was used
 // before. A statement from the far future is somebody's broken clock, and is not followed there.
 static int survey_tags(struct bundle_flow *flow, int64_t *ret_previous, struct error *err)
@@ -160,8 +116,9 @@ static int survey_tags(struct bundle_flow *flow, int64_t *ret_previous, struct e
         const char *name = json_string_value(tag);
         cleanup_oci_descriptor struct oci_descriptor found = {0};
         cleanup_error struct error cause = {0};
-        cleanup_free char *commit = NULL;
-        int64_t sequence = 0;
+        cleanup_evidence_set struct evidence_set evidence;
+        const struct release *release = NULL;
+        evidence_set_init(&evidence);
         if (oci_resolve(flow->repository, name, &found, &cause) < 0) {
             if (cause.code != ERROR_NOT_FOUND)
                 return error_move(err, &cause);
@@ -169,8 +126,11 @@ static int survey_tags(struct bundle_flow *flow, int64_t *ret_previous, struct e
         }
         if (strcmp(found.digest.text, jval_string_or(flow->status, "artifact.digest", "")) == 0)
             continue;
-        if (attested_release(flow, name, found.digest.text, &sequence, &commit, err) < 0)
+        // An earlier release of ours that status no longer knows, or somebody else's. Only a
+        // statement by a key that counts is believed.
+        if (bundle_find_release(flow, name, found.digest.text, &evidence, &release, err) < 0)
             return -1;
+        int64_t sequence = release != NULL ? release->sequence : 0;
         if (sequence > now_ms + max_ahead_ms) {
             cleanup_free char *note =
                 xasprintf("the statement under tag %s is more than a day ahead of this clock "
@@ -182,7 +142,7 @@ static int survey_tags(struct bundle_flow *flow, int64_t *ret_previous, struct e
         if (sequence > *ret_previous)
             *ret_previous = sequence;
         if (sequence > 0 && jval_string(flow->status, "artifact.digest") == NULL &&
-            adopt_released(flow, found.digest.text, sequence, commit, err) < 0)
+            bundle_adopt(flow, found.digest.text, release, err) < 0)
             return -1;
     }
     return 0;
@@ -247,6 +207,8 @@ static void fill_releases(struct bundle_flow *flow, const char *commit, int64_t 
             .commit = commit,
             .path = path_of(flow),
             .request_id = flow->request_id,
+            .supersedes = jval_string(flow->status, "artifact.rolledBack.from"),
+            .reason = jval_string(flow->status, "artifact.rolledBack.reason"),
         };
     }
 }
@@ -344,7 +306,7 @@ static int push_signed(struct bundle_flow *flow, int64_t sequence, struct error 
     return oci_batch_commit(flow->repository, err);
 }
 
-static void add_history(struct bundle_flow *flow)
+void bundle_add_history(struct bundle_flow *flow)
 {
     json_t *entry = json_object();
     jval_set_string(entry, "digest", jval_string(flow->status, "artifact.digest"));
@@ -362,7 +324,7 @@ static void note_artifact(struct bundle_flow *flow, int64_t sequence)
     jval_set_string(artifact, "repository", oci_repository_identity(flow->repository));
     jval_set_string(artifact, "digest", flow->artifact.manifest_descriptor.digest.text);
     jval_set_string(artifact, "layer", flow->artifact.layer_descriptor.digest.text);
-    jval_set_string(artifact, "signer", signer_of(flow));
+    jval_set_string(artifact, "signer", bundle_signer(flow));
     jval_set_string(artifact, "revision", flow->git_revision);
     jval_set_string(artifact, "commit", flow->revision.commit);
     json_object_set(artifact, "tags",
@@ -373,7 +335,7 @@ static void note_artifact(struct bundle_flow *flow, int64_t sequence)
     jval_set_string(artifact, "renewedAt", now);
     jval_set_string(artifact, "requestId", flow->request_id);
     json_object_set_new(flow->status, "artifact", artifact);
-    add_history(flow);
+    bundle_add_history(flow);
 }
 
 static int release_new(struct bundle_flow *flow, int64_t previous, struct error *err)
@@ -412,9 +374,14 @@ int bundle_publish(struct bundle_flow *flow, struct error *err)
         json_object_del(flow->status, "artifact");
     if (survey_tags(flow, &previous, err) < 0)
         return -1;
+    const char *built = flow->artifact.layer_descriptor.digest.text;
     const char *layer = jval_string(flow->status, "artifact.layer");
-    bool unchanged = layer != NULL && has_same_signer(flow) &&
-                     strcmp(layer, flow->artifact.layer_descriptor.digest.text) == 0;
+    bool unchanged = layer != NULL && has_same_signer(flow) && strcmp(layer, built) == 0;
+    // Git says the same by now: nobody has to hold on to it any more.
+    if (unchanged)
+        jval_remove(flow->status, "artifact.rolledBack");
+    if (has_same_signer(flow) && bundle_rollback_holds(flow, built))
+        unchanged = true;
     return unchanged ? bundle_maintain(flow, err) : release_new(flow, previous, err);
 }
 
@@ -436,7 +403,10 @@ static int renew(struct bundle_flow *flow, const struct oci_descriptor *artifact
     flow->reason = "StatusFailed";
     if (reserve_sequence(flow, 0, &sequence, err) < 0)
         return -1;
-    cleanup_free char *version = version_of(flow);
+    cleanup_free char *version =
+        bundle_is_rolled_back(flow)
+            ? xstrdup_or_null(jval_string(flow->status, "artifact.rolledBack.version"))
+            : version_of(flow);
     fill_releases(flow, jval_string(flow->status, "artifact.commit"), sequence, version, &releases);
     flow->reason = "SignFailed";
     if (release_renew(flow->repository, artifact, flow->key, releases.data, releases.len,
@@ -450,26 +420,41 @@ static int renew(struct bundle_flow *flow, const struct oci_descriptor *artifact
     return 0;
 }
 
+// Puts the tag back, unless it was moved by a rollback that counts (*ret_taken).
+static int put_tag_back(struct bundle_flow *flow, const char *name, const char *digest,
+                        bool *ret_taken, struct error *err)
+{
+    cleanup_oci_descriptor struct oci_descriptor found = {0};
+    cleanup_error struct error cause = {0};
+    if (oci_resolve(flow->repository, name, &found, &cause) < 0 && cause.code != ERROR_NOT_FOUND)
+        return error_move(err, &cause);
+    if (cause.code == ERROR_NONE && strcmp(found.digest.text, digest) == 0)
+        return 0;
+    if (cause.code == ERROR_NONE &&
+        bundle_rollback_take(flow, name, found.digest.text, ret_taken, err) < 0)
+        return -1;
+    if (*ret_taken)
+        return 0;
+    if (oci_tag(flow->repository, digest, name, err) < 0)
+        return -1;
+    cleanup_free char *note =
+        xasprintf("tag %s did not point to %s; it was put back", name, digest);
+    store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "TagMoved", note);
+    return 0;
+}
+
 // Every tag that does not point to the artifact is put back. An artifact that is gone from the
 // registry is forgotten, so that the next try makes it again.
-static int put_tags_back(struct bundle_flow *flow, const char *digest, struct error *err)
+static int put_tags_back(struct bundle_flow *flow, const char *digest, bool *ret_taken,
+                         struct error *err)
 {
     size_t index;
     json_t *tag;
     json_array_foreach (object_spec(flow->object, "artifact.tags"), index, tag) {
-        const char *name = json_string_value(tag);
-        cleanup_oci_descriptor struct oci_descriptor found = {0};
-        cleanup_error struct error cause = {0};
-        if (oci_resolve(flow->repository, name, &found, &cause) < 0 &&
-            cause.code != ERROR_NOT_FOUND)
-            return error_move(err, &cause);
-        if (cause.code == ERROR_NONE && strcmp(found.digest.text, digest) == 0)
-            continue;
-        if (oci_tag(flow->repository, digest, name, err) < 0)
+        if (put_tag_back(flow, json_string_value(tag), digest, ret_taken, err) < 0)
             return -1;
-        cleanup_free char *note =
-            xasprintf("tag %s did not point to %s; it was put back", name, digest);
-        store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "TagMoved", note);
+        if (*ret_taken)
+            return 0;
     }
     return 0;
 }
@@ -493,5 +478,9 @@ int bundle_maintain(struct bundle_flow *flow, struct error *err)
     if (renewal_is_due(flow) && renew(flow, &artifact, err) < 0)
         return -1;
     flow->reason = "PushFailed";
-    return put_tags_back(flow, digest, err);
+    bool taken = false;
+    if (put_tags_back(flow, digest, &taken, err) < 0)
+        return -1;
+    // All tags go back together.
+    return taken ? bundle_maintain(flow, err) : 0;
 }

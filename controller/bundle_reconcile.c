@@ -35,7 +35,8 @@ static bool is_up_to_date(const struct bundle_flow *flow)
     return jval_array(flow->status, "source.inputs") == NULL &&
            strcmp(jval_string_or(flow->status, "source.commit", ""), flow->revision.commit) == 0 &&
            strcmp(jval_string_or(flow->status, "source.ref", ""), flow->revision.ref) == 0 &&
-           strcmp(jval_string_or(flow->status, "source.version", ""), SEALIFT_VERSION) == 0 &&
+           (bundle_is_rolled_back(flow) ||
+            strcmp(jval_string_or(flow->status, "source.version", ""), SEALIFT_VERSION) == 0) &&
            jval_int(flow->status, "observedGeneration", 0) == object_generation(flow->object) &&
            jval_string(flow->status, "artifact.digest") != NULL &&
            condition_state(flow->status, "Ready") == CONDITION_TRUE;
@@ -100,13 +101,22 @@ static bool conclude(struct bundle_flow *flow, int result, const struct error *e
     };
     if (result == 0) {
         bool unreadable = object_problem(flow->object) == OBJECT_UNREADABLE;
+        const char *reason_given = jval_string(flow->status, "artifact.rolledBack.reason");
         cleanup_free char *message = xasprintf(
             "released %s as %s%s%s", jval_string_or(flow->status, "artifact.revision", ""),
             jval_string_or(flow->status, "artifact.digest", ""),
             unreadable ? "; the last good spec stands: " : "",
             unreadable ? object_problem_message(flow->object) : "");
-        change.reason = "Released";
-        change.message = message;
+        cleanup_free char *from =
+            bundle_is_rolled_back(flow)
+                ? xasprintf("%s; somebody went back to it from %s, and that holds until something "
+                            "else is rendered%s%s",
+                            message, jval_string(flow->status, "artifact.rolledBack.from"),
+                            reason_given != NULL ? ": " : "",
+                            reason_given != NULL ? reason_given : "")
+                : NULL;
+        change.reason = from != NULL ? "RolledBack" : "Released";
+        change.message = from != NULL ? from : message;
         return condition_ready(flow->status, &change);
     }
     change.reason = flow->reason;
@@ -136,12 +146,15 @@ static void tell(struct bundle_flow *flow, int result, const struct error *err, 
         if (news)
             store_event(store, flow->object, STORE_EVENT_WARNING, flow->reason, error_message(err));
     } else if (flow->published) {
-        log_info("bundle released", "kind", "Bundle", "namespace", namespace, "name", name,
-                 "revision", jval_string(flow->status, "artifact.revision"), "digest",
+        log_info(flow->went_back ? "bundle rolled back" : "bundle released", "kind", "Bundle",
+                 "namespace", namespace, "name", name, "revision",
+                 jval_string(flow->status, "artifact.revision"), "digest",
                  jval_string(flow->status, "artifact.digest"), "reconcile_id", flow->request_id,
                  "stages_ms", stages);
-        tell_inputs(flow);
-        store_event(store, flow->object, STORE_EVENT_NORMAL, "Released",
+        if (flow->inputs != NULL)
+            tell_inputs(flow);
+        store_event(store, flow->object, flow->went_back ? STORE_EVENT_WARNING : STORE_EVENT_NORMAL,
+                    flow->went_back ? "RolledBack" : "Released",
                     condition_message(flow->status, "Ready"));
     } else {
         log_debug("bundle is up to date", "kind", "Bundle", "namespace", namespace, "name", name,

@@ -359,14 +359,23 @@ static bool gives_up(struct sync_flow *flow, struct error *err)
     return true;
 }
 
+// What is left of it then is a record that nobody reads.
+static void forget_adoptions(const struct sync_flow *flow)
+{
+    cleanup_error struct error err = {0};
+    if (adoptions_forget(flow->role->store, object_uid(flow->object), &err) < 0)
+        log_warn("what the Sync adopted is not forgotten", "kind", "Sync", "name",
+                 flow->memory->key, "error", error_message(&err));
+}
+
 // Deleted: what it applied goes with it (spec.prune), then the finalizer.
 static void finalize(struct sync_flow *flow, struct queue_outcome *ret_outcome)
 {
     cleanup_error struct error err = {0};
     cleanup_json json_t *patch = finalizers_patch(flow->object, false);
     if ((sync_remove(flow, &err) == 0 || gives_up(flow, &err)) &&
-        adoptions_forget(flow->role->store, object_uid(flow->object), &err) == 0 &&
         store_patch_metadata(flow->role->store, flow->object, patch, NULL, &err) == 0) {
+        forget_adoptions(flow);
         log_info("sync removed", "kind", "Sync", "name", flow->memory->key);
         return;
     }

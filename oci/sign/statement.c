@@ -98,7 +98,7 @@ char *statement_build_release(const char *subject_name, const char *digest,
         const char *text;
     } optional[] = {
         {"version", from->version},      {"commit", from->commit},         {"path", from->path},
-        {"requestId", from->request_id}, {"supersedes", from->supersedes},
+        {"requestId", from->request_id}, {"supersedes", from->supersedes}, {"reason", from->reason},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(optional); i++)
         if (optional[i].text != NULL)
@@ -167,7 +167,8 @@ static int parse_release(const json_t *predicate, struct release *release, struc
         get_text(predicate, "commit", false, &release->commit, err) < 0 ||
         get_text(predicate, "path", false, &release->path, err) < 0 ||
         get_text(predicate, "requestId", false, &release->request_id, err) < 0 ||
-        get_text(predicate, "supersedes", false, &release->supersedes, err) < 0)
+        get_text(predicate, "supersedes", false, &release->supersedes, err) < 0 ||
+        get_text(predicate, "reason", false, &release->reason, err) < 0)
         return -1;
     return 0;
 }

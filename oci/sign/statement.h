@@ -54,7 +54,8 @@ struct provenance {
 
 // That a digest is what a channel shall run, until a higher sequence says otherwise.
 // {repository, channel, sequence, issuedAt, notAfter?, version?, commit?, path?, requestId?,
-//  supersedes?}; members nobody knows are ignored, so that later versions can add some.
+//  supersedes?, reason?}; with supersedes it is a rollback: somebody chose to go back from that
+// digest. Members nobody knows are ignored, so that later versions can add some.
 struct release {
     const char *repository; // identity, "registry.example.com/acme/shop"
     const char *channel;    // the moving tag
@@ -66,6 +67,7 @@ struct release {
     const char *path;
     const char *request_id;
     const char *supersedes; // digest
+    const char *reason;     // why, for people
 };
 
 // That somebody agrees to a digest on a channel: {repository, channel, approvedAt, comment?};

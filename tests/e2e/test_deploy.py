@@ -185,7 +185,7 @@ MORE_IN_SYSTEM = {
     "packager": rights(LEASES, "leases", "create") | rights(LEASES, "leases", "get update patch", "sealift-packager"),
     "controller": rights(LEASES, "leases", "create")
     | rights(LEASES, "leases", "get update patch", "sealift-controller")
-    | rights("", "configmaps", "create update patch"),
+    | rights("", "configmaps", "create update patch delete"),
 }
 
 

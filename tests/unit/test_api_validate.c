@@ -98,7 +98,7 @@ static const struct wrong wrong_fields[] = {
      "Bundle shop/web: spec.artefact is no field of Bundle; did you mean spec.artifact?"},
     {BUNDLE(", zzz: {}"), "Bundle shop/web: spec.zzz is no field of Bundle; there are suspend, "
                           "interval, timeout, source, "
-                          "path, render, artifact, sign, exportTo, notify"},
+                          "path, render, artifact, sign, rollback, exportTo, notify"},
     {BUNDLE(", render: {type: plain}"), "Bundle shop/web: spec.render.type: \"plain\" is none of "
                                         "Auto, Plain, Kustomize; did you mean Plain?"},
     {BUNDLE(", render: {type: Helm}"),
