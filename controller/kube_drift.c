@@ -265,23 +265,30 @@ static void watch_members(struct kube_target *target)
         cluster_watch(target->cluster, *type, target->waits && (*type)->has_status);
 }
 
-// What the watch told while the worker held the answers back, of objects that were new to us then.
+// What the watch told while the worker held the answers back, of objects that were new to us then;
+// and what went meanwhile, perhaps all of it, is forgotten in one go.
 static void look_at_fresh(struct kube_target *target)
 {
-    for (size_t i = target->members.len; i-- > 0 && !target->working;) {
+    size_t kept = 0;
+    for (size_t i = 0; i < target->members.len; i++) {
         struct member *member = vec_at(&target->members, i);
         if (member->fresh)
             notice_missing(member);
         member->fresh = false;
-        forget(target, member);
+        if (!member->exists && !member->wanted)
+            member_release(member);
+        else if (kept++ != i)
+            *(struct member *)vec_at(&target->members, kept - 1) = *member;
     }
+    target->members.len = kept;
 }
 
 static void settle(void *arg)
 {
     struct kube_target *target = arg;
     pthread_mutex_lock(&target->lock);
-    look_at_fresh(target);
+    if (!target->working)
+        look_at_fresh(target);
     members_pack(&target->members, &target->names);
     pthread_mutex_unlock(&target->lock);
     watch_members(target);

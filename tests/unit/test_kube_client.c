@@ -64,6 +64,8 @@ static void reply_by_path(struct scene *scene, struct fake_exchange *exchange)
         fake_kube_reply(exchange, large);
     } else if (strstr(path, "/busy") != NULL && exchange->number < 3) {
         fake_kube_refuse(exchange, 429, "TooManyRequests", "later", "Retry-After: 1\r\n");
+    } else if (strstr(path, "/tomorrow") != NULL) {
+        fake_kube_refuse(exchange, 429, "TooManyRequests", "later", "Retry-After: 60\r\n");
     } else if (strstr(path, "/away") != NULL) {
         fake_reply(exchange, "503 Service Unavailable", "", "");
     } else if (strstr(path, "/html") != NULL) {
@@ -308,12 +310,12 @@ static void test_client_returns_at_once_when_a_wait_passes_the_deadline(void **s
 {
     struct scene *scene = *state;
     struct kube_ref ref = CONFIG_MAPS;
-    ref.name = "busy";
-    struct kube_request request = {.verb = KUBE_GET, .ref = ref, .deadline_ms = 500};
+    ref.name = "tomorrow";
+    struct kube_request request = {.verb = KUBE_GET, .ref = ref, .deadline_ms = 30 * 1000};
     cleanup_error struct error err = {0};
     assert_int_equal(kube_do(scene->client, &request, NULL, &err), -1);
     assert_int_equal(err.code, ERROR_UNAVAILABLE);
-    assert_int_equal(err.retry_after_ms, 1000);
+    assert_int_equal(err.retry_after_ms, 60 * 1000);
     assert_int_equal(fake_http_requests(scene->server), 1);
 }
 
