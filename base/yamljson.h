@@ -1,47 +1,14 @@
-// YAML to JSON and back, on libyaml's events, as kustomize (go-yaml v3, then sigs.k8s.io/yaml)
-// reads and writes it. Bounded: depth 64, aliases cannot multiply the document (expanded nodes and
-// bytes are capped), no duplicate keys, no tags but the core ones, no NUL, nothing but UTF-8.
-//
-// Scalars: only true and false are booleans (yes, on, y are strings, and come out quoted); 0777 and
-// 0o777 are octal, 0x and 0b work, 1_000 is 1000; a date is its RFC 3339 string; .inf and .nan are
-// refused; !!binary becomes the text it holds. Numbers: 1.0 is the integer 1, as in JSON. An
-// integer from 2^63 to 2^64-1 is kept as a real where that is exact, and refused elsewhere (write
-// it in quotes); what is larger becomes a real, as in Go. Keys that are integers, reals or booleans
-// become their text. Merge keys (<<) are expanded; a document's own keys win.
+// YAML to jansson's values and back, for who passes them on as JSON: base/yamlvalue.h, which says
+// what is read and written how, with a copy behind or before it.
 #ifndef BASE_YAMLJSON_H
 #define BASE_YAMLJSON_H
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "base/vec.h"
-
-struct yamljson_limits {
-    unsigned max_depth;   // 0 = 64
-    size_t max_nodes;     // after aliases are expanded; 0 = 1,000,000
-    size_t max_documents; // 0 = 20,000
-    // What kustomize does and kubectl does not: a key that is no string is refused, an empty value
-    // inside {} or [] is "" instead of null, and an empty value elsewhere is yamljson_empty_null.
-    bool kustomize;
-    // Of a key that occurs twice the last value counts, as in a kustomization.yaml.
-    bool last_wins;
-    // Scalars remember how they are written (base/yamljson_written.h); keys do not.
-    bool written;
-    // The nodes themselves rather than what they mean: keys by their text, merge keys as keys,
-    // aliases unresolved (YAMLJSON_TAG_ALIAS). Goes with `written`.
-    bool as_nodes;
-    // As go-yaml v2, with which kustomize reads its own files and JSON patches: yes, on and y are
-    // true, no, off and n false, and a date stays as it is written.
-    bool yaml11;
-};
-
-// A null like json_null() (json_is_null says so), by its address another one: what a strategic
-// merge drops, while it keeps a null that is written out. Only json_equal takes the two for
-// different. Static.
-json_t *yamljson_empty_null(void);
 
 struct yamljson_document {
     json_t *value; // owned; JSON null for an empty document
@@ -52,38 +19,17 @@ struct yamljson_document {
 void yamljson_document_release(void *document);
 #define YAMLJSON_DOCUMENTS VEC_OF(struct yamljson_document, yamljson_document_release)
 
-// What a scalar without quotes and tag means: a new reference; NULL where JSON has no such value
-// (.inf, .nan, an integer above 2^63 that a real does not hold).
-json_t *yamljson_scalar(const char *text, size_t size);
-// The text of a scalar as it stands unquoted in YAML; owned. "" for null, objects and arrays.
-char *yamljson_scalar_text(const json_t *value);
-// Whether a string can stand unquoted in YAML and remain the same string.
-bool yamljson_may_be_plain(const char *text, size_t length);
-
-// Every document of a stream, in order. A UTF-8 BOM at the start and CRLF are accepted. The error
-// names `name`, line, column: "apps/web.yaml:12:3: duplicate key "image"". ERROR_INVALID,
-// ERROR_LIMIT.
+struct yamlvalue_limits;
+// As yamlvalue_parse_all; pushes struct yamljson_document.
 int yamljson_parse_all(const char *text, size_t size, const char *name,
-                       const struct yamljson_limits *limits, struct vec *ret_documents,
+                       const struct yamlvalue_limits *limits, struct vec *ret_documents,
                        struct error *err) __attribute__((warn_unused_result));
 // Exactly one document. *ret_value is owned.
 int yamljson_parse(const char *text, size_t size, const char *name, json_t **ret_value,
                    struct error *err) __attribute__((warn_unused_result));
 
-// Block style as kustomize writes it: sorted keys (digits as numbers: b9 before b10), two spaces,
-// sequences not indented under their key, lines folded at 80, strings quoted only where another
-// reader would take them for something else. Same value, same bytes. ERROR_LIMIT when `out` is
-// full; it then holds a part.
+// As yamlvalue_write.
 int yamljson_write(const json_t *value, struct strbuf *out, struct error *err)
     __attribute__((warn_unused_result));
-
-// The line (from 1, in the whole text) of a field given as a dotted path with [n] for sequence
-// items ("spec.containers[0].image"; a name may hold dots itself), for messages about a value that
-// was parsed before. document_start is the document's `start`. 0 when it cannot be told.
-size_t yamljson_line_of(const char *text, size_t size, size_t document_start, const char *path);
-// The lines of all items of the sequence at path, in one pass: pushes size_t. Pushes nothing when
-// there is no sequence.
-void yamljson_lines_of_items(const char *text, size_t size, size_t document_start, const char *path,
-                             struct vec *lines);
 
 #endif

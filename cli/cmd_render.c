@@ -2,6 +2,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "base/yamljson.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/inputs.h"
@@ -14,16 +15,28 @@
 #include <string.h>
 #include <strings.h>
 
-static json_t *as_list(const struct render_result *result)
+static int print_list(const struct render_result *result, struct error *err)
 {
+    cleanup_json json_t *list = json_object();
     json_t *items = json_array();
-    vec_foreach (struct render_object, object, &result->objects)
-        json_array_append(items, object->value);
-    json_t *list = json_object();
     jval_set_string(list, "apiVersion", "v1");
     jval_set_string(list, "kind", "List");
     jval_set(list, "items", items);
-    return list;
+    vec_foreach (struct render_object, object, &result->objects) {
+        json_t *value = NULL;
+        if (yamljson_parse(object->yaml, object->yaml_size, object->path, &value, err) < 0)
+            return -1;
+        json_array_append_new(items, value);
+    }
+    return print_value(list, "json", err);
+}
+
+// As print_name has it.
+static char *name_of(const struct render_object *object)
+{
+    cleanup_json json_t *named = json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", object->api_version,
+                                           "kind", object->kind, "metadata", "name", object->name);
+    return print_name(named);
 }
 
 // "deployment/web" or "Deployment.apps/web" for the object of that kind and name, in any namespace.
@@ -65,7 +78,7 @@ static void print_explained(const struct render_object *object)
 // The same for programs: {"object": …, "fields": {path: source}}.
 static json_t *explained_value(const struct render_object *object)
 {
-    cleanup_free char *name = print_name(object->value);
+    cleanup_free char *name = name_of(object);
     cleanup_free char *place = xasprintf("%s:%zu", object->source, object->line);
     json_t *fields = json_object();
     const char *path = NULL;
@@ -80,7 +93,7 @@ static int refuse_unknown(const struct render_result *result, const char *asked,
     struct nearest nearest = {.wanted = asked};
     cleanup_vec struct vec names = VEC_OF(char *, vec_release_string);
     vec_foreach (struct render_object, object, &result->objects) {
-        *(char **)vec_push(&names) = print_name(object->value);
+        *(char **)vec_push(&names) = name_of(object);
         nearest_offer(&nearest, *(char **)vec_at(&names, names.len - 1));
     }
     return error_set(err, ERROR_NOT_FOUND,
@@ -103,7 +116,7 @@ static int explain(const struct cli *cli, const struct render_result *result, co
         if (structured) {
             json_array_append_new(values, explained_value(object));
         } else {
-            cleanup_free char *name = print_name(object->value);
+            cleanup_free char *name = name_of(object);
             printf("%s%s\n", found ? "\n" : "", name);
             print_explained(object);
         }
@@ -122,14 +135,12 @@ static int run(struct cli *cli, struct error *err)
     vec_sort(&result.objects, render_order_compare);
     if (cli_string(cli, "explain") != NULL)
         return explain(cli, &result, cli_string(cli, "explain"), err);
-    if (strcmp(print_format(cli), "json") == 0) {
-        cleanup_json json_t *list = as_list(&result);
-        return print_value(list, "json", err);
-    }
+    if (strcmp(print_format(cli), "json") == 0)
+        return print_list(&result, err);
     bool names = strcmp(print_format(cli), "name") == 0;
     bool first = true;
     vec_foreach (struct render_object, object, &result.objects) {
-        cleanup_free char *name = print_name(object->value);
+        cleanup_free char *name = name_of(object);
         if (names)
             puts(name);
         else

@@ -7,6 +7,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/value.h"
 #include "cli/deploy_files.h"
 #include "cli/workspace.h"
 #include "render/kustomize/kustomize.h"
@@ -179,8 +180,9 @@ static int render(const char *folder, const char *namespace, json_t **ret_object
         return -1;
     json_t *array = json_array();
     vec_foreach (struct kustomize_object, object, &objects) {
-        place(object->value);
-        json_array_append(array, object->value);
+        json_t *value = value_to_json(object->value);
+        place(value);
+        json_array_append_new(array, value);
     }
     *ret_objects = array;
     return 0;

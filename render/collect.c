@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "base/object_path.h"
-#include "base/yamljson.h"
+#include "base/yamlvalue.h"
 
 enum {
     DEFAULT_OBJECTS = 20000, // what an artifact may hold
@@ -17,7 +17,7 @@ void collect_init(struct collect *collect, const struct render_options *options,
     *collect = (struct collect){
         .options = options,
         .objects = objects,
-        .places = json_object(),
+        .places = value_object(),
         .max_objects = options->max_objects > 0 ? options->max_objects : DEFAULT_OBJECTS,
         .max_bytes = options->max_bytes > 0 ? options->max_bytes : DEFAULT_BYTES,
     };
@@ -25,7 +25,7 @@ void collect_init(struct collect *collect, const struct render_options *options,
 
 void collect_release(struct collect *collect)
 {
-    json_decref(STEAL(collect->places));
+    value_decref(STEAL(collect->places));
 }
 
 static int refuse_secret(const char *file, size_t line, const char *what, const char *hint,
@@ -39,9 +39,10 @@ static int refuse_secret(const char *file, size_t line, const char *what, const 
 }
 
 int collect_check_secret(const struct collect *collect, const struct object_identity *identity,
-                         const json_t *value, const char *file, size_t line, struct error *err)
+                         const struct value *value, const char *file, size_t line,
+                         struct error *err)
 {
-    if (json_object_get(value, "sops") != NULL)
+    if (value_object_get(value, "sops") != NULL)
         return refuse_secret(file, line, "a file encrypted by SOPS, which nothing here decrypts",
                              "", err);
     if (collect->options->allow_secrets || identity->kind == NULL ||
@@ -55,25 +56,25 @@ int collect_check_secret(const struct collect *collect, const struct object_iden
 static int check_unique(struct collect *collect, const struct object_identity *identity,
                         const char *path, const char *file, size_t line, struct error *err)
 {
-    const json_t *place = json_object_get(collect->places, path);
+    const struct value *place = value_object_get(collect->places, path);
     if (place == NULL) {
-        json_object_set_new_nocheck(collect->places, path,
-                                    json_integer((json_int_t)collect->objects->len));
+        value_object_set_new(collect->places, path, value_integer((int64_t)collect->objects->len));
         return 0;
     }
-    const struct render_object *first = vec_at(collect->objects, (size_t)json_integer_value(place));
+    const struct render_object *first =
+        vec_at(collect->objects, (size_t)value_integer_value(place));
     cleanup_free char *described = object_identity_describe(identity);
     return error_set(err, ERROR_INVALID,
                      "%s:%zu: %s is already defined at %s:%zu; keep one of the two", file, line,
                      described, first->source, first->line);
 }
 
-static int write_object(struct collect *collect, const json_t *value, struct render_object *object,
-                        struct error *err)
+static int write_object(struct collect *collect, const struct value *value,
+                        struct render_object *object, struct error *err)
 {
     cleanup_strbuf struct strbuf yaml;
     strbuf_init(&yaml, collect->max_bytes - collect->written_bytes);
-    if (yamljson_write(value, &yaml, err) < 0)
+    if (yamlvalue_write(value, &yaml, err) < 0)
         return -1;
     collect->written_bytes += yaml.len;
     object->yaml_size = yaml.len;
@@ -81,8 +82,8 @@ static int write_object(struct collect *collect, const json_t *value, struct ren
     return 0;
 }
 
-int collect_add(struct collect *collect, json_t *value, struct object_identity *identity,
-                const char *file, size_t line, struct error *err)
+int collect_add(struct collect *collect, const struct value *value,
+                struct object_identity *identity, const char *file, size_t line, struct error *err)
 {
     if (collect_check_secret(collect, identity, value, file, line, err) < 0)
         return -1;
@@ -101,7 +102,6 @@ int collect_add(struct collect *collect, json_t *value, struct object_identity *
         .kind = STEAL(identity->kind),
         .ns = STEAL(identity->ns),
         .name = STEAL(identity->name),
-        .value = json_incref(value),
         .source = xstrdup(file),
         .line = line,
     };

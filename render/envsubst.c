@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
+#include "base/value.h"
 #include "render/envsubst_internal.h"
 
 enum {
@@ -17,7 +17,7 @@ enum {
 struct expansion {
     const char *at;
     const char *end;
-    const json_t *values;
+    const struct value *values;
     bool strict;
     unsigned depth;
     char **ret_name;
@@ -83,7 +83,7 @@ static int read_name(struct expansion *expansion, char **ret_name, struct error 
 // The value, or NULL when it is unset. Borrowed.
 static const char *value_of(const struct expansion *expansion, const char *name)
 {
-    return json_string_value(json_object_get(expansion->values, name));
+    return value_string_value(value_object_get(expansion->values, name));
 }
 
 static int refuse_unset(const struct expansion *expansion, const char *name, struct error *err)
@@ -282,7 +282,7 @@ static int expand_reference(struct expansion *expansion, struct strbuf *out, str
     return result < 0 && !out->overflowed ? -1 : 0;
 }
 
-int envsubst_expand(const char *text, size_t size, const json_t *values, bool strict,
+int envsubst_expand(const char *text, size_t size, const struct value *values, bool strict,
                     struct strbuf *out, char **ret_name, struct error *err)
 {
     struct expansion expansion = {

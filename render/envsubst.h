@@ -12,16 +12,16 @@
 #ifndef RENDER_ENVSUBST_H
 #define RENDER_ENVSUBST_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "base/value.h"
 
 // `values` is an object of strings. *ret_name (may be NULL; owned) is the variable that an error is
 // about, when it is about one. ERROR_INVALID, ERROR_LIMIT.
-int envsubst_expand(const char *text, size_t size, const json_t *values, bool strict,
+int envsubst_expand(const char *text, size_t size, const struct value *values, bool strict,
                     struct strbuf *out, char **ret_name, struct error *err)
     __attribute__((warn_unused_result));
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
+#include "base/value.h"
 
 enum {
     MAX_DEPTH = 64,       // what our YAML reader takes
@@ -83,36 +83,36 @@ static bool is_name(const char *text)
     return *text != '\0';
 }
 
-static bool is_deeper_than(const json_t *value, unsigned levels)
+static bool is_deeper_than(const struct value *value, unsigned levels)
 {
-    if (!json_is_object(value) && !json_is_array(value))
+    if (!value_is_object(value) && !value_is_array(value))
         return false;
     if (levels == 0)
         return true;
-    for (size_t i = 0; i < json_array_size(value); i++)
-        if (is_deeper_than(json_array_get(value, i), levels - 1))
+    for (size_t i = 0; i < value_array_size(value); i++)
+        if (is_deeper_than(value_array_get(value, i), levels - 1))
             return true;
-    if (json_is_object(value)) {
+    if (value_is_object(value)) {
         const char *key = NULL;
-        json_t *member = NULL;
-        json_object_foreach ((json_t *)(uintptr_t)value, key, member)
+        struct value *member = NULL;
+        value_foreach ((struct value *)(uintptr_t)value, key, member)
             if (is_deeper_than(member, levels - 1))
                 return true;
     }
     return false;
 }
 
-static const char *kind_or_object(const json_t *value)
+static const char *kind_or_object(const struct value *value)
 {
-    return jval_string_or(value, "kind", "an object");
+    return value_text_or(value, "kind", "an object");
 }
 
 // apiVersion and kind: both strings, both of a form that a server can know.
-static int read_type(const json_t *value, struct object_identity *identity, const char **field,
-                     struct error *err)
+static int read_type(const struct value *value, struct object_identity *identity,
+                     const char **field, struct error *err)
 {
-    const char *api_version = jval_string(value, "apiVersion");
-    const char *kind = jval_string(value, "kind");
+    const char *api_version = value_text(value, "apiVersion");
+    const char *kind = value_text(value, "kind");
     *field = "apiVersion";
     if (api_version == NULL || *api_version == '\0')
         return error_set(err, ERROR_INVALID,
@@ -143,11 +143,11 @@ static int read_type(const json_t *value, struct object_identity *identity, cons
     return 0;
 }
 
-static int read_name(const json_t *metadata, struct object_identity *identity, const char **field,
-                     struct error *err)
+static int read_name(const struct value *metadata, struct object_identity *identity,
+                     const char **field, struct error *err)
 {
-    const json_t *name = json_object_get(metadata, "name");
-    const json_t *generate = json_object_get(metadata, "generateName");
+    const struct value *name = value_object_get(metadata, "name");
+    const struct value *generate = value_object_get(metadata, "generateName");
     const char *kind = identity->kind;
     *field = "metadata";
     if (name == NULL && generate != NULL)
@@ -158,49 +158,49 @@ static int read_name(const json_t *metadata, struct object_identity *identity, c
     if (name == NULL)
         return error_set(err, ERROR_INVALID, "%s without metadata.name; give it one", kind);
     *field = "metadata.name";
-    if (!json_is_string(name))
+    if (!value_is_string(name))
         return error_set(err, ERROR_INVALID,
                          "%s with a metadata.name that is no text; write it in "
                          "quotes",
                          kind);
-    if (!is_name(json_string_value(name)))
+    if (!is_name(value_string_value(name)))
         return error_set(err, ERROR_INVALID,
                          "%s with the metadata.name \"%.100s\"; a name has 1 to "
                          "%d characters and no '/' or '%%'",
-                         kind, json_string_value(name), MAX_NAME);
-    identity->name = xstrdup(json_string_value(name));
+                         kind, value_string_value(name), MAX_NAME);
+    identity->name = xstrdup(value_string_value(name));
     return 0;
 }
 
-static int read_namespace(const json_t *metadata, struct object_identity *identity,
+static int read_namespace(const struct value *metadata, struct object_identity *identity,
                           const char **field, struct error *err)
 {
-    const json_t *ns = json_object_get(metadata, "namespace");
+    const struct value *ns = value_object_get(metadata, "namespace");
     *field = "metadata.namespace";
-    if (ns == NULL || json_is_null(ns) || (json_is_string(ns) && json_string_length(ns) == 0))
+    if (ns == NULL || value_is_null(ns) || (value_is_string(ns) && value_string_length(ns) == 0))
         return 0;
-    if (!json_is_string(ns) || !is_namespace(json_string_value(ns)))
+    if (!value_is_string(ns) || !is_namespace(value_string_value(ns)))
         return error_set(err, ERROR_INVALID,
                          "%s \"%s\" with a metadata.namespace that is none; "
                          "a namespace has at most %d of a-z, 0-9 and '-'",
                          identity->kind, identity->name, MAX_NAMESPACE);
-    identity->ns = xstrdup(json_string_value(ns));
+    identity->ns = xstrdup(value_string_value(ns));
     return 0;
 }
 
-static int check_string_map(const json_t *metadata, const char *member,
+static int check_string_map(const struct value *metadata, const char *member,
                             const struct object_identity *identity, struct error *err)
 {
-    json_t *map = json_object_get(metadata, member);
-    if (map == NULL || json_is_null(map))
+    struct value *map = value_object_get(metadata, member);
+    if (map == NULL || value_is_null(map))
         return 0;
-    if (!json_is_object(map))
+    if (!value_is_object(map))
         return error_set(err, ERROR_INVALID, "%s \"%s\": metadata.%s is no mapping", identity->kind,
                          identity->name, member);
     const char *key = NULL;
-    json_t *value = NULL;
-    json_object_foreach (map, key, value)
-        if (!json_is_string(value))
+    struct value *value = NULL;
+    value_foreach (map, key, value)
+        if (!value_is_string(value))
             return error_set(err, ERROR_INVALID,
                              "%s \"%s\": the value of \"%.100s\" in metadata.%s "
                              "is no text; write it in quotes",
@@ -208,11 +208,11 @@ static int check_string_map(const json_t *metadata, const char *member,
     return 0;
 }
 
-static int read_identity(const json_t *value, struct object_identity *identity, const char **field,
-                         struct error *err)
+static int read_identity(const struct value *value, struct object_identity *identity,
+                         const char **field, struct error *err)
 {
     *field = NULL;
-    if (!json_is_object(value))
+    if (!value_is_object(value))
         return error_set(err, ERROR_INVALID,
                          "this is no Kubernetes object: a mapping with "
                          "apiVersion, kind and metadata is expected");
@@ -221,9 +221,9 @@ static int read_identity(const json_t *value, struct object_identity *identity, 
                          kind_or_object(value), MAX_DEPTH);
     if (read_type(value, identity, field, err) < 0)
         return -1;
-    const json_t *metadata = json_object_get(value, "metadata");
+    const struct value *metadata = value_object_get(value, "metadata");
     *field = "metadata";
-    if (metadata != NULL && !json_is_object(metadata))
+    if (metadata != NULL && !value_is_object(metadata))
         return error_set(err, ERROR_INVALID, "%s with a metadata that is no mapping",
                          identity->kind);
     if (read_name(metadata, identity, field, err) < 0 ||
@@ -236,7 +236,7 @@ static int read_identity(const json_t *value, struct object_identity *identity, 
     return check_string_map(metadata, "annotations", identity, err);
 }
 
-int object_identity_read(const json_t *value, struct object_identity *ret_identity,
+int object_identity_read(const struct value *value, struct object_identity *ret_identity,
                          const char **ret_field, struct error *err)
 {
     cleanup_object_identity struct object_identity identity = {0};
@@ -251,16 +251,16 @@ int object_identity_read(const json_t *value, struct object_identity *ret_identi
     return 0;
 }
 
-bool object_is_secret_with_data(const struct object_identity *identity, const json_t *value)
+bool object_is_secret_with_data(const struct object_identity *identity, const struct value *value)
 {
     if (*identity->group != '\0' || strcmp(identity->kind, "Secret") != 0)
         return false;
     static const char *const members[] = {"data", "stringData"};
     for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
-        const json_t *data = json_object_get(value, members[i]);
+        const struct value *data = value_object_get(value, members[i]);
         // Of a wrong type it still is what the author meant to keep secret.
-        if (data != NULL && !json_is_null(data) &&
-            !(json_is_object(data) && json_object_size(data) == 0))
+        if (data != NULL && !value_is_null(data) &&
+            !(value_is_object(data) && value_object_size(data) == 0))
             return true;
     }
     return false;

@@ -1,12 +1,12 @@
-// What makes a JSON value a Kubernetes object, and which object it is.
+// What makes a value a Kubernetes object, and which object it is.
 #ifndef RENDER_OBJECT_H
 #define RENDER_OBJECT_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 
 struct object_identity {
     char *api_version; // "apps/v1"
@@ -23,7 +23,7 @@ void object_identity_release(struct object_identity *identity); // may be called
 // strings to strings, and that nothing is nested deeper than 64 levels. ERROR_INVALID: a sentence
 // that starts with the object ("Deployment "web" …"), without a place; *ret_field (may be NULL)
 // becomes the dotted path of the field at fault, static, or NULL.
-int object_identity_read(const json_t *value, struct object_identity *ret_identity,
+int object_identity_read(const struct value *value, struct object_identity *ret_identity,
                          const char **ret_field, struct error *err)
     __attribute__((warn_unused_result));
 
@@ -31,6 +31,6 @@ int object_identity_read(const json_t *value, struct object_identity *ret_identi
 char *object_identity_describe(const struct object_identity *identity);
 
 // Whether it is a Secret of the core group that carries values.
-bool object_is_secret_with_data(const struct object_identity *identity, const json_t *value);
+bool object_is_secret_with_data(const struct object_identity *identity, const struct value *value);
 
 #endif

@@ -8,7 +8,8 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/object_path.h"
-#include "base/yamljson.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
 #include "render/collect.h"
 #include "render/object.h"
 
@@ -56,20 +57,21 @@ int plain_refuse_unrendered(const char *file, struct error *err)
 static int fail_at_line(const struct manifest *manifest, const char *field, struct error *err)
 {
     cleanup_free char *path = xasprintf("%s%s", manifest->prefix, field != NULL ? field : "");
-    size_t line =
-        field != NULL ? yamljson_line_of(manifest->text, manifest->size, manifest->start, path) : 0;
+    size_t line = field != NULL
+                      ? yamlvalue_line_of(manifest->text, manifest->size, manifest->start, path)
+                      : 0;
     return error_wrap(err, "%s:%zu", manifest->file, line > 0 ? line : manifest->line);
 }
 
-static int add_object(struct plain *plain, const struct manifest *manifest, json_t *value,
+static int add_object(struct plain *plain, const struct manifest *manifest, struct value *value,
                       struct error *err)
 {
     cleanup_object_identity struct object_identity identity = {0};
     const char *field = NULL;
-    if (json_is_object(value) && json_object_get(value, "kind") == NULL &&
+    if (value_is_object(value) && value_object_get(value, "kind") == NULL &&
         object_path_needs_rendering(manifest->file))
         return plain_refuse_unrendered(manifest->file, err);
-    cleanup_json json_t *substituted = NULL;
+    cleanup_value struct value *substituted = NULL;
     if (substitute_apply(plain->substitute, value, manifest->file, manifest->line, &substituted,
                          err) < 0)
         return -1;
@@ -77,9 +79,9 @@ static int add_object(struct plain *plain, const struct manifest *manifest, json
         value = substituted;
     if (object_identity_read(value, &identity, &field, err) < 0) {
         // A Kustomization has no name, and an encrypted file may hide anything.
-        if (strncmp(jval_string_or(value, "apiVersion", ""), "kustomize.config.k8s.io/", 24) == 0)
+        if (strncmp(value_text_or(value, "apiVersion", ""), "kustomize.config.k8s.io/", 24) == 0)
             return plain_refuse_unrendered(manifest->file, err);
-        if (json_object_get(value, "sops") != NULL)
+        if (value_object_get(value, "sops") != NULL)
             return collect_check_secret(&plain->collect, &identity, value, manifest->file,
                                         manifest->line, err);
         return fail_at_line(manifest, field, err);
@@ -88,31 +90,31 @@ static int add_object(struct plain *plain, const struct manifest *manifest, json
 }
 
 // List of v1 and the lists that API servers print (ConfigMapList): their items are the objects.
-static const json_t *list_items(const json_t *value)
+static const struct value *list_items(const struct value *value)
 {
-    const char *kind = jval_string_or(value, "kind", "");
+    const char *kind = value_text_or(value, "kind", "");
     size_t length = strlen(kind);
     if (length < 4 || strcmp(kind + length - 4, "List") != 0)
         return NULL;
-    return jval_array(value, "items");
+    return value_array_at(value, "items");
 }
 
 // The items of a typed list need not repeat what the list says of them.
-static void inherit_type(const json_t *list, json_t *item)
+static void inherit_type(const struct value *list, struct value *item)
 {
-    const char *kind = jval_string_or(list, "kind", "");
-    if (!json_is_object(item) || strcmp(kind, "List") == 0)
+    const char *kind = value_text_or(list, "kind", "");
+    if (!value_is_object(item) || strcmp(kind, "List") == 0)
         return;
-    if (json_object_get(item, "kind") == NULL)
-        json_object_set_new(item, "kind", json_stringn(kind, strlen(kind) - 4));
-    if (json_object_get(item, "apiVersion") == NULL)
-        json_object_set(item, "apiVersion", json_object_get(list, "apiVersion"));
+    if (value_object_get(item, "kind") == NULL)
+        value_object_set_new(item, "kind", value_stringn(kind, strlen(kind) - 4));
+    if (value_object_get(item, "apiVersion") == NULL)
+        value_object_set(item, "apiVersion", value_object_get(list, "apiVersion"));
 }
 
-static int add_value(struct plain *plain, const struct manifest *manifest, json_t *value,
+static int add_value(struct plain *plain, const struct manifest *manifest, struct value *value,
                      unsigned depth, struct error *err)
 {
-    const json_t *items = list_items(value);
+    const struct value *items = list_items(value);
     if (items == NULL)
         return add_object(plain, manifest, value, err);
     if (depth >= MAX_LISTS_DEEP)
@@ -121,14 +123,14 @@ static int add_value(struct plain *plain, const struct manifest *manifest, json_
     // Lists in Lists are rare: their items are said to stand where the inner List begins.
     cleanup_vec struct vec lines = VEC_OF(size_t, NULL);
     if (depth == 0)
-        yamljson_lines_of_items(manifest->text, manifest->size, manifest->start, "items", &lines);
-    for (size_t i = 0; i < json_array_size(items); i++) {
+        yamlvalue_lines_of_items(manifest->text, manifest->size, manifest->start, "items", &lines);
+    for (size_t i = 0; i < value_array_size(items); i++) {
         cleanup_free char *prefix = xasprintf("%sitems[%zu].", manifest->prefix, i);
         struct manifest item = *manifest;
         item.prefix = prefix;
         if (i < lines.len)
             item.line = *(size_t *)vec_at(&lines, i);
-        json_t *object = json_array_get(items, i);
+        struct value *object = value_array_get(items, i);
         inherit_type(value, object);
         if (add_value(plain, &item, object, depth + 1, err) < 0)
             return -1;
@@ -150,12 +152,12 @@ static bool is_manifest_name(const char *name)
 
 static int parse_json(struct manifest *manifest, struct vec *documents, struct error *err)
 {
-    cleanup_json json_t *value = NULL;
+    cleanup_json json_t *json = NULL;
     size_t bom = manifest->size >= 3 && memcmp(manifest->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    if (jval_parse(manifest->text + bom, manifest->size - bom, manifest->file, &value, err) < 0)
+    if (jval_parse(manifest->text + bom, manifest->size - bom, manifest->file, &json, err) < 0)
         return -1;
-    struct yamljson_document *document = vec_push(documents);
-    document->value = STEAL(value);
+    struct yamlvalue_document *document = vec_push(documents);
+    document->value = value_from_json(json);
     document->line = 1;
     document->start = bom;
     return 0;
@@ -176,20 +178,20 @@ static int read_manifest(struct plain *plain, const char *file, struct error *er
                          "%s: more than %zu bytes of manifests; split the path in two", file,
                          plain->collect.max_bytes);
     struct manifest manifest = {.file = file, .text = text, .size = size, .prefix = ""};
-    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
     int parsed = ends_with(file, ".json")
                      ? parse_json(&manifest, &documents, err)
-                     : yamljson_parse_all(text, size, file, NULL, &documents, err);
+                     : yamlvalue_parse_all(text, size, file, NULL, &documents, err);
     if (parsed < 0)
         return -1;
-    vec_foreach (struct yamljson_document, document, &documents) {
+    vec_foreach (struct yamlvalue_document, document, &documents) {
         manifest.start = document->start;
         manifest.line = document->line;
-        if (!json_is_null(document->value) &&
+        if (!value_is_null(document->value) &&
             add_value(plain, &manifest, document->value, 0, err) < 0)
             return -1;
         // The objects hold what they need; the rest of a large file goes at once.
-        json_decref(STEAL(document->value));
+        value_decref(STEAL(document->value));
     }
     return 0;
 }

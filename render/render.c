@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
+#include "base/value.h"
 #include "render/collect.h"
 #include "render/kustomize/kustomize.h"
 #include "render/object.h"
@@ -23,7 +23,6 @@ void render_object_release(void *element)
     free(object->name);
     free(object->yaml);
     free(object->source);
-    json_decref(object->value);
     json_decref(object->explained);
 }
 
@@ -89,26 +88,28 @@ static int choose(struct tree *tree, const char *path, enum render_type *ret_typ
     return 0;
 }
 
-// Every object of a build, in its order; what an artifact cannot hold is refused.
-static int add_built(const struct vec *built, const struct render_options *options,
+// Every object of a build, in its order; what an artifact cannot hold is refused. A value is freed
+// as soon as its bytes are there.
+static int add_built(struct vec *built, const struct render_options *options,
                      const struct substitute *substitute, struct vec *objects, struct error *err)
 {
     cleanup_collect struct collect collect;
     collect_init(&collect, options, objects);
-    vec_foreach (const struct kustomize_object, object, built) {
+    vec_foreach (struct kustomize_object, object, built) {
         cleanup_object_identity struct object_identity identity = {0};
-        cleanup_json json_t *substituted = NULL;
+        cleanup_value struct value *substituted = NULL;
         if (substitute_apply(substitute, object->value, object->file, object->line, &substituted,
                              err) < 0)
             return -1;
-        json_t *value = substituted != NULL ? substituted : object->value;
+        struct value *value = substituted != NULL ? substituted : object->value;
         if (object_identity_read(value, &identity, NULL, err) < 0)
             return error_wrap(err, "%s:%zu", object->file, object->line);
         if (collect_add(&collect, value, &identity, object->file, object->line, err) < 0)
             return -1;
         struct render_object *added = vec_at(objects, objects->len - 1);
         added->order = objects->len;
-        added->explained = json_incref(object->explained);
+        added->explained = value_to_json(object->explained);
+        value_decref(STEAL(object->value));
     }
     return 0;
 }
@@ -136,8 +137,8 @@ static int render(struct tree *tree, const char *path, const struct render_optio
     if (type == RENDER_AUTO && choose(tree, path, &type, err) < 0)
         return -1;
     cleanup_substitute struct substitute *substitute = NULL;
-    if (options->substitute != NULL &&
-        substitute_new(tree, options->substitute, &substitute, err) < 0)
+    cleanup_value struct value *variables = value_from_json(options->substitute);
+    if (variables != NULL && substitute_new(tree, variables, &substitute, err) < 0)
         return -1;
     result->type = type;
     int done = type == RENDER_KUSTOMIZE

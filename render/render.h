@@ -40,8 +40,7 @@ struct render_object {
     char *kind;
     char *ns; // NULL when the object names none
     char *name;
-    json_t *value;
-    char *yaml; // canonical: yamljson_write of value
+    char *yaml; // canonical: yamlvalue_write
     size_t yaml_size;
     char *source;      // the file it came from, a path in the tree
     size_t line;       // where it starts there, from 1

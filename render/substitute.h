@@ -3,10 +3,10 @@
 #ifndef RENDER_SUBSTITUTE_H
 #define RENDER_SUBSTITUTE_H
 
-#include <jansson.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "render/tree.h"
 
 struct substitute;
@@ -15,8 +15,9 @@ struct substitute;
 // tree and hold ConfigMaps and Secrets, whose entries are variables; later ones win, and vars win
 // over all. Line ends are dropped from values. *ret_substitute is owned and borrows the tree.
 // ERROR_INVALID names file and entry.
-int substitute_new(struct tree *tree, const json_t *config, struct substitute **ret_substitute,
-                   struct error *err) __attribute__((warn_unused_result));
+int substitute_new(struct tree *tree, const struct value *config,
+                   struct substitute **ret_substitute, struct error *err)
+    __attribute__((warn_unused_result));
 void substitute_free(struct substitute *substitute); // NULL is fine
 void cleanup_substitute_pointer(struct substitute **substitute);
 #define cleanup_substitute __attribute__((cleanup(cleanup_substitute_pointer)))
@@ -25,8 +26,8 @@ void cleanup_substitute_pointer(struct substitute **substitute);
 // none or is exempt by the annotation or label sealift.dev/substitute: disabled (or Flux's
 // kustomize.toolkit.fluxcd.io/substitute: disabled). A NULL substitute replaces nothing.
 // ERROR_INVALID names file, line and variable: the line that holds it, else `line`.
-int substitute_apply(const struct substitute *substitute, const json_t *value, const char *file,
-                     size_t line, json_t **ret_value, struct error *err)
+int substitute_apply(const struct substitute *substitute, const struct value *value,
+                     const char *file, size_t line, struct value **ret_value, struct error *err)
     __attribute__((warn_unused_result));
 
 #endif

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
 #include "render/kustomize/explain.h"
 #include "render/kustomize/origin.h"
 #include "render/kustomize/remote_spec.h"
@@ -16,14 +16,14 @@ void accumulator_init(struct accumulator *accumulator)
 {
     resmap_init(&accumulator->map);
     config_init(&accumulator->config, CONFIG_EMPTY);
-    accumulator->vars = json_array();
+    accumulator->vars = value_array();
 }
 
 void accumulator_release(struct accumulator *accumulator)
 {
     resmap_release(&accumulator->map);
     config_release(&accumulator->config);
-    json_decref(STEAL(accumulator->vars));
+    value_decref(STEAL(accumulator->vars));
 }
 
 // ---- resources ----
@@ -32,11 +32,11 @@ static int add_text(struct frame *frame, const char *path, const char *text, siz
                     const char *file, struct accumulator *into, struct error *err)
 {
     cleanup_vec struct vec resources = RESOURCES;
-    cleanup_json json_t *origin = origin_of_file(frame, path);
+    cleanup_value struct value *origin = origin_of_file(frame, path);
     if (resource_parse(text, size, file, frame->build->schema, &resources, err) < 0)
         return -1;
     vec_foreach (struct resource *, resource, &resources) {
-        (*resource)->origin = json_incref(origin);
+        (*resource)->origin = value_incref(origin);
         cleanup_free char *source = xasprintf("%s:%zu", file, (*resource)->line);
         explain_resource(frame, *resource, source);
         if (resmap_append(&into->map, STEAL(*resource), err) < 0)
@@ -66,9 +66,9 @@ static int merge(struct accumulator *into, struct accumulator *from, struct erro
 
 static int set_schema(struct frame *frame, struct error *err)
 {
-    const json_t *openapi = json_object_get(frame->kustomization.value, "openapi");
-    const char *path = jval_string(openapi, "path");
-    const char *version = jval_string(openapi, "version");
+    const struct value *openapi = value_object_get(frame->kustomization.value, "openapi");
+    const char *path = value_text(openapi, "path");
+    const char *version = value_text(openapi, "version");
     cleanup_free char *text = NULL;
     cleanup_free char *file = NULL;
     size_t size = 0;
@@ -181,13 +181,13 @@ static int add_path(struct frame *frame, const char *path, bool component, struc
     return add_file(frame, path, into, err);
 }
 
-int accumulate_paths(struct frame *frame, const char *field, const json_t *paths,
+int accumulate_paths(struct frame *frame, const char *field, const struct value *paths,
                      struct accumulator *into, struct error *err)
 {
     bool component = strcmp(field, "components") == 0;
     frame->field = field;
-    for (size_t i = 0; i < json_array_size(paths); i++) {
-        const char *path = json_string_value(json_array_get(paths, i));
+    for (size_t i = 0; i < value_array_size(paths); i++) {
+        const char *path = value_string_value(value_array_get(paths, i));
         frame->index = i;
         if (add_path(frame, path, component, into, err) < 0)
             return kustomization_wrap_item(&frame->kustomization, err, field, i);
@@ -203,12 +203,12 @@ static int add_configuration(struct frame *frame, const char *path, struct confi
 {
     cleanup_free char *text = NULL;
     cleanup_free char *file = NULL;
-    cleanup_json json_t *value = NULL;
+    cleanup_value struct value *value = NULL;
     size_t size = 0;
     if (frame_read(frame, path, &text, &size, &file, err) < 0 ||
-        yamljson_parse(text, size, file, &value, err) < 0)
+        yamlvalue_parse(text, size, file, &value, err) < 0)
         return -1;
-    if (json_is_null(value))
+    if (value_is_null(value))
         return 0;
     if (kustomization_check(value, "configuration", err) < 0 || config_add(config, value, err) < 0)
         return error_wrap(err, "%s", file);
@@ -219,10 +219,10 @@ static int add_crd(struct frame *frame, const char *path, struct config *config,
 {
     cleanup_free char *text = NULL;
     cleanup_free char *file = NULL;
-    cleanup_json json_t *value = NULL;
+    cleanup_value struct value *value = NULL;
     size_t size = 0;
     if (frame_read(frame, path, &text, &size, &file, err) < 0 ||
-        yamljson_parse(text, size, file, &value, err) < 0)
+        yamlvalue_parse(text, size, file, &value, err) < 0)
         return -1;
     if (config_add_crds(config, value, err) < 0)
         return error_wrap(err, "%s", file);
@@ -233,9 +233,9 @@ static int add_each(struct frame *frame, const char *field, struct config *confi
                     int (*add)(struct frame *, const char *, struct config *, struct error *),
                     struct error *err)
 {
-    const json_t *paths = json_object_get(frame->kustomization.value, field);
-    for (size_t i = 0; i < json_array_size(paths); i++)
-        if (add(frame, json_string_value(json_array_get(paths, i)), config, err) < 0)
+    const struct value *paths = value_object_get(frame->kustomization.value, field);
+    for (size_t i = 0; i < value_array_size(paths); i++)
+        if (add(frame, value_string_value(value_array_get(paths, i)), config, err) < 0)
             return kustomization_wrap(&frame->kustomization, err, "%s[%zu]", field, i);
     return 0;
 }
@@ -263,16 +263,16 @@ static int add_configs(struct frame *frame, struct config *into, struct error *e
 
 int accumulate(struct frame *frame, struct accumulator *into, struct error *err)
 {
-    const json_t *value = frame->kustomization.value;
+    const struct value *value = frame->kustomization.value;
     if (frame->parent == NULL && set_schema(frame, err) < 0)
         return -1;
-    if (accumulate_paths(frame, "resources", json_object_get(value, "resources"), into, err) < 0 ||
+    if (accumulate_paths(frame, "resources", value_object_get(value, "resources"), into, err) < 0 ||
         add_configs(frame, &into->config, err) < 0 || run_generators(frame, into, err) < 0 ||
-        accumulate_paths(frame, "components", json_object_get(value, "components"), into, err) <
+        accumulate_paths(frame, "components", value_object_get(value, "components"), into, err) <
             0 ||
         run_transformers(frame, into, err) < 0 || run_validators(frame, into, err) < 0)
         return -1;
-    const json_t *vars = json_object_get(value, "vars");
+    const struct value *vars = value_object_get(value, "vars");
     if (vars_record(into->vars, vars, &into->map, err) < 0)
         return kustomization_wrap(&frame->kustomization, err, "vars");
     return 0;

@@ -3,8 +3,7 @@
 #ifndef RENDER_KUSTOMIZE_ACCUMULATE_H
 #define RENDER_KUSTOMIZE_ACCUMULATE_H
 
-#include <jansson.h>
-
+#include "base/value.h"
 #include "render/kustomize/config.h"
 #include "render/kustomize/frame.h"
 #include "render/kustomize/resmap.h"
@@ -12,7 +11,7 @@
 struct accumulator {
     struct resmap map;
     struct config config;
-    json_t *vars; // owned; entries of `vars`, of all kustomizations run so far
+    struct value *vars; // owned; entries of `vars`, of all kustomizations run so far
 };
 void accumulator_init(struct accumulator *accumulator);
 void accumulator_release(struct accumulator *accumulator);
@@ -23,7 +22,7 @@ int accumulate(struct frame *frame, struct accumulator *into, struct error *err)
     __attribute__((warn_unused_result));
 
 // Adds what `field` (a list of paths) names: files, and folders with a kustomization.
-int accumulate_paths(struct frame *frame, const char *field, const json_t *paths,
+int accumulate_paths(struct frame *frame, const char *field, const struct value *paths,
                      struct accumulator *into, struct error *err)
     __attribute__((warn_unused_result));
 

@@ -9,27 +9,31 @@
 void alias_place_release(void *element)
 {
     struct alias_place *place = element;
-    json_decref(place->parent);
+    value_decref(place->parent);
     free(place->key);
 }
 
 void alias_group_release(void *element)
 {
     struct alias_group *group = element;
-    json_decref(group->value);
+    value_decref(group->value);
     vec_free(&group->places);
 }
 
-static json_t *held(const struct alias_place *place)
+static struct value *held(const struct alias_place *place)
 {
-    return json_object_get(place->parent, place->key);
+    return value_object_get(place->parent, place->key);
 }
 
-static struct alias_group *group_of(struct resource *resource, const json_t *value)
+static struct alias_group *group_of(struct resource *resource, const struct value *parent,
+                                    const char *key)
 {
-    vec_foreach (struct alias_group, group, &resource->aliases)
-        if (group->value == value)
-            return group;
+    const struct value *value = value_object_get(parent, key);
+    vec_foreach (struct alias_group, group, &resource->aliases) {
+        vec_foreach (const struct alias_place, place, &group->places)
+            if (group->value == value && place->parent == parent && strcmp(place->key, key) == 0)
+                return group;
+    }
     return NULL;
 }
 
@@ -39,7 +43,7 @@ void alias_note(struct resource *resource, struct vec *places)
     for (size_t i = 0; i < places->len; i++) {
         struct alias_place *first = vec_at(places, i);
         struct vec same = ALIAS_PLACES;
-        json_t *value = held(first);
+        struct value *value = held(first);
         for (size_t j = i + 1; j < places->len;) {
             struct alias_place *other = vec_at(places, j);
             if (held(other) != value) {
@@ -53,38 +57,39 @@ void alias_note(struct resource *resource, struct vec *places)
         if (same.len == 0)
             continue;
         struct alias_group *group = vec_push(&resource->aliases);
-        *group = (struct alias_group){json_incref(value), same};
+        *group = (struct alias_group){value_incref(value), same};
         *(struct alias_place *)vec_insert(&group->places, 0) = *first;
         *first = (struct alias_place){0};
     }
     vec_clear(places);
 }
 
-static void set_group(struct alias_group *group, json_t *value)
+static void set_group(struct alias_group *group, struct value *value)
 {
-    json_incref(value);
+    value_incref(value);
     vec_foreach (struct alias_place, place, &group->places)
-        json_object_set(place->parent, place->key, value);
-    json_decref(group->value);
+        value_object_set(place->parent, place->key, value);
+    value_decref(group->value);
     group->value = value;
 }
 
-void alias_write(struct resource *resource, json_t *parent, const char *key, json_t *value)
+void alias_write(struct resource *resource, struct value *parent, const char *key,
+                 struct value *value)
 {
-    struct alias_group *group = group_of(resource, json_object_get(parent, key));
+    struct alias_group *group = group_of(resource, parent, key);
     if (group != NULL)
         set_group(group, value);
     else
-        json_object_set(parent, key, value);
-    json_decref(value);
+        value_object_set(parent, key, value);
+    value_decref(value);
 }
 
 static void settle_group(struct alias_group *group)
 {
-    json_t *changed = NULL;
+    struct value *changed = NULL;
     for (size_t i = 0; i < group->places.len;) {
         struct alias_place *place = vec_at(&group->places, i);
-        json_t *value = held(place);
+        struct value *value = held(place);
         if (value == NULL) {
             vec_remove(&group->places, i);
             continue;
@@ -103,7 +108,7 @@ void alias_settle(struct resource *resource)
         settle_group(group);
 }
 
-void alias_forget(struct resource *resource, const json_t *parent)
+void alias_forget(struct resource *resource, const struct value *parent)
 {
     if (parent == NULL) {
         vec_clear(&resource->aliases);

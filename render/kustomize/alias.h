@@ -8,33 +8,33 @@
 #ifndef RENDER_KUSTOMIZE_ALIAS_H
 #define RENDER_KUSTOMIZE_ALIAS_H
 
-#include <jansson.h>
-
+#include "base/value.h"
 #include "base/vec.h"
 #include "render/kustomize/resource.h"
 
 // A member of an object within a resource.
 struct alias_place {
-    json_t *parent; // owned reference
-    char *key;      // owned
+    struct value *parent; // owned reference
+    char *key;            // owned
 };
 void alias_place_release(void *place);
 #define ALIAS_PLACES VEC_OF(struct alias_place, alias_place_release)
 
 struct alias_group {
-    json_t *value;     // owned; what every place holds
-    struct vec places; // struct alias_place
+    struct value *value; // owned; what every place holds
+    struct vec places;   // struct alias_place
 };
 void alias_group_release(void *group);
 
 // From now on the places (moved out of the vec) that hold the same value by pointer are one.
 void alias_note(struct resource *resource, struct vec *places);
 // Overwrites a member, everywhere; consumes value.
-void alias_write(struct resource *resource, json_t *parent, const char *key, json_t *value);
+void alias_write(struct resource *resource, struct value *parent, const char *key,
+                 struct value *value);
 // Makes places equal again: the last that differs says what all hold.
 void alias_settle(struct resource *resource);
 // The members of `parent` are nodes of their own from now on; NULL = all members of the resource.
-void alias_forget(struct resource *resource, const json_t *parent);
+void alias_forget(struct resource *resource, const struct value *parent);
 
 struct resmap;
 void alias_settle_all(struct resmap *map);

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
+#include "base/value.h"
 #include "render/kustomize/config_internal.h"
 #include "render/kustomize/sort.h"
 
@@ -29,7 +29,7 @@ void config_reference_release(void *element)
 void config_init(struct config *config, enum config_state state)
 {
     *config =
-        (struct config){.state = state, .references = CONFIG_REFERENCES, .sources = json_array()};
+        (struct config){.state = state, .references = CONFIG_REFERENCES, .sources = value_array()};
     for (size_t i = 0; i < CONFIG_SECTIONS; i++)
         config->specs[i] = FIELDSPECS;
 }
@@ -39,7 +39,7 @@ void config_release(struct config *config)
     for (size_t i = 0; i < CONFIG_SECTIONS; i++)
         vec_free(&config->specs[i]);
     vec_free(&config->references);
-    json_decref(STEAL(config->sources));
+    value_decref(STEAL(config->sources));
 }
 
 static void push_all(const struct vec *from, struct vec *specs)
@@ -159,7 +159,7 @@ int config_merge(struct config *config, const struct config *other, struct error
         return 0;
     }
     own_lists(config);
-    json_array_extend(config->sources, other->sources);
+    value_array_extend(config->sources, other->sources);
     for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
         cleanup_vec struct vec incoming = FIELDSPECS;
         config_specs(other, (enum config_section)i, &incoming);
@@ -172,110 +172,115 @@ int config_merge(struct config *config, const struct config *other, struct error
     return merge_references(&config->references, &references, err);
 }
 
-static void read_references(const json_t *list, struct vec *references)
+static void read_references(const struct value *list, struct vec *references)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *item = json_array_get(list, i);
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        const struct value *item = value_array_get(list, i);
         struct vec fields = FIELDSPECS;
-        fieldspec_read_all(json_object_get(item, "fieldSpecs"), &fields);
-        push_reference(references, jval_string_or(item, "group", ""),
-                       jval_string_or(item, "version", ""), jval_string_or(item, "kind", ""),
-                       fields);
+        fieldspec_read_all(value_object_get(item, "fieldSpecs"), &fields);
+        push_reference(references, value_text_or(item, "group", ""),
+                       value_text_or(item, "version", ""), value_text_or(item, "kind", ""), fields);
     }
     vec_sort(references, compare_references);
 }
 
-int config_add(struct config *config, json_t *file, struct error *err)
+int config_add(struct config *config, struct value *file, struct error *err)
 {
     cleanup_config struct config read;
     config_init(&read, CONFIG_EMPTY);
     read.state = CONFIG_OWN;
-    json_array_append(read.sources, file);
+    value_array_append(read.sources, file);
     for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
-        fieldspec_read_all(json_object_get(file, section_names[i]), &read.specs[i]);
+        fieldspec_read_all(value_object_get(file, section_names[i]), &read.specs[i]);
         vec_sort(&read.specs[i], compare_specs);
     }
-    read_references(json_object_get(file, "nameReference"), &read.references);
+    read_references(value_object_get(file, "nameReference"), &read.references);
     return config_merge(config, &read, err);
 }
 
 // ---- crds ----
 
-static bool looks_like_a_type(const json_t *properties)
+static bool looks_like_a_type(const struct value *properties)
 {
-    return json_object_get(properties, "kind") != NULL &&
-           json_object_get(properties, "apiVersion") != NULL &&
-           json_object_get(properties, "metadata") != NULL;
+    return value_object_get(properties, "kind") != NULL &&
+           value_object_get(properties, "apiVersion") != NULL &&
+           value_object_get(properties, "metadata") != NULL;
 }
 
 struct crds {
-    const json_t *types;
-    const char *kind; // of the type being walked
-    json_t *found;    // a file of `configurations` in the making
+    const struct value *types;
+    const char *kind;    // of the type being walked
+    struct value *found; // a file of `configurations` in the making
 };
+
+static struct value *found_at(const struct crds *crds, const char *path)
+{
+    return value_object_of("kind", value_string(crds->kind), "path", value_string(path), NULL);
+}
 
 static void add_found(struct crds *crds, const char *section, const char *path)
 {
-    json_t *list = json_object_get(crds->found, section);
+    struct value *list = value_object_get(crds->found, section);
     if (list == NULL) {
-        list = json_array();
-        json_object_set_new(crds->found, section, list);
+        list = value_array();
+        value_object_set_new(crds->found, section, list);
     }
-    json_array_append_new(list, json_pack("{s:s, s:s}", "kind", crds->kind, "path", path));
+    value_array_append_new(list, found_at(crds, path));
 }
 
-static void add_found_reference(struct crds *crds, const json_t *property, const char *path)
+static void add_found_reference(struct crds *crds, const struct value *property, const char *path)
 {
-    const char *version = jval_string(property, "x-kubernetes-object-ref-api-version");
-    const char *kind = jval_string(property, "x-kubernetes-object-ref-kind");
+    const char *version = value_text(property, "x-kubernetes-object-ref-api-version");
+    const char *kind = value_text(property, "x-kubernetes-object-ref-kind");
     if (version == NULL || kind == NULL)
         return;
     cleanup_free char *name_path = xasprintf(
-        "%s/%s", path, jval_string_or(property, "x-kubernetes-object-ref-name-key", "name"));
-    json_t *list = json_object_get(crds->found, "nameReference");
+        "%s/%s", path, value_text_or(property, "x-kubernetes-object-ref-name-key", "name"));
+    struct value *list = value_object_get(crds->found, "nameReference");
     if (list == NULL) {
-        list = json_array();
-        json_object_set_new(crds->found, "nameReference", list);
+        list = value_array();
+        value_object_set_new(crds->found, "nameReference", list);
     }
-    json_array_append_new(list,
-                          json_pack("{s:s, s:s, s:[{s:s, s:s}]}", "version", version, "kind", kind,
-                                    "fieldSpecs", "kind", crds->kind, "path", name_path));
+    struct value *specs = value_array();
+    value_array_append_new(specs, found_at(crds, name_path));
+    value_array_append_new(list, value_object_of("version", value_string(version), "kind",
+                                                 value_string(kind), "fieldSpecs", specs, NULL));
 }
 
 static int walk_type(struct crds *crds, const char *name, const char *path, unsigned depth,
                      struct error *err)
 {
     enum { MAX_TYPES_DEEP = 32 };
-    const json_t *properties = json_object_get(
-        json_object_get(json_object_get(crds->types, name), "Schema"), "properties");
+    const struct value *properties = value_object_get(
+        value_object_get(value_object_get(crds->types, name), "Schema"), "properties");
     const char *key = NULL;
-    const json_t *property = NULL;
+    const struct value *property = NULL;
     if (depth > MAX_TYPES_DEEP)
         return error_set(err, ERROR_LIMIT, "type %s refers to itself", name);
-    jval_foreach (properties, key, property) {
+    value_foreach (properties, key, property) {
         cleanup_free char *inner = xasprintf("%s%s%s", path, *path != '\0' ? "/" : "", key);
-        if (jval_string(property, "x-kubernetes-annotation") != NULL)
+        if (value_text(property, "x-kubernetes-annotation") != NULL)
             add_found(crds, "commonAnnotations", inner);
-        if (jval_string(property, "x-kubernetes-label-selector") != NULL)
+        if (value_text(property, "x-kubernetes-label-selector") != NULL)
             add_found(crds, "commonLabels", inner);
-        if (jval_string(property, "x-kubernetes-identity") != NULL)
+        if (value_text(property, "x-kubernetes-identity") != NULL)
             add_found(crds, "namePrefix", inner);
         add_found_reference(crds, property, inner);
-        const char *reference = json_string_value(json_object_get(property, "$ref"));
+        const char *reference = value_string_value(value_object_get(property, "$ref"));
         if (reference != NULL && walk_type(crds, reference, inner, depth + 1, err) < 0)
             return -1;
     }
     return 0;
 }
 
-int config_add_crds(struct config *config, const json_t *types, struct error *err)
+int config_add_crds(struct config *config, const struct value *types, struct error *err)
 {
     const char *name = NULL;
-    const json_t *type = NULL;
-    cleanup_json json_t *found = json_object();
-    jval_foreach (types, name, type) {
-        const json_t *schema = json_object_get(type, "Schema");
-        if (!looks_like_a_type(json_object_get(schema, "properties")))
+    const struct value *type = NULL;
+    cleanup_value struct value *found = value_object();
+    value_foreach (types, name, type) {
+        const struct value *schema = value_object_get(type, "Schema");
+        if (!looks_like_a_type(value_object_get(schema, "properties")))
             continue;
         const char *dot = strrchr(name, '.');
         struct crds crds = {types, dot != NULL ? dot + 1 : name, found};

@@ -3,9 +3,8 @@
 #ifndef RENDER_KUSTOMIZE_CONFIG_H
 #define RENDER_KUSTOMIZE_CONFIG_H
 
-#include <jansson.h>
-
 #include "base/error.h"
+#include "base/value.h"
 #include "base/vec.h"
 #include "render/kustomize/fieldspec.h"
 
@@ -40,7 +39,7 @@ struct config {
     enum config_state { CONFIG_EMPTY, CONFIG_DEFAULT, CONFIG_OWN } state;
     struct vec specs[CONFIG_SECTIONS]; // struct fieldspec, while CONFIG_OWN
     struct vec references;             // struct config_reference, while CONFIG_OWN
-    json_t *sources;                   // owned; what the text is borrowed from
+    struct value *sources;             // owned; what the text is borrowed from
 };
 
 void config_init(struct config *config, enum config_state state); // not CONFIG_OWN
@@ -49,14 +48,14 @@ void config_release(struct config *config);
 
 // Adds a checked file of `configurations` (shape "configuration"; referenced, not copied).
 // ERROR_INVALID when it contradicts what is there.
-int config_add(struct config *config, json_t *file, struct error *err)
+int config_add(struct config *config, struct value *file, struct error *err)
     __attribute__((warn_unused_result));
 // Adds what `other` holds.
 int config_merge(struct config *config, const struct config *other, struct error *err)
     __attribute__((warn_unused_result));
 // Adds the annotations x-kubernetes-… of an OpenAPI document that `crds` names: a mapping from type
 // names to {Schema: …}.
-int config_add_crds(struct config *config, const json_t *types, struct error *err)
+int config_add_crds(struct config *config, const struct value *types, struct error *err)
     __attribute__((warn_unused_result));
 
 // All of a section: pushes struct fieldspec, borrowed from config.

@@ -3,43 +3,44 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue_written.h"
 
 enum { MAX_PATH_BYTES = 4096 };
 
 // One comparison of an object with what was known of it.
 struct explain {
-    const json_t *before; // path -> {value, source}
-    json_t *after;
+    const struct value *before; // path -> {value, source}
+    struct value *after;
     const char *source;
     struct strbuf path;
 };
 
-static void note(struct explain *explain, json_t *value)
+static void note(struct explain *explain, struct value *value)
 {
     // How it is written changes without anyone setting it.
-    cleanup_json json_t *settled = yamljson_settled(value);
+    cleanup_value struct value *settled = yamlvalue_settled(value);
     if (settled != NULL)
         value = settled;
-    json_t *known = json_object_get(explain->before, explain->path.data);
-    if (known != NULL && json_equal(json_object_get(known, "value"), value))
-        json_object_set(explain->after, explain->path.data, known);
+    struct value *known = value_object_get(explain->before, explain->path.data);
+    if (known != NULL && value_equal(value_object_get(known, "value"), value))
+        value_object_set(explain->after, explain->path.data, known);
     else
-        json_object_set_new(explain->after, explain->path.data,
-                            json_pack("{s:O, s:s}", "value", value, "source", explain->source));
+        value_object_set_new(explain->after, explain->path.data,
+                             value_object_of("value", value_incref(value), "source",
+                                             value_string(explain->source), NULL));
 }
 
-static void visit(struct explain *explain, json_t *value);
+static void visit(struct explain *explain, struct value *value);
 
-static void visit_list(struct explain *explain, json_t *list)
+static void visit_list(struct explain *explain, struct value *list)
 {
     size_t length = explain->path.len;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        json_t *element = json_array_get(list, i);
-        const char *name = jval_string(element, "name");
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        struct value *element = value_array_get(list, i);
+        const char *name = value_text(element, "name");
         // By name where there is one, so that what is put in front moves nothing.
         if (name != NULL)
             strbuf_addf(&explain->path, "[%s]", name);
@@ -50,21 +51,21 @@ static void visit_list(struct explain *explain, json_t *list)
     }
 }
 
-static void visit(struct explain *explain, json_t *value)
+static void visit(struct explain *explain, struct value *value)
 {
     const char *key = NULL;
-    json_t *member = NULL;
+    struct value *member = NULL;
     size_t length = explain->path.len;
-    bool empty = json_object_size(value) == 0 && json_array_size(value) == 0;
+    bool empty = value_object_size(value) == 0 && value_array_size(value) == 0;
     if (empty) {
         note(explain, value);
         return;
     }
-    if (json_is_array(value)) {
+    if (value_is_array(value)) {
         visit_list(explain, value);
         return;
     }
-    jval_foreach (value, key, member) {
+    value_foreach (value, key, member) {
         strbuf_addf(&explain->path, "%s%s", length > 0 ? "." : "", key);
         visit(explain, member);
         strbuf_truncate(&explain->path, length);
@@ -75,11 +76,11 @@ void explain_resource(const struct frame *frame, struct resource *resource, cons
 {
     if (!frame->build->options->explain)
         return;
-    struct explain explain = {resource->explained, json_object(), source, {0}};
+    struct explain explain = {resource->explained, value_object(), source, {0}};
     strbuf_init(&explain.path, MAX_PATH_BYTES);
     visit(&explain, resource->value);
     strbuf_release(&explain.path);
-    json_decref(resource->explained);
+    value_decref(resource->explained);
     resource->explained = explain.after;
 }
 

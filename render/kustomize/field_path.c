@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/regexp.h"
 #include "base/strbuf.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 
 enum { MAX_PARTS = 100 };
 
@@ -54,7 +54,7 @@ static void join_brackets(const struct vec *split, struct vec *parts)
 int field_path_split(const char *path, struct vec *parts, struct error *err)
 {
     // Its parts become names of members, and those are UTF-8.
-    cleanup_json json_t *checked = json_string(path);
+    cleanup_value struct value *checked = value_string(path);
     if (checked == NULL)
         return error_set(err, ERROR_INVALID, "the field path is no UTF-8");
     cleanup_vec struct vec split = VEC_OF(char *, vec_release_string);
@@ -102,22 +102,22 @@ static int split_condition(const char *part, char **ret_name, char **ret_value, 
     return 0;
 }
 
-static const char *kind_of(const json_t *value)
+static const char *kind_of(const struct value *value)
 {
-    return json_is_object(value) ? "a mapping" : json_is_array(value) ? "a list" : "a scalar";
+    return value_is_object(value) ? "a mapping" : value_is_array(value) ? "a list" : "a scalar";
 }
 
-static int check_array(const json_t *value, const char *part, struct error *err)
+static int check_array(const struct value *value, const char *part, struct error *err)
 {
-    if (json_is_array(value) || json_is_null(value))
+    if (value_is_array(value) || value_is_null(value))
         return 0;
     return error_set(err, ERROR_INVALID, "\"%s\" asks for a list and there is %s", part,
                      kind_of(value));
 }
 
-static int check_object(const json_t *value, const char *part, struct error *err)
+static int check_object(const struct value *value, const char *part, struct error *err)
 {
-    if (json_is_object(value) || json_is_null(value))
+    if (value_is_object(value) || value_is_null(value))
         return 0;
     return error_set(err, ERROR_INVALID, "\"%s\" asks for a mapping and there is %s", part,
                      kind_of(value));
@@ -125,29 +125,31 @@ static int check_object(const json_t *value, const char *part, struct error *err
 
 // ---- one place ----
 
-static bool text_is(const json_t *value, const char *text)
+static bool text_is(const struct value *value, const char *text)
 {
-    cleanup_free char *own = yamljson_scalar_text(value);
+    cleanup_free char *own = yamlvalue_scalar_text(value);
     return strcmp(own, text) == 0;
 }
 
-static int get_element(json_t *value, const char *part, json_t **ret_value, struct error *err)
+static int get_element(struct value *value, const char *part, struct value **ret_value,
+                       struct error *err)
 {
     cleanup_free char *name = NULL;
     cleanup_free char *wanted = NULL;
     *ret_value = NULL;
     if (split_condition(part, &name, &wanted, err) < 0 || check_array(value, part, err) < 0)
         return -1;
-    for (size_t i = 0; i < json_array_size(value) && *ret_value == NULL; i++) {
-        json_t *element = json_array_get(value, i);
-        const json_t *member = *name == '\0' ? element : json_object_get(element, name);
+    for (size_t i = 0; i < value_array_size(value) && *ret_value == NULL; i++) {
+        struct value *element = value_array_get(value, i);
+        const struct value *member = *name == '\0' ? element : value_object_get(element, name);
         if (member != NULL && text_is(member, wanted))
             *ret_value = element;
     }
     return 0;
 }
 
-static int get_part(json_t *value, const char *part, json_t **ret_value, struct error *err)
+static int get_part(struct value *value, const char *part, struct value **ret_value,
+                    struct error *err)
 {
     long long index = 0;
     bool number = parse_index(part, &index);
@@ -157,8 +159,8 @@ static int get_part(json_t *value, const char *part, json_t **ret_value, struct 
             return -1;
         if (index < 0)
             return error_set(err, ERROR_INVALID, "the index %s is negative", part);
-        size_t size = json_array_size(value);
-        *ret_value = json_array_get(value, number ? (size_t)index : size - 1);
+        size_t size = value_array_size(value);
+        *ret_value = value_array_get(value, number ? (size_t)index : size - 1);
         return 0;
     }
     if (strcmp(part, "*") == 0)
@@ -167,11 +169,12 @@ static int get_part(json_t *value, const char *part, json_t **ret_value, struct 
         return get_element(value, part, ret_value, err);
     if (check_object(value, part, err) < 0)
         return -1;
-    *ret_value = json_object_get(value, part);
+    *ret_value = value_object_get(value, part);
     return 0;
 }
 
-int field_path_get(json_t *value, const struct vec *parts, json_t **ret_value, struct error *err)
+int field_path_get(struct value *value, const struct vec *parts, struct value **ret_value,
+                   struct error *err)
 {
     vec_foreach (char *, part, parts) {
         const char *start = *part + strspn(*part, " \t\r\n");
@@ -202,85 +205,86 @@ struct matcher {
 void field_matches_release(struct field_matches *matches)
 {
     vec_free(&matches->found);
-    json_decref(STEAL(matches->detached));
+    value_decref(STEAL(matches->detached));
 }
 
 static int match(const struct matcher *matcher, size_t at, struct slot slot, bool created,
                  struct error *err);
 
 // What to make for the part at `at`, or for the leaf. Owned.
-static json_t *new_value(const struct matcher *matcher, size_t at)
+static struct value *new_value(const struct matcher *matcher, size_t at)
 {
     if (at < matcher->count) {
         const char *part = matcher->parts[at];
-        return is_condition(part) || is_place(part) ? json_array() : json_object();
+        return is_condition(part) || is_place(part) ? value_array() : value_object();
     }
     switch (matcher->create) {
     case FIELD_CREATE_OBJECT:
-        return json_object();
+        return value_object();
     case FIELD_CREATE_ARRAY:
-        return json_array();
+        return value_array();
     case FIELD_FIND:
     case FIELD_CREATE_SCALAR:
     default:
-        return json_null();
+        return value_null();
     }
 }
 
 // A place for what kustomize makes where it leaves no trace. Consumes value.
-static struct slot detach(const struct matcher *matcher, json_t *value)
+static struct slot detach(const struct matcher *matcher, struct value *value)
 {
-    json_array_append_new(matcher->matches->detached, value);
+    value_array_append_new(matcher->matches->detached, value);
     return (struct slot){.parent = matcher->matches->detached,
-                         .index = json_array_size(matcher->matches->detached) - 1};
+                         .index = value_array_size(matcher->matches->detached) - 1};
 }
 
-static int match_index(const struct matcher *matcher, size_t at, json_t *value, struct error *err)
+static int match_index(const struct matcher *matcher, size_t at, struct value *value,
+                       struct error *err)
 {
     const char *part = matcher->parts[at];
     long long index = 0;
     parse_index(part, &index);
     if (check_array(value, part, err) < 0)
         return -1;
-    size_t size = json_array_size(value);
+    size_t size = value_array_size(value);
     struct slot slot = {.parent = value, .index = (size_t)index};
     bool created = (size_t)index == size && matcher->create != FIELD_FIND;
-    if (created && json_is_null(value))
+    if (created && value_is_null(value))
         slot = detach(matcher, new_value(matcher, at + 1));
     else if (created)
-        json_array_append_new(value, new_value(matcher, at + 1));
+        value_array_append_new(value, new_value(matcher, at + 1));
     else if ((size_t)index >= size)
         return error_set(err, ERROR_INVALID, "the index %s is beyond a list of %zu", part, size);
     return match(matcher, at + 1, slot, created, err);
 }
 
 // The text that a regular expression is held against: as YAML shows it.
-static char *shown_text(const json_t *value)
+static char *shown_text(const struct value *value)
 {
-    if (json_is_object(value) || json_is_array(value)) {
+    if (value_is_object(value) || value_is_array(value)) {
         cleanup_strbuf struct strbuf text;
         strbuf_init(&text, 1 << 20);
-        if (yamljson_write(value, &text, NULL) < 0)
+        if (yamlvalue_write(value, &text, NULL) < 0)
             return xstrdup("");
         while (text.len > 0 && text.data[text.len - 1] == '\n')
             strbuf_truncate(&text, text.len - 1);
         return strbuf_steal(&text);
     }
-    cleanup_free char *text = yamljson_scalar_text(value);
-    if (json_is_null(value) && value != yamljson_empty_null())
+    cleanup_free char *text = yamlvalue_scalar_text(value);
+    if (value_is_null(value) && value != yamlvalue_empty_null())
         return xstrdup("null");
-    if (json_is_string(value) && !yamljson_may_be_plain(text, strlen(text)) &&
+    if (value_is_string(value) && !yamlvalue_may_be_plain(text, strlen(text)) &&
         strchr(text, '\n') == NULL)
         return xasprintf("\"%s\"", text);
     return STEAL(text);
 }
 
-static int match_elements(const struct matcher *matcher, size_t at, json_t *value, const char *name,
-                          const struct regexp *regexp, struct error *err)
+static int match_elements(const struct matcher *matcher, size_t at, struct value *value,
+                          const char *name, const struct regexp *regexp, struct error *err)
 {
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        json_t *element = json_array_get(value, i);
-        const json_t *member = *name == '\0' ? element : json_object_get(element, name);
+    for (size_t i = 0; i < value_array_size(value); i++) {
+        struct value *element = value_array_get(value, i);
+        const struct value *member = *name == '\0' ? element : value_object_get(element, name);
         if (member == NULL)
             continue;
         cleanup_free char *text = shown_text(member);
@@ -297,7 +301,7 @@ static int match_elements(const struct matcher *matcher, size_t at, json_t *valu
     return 0;
 }
 
-static int match_condition(const struct matcher *matcher, size_t at, json_t *value,
+static int match_condition(const struct matcher *matcher, size_t at, struct value *value,
                            struct error *err)
 {
     cleanup_free char *name = NULL;
@@ -312,17 +316,18 @@ static int match_condition(const struct matcher *matcher, size_t at, json_t *val
         return -1;
     if (matcher->create == FIELD_FIND || matcher->matches->found.len > before)
         return 0;
-    json_t *element = yamljson_written_new(pattern, strlen(pattern), YAMLJSON_TAG_NONE, false);
+    struct value *element =
+        yamlvalue_written_new(pattern, strlen(pattern), YAMLVALUE_TAG_NONE, false);
     if (*name != '\0') {
-        json_t *object = json_object();
-        json_object_set_new(object, name, element);
+        struct value *object = value_object();
+        value_object_set_new(object, name, element);
         element = object;
     }
-    struct slot slot = {.parent = value, .index = json_array_size(value)};
-    if (json_is_null(value))
+    struct slot slot = {.parent = value, .index = value_array_size(value)};
+    if (value_is_null(value))
         slot = detach(matcher, element);
     else
-        json_array_append_new(value, element);
+        value_array_append_new(value, element);
     bool itself = false;
     if (regexp_match(regexp, pattern, &itself, err) < 0)
         return -1;
@@ -333,48 +338,50 @@ static int match_condition(const struct matcher *matcher, size_t at, json_t *val
     return match(matcher, *name == '\0' ? matcher->count : at + 1, slot, false, err);
 }
 
-static int match_every(const struct matcher *matcher, size_t at, json_t *value, struct error *err)
+static int match_every(const struct matcher *matcher, size_t at, struct value *value,
+                       struct error *err)
 {
     if (check_array(value, "*", err) < 0)
         return -1;
-    for (size_t i = 0; i < json_array_size(value); i++)
+    for (size_t i = 0; i < value_array_size(value); i++)
         if (match(matcher, at + 1, (struct slot){.parent = value, .index = i}, false, err) < 0)
             return -1;
     return 0;
 }
 
 // The rest of the path leads into text that is YAML: it is looked up in a copy.
-static int match_in_text(const struct matcher *matcher, size_t at, const json_t *scalar,
+static int match_in_text(const struct matcher *matcher, size_t at, const struct value *scalar,
                          struct error *err)
 {
-    cleanup_free char *text = json_is_null(scalar) && scalar != yamljson_empty_null()
+    cleanup_free char *text = value_is_null(scalar) && scalar != yamlvalue_empty_null()
                                   ? xstrdup("null")
-                                  : yamljson_scalar_text(scalar);
-    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
-    struct yamljson_limits limits = {.kustomize = true};
-    if (yamljson_parse_all(text, strlen(text), "text", &limits, &documents, err) < 0)
+                                  : yamlvalue_scalar_text(scalar);
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
+    struct yamlvalue_limits limits = {.kustomize = true};
+    if (yamlvalue_parse_all(text, strlen(text), "text", &limits, &documents, err) < 0)
         return -1;
     if (documents.len == 0)
         return error_set(err, ERROR_INVALID, "\"%s\" asks for a part of an empty value",
                          matcher->parts[at]);
-    struct yamljson_document *document = vec_at(&documents, 0);
+    struct yamlvalue_document *document = vec_at(&documents, 0);
     return match(matcher, at, detach(matcher, STEAL(document->value)), false, err);
 }
 
-static int match_field(const struct matcher *matcher, size_t at, json_t *value, struct error *err)
+static int match_field(const struct matcher *matcher, size_t at, struct value *value,
+                       struct error *err)
 {
     const char *part = matcher->parts[at];
     if (check_object(value, part, err) < 0)
         return -1;
-    const json_t *field = json_object_get(value, part);
+    const struct value *field = value_object_get(value, part);
     bool created = field == NULL;
     if (created && matcher->create == FIELD_FIND)
         return 0;
-    if (created && json_is_null(value))
+    if (created && value_is_null(value))
         return match(matcher, at + 1, detach(matcher, new_value(matcher, at + 1)), true, err);
     if (created)
-        json_object_set_new(value, part, new_value(matcher, at + 1));
-    else if (at + 1 < matcher->count && !json_is_object(field) && !json_is_array(field))
+        value_object_set_new(value, part, new_value(matcher, at + 1));
+    else if (at + 1 < matcher->count && !value_is_object(field) && !value_is_array(field))
         return match_in_text(matcher, at + 1, field, err);
     return match(matcher, at + 1, (struct slot){.parent = value, .key = part}, created, err);
 }
@@ -387,7 +394,7 @@ static int match(const struct matcher *matcher, size_t at, struct slot slot, boo
             (struct field_match){.slot = slot, .created = created};
         return 0;
     }
-    json_t *value = slot_get(&slot);
+    struct value *value = slot_get(&slot);
     const char *part = matcher->parts[at];
     if (is_place(part))
         return match_index(matcher, at, value, err);
@@ -398,18 +405,18 @@ static int match(const struct matcher *matcher, size_t at, struct slot slot, boo
     return match_field(matcher, at, value, err);
 }
 
-int field_path_match(json_t *value, const struct vec *parts, enum field_create create,
+int field_path_match(struct value *value, const struct vec *parts, enum field_create create,
                      struct field_matches *ret_matches, struct error *err)
 {
     cleanup_field_matches struct field_matches matches = {
         .found = VEC_OF(struct field_match, NULL),
-        .detached = json_array(),
+        .detached = value_array(),
     };
     struct matcher matcher = {
         .parts = parts->data, .count = parts->len, .create = create, .matches = &matches};
     // The value itself stands in a slot of its own; paths have at least one part.
-    cleanup_json json_t *root = json_array();
-    json_array_append(root, value);
+    cleanup_value struct value *root = value_array();
+    value_array_append(root, value);
     if (match(&matcher, 0, (struct slot){.parent = root}, false, err) < 0)
         return -1;
     *ret_matches = matches;

@@ -4,11 +4,11 @@
 #ifndef RENDER_KUSTOMIZE_FIELD_PATH_H
 #define RENDER_KUSTOMIZE_FIELD_PATH_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "base/vec.h"
 #include "render/kustomize/fieldspec.h"
 
@@ -18,8 +18,8 @@ int field_path_split(const char *path, struct vec *parts, struct error *err)
 
 // One place, [name=value] compared as text (PathGetter). *ret_value is borrowed, NULL when there is
 // none. ERROR_INVALID when the path meets another kind of value.
-int field_path_get(json_t *value, const struct vec *parts, json_t **ret_value, struct error *err)
-    __attribute__((warn_unused_result));
+int field_path_get(struct value *value, const struct vec *parts, struct value **ret_value,
+                   struct error *err) __attribute__((warn_unused_result));
 
 enum field_create { FIELD_FIND, FIELD_CREATE_SCALAR, FIELD_CREATE_OBJECT, FIELD_CREATE_ARRAY };
 
@@ -31,8 +31,8 @@ struct field_match {
 // Where a match was made in something that is no part of the value (below a null, or inside text
 // that is YAML itself), it is in `detached`: kustomize changes a copy there and says nothing.
 struct field_matches {
-    struct vec found; // struct field_match
-    json_t *detached; // owned array, keeps them alive
+    struct vec found;       // struct field_match
+    struct value *detached; // owned array, keeps them alive
 };
 void field_matches_release(struct field_matches *matches); // may be called twice, and on zeros
 #define cleanup_field_matches __attribute__((cleanup(field_matches_release)))
@@ -40,7 +40,7 @@ void field_matches_release(struct field_matches *matches); // may be called twic
 // Every place; in [name=value] the value is a regular expression that matches anywhere
 // (PathMatcher). With `create`, what is missing is made, and an index one beyond a list's end
 // appends. ERROR_INVALID.
-int field_path_match(json_t *value, const struct vec *parts, enum field_create create,
+int field_path_match(struct value *value, const struct vec *parts, enum field_create create,
                      struct field_matches *ret_matches, struct error *err)
     __attribute__((warn_unused_result));
 

@@ -4,22 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson_written.h"
+#include "base/strbuf.h"
+#include "base/value.h"
+#include "base/yamlvalue_written.h"
 
-json_t *slot_get(const struct slot *slot)
+struct value *slot_get(const struct slot *slot)
 {
-    return slot->key != NULL ? json_object_get(slot->parent, slot->key)
-                             : json_array_get(slot->parent, slot->index);
+    return slot->key != NULL ? value_object_get(slot->parent, slot->key)
+                             : value_array_get(slot->parent, slot->index);
 }
 
-void slot_set(const struct slot *slot, json_t *value)
+void slot_set(const struct slot *slot, struct value *value)
 {
     if (slot->key != NULL)
-        json_object_set_new(slot->parent, slot->key, value);
+        value_object_set_new(slot->parent, slot->key, value);
     else
-        json_array_set_new(slot->parent, slot->index, value);
+        value_array_set_new(slot->parent, slot->index, value);
 }
 
 bool fieldspec_matches(const struct fieldspec *spec, const struct resource *resource)
@@ -60,24 +61,25 @@ struct walk {
 static int walk_value(const struct walk *walk, size_t depth, const struct slot *slot,
                       struct error *err);
 
-static json_t *make(enum fieldspec_create kind)
+static struct value *make(enum fieldspec_create kind)
 {
     switch (kind) {
     case CREATE_STRING:
-        return yamljson_written_new("", 0, YAMLJSON_TAG_STR, false);
+        return yamlvalue_written_new("", 0, YAMLVALUE_TAG_STR, false);
     case CREATE_INTEGER:
-        return json_integer(0);
+        return value_integer(0);
     case CREATE_OBJECT:
-        return json_object();
+        return value_object();
     case CREATE_ARRAY:
-        return json_array();
+        return value_array();
     case CREATE_NOTHING:
         break;
     }
-    return json_null();
+    return value_null();
 }
 
-static int walk_object(const struct walk *walk, size_t depth, json_t *object, struct error *err)
+static int walk_object(const struct walk *walk, size_t depth, struct value *object,
+                       struct error *err)
 {
     const char *name = walk->names[depth];
     size_t length = strlen(name);
@@ -86,18 +88,18 @@ static int walk_object(const struct walk *walk, size_t depth, json_t *object, st
         length -= 2;
     if (length == 0)
         return error_set(err, ERROR_INVALID, "the path has an empty name");
-    json_t *value = json_object_getn(object, name, length);
+    struct value *value = value_object_getn(object, name, length);
     // Where the path ends the specification says what to make; on the way, mappings.
     bool last = walk->names[depth + 1] == NULL;
     bool create = walk->create && walk->kind != CREATE_NOTHING && !is_sequence;
     if (value == NULL && !create)
         return 0;
-    if (value == NULL || json_is_null(value)) {
-        json_t *made = create        ? make(last ? walk->kind : CREATE_OBJECT)
-                       : is_sequence ? json_array()
-                                     : NULL;
+    if (value == NULL || value_is_null(value)) {
+        struct value *made = create        ? make(last ? walk->kind : CREATE_OBJECT)
+                             : is_sequence ? value_array()
+                                           : NULL;
         if (made != NULL)
-            json_object_setn_new(object, name, length, made);
+            value_object_setn_new(object, name, length, made);
     }
     // The object's own key, as the slot outlives this name.
     cleanup_free char *key = is_sequence ? xstrndup(name, length) : NULL;
@@ -110,15 +112,15 @@ static int walk_value(const struct walk *walk, size_t depth, const struct slot *
 {
     if (walk->names[depth] == NULL)
         return walk->apply(walk->arg, walk->resource, slot, err);
-    json_t *value = slot_get(slot);
-    if (value == NULL || json_is_null(value))
+    struct value *value = slot_get(slot);
+    if (value == NULL || value_is_null(value))
         return 0;
-    if (json_is_object(value))
+    if (value_is_object(value))
         return walk_object(walk, depth, value, err);
-    if (!json_is_array(value))
+    if (!value_is_array(value))
         return error_set(err, ERROR_INVALID, "%s is neither a mapping nor a list",
                          depth > 0 ? walk->names[depth - 1] : "the object");
-    for (size_t i = 0; i < json_array_size(value); i++) {
+    for (size_t i = 0; i < value_array_size(value); i++) {
         struct slot item = {.parent = value, .index = i};
         if (walk_value(walk, depth, &item, err) < 0)
             return -1;
@@ -202,16 +204,16 @@ int fieldspec_walk_all(const struct vec *specs, struct resource *resource,
     return 0;
 }
 
-void fieldspec_read_all(const json_t *list, struct vec *specs)
+void fieldspec_read_all(const struct value *list, struct vec *specs)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *item = json_array_get(list, i);
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        const struct value *item = value_array_get(list, i);
         *(struct fieldspec *)vec_push(specs) = (struct fieldspec){
-            .group = jval_string_or(item, "group", ""),
-            .version = jval_string_or(item, "version", ""),
-            .kind = jval_string_or(item, "kind", ""),
-            .path = jval_string_or(item, "path", ""),
-            .create = jval_bool(item, "create", false),
+            .group = value_text_or(item, "group", ""),
+            .version = value_text_or(item, "version", ""),
+            .kind = value_text_or(item, "kind", ""),
+            .path = value_text_or(item, "path", ""),
+            .create = value_bool_at(item, "create", false),
         };
     }
 }

@@ -4,11 +4,11 @@
 #ifndef RENDER_KUSTOMIZE_FIELDSPEC_H
 #define RENDER_KUSTOMIZE_FIELDSPEC_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "base/vec.h"
 #include "render/kustomize/resource.h"
 
@@ -24,12 +24,12 @@ struct fieldspec {
 
 // The place a value has in its parent. Borrowed: valid until the parent changes otherwise.
 struct slot {
-    json_t *parent;  // an object or array
-    const char *key; // in an object, else NULL
-    size_t index;    // in an array
+    struct value *parent; // an object or array
+    const char *key;      // in an object, else NULL
+    size_t index;         // in an array
 };
-json_t *slot_get(const struct slot *slot);             // borrowed; NULL when absent
-void slot_set(const struct slot *slot, json_t *value); // consumes value
+struct value *slot_get(const struct slot *slot);             // borrowed; NULL when absent
+void slot_set(const struct slot *slot, struct value *value); // consumes value
 
 // What to make where a field is absent or null and the specification says create.
 enum fieldspec_create {
@@ -56,7 +56,7 @@ int fieldspec_walk_all(const struct vec *specs, struct resource *resource,
 
 // From JSON ([{group, version, kind, path, create}], checked); pushes struct fieldspec, borrowed
 // until list is changed or freed.
-void fieldspec_read_all(const json_t *list, struct vec *specs);
+void fieldspec_read_all(const struct value *list, struct vec *specs);
 // Adds those that specs does not hold; ERROR_INVALID when two differ in `create` alone.
 int fieldspec_merge(struct vec *specs, const struct vec *incoming, struct error *err)
     __attribute__((warn_unused_result));

@@ -3,11 +3,11 @@
 #ifndef RENDER_KUSTOMIZE_FRAME_H
 #define RENDER_KUSTOMIZE_FRAME_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "base/vec.h"
 #include "render/kustomize/kustomization.h"
 #include "render/kustomize/kustomize.h"
@@ -94,7 +94,7 @@ void frame_warn(struct frame *frame, const char *format, ...) __attribute__((for
 // kustomization says in its own fields is brought into that form first, so that
 // `transformers:` and `namePrefix:` end in the same function. A generator appends to an empty map.
 // Errors name what is wrong, not the file and field: the caller puts those in front.
-typedef int frame_step(struct frame *frame, const json_t *config, struct resmap *map,
+typedef int frame_step(struct frame *frame, const struct value *config, struct resmap *map,
                        struct error *err);
 
 #endif

@@ -2,10 +2,10 @@
 #ifndef RENDER_KUSTOMIZE_GENERATOR_H
 #define RENDER_KUSTOMIZE_GENERATOR_H
 
-#include <jansson.h>
+#include "base/value.h"
 
 // Adds the kustomization's generatorOptions (may be NULL) to the options of one generator: its own
 // labels and annotations win, disableNameSuffixHash and immutable hold when either says so.
-void generator_merge_options(json_t *generator, const json_t *global);
+void generator_merge_options(struct value *generator, const struct value *global);
 
 #endif

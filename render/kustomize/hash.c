@@ -8,7 +8,8 @@
 #include "base/gojson.h"
 #include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/resmap.h"
 #include "render/kustomize/steps.h"
 
@@ -16,28 +17,28 @@ enum { MAX_HASHED_BYTES = 64 << 20 };
 
 // An absent member counts as "", a map as itself, anything else that is no scalar as null. The
 // member called name is always absent: kustomize looks for a field "metadata/name".
-static void add_member(json_t *content, const json_t *value, const char *name)
+static void add_member(struct value *content, const struct value *value, const char *name)
 {
-    json_t *member = json_object_get(value, name);
+    struct value *member = value_object_get(value, name);
     if (member == NULL)
-        json_object_set_new(content, name, json_string(""));
-    else if (json_is_array(member))
-        json_object_set_new(content, name, json_null());
+        value_object_set_new(content, name, value_string(""));
+    else if (value_is_array(member))
+        value_object_set_new(content, name, value_null());
     else
-        json_object_set(content, name, member);
+        value_object_set(content, name, member);
 }
 
-static void add_map(json_t *content, const json_t *value, const char *name)
+static void add_map(struct value *content, const struct value *value, const char *name)
 {
-    json_t *member = json_object_get(value, name);
-    if (json_is_object(member) || json_is_array(member))
+    struct value *member = value_object_get(value, name);
+    if (value_is_object(member) || value_is_array(member))
         add_member(content, value, name);
 }
 
-int kustomize_hash(const json_t *value, char ret_hash[KUSTOMIZE_HASH_SIZE], struct error *err)
+int kustomize_hash(const struct value *value, char ret_hash[KUSTOMIZE_HASH_SIZE], struct error *err)
 {
-    const char *kind = jval_string_or(value, "kind", "");
-    cleanup_json json_t *content = json_object();
+    const char *kind = value_text_or(value, "kind", "");
+    cleanup_value struct value *content = value_object();
     if (strcmp(kind, "ConfigMap") == 0) {
         add_map(content, value, "binaryData");
     } else if (strcmp(kind, "Secret") == 0) {
@@ -49,14 +50,15 @@ int kustomize_hash(const json_t *value, char ret_hash[KUSTOMIZE_HASH_SIZE], stru
                          kind);
     }
     add_member(content, value, "data");
-    json_object_set_new(content, "kind", json_string(kind));
-    json_object_set_new(content, "name", json_string(""));
-    cleanup_json json_t *settled = json_deep_copy(content);
-    if (yamljson_settle(settled, err) < 0)
+    value_object_set_new(content, "kind", value_string(kind));
+    value_object_set_new(content, "name", value_string(""));
+    cleanup_value struct value *settled = value_deep_copy(content);
+    if (yamlvalue_settle(settled, err) < 0)
         return -1;
     cleanup_strbuf struct strbuf text;
     strbuf_init(&text, MAX_HASHED_BYTES);
-    gojson_write(settled, GOJSON_ESCAPE_HTML | GOJSON_FLOATS, &text);
+    cleanup_json json_t *json = value_to_json(settled);
+    gojson_write(json, GOJSON_ESCAPE_HTML | GOJSON_FLOATS, &text);
     if (strbuf_check(&text, "the content of a generated object", err) < 0)
         return -1;
     struct digest digest = digest_of(text.data, text.len);
@@ -71,7 +73,8 @@ int kustomize_hash(const json_t *value, char ret_hash[KUSTOMIZE_HASH_SIZE], stru
     return 0;
 }
 
-int hash_transform(struct frame *frame, const json_t *config, struct resmap *map, struct error *err)
+int hash_transform(struct frame *frame, const struct value *config, struct resmap *map,
+                   struct error *err)
 {
     (void)frame;
     (void)config;

@@ -10,21 +10,22 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/value.h"
 #include "base/vec.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 
 enum { MAX_COPIED_BYTES = 16 << 20 };
 
 struct json_patch {
-    json_t *operations;
+    struct value *operations;
 };
 
 void json_patch_free(struct json_patch *patch)
 {
     if (patch == NULL)
         return;
-    json_decref(patch->operations);
+    value_decref(patch->operations);
     free(patch);
 }
 
@@ -36,83 +37,86 @@ void cleanup_json_patch_pointer(struct json_patch **patch)
 
 size_t json_patch_count(const struct json_patch *patch)
 {
-    return json_array_size(patch->operations);
+    return value_array_size(patch->operations);
 }
 
-static json_t *settle(json_t *value);
+static struct value *settle(struct value *value);
 
 // A number that Go would write in another way is equal to none: bytes are compared.
-static void keep_spelling(json_t *value, const json_t *spelt)
+static void keep_spelling(struct value *value, const struct value *spelt)
 {
     const char *key = NULL;
-    json_t *member = NULL;
-    jval_foreach (value, key, member) {
-        const json_t *other = json_object_get(spelt, key);
+    struct value *member = NULL;
+    value_foreach (value, key, member) {
+        const struct value *other = value_object_get(spelt, key);
         // So is text with what Go escapes in JSON, unless the patch escapes it, too.
-        if (json_is_string(member) && strpbrk(json_string_value(member), "<>&") != NULL) {
-            json_t *other_text =
-                json_stringn(json_string_value(member), json_string_length(member) + 1);
-            json_object_set_new(value, key, other_text);
+        if (value_is_string(member) && strpbrk(value_string_value(member), "<>&") != NULL) {
+            struct value *other_text =
+                value_stringn(value_string_value(member), value_string_length(member) + 1);
+            value_object_set_new(value, key, other_text);
             continue;
         }
-        if (!json_is_number(member)) {
+        if (!value_is_number(member)) {
             keep_spelling(member, other);
             continue;
         }
-        struct yamljson_written written;
-        yamljson_written_of(other, &written);
+        struct yamlvalue_written written;
+        yamlvalue_written_of(other, &written);
         cleanup_strbuf struct strbuf text;
         strbuf_init(&text, 512);
-        gojson_write(member, 0, &text);
+        cleanup_json json_t *json = value_to_json(member);
+        gojson_write(json, 0, &text);
         if (other != NULL && strcmp(text.data, written.text) != 0)
-            json_object_set_new(value, key, json_stringn(written.text, written.length + 1));
+            value_object_set_new(value, key, value_stringn(written.text, written.length + 1));
     }
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        json_t *holder = json_pack("{s:O}", "", json_array_get(value, i));
-        cleanup_json json_t *other = json_pack("{s:O*}", "", json_array_get(spelt, i));
+    for (size_t i = 0; i < value_array_size(value); i++) {
+        struct value *holder = value_object_of("", value_ref(value_array_get(value, i)), NULL);
+        cleanup_value struct value *other =
+            value_object_of("", value_ref(value_array_get(spelt, i)), NULL);
         keep_spelling(holder, other);
-        json_array_set(value, i, json_object_get(holder, ""));
-        json_decref(holder);
+        value_array_set(value, i, value_object_get(holder, ""));
+        value_decref(holder);
     }
 }
 
-static void keep_spellings(const char *text, size_t size, json_t *operations)
+static void keep_spellings(const char *text, size_t size, struct value *operations)
 {
-    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
-    struct yamljson_limits limits = {.last_wins = true, .written = true};
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
+    struct yamlvalue_limits limits = {.last_wins = true, .written = true};
     if (strstr(text, "test") == NULL || strstr(text, "\\u00") != NULL ||
-        yamljson_parse_all(text, size, "patch", &limits, &documents, NULL) < 0 ||
+        yamlvalue_parse_all(text, size, "patch", &limits, &documents, NULL) < 0 ||
         documents.len == 0)
         return;
-    const json_t *spelt = ((struct yamljson_document *)documents.data)->value;
-    for (size_t i = 0; i < json_array_size(operations); i++) {
-        json_t *operation = json_array_get(operations, i);
-        if (strcmp(jval_string_or(operation, "op", ""), "test") == 0)
-            keep_spelling(operation, json_array_get(spelt, i));
+    const struct value *spelt = ((struct yamlvalue_document *)documents.data)->value;
+    for (size_t i = 0; i < value_array_size(operations); i++) {
+        struct value *operation = value_array_get(operations, i);
+        if (strcmp(value_text_or(operation, "op", ""), "test") == 0)
+            keep_spelling(operation, value_array_get(spelt, i));
     }
 }
 
 // Text that starts with a bracket is JSON and nothing else; of YAML the first document counts.
-static int parse_operations(const char *text, size_t size, const char *name, json_t **ret_value,
-                            struct error *err)
+static int parse_operations(const char *text, size_t size, const char *name,
+                            struct value **ret_value, struct error *err)
 {
     if (size > 0 && text[0] == '[') {
-        *ret_value = json_loadb(text, size, 0, NULL);
-        if (*ret_value == NULL) { // integers beyond 64 bits are floats for Go
-            cleanup_json json_t *reals = json_loadb(text, size, JSON_DECODE_INT_AS_REAL, NULL);
-            if (reals == NULL)
-                return jval_parse(text, size, name, ret_value, err);
-            *ret_value = settle(reals);
-        }
+        cleanup_json json_t *json = json_loadb(text, size, 0, NULL);
+        bool exact = json != NULL;
+        if (!exact) // integers beyond 64 bits are floats for Go
+            json = json_loadb(text, size, JSON_DECODE_INT_AS_REAL, NULL);
+        if (json == NULL && jval_parse(text, size, name, &json, err) < 0)
+            return -1;
+        cleanup_value struct value *value = value_from_json(json);
+        *ret_value = exact ? STEAL(value) : settle(value);
         keep_spellings(text, size, *ret_value);
         return 0;
     }
-    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
-    struct yamljson_limits limits = {.last_wins = true, .yaml11 = true};
-    if (yamljson_parse_all(text, size, name, &limits, &documents, err) < 0)
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
+    struct yamlvalue_limits limits = {.last_wins = true, .yaml11 = true};
+    if (yamlvalue_parse_all(text, size, name, &limits, &documents, err) < 0)
         return -1;
     if (documents.len > 0) {
-        struct yamljson_document *first = vec_at(&documents, 0);
+        struct yamlvalue_document *first = vec_at(&documents, 0);
         *ret_value = STEAL(first->value);
     }
     return 0;
@@ -121,14 +125,14 @@ static int parse_operations(const char *text, size_t size, const char *name, jso
 int json_patch_parse(const char *text, size_t size, const char *name, struct json_patch **ret_patch,
                      struct error *err)
 {
-    cleanup_json json_t *operations = NULL;
+    cleanup_value struct value *operations = NULL;
     if (parse_operations(text, size, name, &operations, err) < 0)
         return -1;
-    if (!json_is_array(operations))
+    if (!value_is_array(operations))
         return error_set(err, ERROR_INVALID,
                          "%s: a JSON patch is a list of operations ({op, path, value})", name);
-    for (size_t i = 0; i < json_array_size(operations); i++)
-        if (!json_is_object(json_array_get(operations, i)))
+    for (size_t i = 0; i < value_array_size(operations); i++)
+        if (!value_is_object(value_array_get(operations, i)))
             return error_set(err, ERROR_INVALID,
                              "%s: operation %zu is no object with op, path and value", name, i);
     struct json_patch *patch = xcalloc(1, sizeof *patch);
@@ -138,8 +142,8 @@ int json_patch_parse(const char *text, size_t size, const char *name, struct jso
 }
 
 struct application {
-    json_t *root;
-    const json_t *operation;
+    struct value *root;
+    const struct value *operation;
     size_t copied;
 };
 
@@ -191,13 +195,13 @@ static int missing(const char *pointer, struct error *err)
 
 // The container that the pointer's last name is in, borrowed, and that name, owned. What stands
 // before the first slash is not looked at, as in the library.
-static int find_container(const struct application *at, const char *pointer, json_t **ret_container,
-                          char **ret_key, struct error *err)
+static int find_container(const struct application *at, const char *pointer,
+                          struct value **ret_container, char **ret_key, struct error *err)
 {
     const char *start = strchr(pointer, '/');
     if (start == NULL)
         return missing(pointer, err);
-    json_t *container = at->root;
+    struct value *container = at->root;
     for (;;) {
         start++;
         size_t length = strcspn(start, "/");
@@ -208,81 +212,82 @@ static int find_container(const struct application *at, const char *pointer, jso
             return 0;
         }
         size_t index = 0;
-        if (json_is_object(container))
-            container = json_object_get(container, key);
-        else if (find_index(key, json_array_size(container), &index, NULL) == 0)
-            container = json_array_get(container, index);
+        if (value_is_object(container))
+            container = value_object_get(container, key);
+        else if (find_index(key, value_array_size(container), &index, NULL) == 0)
+            container = value_array_get(container, index);
         else
             return missing(pointer, err);
-        if (!json_is_object(container) && !json_is_array(container))
+        if (!value_is_object(container) && !value_is_array(container))
             return missing(pointer, err);
         start += length;
     }
 }
 
 // *ret_value is borrowed; NULL for an absent member of an object.
-static int get_value(const json_t *container, const char *key, json_t **ret_value,
+static int get_value(const struct value *container, const char *key, struct value **ret_value,
                      struct error *err)
 {
-    if (json_is_object(container)) {
-        *ret_value = json_object_get(container, key);
+    if (value_is_object(container)) {
+        *ret_value = value_object_get(container, key);
         return 0;
     }
     size_t index = 0;
-    if (find_index(key, json_array_size(container), &index, err) < 0)
+    if (find_index(key, value_array_size(container), &index, err) < 0)
         return -1;
-    *ret_value = json_array_get(container, index);
+    *ret_value = value_array_get(container, index);
     return 0;
 }
 
 // Consumes value.
-static int add_value(json_t *container, const char *key, json_t *value, struct error *err)
+static int add_value(struct value *container, const char *key, struct value *value,
+                     struct error *err)
 {
-    if (json_is_object(container)) {
-        json_object_set_new(container, key, value);
+    if (value_is_object(container)) {
+        value_object_set_new(container, key, value);
         return 0;
     }
-    size_t index = json_array_size(container);
+    size_t index = value_array_size(container);
     if (strcmp(key, "-") != 0 && find_index(key, index + 1, &index, err) < 0) {
-        json_decref(value);
+        value_decref(value);
         return -1;
     }
-    json_array_insert_new(container, index, value);
+    value_array_insert_new(container, index, value);
     return 0;
 }
 
-static int remove_value(json_t *container, const char *key, struct error *err)
+static int remove_value(struct value *container, const char *key, struct error *err)
 {
-    if (json_is_object(container))
-        return json_object_del(container, key) == 0
+    if (value_is_object(container))
+        return value_object_del(container, key) == 0
                    ? 0
                    : error_set(err, ERROR_INVALID, "there is no member \"%s\"", key);
     size_t index = 0;
-    if (find_index(key, json_array_size(container), &index, err) < 0)
+    if (find_index(key, value_array_size(container), &index, err) < 0)
         return -1;
-    json_array_remove(container, index);
+    value_array_remove(container, index);
     return 0;
 }
 
-static int string_member(const json_t *operation, const char *name, const char **ret_text,
+static int string_member(const struct value *operation, const char *name, const char **ret_text,
                          struct error *err)
 {
-    const json_t *value = json_object_get(operation, name);
-    if (!json_is_string(value))
+    const struct value *value = value_object_get(operation, name);
+    if (!value_is_string(value))
         return error_set(err, ERROR_INVALID, "it has no text \"%s\"; give it one", name);
-    *ret_text = json_string_value(value);
+    *ret_text = value_string_value(value);
     return 0;
 }
 
 // A copy, null where the operation has none.
-static json_t *operation_value(const json_t *operation)
+static struct value *operation_value(const struct value *operation)
 {
-    json_t *value = json_object_get(operation, "value");
-    return value == NULL ? json_null() : json_deep_copy(value);
+    struct value *value = value_object_get(operation, "value");
+    return value == NULL ? value_null() : value_deep_copy(value);
 }
 
-static int find_member(const struct application *at, const char *member, json_t **ret_container,
-                       char **ret_key, struct error *err)
+static int find_member(const struct application *at, const char *member,
+                       struct value **ret_container, char **ret_key, struct error *err)
 {
     const char *pointer = NULL;
     if (string_member(at->operation, member, &pointer, err) < 0)
@@ -292,7 +297,7 @@ static int find_member(const struct application *at, const char *member, json_t 
 
 static int apply_add(struct application *at, struct error *err)
 {
-    json_t *container = NULL;
+    struct value *container = NULL;
     cleanup_free char *key = NULL;
     if (find_member(at, "path", &container, &key, err) < 0)
         return -1;
@@ -301,7 +306,7 @@ static int apply_add(struct application *at, struct error *err)
 
 static int apply_remove(struct application *at, struct error *err)
 {
-    json_t *container = NULL;
+    struct value *container = NULL;
     cleanup_free char *key = NULL;
     if (find_member(at, "path", &container, &key, err) < 0)
         return -1;
@@ -310,40 +315,40 @@ static int apply_remove(struct application *at, struct error *err)
 
 static int apply_replace(struct application *at, struct error *err)
 {
-    const char *pointer = jval_string(at->operation, "path");
+    const char *pointer = value_text(at->operation, "path");
     if (pointer != NULL && *pointer == '\0') {
-        cleanup_json json_t *value = operation_value(at->operation);
-        if (!json_is_object(value) && !json_is_array(value))
+        cleanup_value struct value *value = operation_value(at->operation);
+        if (!value_is_object(value) && !value_is_array(value))
             return error_set(err, ERROR_INVALID,
                              "only an object or a list can replace the whole object");
-        json_decref(at->root);
+        value_decref(at->root);
         at->root = STEAL(value);
         return 0;
     }
-    json_t *container = NULL;
+    struct value *container = NULL;
     cleanup_free char *key = NULL;
     if (find_member(at, "path", &container, &key, err) < 0)
         return -1;
-    if (json_is_object(container)) {
-        json_object_set_new(container, key, operation_value(at->operation));
+    if (value_is_object(container)) {
+        value_object_set_new(container, key, operation_value(at->operation));
         return 0;
     }
     size_t index = 0;
-    if (find_index(key, json_array_size(container), &index, err) < 0)
+    if (find_index(key, value_array_size(container), &index, err) < 0)
         return -1;
-    json_array_set_new(container, index, operation_value(at->operation));
+    value_array_set_new(container, index, operation_value(at->operation));
     return 0;
 }
 
 static int apply_move(struct application *at, struct error *err)
 {
-    json_t *container = NULL;
+    struct value *container = NULL;
     cleanup_free char *from = NULL;
-    json_t *value = NULL;
+    struct value *value = NULL;
     if (find_member(at, "from", &container, &from, err) < 0 ||
         get_value(container, from, &value, err) < 0)
         return -1;
-    cleanup_json json_t *held = json_incref(value);
+    cleanup_value struct value *held = value_incref(value);
     cleanup_free char *key = NULL;
     if (remove_value(container, from, err) < 0 ||
         find_member(at, "path", &container, &key, err) < 0)
@@ -353,45 +358,46 @@ static int apply_move(struct application *at, struct error *err)
 
 static int apply_copy(struct application *at, struct error *err)
 {
-    json_t *container = NULL;
+    struct value *container = NULL;
     cleanup_free char *from = NULL;
-    json_t *value = NULL;
+    struct value *value = NULL;
     if (find_member(at, "from", &container, &from, err) < 0 ||
         get_value(container, from, &value, err) < 0)
         return -1;
-    at->copied += jval_size(value);
+    at->copied += value_size(value);
     if (at->copied > MAX_COPIED_BYTES)
         return error_set(err, ERROR_LIMIT, "the patch's copies are larger than %d bytes",
                          MAX_COPIED_BYTES);
-    cleanup_json json_t *copy = value == NULL ? json_null() : json_deep_copy(value);
+    cleanup_value struct value *copy = value == NULL ? value_null() : value_deep_copy(value);
     cleanup_free char *key = NULL;
     if (find_member(at, "path", &container, &key, err) < 0)
         return -1;
     return add_value(container, key, STEAL(copy), err);
 }
 
-static bool values_equal(const json_t *a, const json_t *b)
+static bool values_equal(const struct value *a, const struct value *b)
 {
-    if (json_typeof(a) != json_typeof(b))
+    if (value_typeof(a) != value_typeof(b))
         return false;
-    if (json_is_null(a))
+    if (value_is_null(a))
         return true;
-    if (json_is_array(a)) {
+    if (value_is_array(a)) {
         size_t i = 0;
-        if (json_array_size(a) != json_array_size(b))
+        if (value_array_size(a) != value_array_size(b))
             return false;
-        while (i < json_array_size(a) && values_equal(json_array_get(a, i), json_array_get(b, i)))
+        while (i < value_array_size(a) &&
+               values_equal(value_array_get(a, i), value_array_get(b, i)))
             i++;
-        return i == json_array_size(a);
+        return i == value_array_size(a);
     }
-    if (!json_is_object(a))
-        return json_equal(a, b) != 0;
-    if (json_object_size(a) != json_object_size(b))
+    if (!value_is_object(a))
+        return value_equal(a, b) != 0;
+    if (value_object_size(a) != value_object_size(b))
         return false;
     const char *key = NULL;
-    json_t *member = NULL;
-    jval_foreach (a, key, member) {
-        const json_t *other = json_object_get(b, key);
+    struct value *member = NULL;
+    value_foreach (a, key, member) {
+        const struct value *other = value_object_get(b, key);
         if (other == NULL || !values_equal(member, other))
             return false;
     }
@@ -403,17 +409,17 @@ static int apply_test(struct application *at, struct error *err)
     const char *pointer = "";
     if (string_member(at->operation, "path", &pointer, err) < 0)
         return -1;
-    json_t *value = at->root;
+    struct value *value = at->root;
     if (*pointer != '\0') {
-        json_t *container = NULL;
+        struct value *container = NULL;
         cleanup_free char *key = NULL;
         if (find_container(at, pointer, &container, &key, err) < 0 ||
             get_value(container, key, &value, err) < 0)
             return -1;
     }
-    const json_t *wanted = json_object_get(at->operation, "value");
-    bool none = value == NULL || json_is_null(value);
-    bool none_wanted = wanted == NULL || json_is_null(wanted);
+    const struct value *wanted = value_object_get(at->operation, "value");
+    bool none = value == NULL || value_is_null(value);
+    bool none_wanted = wanted == NULL || value_is_null(wanted);
     if (none || none_wanted ? none == none_wanted : values_equal(value, wanted))
         return 0;
     return error_set(err, ERROR_INVALID, "the value is another one");
@@ -439,62 +445,62 @@ static int apply_operation(struct application *at, struct error *err)
 
 // A whole number beyond six digits, as Go's float64 is written in YAML: 1e+06. Its value is the
 // same, but not what becomes of it in the middle of a text.
-static json_t *long_number(double real)
+static struct value *long_number(double real)
 {
     char text[40];
     int precision = 0;
     do
         snprintf(text, sizeof text, "%.*e", precision, real);
     while (strtod(text, NULL) != real && precision++ < 17);
-    return yamljson_written_new(text, strlen(text), YAMLJSON_TAG_FLOAT, false);
+    return yamlvalue_written_new(text, strlen(text), YAMLVALUE_TAG_FLOAT, false);
 }
 
 // The library ends with numbers as Go's float64, and all nulls written out. *value may be replaced.
-static json_t *settle(json_t *value)
+static struct value *settle(struct value *value)
 {
-    if (json_is_null(value))
-        return json_null();
-    if (json_is_integer(value)) {
-        double real = (double)json_integer_value(value);
-        return fabs(real) < 1e6 ? json_incref(value) : long_number(real);
+    if (value_is_null(value))
+        return value_null();
+    if (value_is_integer(value)) {
+        double real = (double)value_integer_value(value);
+        return fabs(real) < 1e6 ? value_incref(value) : long_number(real);
     }
-    if (json_is_real(value)) {
-        double real = json_real_value(value);
+    if (value_is_real(value)) {
+        double real = value_real_value(value);
         bool whole = real == trunc(real);
         if (whole && fabs(real) < 1e6)
-            return json_integer((json_int_t)real);
-        return whole ? long_number(real) : json_incref(value);
+            return value_integer((int64_t)real);
+        return whole ? long_number(real) : value_incref(value);
     }
     const char *key = NULL;
-    json_t *member = NULL;
-    jval_foreach (value, key, member) {
-        json_t *settled = settle(member);
+    struct value *member = NULL;
+    value_foreach (value, key, member) {
+        struct value *settled = settle(member);
         if (settled == member)
-            json_decref(settled);
+            value_decref(settled);
         else
-            json_object_set_new(value, key, settled);
+            value_object_set_new(value, key, settled);
     }
-    for (size_t i = 0; i < json_array_size(value); i++)
-        json_array_set_new(value, i, settle(json_array_get(value, i)));
-    return json_incref(value);
+    for (size_t i = 0; i < value_array_size(value); i++)
+        value_array_set_new(value, i, settle(value_array_get(value, i)));
+    return value_incref(value);
 }
 
-int json_patch_apply(const struct json_patch *patch, json_t *value, json_t **ret_value,
+int json_patch_apply(const struct json_patch *patch, struct value *value, struct value **ret_value,
                      struct error *err)
 {
-    struct application at = {.root = json_incref(value)};
+    struct application at = {.root = value_incref(value)};
     int status = 0;
-    for (size_t i = 0; i < json_array_size(patch->operations) && status == 0; i++) {
-        at.operation = json_array_get(patch->operations, i);
+    for (size_t i = 0; i < value_array_size(patch->operations) && status == 0; i++) {
+        at.operation = value_array_get(patch->operations, i);
         status = apply_operation(&at, err);
         if (status < 0)
-            error_wrap(err, "operation %zu (%s %s)", i, jval_string_or(at.operation, "op", "?"),
-                       jval_string_or(at.operation, "path", "?"));
+            error_wrap(err, "operation %zu (%s %s)", i, value_text_or(at.operation, "op", "?"),
+                       value_text_or(at.operation, "path", "?"));
     }
-    if (status == 0 && !json_is_object(at.root))
+    if (status == 0 && !value_is_object(at.root))
         status = error_set(err, ERROR_INVALID, "the patch leaves a list where an object was");
     if (status == 0)
         *ret_value = settle(at.root);
-    json_decref(at.root);
+    value_decref(at.root);
     return status;
 }

@@ -4,15 +4,15 @@
 #ifndef RENDER_KUSTOMIZE_JSON_PATCH_H
 #define RENDER_KUSTOMIZE_JSON_PATCH_H
 
-#include <jansson.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 
 struct json_patch;
 
 // A list of operations as JSON or YAML. Owned. ERROR_INVALID: it is no such list; the sentence says
-// which operation is wrong. Bounded by yamljson's limits.
+// which operation is wrong. Bounded by yamlvalue's limits.
 int json_patch_parse(const char *text, size_t size, const char *name, struct json_patch **ret_patch,
                      struct error *err) __attribute__((warn_unused_result));
 size_t json_patch_count(const struct json_patch *patch);
@@ -23,7 +23,7 @@ void cleanup_json_patch_pointer(struct json_patch **patch);
 // Changes value (an object or array that nothing else shares) in place; *ret_value is a new
 // reference to it, or to what replaced all of it. ERROR_INVALID names operation and path; value may
 // then be changed in part. ERROR_LIMIT: copies that grow beyond 16 MiB.
-int json_patch_apply(const struct json_patch *patch, json_t *value, json_t **ret_value,
+int json_patch_apply(const struct json_patch *patch, struct value *value, struct value **ret_value,
                      struct error *err) __attribute__((warn_unused_result));
 
 #endif

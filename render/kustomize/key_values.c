@@ -1,12 +1,12 @@
 // The sources of generated data, as api/kv and api/internal/generators of kustomize read them.
 #include "render/kustomize/key_values.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/value.h"
 
 // bufio.MaxScanTokenSize, which counts the line end.
 enum { MAX_LINE_BYTES = 64 * 1024 - 1 };
@@ -93,8 +93,8 @@ static size_t space_at(const unsigned char *text, size_t left)
 
 static bool is_utf8(const char *text, size_t size)
 {
-    json_t *value = json_stringn(text, size);
-    json_decref(value);
+    struct value *value = value_stringn(text, size);
+    value_decref(value);
     return value != NULL;
 }
 

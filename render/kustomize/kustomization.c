@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
 #include "render/kustomize/shape.h"
 
 enum { MAX_PATH_BYTES = 1024 };
@@ -17,13 +17,13 @@ void kustomization_release(struct kustomization *kustomization)
 {
     free(STEAL(kustomization->file));
     free(STEAL(kustomization->text));
-    json_decref(STEAL(kustomization->value));
+    value_decref(STEAL(kustomization->value));
 }
 
 char *kustomization_place(const struct kustomization *kustomization, const char *field)
 {
     size_t line =
-        yamljson_line_of(kustomization->text, kustomization->size, kustomization->start, field);
+        yamlvalue_line_of(kustomization->text, kustomization->size, kustomization->start, field);
     if (line == 0)
         return xasprintf("%s: %s", kustomization->file, field);
     return xasprintf("%s:%zu: %s", kustomization->file, line, field);
@@ -65,7 +65,7 @@ int kustomization_wrap_item(const struct kustomization *kustomization, struct er
     return error_wrap(err, "%s", place);
 }
 
-int kustomization_check(json_t *value, const char *shape, struct error *err)
+int kustomization_check(struct value *value, const char *shape, struct error *err)
 {
     const struct shape *found = shape_find(shape);
     assert(found != NULL);
@@ -92,7 +92,7 @@ static const struct {
 static void warn_deprecated(const struct kustomization *kustomization, struct vec *warnings)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(deprecated); i++) {
-        if (json_object_get(kustomization->value, deprecated[i].field) == NULL)
+        if (value_object_get(kustomization->value, deprecated[i].field) == NULL)
             continue;
         *(char **)vec_push(warnings) =
             xasprintf("%s: %s is deprecated; use %s", kustomization->file, deprecated[i].field,
@@ -100,43 +100,43 @@ static void warn_deprecated(const struct kustomization *kustomization, struct ve
     }
 }
 
-static void append_list(json_t *object, const char *to, const char *from)
+static void append_list(struct value *object, const char *to, const char *from)
 {
-    json_t *list = json_object_get(object, from);
+    struct value *list = value_object_get(object, from);
     if (list == NULL)
         return;
-    if (json_object_get(object, to) == NULL)
-        json_object_set(object, to, list);
+    if (value_object_get(object, to) == NULL)
+        value_object_set(object, to, list);
     else
-        json_array_extend(json_object_get(object, to), list);
-    json_object_del(object, from);
+        value_array_extend(value_object_get(object, to), list);
+    value_object_del(object, from);
 }
 
-static void fold_env(json_t *generators)
+static void fold_env(struct value *generators)
 {
-    for (size_t i = 0; i < json_array_size(generators); i++) {
-        json_t *generator = json_array_get(generators, i);
-        const char *env = jval_string_or(generator, "env", "");
+    for (size_t i = 0; i < value_array_size(generators); i++) {
+        struct value *generator = value_array_get(generators, i);
+        const char *env = value_text_or(generator, "env", "");
         if (*env != '\0') {
-            if (json_object_get(generator, "envs") == NULL)
-                json_object_set_new(generator, "envs", json_array());
-            json_array_append_new(json_object_get(generator, "envs"), json_string(env));
+            if (value_object_get(generator, "envs") == NULL)
+                value_object_set_new(generator, "envs", value_array());
+            value_array_append_new(value_object_get(generator, "envs"), value_string(env));
         }
-        json_object_del(generator, "env");
+        value_object_del(generator, "env");
     }
 }
 
-static bool is_empty(const json_t *value)
+static bool is_empty(const struct value *value)
 {
     const char *key = NULL;
-    const json_t *member = NULL;
-    jval_foreach (value, key, member) {
+    const struct value *member = NULL;
+    value_foreach (value, key, member) {
         if (strcmp(key, "apiVersion") == 0 || strcmp(key, "kind") == 0)
             continue;
-        bool says_nothing = (json_is_array(member) && json_array_size(member) == 0) ||
-                            (json_is_string(member) && json_string_length(member) == 0);
+        bool says_nothing = (value_is_array(member) && value_array_size(member) == 0) ||
+                            (value_is_string(member) && value_string_length(member) == 0);
         // Go tells an empty list from an absent one, but not empty text.
-        if (!says_nothing || json_is_array(member))
+        if (!says_nothing || value_is_array(member))
             return false;
     }
     return true;
@@ -144,9 +144,9 @@ static bool is_empty(const json_t *value)
 
 static int check_type(struct kustomization *kustomization, struct error *err)
 {
-    const json_t *value = kustomization->value;
-    const char *kind = jval_string_or(value, "kind", "");
-    const char *api_version = jval_string_or(value, "apiVersion", "");
+    const struct value *value = kustomization->value;
+    const char *kind = value_text_or(value, "kind", "");
+    const char *api_version = value_text_or(value, "apiVersion", "");
     kustomization->component = strcmp(kind, "Component") == 0;
     if (*kind != '\0' && !kustomization->component && strcmp(kind, "Kustomization") != 0) {
         error_set(err, ERROR_INVALID, "kind is \"%.100s\"; write Kustomization or Component", kind);
@@ -167,19 +167,19 @@ static int check_and_fold(struct kustomization *kustomization, struct vec *warni
 {
     cleanup_strbuf struct strbuf path;
     strbuf_init(&path, MAX_PATH_BYTES);
-    json_t *value = kustomization->value;
-    if (!json_is_object(value) && !json_is_null(value))
+    struct value *value = kustomization->value;
+    if (!value_is_object(value) && !value_is_null(value))
         return error_set(err, ERROR_INVALID, "%s: a kustomization is a mapping",
                          kustomization->file);
-    if (json_is_object(value) && shape_check(value, shape_find("kustomization"), &path, err) < 0)
+    if (value_is_object(value) && shape_check(value, shape_find("kustomization"), &path, err) < 0)
         return kustomization_wrap(kustomization, err, "%s", path.data);
     warn_deprecated(kustomization, warnings);
-    kustomization->own_resources = json_array_size(json_object_get(value, "resources"));
-    kustomization->own_images = json_array_size(json_object_get(value, "images"));
+    kustomization->own_resources = value_array_size(value_object_get(value, "resources"));
+    kustomization->own_images = value_array_size(value_object_get(value, "images"));
     append_list(value, "resources", "bases");
     append_list(value, "images", "imageTags");
-    fold_env(json_object_get(value, "configMapGenerator"));
-    fold_env(json_object_get(value, "secretGenerator"));
+    fold_env(value_object_get(value, "configMapGenerator"));
+    fold_env(value_object_get(value, "secretGenerator"));
     if (is_empty(value))
         return error_set(err, ERROR_INVALID, "%s is empty; name what it is made of under resources",
                          kustomization->file);
@@ -190,9 +190,9 @@ int kustomization_parse(const char *file, const char *text, size_t size,
                         struct kustomization *ret_kustomization, struct vec *warnings,
                         struct error *err)
 {
-    static const struct yamljson_limits limits = {.last_wins = true};
-    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
-    if (yamljson_parse_all(text, size, file, &limits, &documents, err) < 0)
+    static const struct yamlvalue_limits limits = {.last_wins = true};
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
+    if (yamlvalue_parse_all(text, size, file, &limits, &documents, err) < 0)
         return -1;
     cleanup_kustomization struct kustomization kustomization = {
         .file = xstrdup(file),
@@ -201,11 +201,11 @@ int kustomization_parse(const char *file, const char *text, size_t size,
     };
     // As kustomize: what stands behind the first document is not looked at.
     if (documents.len > 0) {
-        struct yamljson_document *first = vec_at(&documents, 0);
+        struct yamlvalue_document *first = vec_at(&documents, 0);
         kustomization.start = first->start;
         kustomization.value = STEAL(first->value);
     } else {
-        kustomization.value = json_null();
+        kustomization.value = value_null();
     }
     if (check_and_fold(&kustomization, warnings, err) < 0)
         return -1;

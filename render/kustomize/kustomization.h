@@ -2,11 +2,11 @@
 #ifndef RENDER_KUSTOMIZE_KUSTOMIZATION_H
 #define RENDER_KUSTOMIZE_KUSTOMIZATION_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "base/vec.h"
 
 struct kustomization {
@@ -18,7 +18,7 @@ struct kustomization {
     // file), each of its type or absent; null members are gone. Deprecated fields are folded into
     // their successors: bases into resources, imageTags into images, env into envs; what has an
     // order of its own (commonLabels, patchesStrategicMerge, patchesJson6902, vars) stays.
-    json_t *value;
+    struct value *value;
     bool component;       // kind: Component
     size_t own_resources; // entries of resources that were not written under bases
     size_t own_images;    // entries of images that were not written under imageTags
@@ -50,7 +50,7 @@ int kustomization_wrap_item(const struct kustomization *kustomization, struct er
 // The same check for what is written as these parts in other places (a file of replacements, the
 // config of a builtin plugin). `shape` names it, see kustomization_shapes.c. Changes value in place
 // as above. ERROR_INVALID: a sentence that starts with the field.
-int kustomization_check(json_t *value, const char *shape, struct error *err)
+int kustomization_check(struct value *value, const char *shape, struct error *err)
     __attribute__((warn_unused_result));
 
 #endif

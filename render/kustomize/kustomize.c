@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/accumulate.h"
 #include "render/kustomize/alias.h"
 #include "render/kustomize/explain.h"
@@ -22,25 +22,25 @@
 void kustomize_object_release(void *element)
 {
     struct kustomize_object *object = element;
-    json_decref(object->value);
-    json_decref(object->explained);
+    value_decref(object->value);
+    value_decref(object->explained);
     free(object->file);
 }
 
 static bool is_local(const struct resource *resource)
 {
-    const json_t *local =
-        json_object_get(resource_annotations(resource), "config.kubernetes.io/local-config");
-    const char *text = json_string_value(local);
-    return local != NULL && !json_is_false(local) && (text == NULL || strcmp(text, "false") != 0);
+    const struct value *local =
+        value_object_get(resource_annotations(resource), "config.kubernetes.io/local-config");
+    const char *text = value_string_value(local);
+    return local != NULL && !value_is_false(local) && (text == NULL || strcmp(text, "false") != 0);
 }
 
 // A JSON patch can take away what an object is known by, or make a number of it.
 static int check_named(const struct resource *resource, struct error *err)
 {
-    const json_t *metadata = json_object_get(resource->value, "metadata");
-    cleanup_free char *kind = yamljson_scalar_text(json_object_get(resource->value, "kind"));
-    cleanup_free char *name = yamljson_scalar_text(json_object_get(metadata, "name"));
+    const struct value *metadata = value_object_get(resource->value, "metadata");
+    cleanup_free char *kind = yamlvalue_scalar_text(value_object_get(resource->value, "kind"));
+    cleanup_free char *name = yamlvalue_scalar_text(value_object_get(metadata, "name"));
     size_t length = strlen(kind);
     bool list = length >= 4 && strcmp(kind + length - 4, "List") == 0;
     if (length > 0 && (list || *name != '\0'))
@@ -64,10 +64,10 @@ static void drop_local(struct resmap *map)
     resmap_renamed(map);
 }
 
-static bool asks_for_managed_by(const json_t *build_metadata)
+static bool asks_for_managed_by(const struct value *build_metadata)
 {
-    for (size_t i = 0; i < json_array_size(build_metadata); i++)
-        if (strcmp(json_string_value(json_array_get(build_metadata, i)), "managedByLabel") == 0)
+    for (size_t i = 0; i < value_array_size(build_metadata); i++)
+        if (strcmp(value_string_value(value_array_get(build_metadata, i)), "managedByLabel") == 0)
             return true;
     return false;
 }
@@ -75,8 +75,8 @@ static bool asks_for_managed_by(const json_t *build_metadata)
 // Whose output this is equal to.
 static int add_managed_by(struct resmap *map, struct error *err)
 {
-    cleanup_json json_t *pairs =
-        json_pack("{s:s}", "app.kubernetes.io/managed-by", "kustomize-v5.8.1");
+    cleanup_value struct value *pairs =
+        value_object_of("app.kubernetes.io/managed-by", value_string("kustomize-v5.8.1"), NULL);
     cleanup_vec struct vec specs = FIELDSPECS;
     *(struct fieldspec *)vec_push(&specs) = (struct fieldspec){"", "", "", "metadata/labels", true};
     return transform_pairs(pairs, &specs, map, err);
@@ -86,25 +86,25 @@ static int add_managed_by(struct resmap *map, struct error *err)
 // mapping goes.
 static void settle_annotations(struct resource *resource)
 {
-    json_t *metadata = json_object_get(resource->value, "metadata");
-    json_t *annotations = json_object_get(metadata, "annotations");
-    void *next = NULL;
+    struct value *metadata = value_object_get(resource->value, "metadata");
+    struct value *annotations = value_object_get(metadata, "annotations");
     const char *key = NULL;
-    json_t *value = NULL;
-    if (json_object_size(annotations) == 0 && annotations != NULL)
-        json_object_del(metadata, "annotations");
-    json_object_foreach_safe (annotations, next, key, value) {
-        struct yamljson_written written;
-        yamljson_written_of(value, &written);
-        if (!json_is_string(value) || strlen(json_string_value(value)) < json_string_length(value))
-            json_object_set_new(annotations, key, json_string(written.text));
+    struct value *value = NULL;
+    if (value_object_size(annotations) == 0 && annotations != NULL)
+        value_object_del(metadata, "annotations");
+    value_foreach (annotations, key, value) {
+        struct yamlvalue_written written;
+        yamlvalue_written_of(value, &written);
+        if (!value_is_string(value) ||
+            strlen(value_string_value(value)) < value_string_length(value))
+            value_object_set_new(annotations, key, value_string(written.text));
     }
 }
 
 static int finish(struct frame *top, struct accumulator *all, struct error *err)
 {
-    const json_t *value = top->kustomization.value;
-    const json_t *build_metadata = json_object_get(value, "buildMetadata");
+    const struct value *value = top->kustomization.value;
+    const struct value *build_metadata = value_object_get(value, "buildMetadata");
     cleanup_vec struct vec references = CONFIG_REFERENCES;
     cleanup_vec struct vec var_fields = FIELDSPECS;
     config_references(&all->config, &references);
@@ -115,7 +115,7 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
     if (transform_references(&references, &all->map, err) < 0)
         return error_wrap(err, "%s", top->kustomization.file);
     explain_all(top, &all->map, "the new name of the object that it refers to");
-    if (json_array_size(all->vars) > 0 &&
+    if (value_array_size(all->vars) > 0 &&
         vars_resolve(top, all->vars, &var_fields, &all->map, err) < 0)
         return error_wrap(err, "%s: vars", top->kustomization.file);
     alias_settle_all(&all->map);
@@ -127,15 +127,15 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
     drop_local(&all->map);
     if (resmap_check_unique(&all->map, err) < 0)
         return error_wrap(err, "%s", top->kustomization.file);
-    if (sort_resources(&all->map, json_object_get(value, "sortOptions"), top->build->options->order,
-                       err) < 0)
+    if (sort_resources(&all->map, value_object_get(value, "sortOptions"),
+                       top->build->options->order, err) < 0)
         return kustomization_wrap(&top->kustomization, err, "sortOptions");
     if (asks_for_managed_by(build_metadata) && add_managed_by(&all->map, err) < 0)
         return kustomization_wrap(&top->kustomization, err, "buildMetadata");
     origin_annotate(&all->map, build_metadata);
     resmap_foreach (resource, &all->map) {
         settle_annotations(resource);
-        if (yamljson_settle(resource->value, err) < 0) {
+        if (yamlvalue_settle(resource->value, err) < 0) {
             cleanup_free char *name = resource_id_describe(resource_current_id(resource));
             return error_wrap(err, "%s", name);
         }
@@ -156,7 +156,7 @@ static int run(struct build *build, const char *path, struct vec *objects, struc
                          path);
     if (frame_open(build, NULL, dir, &top, err) < 0)
         return -1;
-    if (json_array_size(json_object_get(top.kustomization.value, "buildMetadata")) > 0)
+    if (value_array_size(value_object_get(top.kustomization.value, "buildMetadata")) > 0)
         top.origin = xstrdup("");
     cleanup_accumulator struct accumulator all;
     accumulator_init(&all);
@@ -202,7 +202,7 @@ int kustomize_print(const struct vec *objects, struct strbuf *out, struct error 
         if (!first)
             strbuf_addstr(out, "---\n");
         first = false;
-        if (yamljson_write(object->value, out, err) < 0)
+        if (yamlvalue_write(object->value, out, err) < 0)
             return -1;
     }
     return strbuf_check(out, "the output", err);

@@ -2,11 +2,11 @@
 #ifndef RENDER_KUSTOMIZE_KUSTOMIZE_H
 #define RENDER_KUSTOMIZE_KUSTOMIZE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "base/vec.h"
 #include "render/tree.h"
 
@@ -27,10 +27,10 @@ struct kustomize_options {
 };
 
 struct kustomize_object {
-    json_t *value;     // owned
-    char *file;        // owned; where it was read or generated: a path in the tree
-    size_t line;       // there, from 1
-    json_t *explained; // owned; path of a field -> {value, source}; NULL unless asked for
+    struct value *value;     // owned
+    char *file;              // owned; where it was read or generated: a path in the tree
+    size_t line;             // there, from 1
+    struct value *explained; // owned; path of a field -> {value, source}; NULL unless asked for
 };
 void kustomize_object_release(void *element);
 #define KUSTOMIZE_OBJECTS VEC_OF(struct kustomize_object, kustomize_object_release)

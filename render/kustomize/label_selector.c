@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/yamljson.h"
+#include "base/yamlvalue.h"
 
 enum { MAX_REQUIREMENTS = 100, MAX_NAME_BYTES = 63, MAX_PREFIX_BYTES = 253 };
 
@@ -299,9 +299,9 @@ static bool has_value(const struct requirement *requirement, const char *text)
     return false;
 }
 
-static bool requirement_matches(const struct requirement *requirement, const json_t *labels)
+static bool requirement_matches(const struct requirement *requirement, const struct value *labels)
 {
-    const json_t *label = json_object_get(labels, requirement->key);
+    const struct value *label = value_object_get(labels, requirement->key);
     switch (requirement->operation) {
     case OPERATION_EXISTS:
         return label != NULL;
@@ -315,7 +315,7 @@ static bool requirement_matches(const struct requirement *requirement, const jso
     }
     if (label == NULL)
         return requirement->operation == OPERATION_NOT_IN;
-    cleanup_free char *text = yamljson_scalar_text(label);
+    cleanup_free char *text = yamlvalue_scalar_text(label);
     if (requirement->operation == OPERATION_IN || requirement->operation == OPERATION_NOT_IN)
         return has_value(requirement, text) == (requirement->operation == OPERATION_IN);
     long long mine = 0;
@@ -326,7 +326,7 @@ static bool requirement_matches(const struct requirement *requirement, const jso
     return requirement->operation == OPERATION_GREATER ? mine > wanted : mine < wanted;
 }
 
-bool label_selector_matches(const struct label_selector *selector, const json_t *labels)
+bool label_selector_matches(const struct label_selector *selector, const struct value *labels)
 {
     vec_foreach (struct requirement, requirement, &selector->requirements)
         if (!requirement_matches(requirement, labels))

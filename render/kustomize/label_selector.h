@@ -3,10 +3,10 @@
 #ifndef RENDER_KUSTOMIZE_LABEL_SELECTOR_H
 #define RENDER_KUSTOMIZE_LABEL_SELECTOR_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "base/vec.h"
 
 struct label_selector {
@@ -20,6 +20,6 @@ void label_selector_release(struct label_selector *selector); // may be called t
 #define cleanup_label_selector __attribute__((cleanup(label_selector_release)))
 
 // `labels` is an object, or NULL for none. Values that are no text count as YAML writes them.
-bool label_selector_matches(const struct label_selector *selector, const json_t *labels);
+bool label_selector_matches(const struct label_selector *selector, const struct value *labels);
 
 #endif

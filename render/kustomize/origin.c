@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
 #include "render/kustomize/alias.h"
 #include "render/kustomize/remote_spec.h"
 
@@ -33,10 +33,10 @@ static char *join(const char *dir, const char *path)
 }
 
 // Members that are absent or empty are left out.
-static void set_text(json_t *origin, const char *name, const char *text)
+static void set_text(struct value *origin, const char *name, const char *text)
 {
     if (text != NULL && *text != '\0')
-        json_object_set_new(origin, name, json_string(text));
+        value_object_set_new(origin, name, value_string(text));
 }
 
 // As written, but for a password, which kustomize would print. Owned.
@@ -72,70 +72,73 @@ void origin_enter(const struct frame *frame, const char *path, struct frame *chi
     child->origin_ref = STEAL(spec.ref);
 }
 
-json_t *origin_of_file(const struct frame *frame, const char *path)
+struct value *origin_of_file(const struct frame *frame, const char *path)
 {
     cleanup_frame struct frame file = {0};
     if (frame->origin == NULL)
         return NULL;
     origin_enter(frame, path, &file);
-    json_t *origin = json_object();
+    struct value *origin = value_object();
     set_text(origin, "path", file.origin);
     set_text(origin, "repo", file.origin_repository);
     set_text(origin, "ref", file.origin_ref);
     return origin;
 }
 
-json_t *origin_of_builtin(const struct frame *frame, const char *plugin_kind)
+struct value *origin_of_builtin(const struct frame *frame, const char *plugin_kind)
 {
     if (frame->origin == NULL)
         return NULL;
     const char *slash = strrchr(frame->kustomization.file, '/');
     cleanup_free char *file =
         join(frame->origin, slash != NULL ? slash + 1 : frame->kustomization.file);
-    json_t *origin = json_pack("{s:s, s:{s:s, s:s}}", "configuredIn", file, "configuredBy",
-                               "apiVersion", "builtin", "kind", plugin_kind);
+    struct value *by = value_object_of("apiVersion", value_string("builtin"), "kind",
+                                       value_string(plugin_kind), NULL);
+    struct value *origin =
+        value_object_of("configuredIn", value_string(file), "configuredBy", by, NULL);
     set_text(origin, "repo", frame->origin_repository);
     set_text(origin, "ref", frame->origin_ref);
     return origin;
 }
 
-json_t *origin_of_plugin(const struct resource *config)
+struct value *origin_of_plugin(const struct resource *config)
 {
-    const char *path = jval_string(config->origin, "path");
+    const char *path = value_text(config->origin, "path");
     if (path == NULL)
         return NULL;
     struct resource_id id = resource_current_id(config);
-    json_t *by = json_pack("{s:s, s:s, s:s}", "apiVersion", id.api_version, "kind", id.kind, "name",
-                           id.name);
+    struct value *by = value_object_of("apiVersion", value_string(id.api_version), "kind",
+                                       value_string(id.kind), "name", value_string(id.name), NULL);
     if (*id.ns != '\0')
-        json_object_set_new(by, "namespace", json_string(id.ns));
-    return json_pack("{s:s, s:O*, s:O*, s:o}", "configuredIn", path, "repo",
-                     json_object_get(config->origin, "repo"), "ref",
-                     json_object_get(config->origin, "ref"), "configuredBy", by);
+        value_object_set_new(by, "namespace", value_string(id.ns));
+    return value_object_of("configuredIn", value_string(path), "repo",
+                           value_ref(value_object_get(config->origin, "repo")), "ref",
+                           value_ref(value_object_get(config->origin, "ref")), "configuredBy", by,
+                           NULL);
 }
 
-void origin_mark_generated(struct resmap *map, json_t *origin)
+void origin_mark_generated(struct resmap *map, struct value *origin)
 {
     resmap_foreach (resource, map)
         if (origin != NULL && resource->origin == NULL)
-            resource->origin = json_incref(origin);
+            resource->origin = value_incref(origin);
 }
 
-void origin_mark_transformed(struct resmap *map, json_t *origin)
+void origin_mark_transformed(struct resmap *map, struct value *origin)
 {
     resmap_foreach (resource, map) {
         if (origin == NULL)
             return;
         if (resource->origin == NULL) {
-            resource->origin = json_incref(origin);
+            resource->origin = value_incref(origin);
             continue;
         }
         if (resource->transformations == NULL)
-            resource->transformations = json_array();
+            resource->transformations = value_array();
         // kustomize writes its note by making all annotations anew.
         if (resource_annotations(resource) != NULL)
             alias_forget(resource, resource_annotations(resource));
-        json_array_append(resource->transformations, origin);
+        value_array_append(resource->transformations, origin);
     }
 }
 
@@ -144,15 +147,15 @@ void origin_mark_transformed(struct resmap *map, json_t *origin)
 // Text as YAML needs it, by the writer that every value goes through.
 static void add_scalar(struct strbuf *out, const char *text)
 {
-    cleanup_json json_t *value = json_string(text);
+    cleanup_value struct value *value = value_string(text);
     cleanup_strbuf struct strbuf scalar;
     strbuf_init(&scalar, MAX_TEXT_BYTES);
-    if (yamljson_write(value, &scalar, NULL) == 0)
+    if (yamlvalue_write(value, &scalar, NULL) == 0)
         strbuf_addstr(out, scalar.data);
 }
 
 // Members in the order of Go's struct, the first behind `first`, the others behind `rest`.
-static void add_members(struct strbuf *out, const json_t *origin, const char *first,
+static void add_members(struct strbuf *out, const struct value *origin, const char *first,
                         const char *rest)
 {
     static const char *const members[] = {
@@ -161,38 +164,38 @@ static void add_members(struct strbuf *out, const json_t *origin, const char *fi
     };
     const char *indent = first;
     for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
-        const json_t *value = json_object_get(origin, members[i]);
+        const struct value *value = value_object_get(origin, members[i]);
         if (value == NULL)
             continue;
         strbuf_addf(out, "%s%s:", indent, members[i]);
         indent = rest;
-        if (json_is_object(value)) {
+        if (value_is_object(value)) {
             cleanup_free char *deeper = xasprintf("%s  ", rest);
             strbuf_addch(out, '\n');
             add_members(out, value, deeper, deeper);
         } else {
             strbuf_addch(out, ' ');
-            add_scalar(out, json_string_value(value));
+            add_scalar(out, value_string_value(value));
         }
     }
 }
 
-static bool asks(const json_t *build_metadata, const char *option)
+static bool asks(const struct value *build_metadata, const char *option)
 {
-    for (size_t i = 0; i < json_array_size(build_metadata); i++)
-        if (strcmp(json_string_value(json_array_get(build_metadata, i)), option) == 0)
+    for (size_t i = 0; i < value_array_size(build_metadata); i++)
+        if (strcmp(value_string_value(value_array_get(build_metadata, i)), option) == 0)
             return true;
     return false;
 }
 
 static void annotate(struct resource *resource, const char *key, const struct strbuf *text)
 {
-    json_t *annotations = resource_make_annotations(resource);
+    struct value *annotations = resource_make_annotations(resource);
     if (annotations != NULL && text->len > 0)
-        json_object_set_new(annotations, key, json_stringn(text->data, text->len));
+        value_object_set_new(annotations, key, value_stringn(text->data, text->len));
 }
 
-void origin_annotate(struct resmap *map, const json_t *build_metadata)
+void origin_annotate(struct resmap *map, const struct value *build_metadata)
 {
     bool origins = asks(build_metadata, "originAnnotations");
     bool transformations = asks(build_metadata, "transformerAnnotations");
@@ -206,8 +209,8 @@ void origin_annotate(struct resmap *map, const json_t *build_metadata)
         if (!transformations)
             continue;
         strbuf_reset(&text);
-        for (size_t i = 0; i < json_array_size(resource->transformations); i++)
-            add_members(&text, json_array_get(resource->transformations, i), "- ", "  ");
+        for (size_t i = 0; i < value_array_size(resource->transformations); i++)
+            add_members(&text, value_array_get(resource->transformations, i), "- ", "  ");
         annotate(resource, "alpha.config.kubernetes.io/transformations", &text);
     }
 }

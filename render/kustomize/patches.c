@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/alias.h"
 #include "render/kustomize/json_patch.h"
 #include "render/kustomize/selector.h"
@@ -76,67 +76,69 @@ static bool id_changed(const struct resource *resource, const char *before)
 // What kustomize does with a patch that goes to selected objects: its labels and annotations become
 // text, so that a null there is the text "null" and removes nothing. Annotations of an object do
 // after a JSON patch.
-static void stringify_map(json_t *metadata, const char *field)
+static void stringify_map(struct value *metadata, const char *field)
 {
-    const json_t *map = json_object_get(metadata, field);
+    const struct value *map = value_object_get(metadata, field);
     if (map == NULL)
         return;
-    json_t *texts = json_object();
+    struct value *texts = value_object();
     const char *key = NULL;
-    json_t *value = NULL;
-    jval_foreach (map, key, value) {
-        struct yamljson_written written;
-        yamljson_written_of(value, &written);
-        json_object_set_new(texts, key, yamljson_written_put(NULL, written.text, YAMLJSON_TAG_STR));
+    struct value *value = NULL;
+    value_foreach (map, key, value) {
+        struct yamlvalue_written written;
+        yamlvalue_written_of(value, &written);
+        value_object_set_new(texts, key,
+                             yamlvalue_written_put(NULL, written.text, YAMLVALUE_TAG_STR));
     }
-    if (json_object_size(texts) == 0)
-        json_object_del(metadata, field);
+    if (value_object_size(texts) == 0)
+        value_object_del(metadata, field);
     else
-        json_object_set(metadata, field, texts);
-    json_decref(texts);
+        value_object_set(metadata, field, texts);
+    value_decref(texts);
 }
 
-static void put_untyped(json_t *metadata, const char *field)
+static void put_untyped(struct value *metadata, const char *field)
 {
-    json_t *old = json_object_get(metadata, field);
-    if (!json_is_string(old))
+    struct value *old = value_object_get(metadata, field);
+    if (!value_is_string(old))
         return;
-    cleanup_free char *text = xstrdup(json_string_value(old));
-    json_object_set_new(metadata, field, yamljson_written_put(old, text, YAMLJSON_TAG_NONE));
+    cleanup_free char *text = xstrdup(value_string_value(old));
+    value_object_set_new(metadata, field, yamlvalue_written_put(old, text, YAMLVALUE_TAG_NONE));
 }
 
 // A name that a JSON patch made a number is one still.
-static void keep_readable(json_t *metadata, const char *field)
+static void keep_readable(struct value *metadata, const char *field)
 {
-    json_t *old = json_object_get(metadata, field);
-    if (!json_is_number(old) && !json_is_boolean(old))
+    struct value *old = value_object_get(metadata, field);
+    if (!value_is_number(old) && !value_is_boolean(old))
         return;
-    struct yamljson_written written;
-    yamljson_written_of(old, &written);
-    json_object_set_new(metadata, field,
-                        yamljson_written_marked(written.text, written.length, written.tag, false));
+    struct yamlvalue_written written;
+    yamlvalue_written_of(old, &written);
+    value_object_set_new(
+        metadata, field,
+        yamlvalue_written_marked(written.text, written.length, written.tag, false));
 }
 
 // The patch as one object takes it; owned.
-static json_t *patch_for(const struct resource *patch, const struct resource *target)
+static struct value *patch_for(const struct resource *patch, const struct resource *target)
 {
-    json_t *copy = json_deep_copy(patch->value);
-    json_t *metadata = json_object_get(copy, "metadata");
+    struct value *copy = value_deep_copy(patch->value);
+    struct value *metadata = value_object_get(copy, "metadata");
     stringify_map(metadata, "labels");
     stringify_map(metadata, "annotations");
     // kustomize writes both anew: the type is what the text looks like.
     put_untyped(metadata, "name");
     put_untyped(metadata, "namespace");
     if (*resource_namespace(patch) == '\0')
-        json_object_del(metadata, "namespace");
+        value_object_del(metadata, "namespace");
     struct resource_id id = resource_current_id(target);
-    json_object_set_new(copy, "apiVersion", json_string(id.api_version));
+    value_object_set_new(copy, "apiVersion", value_string(id.api_version));
     return copy;
 }
 
 // Merges one patch into one object; the object is freed where nothing of it is left.
 static int merge(struct frame *frame, struct resmap *map, struct resource *target,
-                 const json_t *patch, struct patch_options options, struct error *err)
+                 const struct value *patch, struct patch_options options, struct error *err)
 {
     cleanup_free char *before = id_text(target);
     cleanup_free char *kind = xstrdup(resource_kind(target));
@@ -145,19 +147,19 @@ static int merge(struct frame *frame, struct resmap *map, struct resource *targe
     if (options.allow_name_change || options.allow_kind_change)
         resource_remember_id(target);
     resource_lend_history(target);
-    json_t *merged = NULL;
+    struct value *merged = NULL;
     if (strategic_merge(frame->build->schema, target->value, patch, &merged, err) < 0) {
         cleanup_free char *what = resource_id_describe(resource_current_id(target));
         return error_wrap(err, "%s", what);
     }
-    if (merged == NULL || json_object_size(merged) == 0) {
-        json_decref(merged);
+    if (merged == NULL || value_object_size(merged) == 0) {
+        value_decref(merged);
         resmap_remove(map, target);
         return 0;
     }
     // A patch that says `$patch: replace` of the whole object gives another one, which kustomize
     // then forgets: the target stays as it was.
-    json_decref(merged);
+    value_decref(merged);
     alias_settle(target);
     bool forgotten = resource_take_history(target);
     if (forgotten)
@@ -198,7 +200,7 @@ static int merge_into_all(struct frame *frame, struct resmap *map, const struct 
 {
     bool may_collide = options.allow_name_change || options.allow_kind_change;
     vec_foreach (struct resource *, target, targets) {
-        cleanup_json json_t *copy = patch_for(patch, *target);
+        cleanup_value struct value *copy = patch_for(patch, *target);
         if (merge(frame, map, *target, copy, options, err) < 0)
             return -1;
         if (may_collide && is_in(map, *target) && check_single(map, *target, err) < 0)
@@ -207,7 +209,7 @@ static int merge_into_all(struct frame *frame, struct resmap *map, const struct 
     return 0;
 }
 
-static int select_targets(const json_t *config, const struct resmap *map, struct vec *found,
+static int select_targets(const struct value *config, const struct resmap *map, struct vec *found,
                           struct error *err)
 {
     cleanup_selector struct selector *selector = NULL;
@@ -216,9 +218,9 @@ static int select_targets(const json_t *config, const struct resmap *map, struct
     return 0;
 }
 
-static int merge_strategic(struct frame *frame, const json_t *target, const struct vec *patches,
-                           const struct patch_text *text, struct patch_options options,
-                           struct resmap *map, struct error *err)
+static int merge_strategic(struct frame *frame, const struct value *target,
+                           const struct vec *patches, const struct patch_text *text,
+                           struct patch_options options, struct resmap *map, struct error *err)
 {
     if (target != NULL) {
         if (patches->len > 1)
@@ -237,9 +239,9 @@ static int merge_strategic(struct frame *frame, const json_t *target, const stru
         if (resmap_get(map, resource_current_id(*patch), &object, err) < 0)
             return error_wrap(err, "the strategic merge patch %s:%zu", text->name, (*patch)->line);
         // To allow a change, kustomize writes into the patch's annotations, which makes them text.
-        cleanup_json json_t *copy = json_deep_copy((*patch)->value);
+        cleanup_value struct value *copy = value_deep_copy((*patch)->value);
         if (options.allow_name_change || options.allow_kind_change)
-            stringify_map(json_object_get(copy, "metadata"), "annotations");
+            stringify_map(value_object_get(copy, "metadata"), "annotations");
         if (merge(frame, map, object, copy, options, err) < 0)
             return -1;
     }
@@ -252,30 +254,30 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
     cleanup_free char *before = id_text(resource);
     // With the origin kustomize wrote all annotations anew, as text.
     if (resource->origin != NULL)
-        stringify_map(json_object_get(resource->value, "metadata"), "annotations");
+        stringify_map(value_object_get(resource->value, "metadata"), "annotations");
     resource_lend_history(resource);
-    json_t *patched = NULL;
-    if (yamljson_settle(resource->value, err) < 0 ||
+    struct value *patched = NULL;
+    if (yamlvalue_settle(resource->value, err) < 0 ||
         json_patch_apply(patch, resource->value, &patched, err) < 0) {
         cleanup_free char *name = resource_id_describe(resource_current_id(resource));
         return error_wrap(err, "%s", name);
     }
-    json_decref(resource->value);
+    value_decref(resource->value);
     resource->value = patched;
-    keep_readable(json_object_get(patched, "metadata"), "name");
-    keep_readable(json_object_get(patched, "metadata"), "namespace");
+    keep_readable(value_object_get(patched, "metadata"), "name");
+    keep_readable(value_object_get(patched, "metadata"), "namespace");
     alias_forget(resource, NULL);
     // Names are put back behind a JSON patch, where objects come from is not.
     if (resource_take_history(resource))
         resource_forget_origin(resource);
-    stringify_map(json_object_get(patched, "metadata"), "annotations");
+    stringify_map(value_object_get(patched, "metadata"), "annotations");
     if (id_changed(resource, before))
         resmap_renamed(map);
     return 0;
 }
 
-static int apply_json_to_all(const json_t *target, const struct json_patch *patch, bool remember,
-                             struct resmap *map, struct error *err)
+static int apply_json_to_all(const struct value *target, const struct json_patch *patch,
+                             bool remember, struct resmap *map, struct error *err)
 {
     cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
     if (select_targets(target, map, &found, err) < 0)
@@ -301,17 +303,17 @@ static int refuse_text(const struct patch_text *text, struct error *as_merge, st
     return error_wrap(err, "%s is neither a strategic merge patch nor a JSON patch", text->name);
 }
 
-int patch_transform(struct frame *frame, const json_t *config, struct resmap *map,
+int patch_transform(struct frame *frame, const struct value *config, struct resmap *map,
                     struct error *err)
 {
     cleanup_patch_text struct patch_text text = {0};
-    if (load_text(frame, jval_string_or(config, "path", ""), jval_string_or(config, "patch", ""),
+    if (load_text(frame, value_text_or(config, "path", ""), value_text_or(config, "patch", ""),
                   "patch", &text, err) < 0)
         return -1;
-    const json_t *target = jval_object(config, "target");
+    const struct value *target = value_object_at(config, "target");
     struct patch_options options = {
-        .allow_name_change = jval_bool(config, "options.allowNameChange", false),
-        .allow_kind_change = jval_bool(config, "options.allowKindChange", false),
+        .allow_name_change = value_bool_at(config, "options.allowNameChange", false),
+        .allow_kind_change = value_bool_at(config, "options.allowKindChange", false),
     };
     cleanup_vec struct vec merges = RESOURCES;
     cleanup_json_patch struct json_patch *operations = NULL;
@@ -349,16 +351,16 @@ static int load_merges(struct frame *frame, const char *entry, struct vec *patch
     return resource_parse(data, size, name, frame->build->schema, patches, err);
 }
 
-int patch_strategic_transform(struct frame *frame, const json_t *config, struct resmap *map,
+int patch_strategic_transform(struct frame *frame, const struct value *config, struct resmap *map,
                               struct error *err)
 {
     cleanup_vec struct vec patches = RESOURCES;
-    const json_t *paths = json_object_get(config, "paths");
-    const char *text = jval_string_or(config, "patches", "");
-    if (json_array_size(paths) == 0 && *text == '\0')
+    const struct value *paths = value_object_get(config, "paths");
+    const char *text = value_text_or(config, "patches", "");
+    if (value_array_size(paths) == 0 && *text == '\0')
         return error_set(err, ERROR_INVALID, "neither paths nor patches is set; set one of them");
-    for (size_t i = 0; i < json_array_size(paths); i++)
-        if (load_merges(frame, json_string_value(json_array_get(paths, i)), &patches, err) < 0)
+    for (size_t i = 0; i < value_array_size(paths); i++)
+        if (load_merges(frame, value_string_value(value_array_get(paths, i)), &patches, err) < 0)
             return -1;
     if (*text != '\0' &&
         resource_parse(text, strlen(text), "patches", frame->build->schema, &patches, err) < 0)
@@ -377,16 +379,16 @@ int patch_strategic_transform(struct frame *frame, const json_t *config, struct 
     return 0;
 }
 
-int patch_json6902_transform(struct frame *frame, const json_t *config, struct resmap *map,
+int patch_json6902_transform(struct frame *frame, const struct value *config, struct resmap *map,
                              struct error *err)
 {
-    const json_t *target = jval_object(config, "target");
-    if (*jval_string_or(target, "name", "") == '\0')
+    const struct value *target = value_object_at(config, "target");
+    if (*value_text_or(target, "name", "") == '\0')
         return error_set(err, ERROR_INVALID, "target.name is not set; name the object to patch");
     // The kustomization's own field calls the text "patch".
-    const char *text_field = json_object_get(config, "patch") != NULL ? "patch" : "jsonOp";
+    const char *text_field = value_object_get(config, "patch") != NULL ? "patch" : "jsonOp";
     cleanup_patch_text struct patch_text text = {0};
-    if (load_text(frame, jval_string_or(config, "path", ""), jval_string_or(config, text_field, ""),
+    if (load_text(frame, value_text_or(config, "path", ""), value_text_or(config, text_field, ""),
                   text_field, &text, err) < 0)
         return -1;
     cleanup_json_patch struct json_patch *operations = NULL;

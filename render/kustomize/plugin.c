@@ -2,11 +2,11 @@
 // end in. Programs, containers and libraries that a repository names are never run.
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/nearest.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/alias.h"
 #include "render/kustomize/explain.h"
 #include "render/kustomize/kustomization.h"
@@ -14,33 +14,33 @@
 #include "render/kustomize/steps.h"
 #include "render/kustomize/transform.h"
 
-static void read_specs(const json_t *config, struct vec *specs)
+static void read_specs(const struct value *config, struct vec *specs)
 {
-    fieldspec_read_all(json_object_get(config, "fieldSpecs"), specs);
+    fieldspec_read_all(value_object_get(config, "fieldSpecs"), specs);
 }
 
-static int run_prefix(struct frame *frame, const json_t *config, struct resmap *map,
+static int run_prefix(struct frame *frame, const struct value *config, struct resmap *map,
                       struct error *err)
 {
     (void)frame;
     cleanup_vec struct vec specs = FIELDSPECS;
-    const char *prefix = jval_string_or(config, "prefix", "");
+    const char *prefix = value_text_or(config, "prefix", "");
     read_specs(config, &specs);
     return *prefix != '\0' ? transform_prefix(prefix, &specs, map, err) : 0;
 }
 
-static int run_suffix(struct frame *frame, const json_t *config, struct resmap *map,
+static int run_suffix(struct frame *frame, const struct value *config, struct resmap *map,
                       struct error *err)
 {
     (void)frame;
     cleanup_vec struct vec specs = FIELDSPECS;
-    const char *suffix = jval_string_or(config, "suffix", "");
+    const char *suffix = value_text_or(config, "suffix", "");
     read_specs(config, &specs);
     return *suffix != '\0' ? transform_suffix(suffix, &specs, map, err) : 0;
 }
 
-static int run_prefix_and_suffix(struct frame *frame, const json_t *config, struct resmap *map,
-                                 struct error *err)
+static int run_prefix_and_suffix(struct frame *frame, const struct value *config,
+                                 struct resmap *map, struct error *err)
 {
     if (run_prefix(frame, config, map, err) < 0)
         return -1;
@@ -70,84 +70,89 @@ static int read_subjects_mode(const char *name, enum subjects_mode *ret_mode, st
                      name);
 }
 
-static int run_namespace(struct frame *frame, const json_t *config, struct resmap *map,
+static int run_namespace(struct frame *frame, const struct value *config, struct resmap *map,
                          struct error *err)
 {
     (void)frame;
     struct namespace_options options = {
-        .ns = jval_string_or(config, "metadata.namespace", ""),
-        .unset_only = jval_bool(config, "unsetOnly", false),
+        .ns = value_text_or(config, "metadata.namespace", ""),
+        .unset_only = value_bool_at(config, "unsetOnly", false),
     };
     cleanup_vec struct vec specs = FIELDSPECS;
-    if (read_subjects_mode(jval_string_or(config, "setRoleBindingSubjects", ""), &options.subjects,
+    if (read_subjects_mode(value_text_or(config, "setRoleBindingSubjects", ""), &options.subjects,
                            err) < 0)
         return -1;
     read_specs(config, &specs);
     return *options.ns != '\0' ? transform_namespace(&options, &specs, map, err) : 0;
 }
 
-static int run_pairs(const json_t *config, const char *name, struct resmap *map, struct error *err)
+static int run_pairs(const struct value *config, const char *name, struct resmap *map,
+                     struct error *err)
 {
     cleanup_vec struct vec specs = FIELDSPECS;
-    const json_t *pairs = json_object_get(config, name);
+    const struct value *pairs = value_object_get(config, name);
     read_specs(config, &specs);
-    return json_object_size(pairs) > 0 ? transform_pairs(pairs, &specs, map, err) : 0;
+    return value_object_size(pairs) > 0 ? transform_pairs(pairs, &specs, map, err) : 0;
 }
 
-static int run_labels(struct frame *frame, const json_t *config, struct resmap *map,
+static int run_labels(struct frame *frame, const struct value *config, struct resmap *map,
                       struct error *err)
 {
     (void)frame;
     return run_pairs(config, "labels", map, err);
 }
 
-static int run_annotations(struct frame *frame, const json_t *config, struct resmap *map,
+static int run_annotations(struct frame *frame, const struct value *config, struct resmap *map,
                            struct error *err)
 {
     (void)frame;
     return run_pairs(config, "annotations", map, err);
 }
 
-static int run_image(struct frame *frame, const json_t *config, struct resmap *map,
+static int run_image(struct frame *frame, const struct value *config, struct resmap *map,
                      struct error *err)
 {
     (void)frame;
     cleanup_vec struct vec specs = FIELDSPECS;
     read_specs(config, &specs);
-    return transform_image(json_object_get(config, "imageTag"), &specs, map, err);
+    return transform_image(value_object_get(config, "imageTag"), &specs, map, err);
 }
 
-static int run_replicas(struct frame *frame, const json_t *config, struct resmap *map,
+static int run_replicas(struct frame *frame, const struct value *config, struct resmap *map,
                         struct error *err)
 {
     (void)frame;
     cleanup_vec struct vec specs = FIELDSPECS;
     read_specs(config, &specs);
-    return transform_replica(json_object_get(config, "replica"), &specs, map, err);
+    return transform_replica(value_object_get(config, "replica"), &specs, map, err);
 }
 
-static int generate_iam_policy(struct frame *frame, const json_t *config, struct resmap *map,
+static int generate_iam_policy(struct frame *frame, const struct value *config, struct resmap *map,
                                struct error *err)
 {
-    const char *cloud = jval_string_or(config, "cloud", "");
+    const char *cloud = value_text_or(config, "cloud", "");
     if (strcmp(cloud, "gke") != 0)
         return error_set(err, ERROR_INVALID, "cloud is \"%s\"; only gke is known", cloud);
-    const char *name = jval_string_or(config, "kubernetesService.name", "");
+    const char *name = value_text_or(config, "kubernetesService.name", "");
     if (*name == '\0')
         return error_set(err, ERROR_INVALID, "kubernetesService.name is missing");
-    cleanup_free char *account = xasprintf("%s@%s.iam.gserviceaccount.com",
-                                           jval_string_or(config, "serviceAccount.name", ""),
-                                           jval_string_or(config, "serviceAccount.projectId", ""));
-    json_t *value = json_pack("{s:s, s:s, s:{s:s, s:{s:s}}}", "apiVersion", "v1", "kind",
-                              "ServiceAccount", "metadata", "name", name, "annotations",
-                              "iam.gke.io/gcp-service-account", account);
-    const char *ns = jval_string_or(config, "kubernetesService.namespace", "");
+    cleanup_free char *account =
+        xasprintf("%s@%s.iam.gserviceaccount.com", value_text_or(config, "serviceAccount.name", ""),
+                  value_text_or(config, "serviceAccount.projectId", ""));
+    struct value *annotations =
+        value_object_of("iam.gke.io/gcp-service-account", value_string(account), NULL);
+    struct value *metadata =
+        value_object_of("name", value_string(name), "annotations", annotations, NULL);
+    struct value *value =
+        value_object_of("apiVersion", value_string("v1"), "kind", value_string("ServiceAccount"),
+                        "metadata", metadata, NULL);
+    const char *ns = value_text_or(config, "kubernetesService.namespace", "");
     if (*ns != '\0')
-        jval_set_string(value, "metadata.namespace", ns);
+        value_set_text(value, "metadata.namespace", ns);
     return resmap_append(map, resource_new(value, frame->kustomization.file, 0), err);
 }
 
-static int refuse_chart(struct frame *frame, const json_t *config, struct resmap *map,
+static int refuse_chart(struct frame *frame, const struct value *config, struct resmap *map,
                         struct error *err)
 {
     (void)frame;
@@ -191,17 +196,17 @@ static const struct plugin plugins[] = {
 static const char *program_kind(const struct resource *config)
 {
     static const char *const names[] = {"config.kubernetes.io/function", "config.k8s.io/function"};
-    const json_t *annotations = resource_annotations(config);
+    const struct value *annotations = resource_annotations(config);
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-        const char *text = json_string_value(json_object_get(annotations, names[i]));
-        cleanup_json json_t *function = NULL;
+        const char *text = value_string_value(value_object_get(annotations, names[i]));
+        cleanup_value struct value *function = NULL;
         if (text == NULL)
             continue;
-        if (yamljson_parse(text, strlen(text), names[i], &function, NULL) < 0)
+        if (yamlvalue_parse(text, strlen(text), names[i], &function, NULL) < 0)
             return "a KRM function";
-        if (json_object_get(function, "exec") != NULL)
+        if (value_object_get(function, "exec") != NULL)
             return "a KRM function run as a program";
-        if (json_object_get(function, "starlark") != NULL)
+        if (value_object_get(function, "starlark") != NULL)
             return "a KRM function run as a script";
         return "a KRM function run in a container";
     }
@@ -244,8 +249,8 @@ static int run_plugin(struct frame *frame, const struct resource *config, bool g
     if (plugin->generator != generator)
         return error_set(err, ERROR_INVALID, "%s goes under %s", plugin->kind,
                          plugin->generator ? "generators" : "transformers");
-    cleanup_json json_t *value = json_deep_copy(config->value);
-    if (yamljson_settle(value, err) < 0)
+    cleanup_value struct value *value = value_deep_copy(config->value);
+    if (yamlvalue_settle(value, err) < 0)
         return -1;
     if (plugin->shape != NULL && kustomization_check(value, plugin->shape, err) < 0)
         return error_wrap(err, "%s %s", plugin->kind, resource_name(config));
@@ -262,7 +267,7 @@ int plugin_generate(struct frame *frame, struct resmap *configs, struct resmap *
         resmap_init(&made);
         if (run_plugin(frame, config, true, &made, err) < 0)
             return -1;
-        cleanup_json json_t *origin = origin_of_plugin(config);
+        cleanup_value struct value *origin = origin_of_plugin(config);
         origin_mark_generated(&made, origin);
         if (resmap_absorb(map, &made, err) < 0)
             return error_wrap(err, "%s %s", resource_kind(config), resource_name(config));
@@ -280,7 +285,7 @@ int plugin_transform(struct frame *frame, struct resmap *configs, struct resmap 
         cleanup_free char *source =
             xasprintf("%s:%zu: %s", config->file, config->line, resource_kind(config));
         explain_all(frame, map, source);
-        cleanup_json json_t *origin = origin_of_plugin(config);
+        cleanup_value struct value *origin = origin_of_plugin(config);
         origin_mark_transformed(map, origin);
     }
     return 0;

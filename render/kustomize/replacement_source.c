@@ -4,32 +4,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/field_path.h"
 
 void source_value_release(struct source_value *source)
 {
-    json_decref(source->value);
+    value_decref(source->value);
     free(source->text);
 }
 
-bool replacement_is_scalar(const json_t *value)
+bool replacement_is_scalar(const struct value *value)
 {
-    return !json_is_object(value) && !json_is_array(value) && !yamljson_written_is_alias(value);
+    return !value_is_object(value) && !value_is_array(value) && !yamlvalue_written_is_alias(value);
 }
 
-json_t *replacement_retype(const json_t *old, const char *text)
+struct value *replacement_retype(const struct value *old, const char *text)
 {
-    struct yamljson_written written;
-    yamljson_written_of(old, &written);
-    return yamljson_written_new(text, strlen(text), written.tag, written.quoted);
+    struct yamlvalue_written written;
+    yamlvalue_written_of(old, &written);
+    return yamlvalue_written_new(text, strlen(text), written.tag, written.quoted);
 }
 
-int replacement_check_delimiter(const json_t *value, struct error *err)
+int replacement_check_delimiter(const struct value *value, struct error *err)
 {
     return replacement_is_scalar(value)
                ? 0
@@ -37,9 +37,9 @@ int replacement_check_delimiter(const json_t *value, struct error *err)
                            "options.delimiter is for scalars, and there is a mapping or a list");
 }
 
-bool replacement_has_delimiter(const json_t *options)
+bool replacement_has_delimiter(const struct value *options)
 {
-    return *jval_string_or(options, "delimiter", "") != '\0';
+    return *value_text_or(options, "delimiter", "") != '\0';
 }
 
 static const char *default_namespace(const char *ns)
@@ -47,17 +47,17 @@ static const char *default_namespace(const char *ns)
     return *ns == '\0' ? "default" : ns;
 }
 
-static bool is_selected(const json_t *source, struct resource_id id)
+static bool is_selected(const struct value *source, struct resource_id id)
 {
-    const char *name = jval_string_or(source, "name", "");
-    const char *ns = jval_string_or(source, "namespace", "");
+    const char *name = value_text_or(source, "name", "");
+    const char *ns = value_text_or(source, "namespace", "");
     return (*name == '\0' || strcmp(name, id.name) == 0) &&
            (*ns == '\0' || strcmp(default_namespace(ns), default_namespace(id.ns)) == 0) &&
-           gvk_matches(id.api_version, id.kind, jval_string(source, "group"),
-                       jval_string(source, "version"), jval_string(source, "kind"));
+           gvk_matches(id.api_version, id.kind, value_text(source, "group"),
+                       value_text(source, "version"), value_text(source, "kind"));
 }
 
-static bool source_has(const json_t *source, const struct resource *resource)
+static bool source_has(const struct value *source, const struct resource *resource)
 {
     if (is_selected(source, resource_current_id(resource)))
         return true;
@@ -67,13 +67,13 @@ static bool source_has(const json_t *source, const struct resource *resource)
     return false;
 }
 
-static char *describe_source(const json_t *source)
+static char *describe_source(const struct value *source)
 {
     static const char *const fields[] = {"group", "version", "kind", "name", "namespace"};
     struct strbuf text;
     strbuf_init(&text, 4096);
     for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
-        const char *value = jval_string_or(source, fields[i], "");
+        const char *value = value_text_or(source, fields[i], "");
         if (*value != '\0')
             strbuf_addf(&text, "%s%s %s", text.len > 0 ? ", " : "", fields[i], value);
     }
@@ -82,8 +82,8 @@ static char *describe_source(const json_t *source)
     return strbuf_steal(&text);
 }
 
-static int find_source(const struct resmap *map, const json_t *source, struct resource **ret_found,
-                       struct error *err)
+static int find_source(const struct resmap *map, const struct value *source,
+                       struct resource **ret_found, struct error *err)
 {
     struct resource *found = NULL;
     cleanup_free char *wanted = describe_source(source);
@@ -101,8 +101,8 @@ static int find_source(const struct resmap *map, const json_t *source, struct re
         found = resource;
     }
     if (found == NULL) {
-        cleanup_free char *hint = resmap_hint(map, jval_string_or(source, "kind", ""),
-                                              jval_string_or(source, "name", ""));
+        cleanup_free char *hint =
+            resmap_hint(map, value_text_or(source, "kind", ""), value_text_or(source, "name", ""));
         return error_set(err, ERROR_NOT_FOUND,
                          "no object is the source (%s)%s; check its kind and name (they are "
                          "compared as they are, without wildcards)",
@@ -113,10 +113,11 @@ static int find_source(const struct resmap *map, const json_t *source, struct re
 }
 
 // The piece at options.index between delimiters; owned.
-static int cut_piece(const json_t *options, const char *text, char **ret_piece, struct error *err)
+static int cut_piece(const struct value *options, const char *text, char **ret_piece,
+                     struct error *err)
 {
-    const char *delimiter = jval_string(options, "delimiter");
-    int64_t index = jval_int(options, "index", 0);
+    const char *delimiter = value_text(options, "delimiter");
+    int64_t index = value_int_at(options, "index", 0);
     const char *start = text;
     for (int64_t i = 0; i < index && start != NULL; i++) {
         start = strstr(start, delimiter);
@@ -131,26 +132,26 @@ static int cut_piece(const json_t *options, const char *text, char **ret_piece, 
     return 0;
 }
 
-static struct source_value value_now(const json_t *value)
+static struct source_value value_now(const struct value *value)
 {
-    struct yamljson_written written;
-    yamljson_written_of(value, &written);
+    struct yamlvalue_written written;
+    yamlvalue_written_of(value, &written);
     bool scalar = replacement_is_scalar(value);
-    return (struct source_value){.value = json_deep_copy(value),
+    return (struct source_value){.value = value_deep_copy(value),
                                  .text = xstrdup(scalar ? written.text : "")};
 }
 
-void source_value_refresh(struct source_value *source, const json_t *object)
+void source_value_refresh(struct source_value *source, const struct value *object)
 {
     if (source->object == NULL || source->object != object)
         return;
     cleanup_vec struct vec parts = VEC_OF(char *, vec_release_string);
-    json_t *value = NULL;
+    struct value *value = NULL;
     if (field_path_split(source->path, &parts, NULL) < 0 ||
         field_path_get(source->object, &parts, &value, NULL) < 0 || value == NULL)
         return;
     struct source_value now = value_now(value);
-    now.size = jval_size(now.value) + strlen(now.text);
+    now.size = value_size(now.value) + strlen(now.text);
     now.written = source->written;
     now.object = source->object;
     now.path = source->path;
@@ -158,15 +159,15 @@ void source_value_refresh(struct source_value *source, const json_t *object)
     *source = now;
 }
 
-static int take_value(const json_t *options, json_t *value, struct source_value *ret_source,
-                      struct error *err)
+static int take_value(const struct value *options, struct value *value,
+                      struct source_value *ret_source, struct error *err)
 {
     if (!replacement_has_delimiter(options)) {
         *ret_source = value_now(value);
         return 0;
     }
-    struct yamljson_written written;
-    yamljson_written_of(value, &written);
+    struct yamlvalue_written written;
+    yamlvalue_written_of(value, &written);
     cleanup_free char *piece = NULL;
     if (replacement_check_delimiter(value, err) < 0 ||
         cut_piece(options, written.text, &piece, err) < 0)
@@ -176,21 +177,21 @@ static int take_value(const json_t *options, json_t *value, struct source_value 
     return 0;
 }
 
-static bool is_empty(const json_t *value)
+static bool is_empty(const struct value *value)
 {
-    return value == NULL || json_is_null(value) ||
-           (json_is_object(value) && json_object_size(value) == 0) ||
-           (json_is_array(value) && json_array_size(value) == 0);
+    return value == NULL || value_is_null(value) ||
+           (value_is_object(value) && value_object_size(value) == 0) ||
+           (value_is_array(value) && value_array_size(value) == 0);
 }
 
-static int read_source(const struct resmap *map, const json_t *source,
+static int read_source(const struct resmap *map, const struct value *source,
                        struct source_value *ret_source, struct error *err)
 {
     struct resource *resource = NULL;
-    const char *path = jval_string_or(source, "fieldPath", "");
+    const char *path = value_text_or(source, "fieldPath", "");
     path = *path != '\0' ? path : REPLACEMENT_DEFAULT_PATH;
     cleanup_vec struct vec parts = VEC_OF(char *, vec_release_string);
-    json_t *value = NULL;
+    struct value *value = NULL;
     if (find_source(map, source, &resource, err) < 0)
         return -1;
     cleanup_free char *name = resource_id_describe(resource_current_id(resource));
@@ -199,7 +200,7 @@ static int read_source(const struct resmap *map, const json_t *source,
         return error_wrap(err, "%s: fieldPath %s", name, path);
     if (is_empty(value))
         return error_set(err, ERROR_INVALID, "%s has nothing at the fieldPath %s", name, path);
-    const json_t *options = json_object_get(source, "options");
+    const struct value *options = value_object_get(source, "options");
     if (take_value(options, value, ret_source, err) < 0)
         return -1;
     if (!replacement_has_delimiter(options)) {
@@ -209,18 +210,18 @@ static int read_source(const struct resmap *map, const json_t *source,
     return 0;
 }
 
-int source_value_read(const struct resmap *map, const json_t *replacement,
+int source_value_read(const struct resmap *map, const struct value *replacement,
                       struct source_value *ret_source, struct error *err)
 {
-    const json_t *source = jval_object(replacement, "source");
-    const char *given = jval_string(replacement, "sourceValue");
+    const struct value *source = value_object_at(replacement, "source");
+    const char *given = value_text(replacement, "sourceValue");
     if (source != NULL && given != NULL)
         return error_set(err, ERROR_INVALID,
                          "source and sourceValue are both set; keep one of them");
     if (source != NULL)
         return read_source(map, source, ret_source, err);
     *ret_source = (struct source_value){
-        .value = yamljson_written_new(given, strlen(given), YAMLJSON_TAG_NONE, false),
+        .value = yamlvalue_written_new(given, strlen(given), YAMLVALUE_TAG_NONE, false),
         .text = xstrdup(given),
     };
     return 0;

@@ -4,22 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/field_path.h"
 #include "render/kustomize/structured_text.h"
 
 enum { MAX_WRITTEN_BYTES = 16 << 20, MAX_VALUE_BYTES = 4 << 20 };
 
 // `old` with the new text put between its delimiters; owned.
-static int join_piece(const json_t *options, const char *old, const char *text, char **ret_joined,
-                      struct error *err)
+static int join_piece(const struct value *options, const char *old, const char *text,
+                      char **ret_joined, struct error *err)
 {
-    const char *delimiter = jval_string(options, "delimiter");
-    int64_t index = jval_int(options, "index", 0);
+    const char *delimiter = value_text(options, "delimiter");
+    int64_t index = value_int_at(options, "index", 0);
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, MAX_VALUE_BYTES);
     if (index < 0)
@@ -56,14 +56,15 @@ static int count_copies(const struct source_value *source, size_t places, struct
     return 0;
 }
 
-static int write_match(json_t *object, const json_t *options, const struct field_match *match,
-                       struct source_value *source, struct error *err)
+static int write_match(struct value *object, const struct value *options,
+                       const struct field_match *match, struct source_value *source,
+                       struct error *err)
 {
-    json_t *old = slot_get(&match->slot);
+    struct value *old = slot_get(&match->slot);
     cleanup_free char *text = xstrdup(source->text);
     if (replacement_has_delimiter(options)) {
-        struct yamljson_written written;
-        yamljson_written_of(old, &written);
+        struct yamlvalue_written written;
+        yamlvalue_written_of(old, &written);
         char *joined = NULL;
         if (replacement_check_delimiter(old, err) < 0 ||
             join_piece(options, match->created ? "" : written.text, source->text, &joined, err) < 0)
@@ -71,11 +72,11 @@ static int write_match(json_t *object, const json_t *options, const struct field
         free(text);
         text = joined;
     }
-    json_t *value = NULL;
+    struct value *value = NULL;
     if (!replacement_is_scalar(old))
-        value = json_deep_copy(source->value);
+        value = value_deep_copy(source->value);
     else if (match->created)
-        value = yamljson_written_new(text, strlen(text), YAMLJSON_TAG_NONE, false);
+        value = yamlvalue_written_new(text, strlen(text), YAMLVALUE_TAG_NONE, false);
     else
         value = replacement_retype(old, text);
     slot_set(&match->slot, value);
@@ -83,34 +84,34 @@ static int write_match(json_t *object, const json_t *options, const struct field
     return 0;
 }
 
-static enum field_create create_kind(const json_t *options, const struct source_value *source)
+static enum field_create create_kind(const struct value *options, const struct source_value *source)
 {
-    if (!jval_bool(options, "create", false))
+    if (!value_bool_at(options, "create", false))
         return FIELD_FIND;
-    if (json_is_object(source->value))
+    if (value_is_object(source->value))
         return FIELD_CREATE_OBJECT;
-    return json_is_array(source->value) ? FIELD_CREATE_ARRAY : FIELD_CREATE_SCALAR;
+    return value_is_array(source->value) ? FIELD_CREATE_ARRAY : FIELD_CREATE_SCALAR;
 }
 
 // The first part of the path at which text stands that is JSON or YAML itself. *ret_count is the
 // number of parts up to it, 0 when there is none; *ret_document is owned.
-static json_t *find_structured(json_t *object, const struct vec *parts, size_t *ret_count,
-                               json_t **ret_scalar)
+static struct value *find_structured(struct value *object, const struct vec *parts,
+                                     size_t *ret_count, struct value **ret_scalar)
 {
     for (size_t count = 1; count < parts->len; count++) {
         struct vec head = *parts;
         head.len = count;
-        json_t *scalar = NULL;
+        struct value *scalar = NULL;
         if (field_path_get(object, &head, &scalar, NULL) < 0 || scalar == NULL ||
-            !json_is_string(scalar))
+            !value_is_string(scalar))
             continue;
-        const char *text = json_string_value(scalar);
-        cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
-        struct yamljson_limits limits = {.kustomize = true, .written = true, .as_nodes = true};
-        if (yamljson_parse_all(text, strlen(text), "text", &limits, &documents, NULL) < 0 ||
+        const char *text = value_string_value(scalar);
+        cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
+        struct yamlvalue_limits limits = {.kustomize = true, .written = true, .as_nodes = true};
+        if (yamlvalue_parse_all(text, strlen(text), "text", &limits, &documents, NULL) < 0 ||
             documents.len == 0)
             continue;
-        struct yamljson_document *document = vec_at(&documents, 0);
+        struct yamlvalue_document *document = vec_at(&documents, 0);
         *ret_count = count;
         *ret_scalar = scalar;
         return STEAL(document->value);
@@ -121,13 +122,13 @@ static json_t *find_structured(json_t *object, const struct vec *parts, size_t *
 static void write_inside(const struct field_matches *matches, const struct source_value *source)
 {
     vec_foreach (struct field_match, match, &matches->found) {
-        const json_t *old = slot_get(&match->slot);
-        json_t *value = NULL;
+        const struct value *old = slot_get(&match->slot);
+        struct value *value = NULL;
         if (!replacement_is_scalar(old))
-            value = json_deep_copy(source->value);
+            value = value_deep_copy(source->value);
         else if (match->created)
-            value =
-                yamljson_written_new(source->text, strlen(source->text), YAMLJSON_TAG_NONE, false);
+            value = yamlvalue_written_new(source->text, strlen(source->text), YAMLVALUE_TAG_NONE,
+                                          false);
         else
             value = replacement_retype(old, source->text);
         slot_set(&match->slot, value);
@@ -135,34 +136,34 @@ static void write_inside(const struct field_matches *matches, const struct sourc
 }
 
 // 1 when the path led into such a text and all is done, 0 when it is a path like any other.
-static int write_structured(json_t *object, const struct vec *parts, enum field_create create,
+static int write_structured(struct value *object, const struct vec *parts, enum field_create create,
                             const struct source_value *source, struct error *err)
 {
     size_t count = 0;
-    json_t *scalar = NULL;
-    cleanup_json json_t *document = find_structured(object, parts, &count, &scalar);
+    struct value *scalar = NULL;
+    cleanup_value struct value *document = find_structured(object, parts, &count, &scalar);
     if (document == NULL)
         return 0;
     struct vec tail = *parts;
     tail.data = (char **)parts->data + count;
     tail.len -= count;
-    cleanup_json json_t *before = json_deep_copy(document);
+    cleanup_value struct value *before = value_deep_copy(document);
     cleanup_field_matches struct field_matches matches = {0};
     if (field_path_match(document, &tail, create, &matches, NULL) < 0 || matches.found.len == 0)
         return 0;
     if (count_copies(source, matches.found.len, err) < 0)
         return -1;
     write_inside(&matches, source);
-    const char *start = json_string_value(scalar);
+    const char *start = value_string_value(scalar);
     start += strspn(start, " \t\r\n");
     // Where a value does not fit into JSON, kustomize changes nothing and says nothing.
-    if ((*start == '{' || *start == '[') && yamljson_settle(document, NULL) < 0)
+    if ((*start == '{' || *start == '[') && yamlvalue_settle(document, NULL) < 0)
         return 1;
     struct vec head = *parts;
     head.len = count;
     cleanup_field_matches struct field_matches place = {0};
     char *text = NULL;
-    if (structured_text_update(json_string_value(scalar), before, document, &text, err) < 0)
+    if (structured_text_update(value_string_value(scalar), before, document, &text, err) < 0)
         return -1;
     cleanup_free char *held = text;
     if (field_path_match(object, &head, FIELD_FIND, &place, err) < 0)
@@ -175,7 +176,7 @@ static int write_structured(json_t *object, const struct vec *parts, enum field_
     return 1;
 }
 
-int source_value_write(json_t *object, const char *path, const json_t *options,
+int source_value_write(struct value *object, const char *path, const struct value *options,
                        struct source_value *source, struct error *err)
 {
     cleanup_vec struct vec parts = VEC_OF(char *, vec_release_string);

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
 #include "render/kustomize/replacement_internal.h"
 #include "render/kustomize/selector.h"
 #include "render/kustomize/steps.h"
@@ -17,16 +17,16 @@ static char *id_text(const struct resource *resource)
     return xasprintf("%s\n%s\n%s\n%s", id.api_version, id.kind, id.ns, id.name);
 }
 
-static int write_object(struct resmap *map, struct resource *resource, const json_t *target,
+static int write_object(struct resmap *map, struct resource *resource, const struct value *target,
                         struct source_value *source, struct error *err)
 {
-    const json_t *paths = jval_array(target, "fieldPaths");
-    const json_t *options = json_object_get(target, "options");
-    size_t count = json_array_size(paths);
+    const struct value *paths = value_array_at(target, "fieldPaths");
+    const struct value *options = value_object_get(target, "options");
+    size_t count = value_array_size(paths);
     cleanup_free char *before = id_text(resource);
     for (size_t i = 0; i < (count > 0 ? count : 1); i++) {
         const char *path =
-            count > 0 ? json_string_value(json_array_get(paths, i)) : REPLACEMENT_DEFAULT_PATH;
+            count > 0 ? value_string_value(value_array_get(paths, i)) : REPLACEMENT_DEFAULT_PATH;
         if (source_value_write(resource->value, path, options, source, err) < 0) {
             cleanup_free char *name = resource_id_describe(resource_current_id(resource));
             return error_wrap(err, "%s: field %s", name, path);
@@ -59,25 +59,25 @@ static void target_release(struct target *target)
 }
 #define cleanup_target __attribute__((cleanup(target_release)))
 
-static bool says_names(const json_t *config)
+static bool says_names(const struct value *config)
 {
     static const char *const fields[] = {"group", "version", "kind", "name", "namespace"};
     for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
-        if (*jval_string_or(config, fields[i], "") != '\0')
+        if (*value_text_or(config, fields[i], "") != '\0')
             return true;
     return false;
 }
 
-static int read_target(const json_t *config, struct target *target, struct error *err)
+static int read_target(const struct value *config, struct target *target, struct error *err)
 {
-    const json_t *select = jval_object(config, "select");
-    const json_t *reject = jval_array(config, "reject");
+    const struct value *select = value_object_at(config, "select");
+    const struct value *reject = value_array_at(config, "reject");
     if (select == NULL)
         return error_set(err, ERROR_INVALID, "select is not set; say which objects are meant");
     if (selector_new(select, &target->select, err) < 0)
         return error_wrap(err, "select");
-    for (size_t i = 0; i < json_array_size(reject); i++) {
-        const json_t *entry = json_array_get(reject, i);
+    for (size_t i = 0; i < value_array_size(reject); i++) {
+        const struct value *entry = value_array_get(reject, i);
         if (selector_new(entry, vec_push(&target->reject), err) < 0)
             return error_wrap(err, "reject[%zu]", i);
         *(bool *)vec_push(&target->reject_ids) = says_names(entry);
@@ -115,7 +115,7 @@ static int is_target(const struct target *target, const struct resource *resourc
     return 0;
 }
 
-static int write_target(struct resmap *map, const json_t *config, struct source_value *source,
+static int write_target(struct resmap *map, const struct value *config, struct source_value *source,
                         struct error *err)
 {
     cleanup_target struct target target = {
@@ -135,21 +135,21 @@ static int write_target(struct resmap *map, const json_t *config, struct source_
 }
 
 // Adds to *written what it writes.
-static int replace_one(struct resmap *map, const json_t *replacement, size_t *written,
+static int replace_one(struct resmap *map, const struct value *replacement, size_t *written,
                        struct error *err)
 {
-    const json_t *targets = jval_array(replacement, "targets");
-    if (targets == NULL || (jval_object(replacement, "source") == NULL &&
-                            jval_string(replacement, "sourceValue") == NULL))
+    const struct value *targets = value_array_at(replacement, "targets");
+    if (targets == NULL || (value_object_at(replacement, "source") == NULL &&
+                            value_text(replacement, "sourceValue") == NULL))
         return error_set(err, ERROR_INVALID,
                          "a replacement has a source (or a sourceValue) and at least one target");
     cleanup_source_value struct source_value source = {0};
     if (source_value_read(map, replacement, &source, err) < 0)
         return -1;
-    source.size = jval_size(source.value) + strlen(source.text);
+    source.size = value_size(source.value) + strlen(source.text);
     source.written = written;
-    for (size_t i = 0; i < json_array_size(targets); i++)
-        if (write_target(map, json_array_get(targets, i), &source, err) < 0)
+    for (size_t i = 0; i < value_array_size(targets); i++)
+        if (write_target(map, value_array_get(targets, i), &source, err) < 0)
             return error_wrap(err, "targets[%zu]", i);
     return 0;
 }
@@ -157,60 +157,62 @@ static int replace_one(struct resmap *map, const json_t *replacement, size_t *wr
 // ---- the list of them ----
 
 // A file holds one replacement or a list of them. Appends to `list`.
-static int load_file(struct frame *frame, const char *path, json_t *list, struct error *err)
+static int load_file(struct frame *frame, const char *path, struct value *list, struct error *err)
 {
     cleanup_free char *data = NULL;
     cleanup_free char *name = NULL;
     size_t size = 0;
     if (frame_read(frame, path, &data, &size, &name, err) < 0)
         return -1;
-    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
-    struct yamljson_limits limits = {.last_wins = true, .yaml11 = true};
-    if (yamljson_parse_all(data, size, name, &limits, &documents, err) < 0)
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
+    struct yamlvalue_limits limits = {.last_wins = true, .yaml11 = true};
+    if (yamlvalue_parse_all(data, size, name, &limits, &documents, err) < 0)
         return -1;
-    json_t *value = documents.len > 0 ? ((struct yamljson_document *)documents.data)->value : NULL;
-    if (!json_is_object(value) && !json_is_array(value))
+    struct value *value =
+        documents.len > 0 ? ((struct yamlvalue_document *)documents.data)->value : NULL;
+    if (!value_is_object(value) && !value_is_array(value))
         return error_set(err, ERROR_INVALID, "%s holds neither a replacement nor a list of them",
                          name);
-    cleanup_json json_t *wrapped = json_object();
-    if (json_is_array(value)) {
-        json_object_set(wrapped, "replacements", value);
+    cleanup_value struct value *wrapped = value_object();
+    if (value_is_array(value)) {
+        value_object_set(wrapped, "replacements", value);
     } else {
-        json_t *one = json_array();
-        json_array_append(one, value);
-        json_object_set_new(wrapped, "replacements", one);
+        struct value *one = value_array();
+        value_array_append(one, value);
+        value_object_set_new(wrapped, "replacements", one);
     }
     if (kustomization_check(wrapped, "ReplacementTransformer", err) < 0)
         return error_wrap(err, "%s", name);
-    json_array_extend(list, json_object_get(wrapped, "replacements"));
+    value_array_extend(list, value_object_get(wrapped, "replacements"));
     return 0;
 }
 
-static int collect(struct frame *frame, const json_t *entry, json_t *list, struct error *err)
+static int collect(struct frame *frame, const struct value *entry, struct value *list,
+                   struct error *err)
 {
-    const char *path = jval_string_or(entry, "path", "");
+    const char *path = value_text_or(entry, "path", "");
     if (*path == '\0') {
-        json_array_append(list, jval_unconst(entry));
+        value_array_append(list, value_unconst(entry));
         return 0;
     }
-    if (json_object_get(entry, "source") != NULL ||
-        json_array_size(json_object_get(entry, "targets")) > 0)
+    if (value_object_get(entry, "source") != NULL ||
+        value_array_size(value_object_get(entry, "targets")) > 0)
         return error_set(err, ERROR_INVALID,
                          "path and an inline replacement are both set; keep one of them");
     return load_file(frame, path, list, err);
 }
 
-int replacement_transform(struct frame *frame, const json_t *config, struct resmap *map,
+int replacement_transform(struct frame *frame, const struct value *config, struct resmap *map,
                           struct error *err)
 {
-    const json_t *entries = jval_array(config, "replacements");
-    cleanup_json json_t *list = json_array();
+    const struct value *entries = value_array_at(config, "replacements");
+    cleanup_value struct value *list = value_array();
     size_t written = 0;
-    for (size_t i = 0; i < json_array_size(entries); i++)
-        if (collect(frame, json_array_get(entries, i), list, err) < 0)
+    for (size_t i = 0; i < value_array_size(entries); i++)
+        if (collect(frame, value_array_get(entries, i), list, err) < 0)
             return -1;
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (replace_one(map, json_array_get(list, i), &written, err) < 0)
+    for (size_t i = 0; i < value_array_size(list); i++)
+        if (replace_one(map, value_array_get(list, i), &written, err) < 0)
             return -1;
     return 0;
 }

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "base/nearest.h"
+#include "base/value.h"
 
 void resmap_init(struct resmap *map)
 {
@@ -18,12 +19,12 @@ void resmap_release(struct resmap *map)
 {
     vec_free(&map->list);
     vec_free(&map->serials);
-    json_decref(STEAL(map->index));
+    value_decref(STEAL(map->index));
 }
 
 void resmap_renamed(struct resmap *map)
 {
-    json_decref(STEAL(map->index));
+    value_decref(STEAL(map->index));
 }
 
 // A unit separator is in no name. Owned. Made for every name of every object, hence no printf.
@@ -45,15 +46,15 @@ static char *key_of(struct resource_id id)
 static void index_id(struct resmap *map, struct resource_id id, size_t serial)
 {
     cleanup_free char *key = key_of(id);
-    json_t *serials = json_object_get(map->index, key);
+    struct value *serials = value_object_get(map->index, key);
     if (serials == NULL) {
-        serials = json_array();
-        json_object_set_new_nocheck(map->index, key, serials);
+        serials = value_array();
+        value_object_set_new(map->index, key, serials);
     }
-    size_t size = json_array_size(serials);
+    size_t size = value_array_size(serials);
     // Names that did not change in between are indexed once.
-    if (size == 0 || json_integer_value(json_array_get(serials, size - 1)) != (json_int_t)serial)
-        json_array_append_new(serials, json_integer((json_int_t)serial));
+    if (size == 0 || value_integer_value(value_array_get(serials, size - 1)) != (int64_t)serial)
+        value_array_append_new(serials, value_integer((int64_t)serial));
 }
 
 static void index_resource(struct resmap *map, struct resource *resource)
@@ -69,7 +70,7 @@ static void need_index(struct resmap *map)
 {
     if (map->index != NULL)
         return;
-    map->index = json_object();
+    map->index = value_object();
     vec_clear(&map->serials);
     resmap_foreach (resource, map)
         index_resource(map, resource);
@@ -87,9 +88,9 @@ static void find(struct resmap *map, struct resource_id id, bool any, struct vec
 {
     need_index(map);
     cleanup_free char *key = key_of(id);
-    const json_t *serials = json_object_get(map->index, key);
-    for (size_t i = 0; i < json_array_size(serials); i++) {
-        size_t serial = (size_t)json_integer_value(json_array_get(serials, i));
+    const struct value *serials = value_object_get(map->index, key);
+    for (size_t i = 0; i < value_array_size(serials); i++) {
+        size_t serial = (size_t)value_integer_value(value_array_get(serials, i));
         struct resource *resource = *(struct resource **)vec_at(&map->serials, serial);
         if (resource == NULL)
             continue;
@@ -196,23 +197,23 @@ int resmap_append_all(struct resmap *map, struct resmap *other, struct error *er
 
 // ---- what generators make ----
 
-static void merge_strings(json_t *into, const json_t *from)
+static void merge_strings(struct value *into, const struct value *from)
 {
     const char *key = NULL;
-    json_t *value = NULL;
-    jval_foreach (from, key, value)
-        if (json_object_get(into, key) == NULL)
-            json_object_set(into, key, value);
+    struct value *value = NULL;
+    value_foreach (from, key, value)
+        if (value_object_get(into, key) == NULL)
+            value_object_set(into, key, value);
 }
 
-static void merge_member(json_t *parent, const char *key, const json_t *old)
+static void merge_member(struct value *parent, const char *key, const struct value *old)
 {
-    if (json_object_size(old) == 0)
+    if (value_object_size(old) == 0)
         return;
-    json_t *object = json_object_get(parent, key);
-    if (!json_is_object(object)) {
-        object = json_object();
-        json_object_set_new(parent, key, object);
+    struct value *object = value_object_get(parent, key);
+    if (!value_is_object(object)) {
+        object = value_object();
+        value_object_set_new(parent, key, object);
     }
     merge_strings(object, old);
 }
@@ -220,10 +221,10 @@ static void merge_member(json_t *parent, const char *key, const json_t *old)
 // The generated object takes the name and the history of the one it replaces.
 static void take_over(struct resource *made, struct resource *old)
 {
-    const json_t *old_metadata = json_object_get(old->value, "metadata");
-    json_t *metadata = json_object_get(made->value, "metadata");
-    merge_member(metadata, "labels", json_object_get(old_metadata, "labels"));
-    merge_member(metadata, "annotations", json_object_get(old_metadata, "annotations"));
+    const struct value *old_metadata = value_object_get(old->value, "metadata");
+    struct value *metadata = value_object_get(made->value, "metadata");
+    merge_member(metadata, "labels", value_object_get(old_metadata, "labels"));
+    merge_member(metadata, "annotations", value_object_get(old_metadata, "annotations"));
     resource_set_name(made, resource_name(old));
     resource_set_namespace(made, resource_namespace(old));
     struct vec *mine[] = {&made->past, &made->prefixes, &made->suffixes, &made->ref_vars};
@@ -235,10 +236,10 @@ static void take_over(struct resource *made, struct resource *old)
     }
     made->needs_hash = made->needs_hash && old->needs_hash;
     if (made->behavior == BEHAVIOR_MERGE) {
-        merge_member(made->value, "data", json_object_get(old->value, "data"));
-        merge_member(made->value, "binaryData", json_object_get(old->value, "binaryData"));
+        merge_member(made->value, "data", value_object_get(old->value, "data"));
+        merge_member(made->value, "binaryData", value_object_get(old->value, "binaryData"));
         if (old->origin != NULL) {
-            json_decref(made->origin);
+            value_decref(made->origin);
             made->origin = STEAL(old->origin);
         }
     }

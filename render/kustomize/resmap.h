@@ -6,17 +6,17 @@
 #ifndef RENDER_KUSTOMIZE_RESMAP_H
 #define RENDER_KUSTOMIZE_RESMAP_H
 
-#include <jansson.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "base/vec.h"
 #include "render/kustomize/resource.h"
 
 struct resmap {
-    struct vec list;    // struct resource *, owned; read it, change it through the functions below
-    struct vec serials; // struct resource *, borrowed; NULL where removed; what the index holds
-    json_t *index;      // owned; "kind/namespace/name" -> array of serials; NULL = to be built
+    struct vec list;     // struct resource *, owned; read it, change it through the functions below
+    struct vec serials;  // struct resource *, borrowed; NULL where removed; what the index holds
+    struct value *index; // owned; "kind/namespace/name" -> array of serials; NULL = to be built
 };
 
 void resmap_init(struct resmap *map);

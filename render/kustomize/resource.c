@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/alias.h"
 
 static void release_past(void *element)
@@ -17,7 +17,7 @@ static void release_past(void *element)
     free(past->ns);
 }
 
-struct resource *resource_new(json_t *value, const char *file, size_t line)
+struct resource *resource_new(struct value *value, const char *file, size_t line)
 {
     struct resource *resource = xcalloc(1, sizeof *resource);
     *resource = (struct resource){
@@ -42,7 +42,7 @@ static void copy_strings(struct vec *to, const struct vec *from)
 struct resource *resource_copy(const struct resource *resource)
 {
     struct resource *copy =
-        resource_new(json_deep_copy(resource->value), resource->file, resource->line);
+        resource_new(value_deep_copy(resource->value), resource->file, resource->line);
     vec_foreach (struct resource_past, past, &resource->past) {
         *(struct resource_past *)vec_push(&copy->past) = (struct resource_past){
             .kind = xstrdup(past->kind),
@@ -57,9 +57,9 @@ struct resource *resource_copy(const struct resource *resource)
     copy->behavior = resource->behavior;
     copy->needs_hash = resource->needs_hash;
     copy->has_history = resource->has_history;
-    copy->origin = json_deep_copy(resource->origin);
-    copy->transformations = json_deep_copy(resource->transformations);
-    copy->explained = json_deep_copy(resource->explained);
+    copy->origin = value_deep_copy(resource->origin);
+    copy->transformations = value_deep_copy(resource->transformations);
+    copy->explained = value_deep_copy(resource->explained);
     return copy;
 }
 
@@ -67,16 +67,16 @@ void resource_free(struct resource *resource)
 {
     if (resource == NULL)
         return;
-    json_decref(resource->value);
+    value_decref(resource->value);
     vec_free(&resource->past);
     vec_free(&resource->prefixes);
     vec_free(&resource->suffixes);
     vec_free(&resource->ref_vars);
     vec_free(&resource->aliases);
     free(resource->file);
-    json_decref(resource->origin);
-    json_decref(resource->transformations);
-    json_decref(resource->explained);
+    value_decref(resource->origin);
+    value_decref(resource->transformations);
+    value_decref(resource->explained);
     free(resource);
 }
 
@@ -90,32 +90,33 @@ void resource_release_element(void *element)
     resource_free(*(struct resource **)element);
 }
 
-static const char *text_of(const json_t *value)
+static const char *text_of(const struct value *value)
 {
-    const char *text = json_string_value(value);
+    const char *text = value_string_value(value);
     return text != NULL ? text : "";
 }
 
 const char *resource_kind(const struct resource *resource)
 {
-    return text_of(json_object_get(resource->value, "kind"));
+    return text_of(value_object_get(resource->value, "kind"));
 }
 
 const char *resource_name(const struct resource *resource)
 {
-    return text_of(json_object_get(json_object_get(resource->value, "metadata"), "name"));
+    return text_of(value_object_get(value_object_get(resource->value, "metadata"), "name"));
 }
 
 const char *resource_namespace(const struct resource *resource)
 {
-    return text_of(json_object_get(json_object_get(resource->value, "metadata"), "namespace"));
+    return text_of(value_object_get(value_object_get(resource->value, "metadata"), "namespace"));
 }
 
 // The type is what the text looks like, unless quotes stood there.
-static void put_text(json_t *parent, const char *key, const char *text)
+static void put_text(struct value *parent, const char *key, const char *text)
 {
-    json_t *value = yamljson_written_put(json_object_get(parent, key), text, YAMLJSON_TAG_NONE);
-    json_object_set_new(parent, key, value);
+    struct value *value =
+        yamlvalue_written_put(value_object_get(parent, key), text, YAMLVALUE_TAG_NONE);
+    value_object_set_new(parent, key, value);
 }
 
 void resource_set_kind(struct resource *resource, const char *kind)
@@ -123,14 +124,14 @@ void resource_set_kind(struct resource *resource, const char *kind)
     put_text(resource->value, "kind", kind);
 }
 
-static json_t *make_object(json_t *parent, const char *key)
+static struct value *make_object(struct value *parent, const char *key)
 {
-    json_t *value = json_object_get(parent, key);
-    if (value == NULL || json_is_null(value)) {
-        json_object_set_new(parent, key, json_object());
-        value = json_object_get(parent, key);
+    struct value *value = value_object_get(parent, key);
+    if (value == NULL || value_is_null(value)) {
+        value_object_set_new(parent, key, value_object());
+        value = value_object_get(parent, key);
     }
-    return json_is_object(value) ? value : NULL;
+    return value_is_object(value) ? value : NULL;
 }
 
 void resource_set_name(struct resource *resource, const char *name)
@@ -141,41 +142,41 @@ void resource_set_name(struct resource *resource, const char *name)
 void resource_set_namespace(struct resource *resource, const char *ns)
 {
     if (*ns == '\0')
-        json_object_del(json_object_get(resource->value, "metadata"), "namespace");
+        value_object_del(value_object_get(resource->value, "metadata"), "namespace");
     else
         put_text(make_object(resource->value, "metadata"), "namespace", ns);
 }
 
-static json_t *metadata_object(const struct resource *resource, const char *key)
+static struct value *metadata_object(const struct resource *resource, const char *key)
 {
-    json_t *value = json_object_get(json_object_get(resource->value, "metadata"), key);
-    return json_is_object(value) ? value : NULL;
+    struct value *value = value_object_get(value_object_get(resource->value, "metadata"), key);
+    return value_is_object(value) ? value : NULL;
 }
 
-json_t *resource_labels(const struct resource *resource)
+struct value *resource_labels(const struct resource *resource)
 {
     return metadata_object(resource, "labels");
 }
 
-json_t *resource_annotations(const struct resource *resource)
+struct value *resource_annotations(const struct resource *resource)
 {
     return metadata_object(resource, "annotations");
 }
 
-json_t *resource_make_annotations(struct resource *resource)
+struct value *resource_make_annotations(struct resource *resource)
 {
-    json_t *metadata = make_object(resource->value, "metadata");
+    struct value *metadata = make_object(resource->value, "metadata");
     return metadata != NULL ? make_object(metadata, "annotations") : NULL;
 }
 
 struct resource_id resource_current_id(const struct resource *resource)
 {
-    const json_t *metadata = json_object_get(resource->value, "metadata");
+    const struct value *metadata = value_object_get(resource->value, "metadata");
     return (struct resource_id){
-        .api_version = text_of(json_object_get(resource->value, "apiVersion")),
-        .kind = text_of(json_object_get(resource->value, "kind")),
-        .name = text_of(json_object_get(metadata, "name")),
-        .ns = text_of(json_object_get(metadata, "namespace")),
+        .api_version = text_of(value_object_get(resource->value, "apiVersion")),
+        .kind = text_of(value_object_get(resource->value, "kind")),
+        .name = text_of(value_object_get(metadata, "name")),
+        .ns = text_of(value_object_get(metadata, "namespace")),
         .schema = resource->schema,
     };
 }
@@ -184,7 +185,7 @@ struct resource_id resource_past_id(const struct resource *resource, size_t inde
 {
     const struct resource_past *past = vec_at(&resource->past, index);
     return (struct resource_id){
-        .api_version = text_of(json_object_get(resource->value, "apiVersion")),
+        .api_version = text_of(value_object_get(resource->value, "apiVersion")),
         .kind = past->kind,
         .name = past->name,
         .ns = past->ns,
@@ -217,15 +218,15 @@ static bool has_history(const struct resource *resource)
 
 void resource_lend_history(struct resource *resource)
 {
-    json_t *annotations = has_history(resource) ? resource_make_annotations(resource) : NULL;
+    struct value *annotations = has_history(resource) ? resource_make_annotations(resource) : NULL;
     if (annotations != NULL)
-        json_object_set_new(annotations, HISTORY_MARK, json_string(""));
+        value_object_set_new(annotations, HISTORY_MARK, value_string(""));
 }
 
 void resource_forget_origin(struct resource *resource)
 {
-    json_decref(STEAL(resource->origin));
-    json_decref(STEAL(resource->transformations));
+    value_decref(STEAL(resource->origin));
+    value_decref(STEAL(resource->transformations));
 }
 
 void resource_forget_history(struct resource *resource)
@@ -241,12 +242,12 @@ void resource_forget_history(struct resource *resource)
 
 bool resource_take_history(struct resource *resource)
 {
-    json_t *annotations = resource_annotations(resource);
+    struct value *annotations = resource_annotations(resource);
     if (!has_history(resource))
         return false;
-    if (json_object_del(annotations, HISTORY_MARK) < 0)
+    if (value_object_del(annotations, HISTORY_MARK) < 0)
         return true;
-    if (json_object_size(annotations) == 0)
-        json_object_del(json_object_get(resource->value, "metadata"), "annotations");
+    if (value_object_size(annotations) == 0)
+        value_object_del(value_object_get(resource->value, "metadata"), "annotations");
     return false;
 }

@@ -2,17 +2,17 @@
 // from. What kustomize keeps in annotations under internal.config.kubernetes.io is in members here,
 // so the object itself never holds it.
 //
-// Values are jansson's. A container (object or array) belongs to one resource alone and is changed
-// in place: copy with json_deep_copy before a part of one resource goes into another. Strings and
-// numbers are never changed in place, always replaced, so they may be shared.
+// Values are base/value.h's. A container (object or array) belongs to one resource alone and is
+// changed in place: copy with value_deep_copy before a part of one resource goes into another.
+// Strings and numbers are never changed in place, always replaced, so they may be shared.
 #ifndef RENDER_KUSTOMIZE_RESOURCE_H
 #define RENDER_KUSTOMIZE_RESOURCE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "base/vec.h"
 
 // A name of an object. Borrowed from the resource: valid until its value changes. Never NULL; an
@@ -42,25 +42,25 @@ enum resource_behavior {
 };
 
 struct resource {
-    json_t *value;               // owned; an object
+    struct value *value;         // owned; an object
     const struct schema *schema; // borrowed from the build; NULL where only built-in kinds count
     struct vec past;             // struct resource_past, oldest first
     struct vec prefixes;         // char *, in the order they were added
     struct vec suffixes;         // char *
     struct vec ref_vars;         // char *, names of the vars that read from it
     enum resource_behavior behavior;
-    bool needs_hash;         // a generator made it, and a hash of its content ends its name
-    char *file;              // owned; the file of the tree it came from
-    size_t line;             // where it starts there, from 1; 0 when it was generated
-    bool has_history;        // kustomize has annotations of its own in it by now
-    json_t *explained;       // owned; see explain.h; NULL unless the build explains
-    struct vec aliases;      // struct alias_group, see alias.h
-    json_t *origin;          // owned; NULL unless buildMetadata asks for it
-    json_t *transformations; // owned; NULL or an array
+    bool needs_hash;               // a generator made it, and a hash of its content ends its name
+    char *file;                    // owned; the file of the tree it came from
+    size_t line;                   // where it starts there, from 1; 0 when it was generated
+    bool has_history;              // kustomize has annotations of its own in it by now
+    struct value *explained;       // owned; see explain.h; NULL unless the build explains
+    struct vec aliases;            // struct alias_group, see alias.h
+    struct value *origin;          // owned; NULL unless buildMetadata asks for it
+    struct value *transformations; // owned; NULL or an array
 };
 
 // Consumes value (an object). Owned result; file may be NULL.
-struct resource *resource_new(json_t *value, const char *file, size_t line);
+struct resource *resource_new(struct value *value, const char *file, size_t line);
 // Values and history.
 struct resource *resource_copy(const struct resource *resource);
 void resource_free(struct resource *resource); // NULL is fine
@@ -93,10 +93,10 @@ void resource_set_kind(struct resource *resource, const char *kind);
 void resource_set_name(struct resource *resource, const char *name);
 void resource_set_namespace(struct resource *resource, const char *ns);
 // metadata.labels and metadata.annotations; NULL when absent or of another type.
-json_t *resource_labels(const struct resource *resource);
-json_t *resource_annotations(const struct resource *resource);
+struct value *resource_labels(const struct resource *resource);
+struct value *resource_annotations(const struct resource *resource);
 // Made where absent. NULL only when metadata is of another type.
-json_t *resource_make_annotations(struct resource *resource);
+struct value *resource_make_annotations(struct resource *resource);
 
 // Same group, version, kind, name and effective namespace.
 bool resource_id_equals(struct resource_id a, struct resource_id b);

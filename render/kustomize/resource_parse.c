@@ -5,16 +5,16 @@
 
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
 #include "render/kustomize/schema.h"
 
 enum {
     MAX_OBJECTS = 200000, // of one file; Lists in Lists included
 };
 
-static const struct yamljson_limits limits = {
+static const struct yamlvalue_limits limits = {
     .max_depth = 64,
     .max_nodes = 20000000,
     .max_documents = MAX_OBJECTS,
@@ -23,13 +23,13 @@ static const struct yamljson_limits limits = {
 };
 
 struct item {
-    json_t *value; // owned
+    struct value *value; // owned
     size_t line;
 };
 
 static void release_item(void *element)
 {
-    json_decref(((struct item *)element)->value);
+    value_decref(((struct item *)element)->value);
 }
 
 static bool is_list(const char *kind)
@@ -38,37 +38,37 @@ static bool is_list(const char *kind)
     return length >= 4 && strcmp(kind + length - 4, "List") == 0;
 }
 
-static int check(const json_t *value, struct error *err)
+static int check(const struct value *value, struct error *err)
 {
-    if (!json_is_object(value))
+    if (!value_is_object(value))
         return error_set(err, ERROR_INVALID,
                          "this is no Kubernetes object: a mapping with "
                          "apiVersion, kind and metadata is expected");
-    const char *kind = jval_string_or(value, "kind", "");
-    const json_t *metadata = json_object_get(value, "metadata");
+    const char *kind = value_text_or(value, "kind", "");
+    const struct value *metadata = value_object_get(value, "metadata");
     if (*kind == '\0')
         return error_set(err, ERROR_INVALID,
                          "an object without kind; write for example \"kind: Deployment\"");
-    if (metadata != NULL && !json_is_null(metadata) && !json_is_object(metadata))
+    if (metadata != NULL && !value_is_null(metadata) && !value_is_object(metadata))
         return error_set(err, ERROR_INVALID, "%s with a metadata that is no mapping", kind);
     if (is_list(kind))
         return 0;
-    const char *name = jval_string_or(metadata, "name", "");
+    const char *name = value_text_or(metadata, "name", "");
     if (*name == '\0')
         return error_set(err, ERROR_INVALID, "%s without metadata.name%s; give it one", kind,
-                         json_object_get(metadata, "generateName") != NULL
+                         value_object_get(metadata, "generateName") != NULL
                              ? " (generateName would make a new object on every apply)"
                              : "");
     return 0;
 }
 
-static bool is_empty(const json_t *value)
+static bool is_empty(const struct value *value)
 {
-    return json_is_null(value) || (json_is_object(value) && json_object_size(value) == 0) ||
-           (json_is_array(value) && json_array_size(value) == 0);
+    return value_is_null(value) || (value_is_object(value) && value_object_size(value) == 0) ||
+           (value_is_array(value) && value_array_size(value) == 0);
 }
 
-static int add_item(struct vec *items, json_t *value, size_t line, const char *file,
+static int add_item(struct vec *items, struct value *value, size_t line, const char *file,
                     struct error *err)
 {
     if (is_empty(value))
@@ -78,22 +78,22 @@ static int add_item(struct vec *items, json_t *value, size_t line, const char *f
     if (items->len >= MAX_OBJECTS)
         return error_set(err, ERROR_LIMIT, "%s: more than %d objects; split the file", file,
                          MAX_OBJECTS);
-    *(struct item *)vec_push(items) = (struct item){.value = jval_ref(value), .line = line};
+    *(struct item *)vec_push(items) = (struct item){.value = value_ref(value), .line = line};
     return 0;
 }
 
 // 1 when value is a List and its items were queued, 0 when it is an object of its own.
-static int expand(struct vec *queue, json_t *value, size_t line, const char *file,
+static int expand(struct vec *queue, struct value *value, size_t line, const char *file,
                   struct error *err)
 {
-    const json_t *items = json_object_get(value, "items");
-    if (!is_list(jval_string_or(value, "kind", "")) || items == NULL)
+    const struct value *items = value_object_get(value, "items");
+    if (!is_list(value_text_or(value, "kind", "")) || items == NULL)
         return 0;
-    if (!json_is_array(items) && !json_is_null(items))
+    if (!value_is_array(items) && !value_is_null(items))
         return error_set(err, ERROR_INVALID, "%s:%zu: the items of %s are no list", file, line,
-                         jval_string_or(value, "kind", ""));
-    for (size_t i = 0; i < json_array_size(items); i++)
-        if (add_item(queue, json_array_get(items, i), line, file, err) < 0)
+                         value_text_or(value, "kind", ""));
+    for (size_t i = 0; i < value_array_size(items); i++)
+        if (add_item(queue, value_array_get(items, i), line, file, err) < 0)
             return -1;
     return 1;
 }
@@ -101,15 +101,15 @@ static int expand(struct vec *queue, json_t *value, size_t line, const char *fil
 int resource_parse(const char *text, size_t size, const char *file, struct schema *schema,
                    struct vec *resources, struct error *err)
 {
-    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
     cleanup_vec struct vec queue = VEC_OF(struct item, release_item);
     cleanup_vec struct vec result = RESOURCES;
-    if (yamljson_parse_all(text, size, file, &limits, &documents, err) < 0)
+    if (yamlvalue_parse_all(text, size, file, &limits, &documents, err) < 0)
         return -1;
-    vec_foreach (struct yamljson_document, document, &documents) {
+    vec_foreach (struct yamlvalue_document, document, &documents) {
         if (add_item(&queue, document->value, document->line, file, err) < 0)
             return -1;
-        json_decref(STEAL(document->value));
+        value_decref(STEAL(document->value));
     }
     for (size_t i = 0; i < queue.len; i++) {
         struct item item = *(struct item *)vec_at(&queue, i);
@@ -118,7 +118,7 @@ int resource_parse(const char *text, size_t size, const char *file, struct schem
             return -1;
         if (expanded == 0)
             *(struct resource **)vec_push(&result) =
-                resource_new(jval_ref(item.value), file, item.line);
+                resource_new(value_ref(item.value), file, item.line);
     }
     vec_foreach (struct resource *, resource, &result) {
         struct resource_id id = resource_current_id(*resource);

@@ -3,8 +3,8 @@
 // api/internal/target/kusttarget_configplugin.go).
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
+#include "base/value.h"
 #include "render/kustomize/accumulate.h"
 #include "render/kustomize/alias.h"
 #include "render/kustomize/explain.h"
@@ -13,9 +13,9 @@
 #include "render/kustomize/steps.h"
 #include "render/kustomize/transform.h"
 
-static const json_t *field(const struct frame *frame, const char *name)
+static const struct value *field(const struct frame *frame, const char *name)
 {
-    return json_object_get(frame->kustomization.value, name);
+    return value_object_get(frame->kustomization.value, name);
 }
 
 // ---- generators ----
@@ -23,10 +23,10 @@ static const json_t *field(const struct frame *frame, const char *name)
 static int generate_each(struct frame *frame, const char *name, const char *plugin_kind,
                          frame_step *generate, struct accumulator *into, struct error *err)
 {
-    const json_t *list = field(frame, name);
-    cleanup_json json_t *origin = origin_of_builtin(frame, plugin_kind);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        cleanup_json json_t *args = json_deep_copy(json_array_get(list, i));
+    const struct value *list = field(frame, name);
+    cleanup_value struct value *origin = origin_of_builtin(frame, plugin_kind);
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        cleanup_value struct value *args = value_deep_copy(value_array_get(list, i));
         generator_merge_options(args, field(frame, "generatorOptions"));
         cleanup_resmap struct resmap made;
         resmap_init(&made);
@@ -44,7 +44,7 @@ static int refuse_charts(struct frame *frame, struct error *err)
 {
     static const char *const fields[] = {"helmCharts", "helmChartInflationGenerator"};
     for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
-        if (json_array_size(field(frame, fields[i])) == 0)
+        if (value_array_size(field(frame, fields[i])) == 0)
             continue;
         error_set(err, ERROR_INVALID,
                   "Helm charts are not rendered within a kustomization yet; commit the output of "
@@ -58,21 +58,22 @@ static int refuse_charts(struct frame *frame, struct error *err)
 static int load_configs(struct frame *frame, const char *name, struct accumulator *configs,
                         struct error *err)
 {
-    const json_t *list = field(frame, name);
-    cleanup_json json_t *paths = json_array();
+    const struct value *list = field(frame, name);
+    cleanup_value struct value *paths = value_array();
     const char *file = frame->kustomization.file;
     const char *slash = strrchr(file, '/');
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        json_t *item = json_array_get(list, i);
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        struct value *item = value_array_get(list, i);
         cleanup_vec struct vec resources = RESOURCES;
-        cleanup_json json_t *origin = origin_of_file(frame, slash != NULL ? slash + 1 : file);
-        if (resource_parse(json_string_value(item), json_string_length(item), file,
+        cleanup_value struct value *origin =
+            origin_of_file(frame, slash != NULL ? slash + 1 : file);
+        if (resource_parse(value_string_value(item), value_string_length(item), file,
                            frame->build->schema, &resources, NULL) < 0) {
-            json_array_append(paths, item);
+            value_array_append(paths, item);
             continue;
         }
         vec_foreach (struct resource *, resource, &resources) {
-            (*resource)->origin = json_incref(origin);
+            (*resource)->origin = value_incref(origin);
             if (resmap_append(&configs->map, STEAL(*resource), err) < 0)
                 return kustomization_wrap(&frame->kustomization, err, "%s[%zu]", name, i);
         }
@@ -88,7 +89,7 @@ int run_generators(struct frame *frame, struct accumulator *into, struct error *
             0 ||
         refuse_charts(frame, err) < 0)
         return -1;
-    if (json_array_size(field(frame, "generators")) == 0)
+    if (value_array_size(field(frame, "generators")) == 0)
         return 0;
     cleanup_accumulator struct accumulator configs;
     accumulator_init(&configs);
@@ -111,7 +112,7 @@ struct run {
 
 static void finish(const struct run *run)
 {
-    cleanup_json json_t *origin = origin_of_builtin(run->frame, run->plugin_kind);
+    cleanup_value struct value *origin = origin_of_builtin(run->frame, run->plugin_kind);
     alias_settle_all(&run->into->map);
     origin_mark_transformed(&run->into->map, origin);
 }
@@ -141,9 +142,9 @@ static int wrap_item(const struct run *run, size_t index, struct error *err)
 // A step of its own for each entry.
 static int step_each(const struct run *run, frame_step *step, struct error *err)
 {
-    const json_t *list = field(run->frame, run->field);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        if (step(run->frame, json_array_get(list, i), &run->into->map, err) < 0)
+    const struct value *list = field(run->frame, run->field);
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        if (step(run->frame, value_array_get(list, i), &run->into->map, err) < 0)
             return wrap_item(run, i, err);
         finish_item(run, i);
     }
@@ -152,10 +153,10 @@ static int step_each(const struct run *run, frame_step *step, struct error *err)
 
 static int patches_strategic(const struct run *run, struct error *err)
 {
-    json_t *list = jval_unconst(field(run->frame, run->field));
-    if (json_array_size(list) == 0)
+    struct value *list = value_unconst(field(run->frame, run->field));
+    if (value_array_size(list) == 0)
         return 0;
-    cleanup_json json_t *config = json_pack("{s:O}", "paths", list);
+    cleanup_value struct value *config = value_object_of("paths", value_incref(list), NULL);
     if (patch_strategic_transform(run->frame, config, &run->into->map, err) < 0)
         return wrap(run, err);
     finish_step(run);
@@ -169,12 +170,12 @@ static int patches(const struct run *run, struct error *err)
 
 static int patches_json(const struct run *run, struct error *err)
 {
-    const json_t *list = field(run->frame, run->field);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        cleanup_json json_t *config = json_copy(json_array_get(list, i));
-        if (json_object_get(config, "patch") != NULL) {
-            json_object_set(config, "jsonOp", json_object_get(config, "patch"));
-            json_object_del(config, "patch");
+    const struct value *list = field(run->frame, run->field);
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        cleanup_value struct value *config = value_copy(value_array_get(list, i));
+        if (value_object_get(config, "patch") != NULL) {
+            value_object_set(config, "jsonOp", value_object_get(config, "patch"));
+            value_object_del(config, "patch");
         }
         if (patch_json6902_transform(run->frame, config, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
@@ -185,7 +186,7 @@ static int patches_json(const struct run *run, struct error *err)
 
 static int namespaces(const struct run *run, struct error *err)
 {
-    struct namespace_options options = {.ns = json_string_value(field(run->frame, run->field))};
+    struct namespace_options options = {.ns = value_string_value(field(run->frame, run->field))};
     cleanup_vec struct vec specs = FIELDSPECS;
     if (options.ns == NULL || *options.ns == '\0')
         return 0;
@@ -201,7 +202,7 @@ static int affix(const struct run *run, enum config_section section,
                                   struct error *),
                  struct error *err)
 {
-    const char *text = json_string_value(field(run->frame, run->field));
+    const char *text = value_string_value(field(run->frame, run->field));
     cleanup_vec struct vec specs = FIELDSPECS;
     if (text == NULL || *text == '\0')
         return 0;
@@ -236,22 +237,22 @@ static void drop_claim_templates(struct vec *specs)
 }
 
 // The fields that an entry of `labels` goes into.
-static int label_specs(const struct config *config, const json_t *label, struct vec *specs,
+static int label_specs(const struct config *config, const struct value *label, struct vec *specs,
                        struct error *err)
 {
     static const struct fieldspec metadata_labels = {"", "", "", "metadata/labels", true};
     cleanup_vec struct vec own = FIELDSPECS;
     cleanup_vec struct vec more = FIELDSPECS;
-    fieldspec_read_all(json_object_get(label, "fields"), specs);
+    fieldspec_read_all(value_object_get(label, "fields"), specs);
     config_specs(config, CONFIG_LABELS, &own);
     if (fieldspec_merge(specs, &own, err) < 0)
         return -1;
-    if (jval_bool(label, "includeSelectors", false)) {
+    if (value_bool_at(label, "includeSelectors", false)) {
         config_specs(config, CONFIG_COMMON_LABELS, &more);
     } else {
-        if (jval_bool(label, "includeTemplates", false))
+        if (value_bool_at(label, "includeTemplates", false))
             config_specs(config, CONFIG_TEMPLATE_LABELS, &more);
-        if (!jval_bool(label, "includeVolumeClaimTemplates", true))
+        if (!value_bool_at(label, "includeVolumeClaimTemplates", true))
             drop_claim_templates(&more);
         *(struct fieldspec *)vec_push(&more) = metadata_labels;
     }
@@ -260,12 +261,12 @@ static int label_specs(const struct config *config, const json_t *label, struct 
 
 static int labels(const struct run *run, struct error *err)
 {
-    const json_t *list = field(run->frame, run->field);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *label = json_array_get(list, i);
+    const struct value *list = field(run->frame, run->field);
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        const struct value *label = value_array_get(list, i);
         cleanup_vec struct vec specs = FIELDSPECS;
         if (label_specs(&run->into->config, label, &specs, err) < 0 ||
-            transform_pairs(json_object_get(label, "pairs"), &specs, &run->into->map, err) < 0)
+            transform_pairs(value_object_get(label, "pairs"), &specs, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
         finish_item(run, i);
     }
@@ -274,9 +275,9 @@ static int labels(const struct run *run, struct error *err)
 
 static int common_labels(const struct run *run, struct error *err)
 {
-    const json_t *pairs = field(run->frame, run->field);
+    const struct value *pairs = field(run->frame, run->field);
     cleanup_vec struct vec specs = FIELDSPECS;
-    if (json_object_size(pairs) == 0 && json_array_size(field(run->frame, "labels")) == 0)
+    if (value_object_size(pairs) == 0 && value_array_size(field(run->frame, "labels")) == 0)
         return 0;
     config_specs(&run->into->config, CONFIG_COMMON_LABELS, &specs);
     if (transform_pairs(pairs, &specs, &run->into->map, err) < 0)
@@ -287,9 +288,9 @@ static int common_labels(const struct run *run, struct error *err)
 
 static int common_annotations(const struct run *run, struct error *err)
 {
-    const json_t *pairs = field(run->frame, run->field);
+    const struct value *pairs = field(run->frame, run->field);
     cleanup_vec struct vec specs = FIELDSPECS;
-    if (json_object_size(pairs) == 0)
+    if (value_object_size(pairs) == 0)
         return 0;
     config_specs(&run->into->config, CONFIG_COMMON_ANNOTATIONS, &specs);
     if (transform_pairs(pairs, &specs, &run->into->map, err) < 0)
@@ -299,16 +300,16 @@ static int common_annotations(const struct run *run, struct error *err)
 }
 
 static int with_specs(const struct run *run, enum config_section section,
-                      int (*transform)(const json_t *, const struct vec *, struct resmap *,
+                      int (*transform)(const struct value *, const struct vec *, struct resmap *,
                                        struct error *),
                       struct error *err)
 {
-    const json_t *list = field(run->frame, run->field);
+    const struct value *list = field(run->frame, run->field);
     cleanup_vec struct vec specs = FIELDSPECS;
-    if (json_array_size(list) > 0)
+    if (value_array_size(list) > 0)
         config_specs(&run->into->config, section, &specs);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        if (transform(json_array_get(list, i), &specs, &run->into->map, err) < 0)
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        if (transform(value_array_get(list, i), &specs, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
         finish_item(run, i);
     }
@@ -327,10 +328,10 @@ static int images(const struct run *run, struct error *err)
 
 static int replacements(const struct run *run, struct error *err)
 {
-    json_t *list = jval_unconst(field(run->frame, run->field));
-    if (json_array_size(list) == 0)
+    struct value *list = value_unconst(field(run->frame, run->field));
+    if (value_array_size(list) == 0)
         return 0;
-    cleanup_json json_t *config = json_pack("{s:O}", "replacements", list);
+    cleanup_value struct value *config = value_object_of("replacements", value_incref(list), NULL);
     if (replacement_transform(run->frame, config, &run->into->map, err) < 0)
         return wrap(run, err);
     finish_step(run);
@@ -359,7 +360,7 @@ static const struct {
 static int run_plugins(struct frame *frame, const char *name, struct accumulator *into,
                        struct error *err)
 {
-    if (json_array_size(field(frame, name)) == 0)
+    if (value_array_size(field(frame, name)) == 0)
         return 0;
     cleanup_accumulator struct accumulator configs;
     accumulator_init(&configs);
@@ -383,15 +384,15 @@ int run_transformers(struct frame *frame, struct accumulator *into, struct error
 // All objects as one text, to see whether a validator changed any.
 static char *fingerprint(struct resmap *map)
 {
-    cleanup_json json_t *values = json_array();
+    cleanup_value struct value *values = value_array();
     resmap_foreach (resource, map)
-        json_array_append(values, resource->value);
-    return jval_canonical(values);
+        value_array_append(values, resource->value);
+    return value_canonical(values);
 }
 
 int run_validators(struct frame *frame, struct accumulator *into, struct error *err)
 {
-    if (json_array_size(field(frame, "validators")) == 0)
+    if (value_array_size(field(frame, "validators")) == 0)
         return 0;
     cleanup_free char *before = fingerprint(&into->map);
     if (run_plugins(frame, "validators", into, err) < 0)

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
-#include "base/yamljson.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
 #include "render/kustomize/schema_internal.h"
 
 enum { MAX_REFERENCES = 64 }; // followed in a row; more is a circle
@@ -16,9 +16,9 @@ struct schema {
     bool set;        // by a kustomization
     bool table;      // the built-in kinds count
     bool table_used; // before a document could take their place
-    json_t *document;
-    json_t *kinds;  // "apiVersion kind" -> definition
-    json_t *scopes; // "apiVersion kind" -> whether it has a namespace
+    struct value *document;
+    struct value *kinds;  // "apiVersion kind" -> definition
+    struct value *scopes; // "apiVersion kind" -> whether it has a namespace
 };
 
 struct schema *schema_new(void)
@@ -32,9 +32,9 @@ void schema_free(struct schema *schema)
 {
     if (schema == NULL)
         return;
-    json_decref(schema->document);
-    json_decref(schema->kinds);
-    json_decref(schema->scopes);
+    value_decref(schema->document);
+    value_decref(schema->kinds);
+    value_decref(schema->scopes);
     free(schema);
 }
 
@@ -49,42 +49,42 @@ static char *kind_key(const char *api_version, const char *kind)
     return xasprintf("%s %s", api_version, kind);
 }
 
-static void index_definition(json_t *kinds, json_t *definition)
+static void index_definition(struct value *kinds, struct value *definition)
 {
-    const json_t *names = json_object_get(definition, "x-kubernetes-group-version-kind");
-    for (size_t i = 0; i < json_array_size(names); i++) {
-        const json_t *name = json_array_get(names, i);
-        const char *group = jval_string_or(name, "group", "");
-        const char *version = jval_string(name, "version");
-        const char *kind = jval_string(name, "kind");
+    const struct value *names = value_object_get(definition, "x-kubernetes-group-version-kind");
+    for (size_t i = 0; i < value_array_size(names); i++) {
+        const struct value *name = value_array_get(names, i);
+        const char *group = value_text_or(name, "group", "");
+        const char *version = value_text(name, "version");
+        const char *kind = value_text(name, "kind");
         if (version == NULL || kind == NULL)
             continue;
         cleanup_free char *api_version =
             xasprintf("%s%s%s", group, *group == '\0' ? "" : "/", version);
         cleanup_free char *key = kind_key(api_version, kind);
-        json_object_set(kinds, key, definition);
+        value_object_set(kinds, key, definition);
     }
 }
 
 // findNamespaceability: any path with a namespace counts.
-static void index_paths(json_t *scopes, const json_t *paths)
+static void index_paths(struct value *scopes, const struct value *paths)
 {
     const char *path = NULL;
-    json_t *item = NULL;
-    jval_foreach (paths, path, item) {
-        const json_t *get = json_object_get(item, "get");
-        const json_t *name = json_object_get(get, "x-kubernetes-group-version-kind");
-        const char *group = jval_string_or(name, "group", "");
-        const char *version = jval_string(name, "version");
-        const char *kind = jval_string(name, "kind");
+    struct value *item = NULL;
+    value_foreach (paths, path, item) {
+        const struct value *get = value_object_get(item, "get");
+        const struct value *name = value_object_get(get, "x-kubernetes-group-version-kind");
+        const char *group = value_text_or(name, "group", "");
+        const char *version = value_text(name, "version");
+        const char *kind = value_text(name, "kind");
         if (version == NULL || kind == NULL)
             continue;
         cleanup_free char *api_version =
             xasprintf("%s%s%s", group, *group == '\0' ? "" : "/", version);
         cleanup_free char *key = kind_key(api_version, kind);
         bool namespaced = strstr(path, "namespaces/{namespace}") != NULL;
-        if (namespaced || json_object_get(scopes, key) == NULL)
-            json_object_set_new(scopes, key, json_boolean(namespaced));
+        if (namespaced || value_object_get(scopes, key) == NULL)
+            value_object_set_new(scopes, key, value_boolean(namespaced));
     }
 }
 
@@ -93,23 +93,23 @@ int schema_set_document(struct schema *schema, const char *text, size_t size, co
 {
     if (schema->set)
         return 0;
-    cleanup_json json_t *document = NULL;
-    if (yamljson_parse(text, size, name, &document, err) < 0)
+    cleanup_value struct value *document = NULL;
+    if (yamlvalue_parse(text, size, name, &document, err) < 0)
         return error_wrap(err, "OpenAPI document");
-    const json_t *definitions = json_object_get(document, "definitions");
-    if (!json_is_object(document) || (definitions != NULL && !json_is_object(definitions)))
+    const struct value *definitions = value_object_get(document, "definitions");
+    if (!value_is_object(document) || (definitions != NULL && !value_is_object(definitions)))
         return error_set(err, ERROR_INVALID,
                          "%s: not an OpenAPI v2 document: it has no object \"definitions\"", name);
-    json_decref(schema->document);
-    json_decref(schema->kinds);
-    schema->kinds = json_object();
+    value_decref(schema->document);
+    value_decref(schema->kinds);
+    schema->kinds = value_object();
     const char *key = NULL;
-    json_t *definition = NULL;
-    jval_foreach (definitions, key, definition)
+    struct value *definition = NULL;
+    value_foreach (definitions, key, definition)
         index_definition(schema->kinds, definition);
-    json_decref(schema->scopes);
-    schema->scopes = json_object();
-    index_paths(schema->scopes, json_object_get(document, "paths"));
+    value_decref(schema->scopes);
+    schema->scopes = value_object();
+    index_paths(schema->scopes, value_object_get(document, "paths"));
     schema->document = STEAL(document);
     schema->set = true;
     schema->table = schema->table_used;
@@ -142,7 +142,7 @@ bool schema_says_cluster(const struct schema *schema, const char *api_version, c
     if (schema == NULL || schema->scopes == NULL)
         return false;
     cleanup_free char *key = kind_key(api_version, kind);
-    return json_is_false(json_object_get(schema->scopes, key));
+    return value_is_false(value_object_get(schema->scopes, key));
 }
 
 static const struct schema_root *find_root(const char *api_version, const char *kind)
@@ -157,21 +157,22 @@ void schema_ask_scope(struct schema *schema, const char *api_version, const char
         schema->table_used = true;
 }
 
-static const json_t *follow(const json_t *definitions, const json_t *definition)
+static const struct value *follow(const struct value *definitions, const struct value *definition)
 {
     for (int i = 0; definition != NULL && i < MAX_REFERENCES; i++) {
-        const char *reference = json_string_value(json_object_get(definition, "$ref"));
+        const char *reference = value_string_value(value_object_get(definition, "$ref"));
         if (reference == NULL)
-            return json_is_object(definition) ? definition : NULL;
+            return value_is_object(definition) ? definition : NULL;
         static const char prefix[] = "#/definitions/";
         if (strncmp(reference, prefix, sizeof prefix - 1) != 0)
             return NULL;
-        definition = json_object_get(definitions, reference + sizeof prefix - 1);
+        definition = value_object_get(definitions, reference + sizeof prefix - 1);
     }
     return NULL;
 }
 
-static struct schema_place in_document(const json_t *definitions, const json_t *definition)
+static struct schema_place in_document(const struct value *definitions,
+                                       const struct value *definition)
 {
     definition = follow(definitions, definition);
     if (definition == NULL)
@@ -192,12 +193,12 @@ struct schema_place schema_of_kind(struct schema *schema, const char *api_versio
         schema->table_used = true;
     if (schema->kinds != NULL) {
         cleanup_free char *key = kind_key(api_version, kind);
-        const json_t *definition = json_object_get(schema->kinds, key);
+        const struct value *definition = value_object_get(schema->kinds, key);
         if (definition != NULL)
             return (struct schema_place){.kind = SCHEMA_DOCUMENT,
                                          .definition = definition,
                                          .definitions =
-                                             json_object_get(schema->document, "definitions")};
+                                             value_object_get(schema->document, "definitions")};
     }
     if (!schema->table && !is_kustomizes(api_version))
         return (struct schema_place){.kind = SCHEMA_UNKNOWN};
@@ -230,10 +231,10 @@ struct schema_place schema_field(struct schema_place place, const char *field)
     case SCHEMA_TABLE:
         return table_field(place.node, field);
     case SCHEMA_DOCUMENT: {
-        const json_t *properties = json_object_get(place.definition, "properties");
-        const json_t *value = json_object_get(properties, field);
+        const struct value *properties = value_object_get(place.definition, "properties");
+        const struct value *value = value_object_get(properties, field);
         if (value == NULL)
-            value = json_object_get(place.definition, "additionalProperties");
+            value = value_object_get(place.definition, "additionalProperties");
         return in_document(place.definitions, value);
     }
     case SCHEMA_UNKNOWN:
@@ -242,11 +243,11 @@ struct schema_place schema_field(struct schema_place place, const char *field)
     }
 }
 
-static bool is_array_type(const json_t *type)
+static bool is_array_type(const struct value *type)
 {
-    if (json_is_array(type))
-        return json_array_size(type) == 1 && is_array_type(json_array_get(type, 0));
-    return json_is_string(type) && strcmp(json_string_value(type), "array") == 0;
+    if (value_is_array(type))
+        return value_array_size(type) == 1 && is_array_type(value_array_get(type, 0));
+    return value_is_string(type) && strcmp(value_string_value(type), "array") == 0;
 }
 
 struct schema_place schema_elements(struct schema_place place)
@@ -255,9 +256,9 @@ struct schema_place schema_elements(struct schema_place place)
     case SCHEMA_TABLE:
         return (struct schema_place){.kind = SCHEMA_TABLE, .node = place.node};
     case SCHEMA_DOCUMENT:
-        if (!is_array_type(json_object_get(place.definition, "type")))
+        if (!is_array_type(value_object_get(place.definition, "type")))
             return (struct schema_place){.kind = SCHEMA_UNKNOWN};
-        return in_document(place.definitions, json_object_get(place.definition, "items"));
+        return in_document(place.definitions, value_object_get(place.definition, "items"));
     case SCHEMA_UNKNOWN:
     default:
         return (struct schema_place){.kind = SCHEMA_UNKNOWN};
@@ -276,17 +277,17 @@ static bool says_merge(const char *strategy)
     return false;
 }
 
-static size_t document_keys(const json_t *definition, const char *keys[SCHEMA_MAX_KEYS])
+static size_t document_keys(const struct value *definition, const char *keys[SCHEMA_MAX_KEYS])
 {
-    const json_t *list = json_object_get(definition, "x-kubernetes-list-map-keys");
+    const struct value *list = value_object_get(definition, "x-kubernetes-list-map-keys");
     size_t count = 0;
-    for (size_t i = 0; i < json_array_size(list) && count < SCHEMA_MAX_KEYS; i++) {
-        const char *key = json_string_value(json_array_get(list, i));
+    for (size_t i = 0; i < value_array_size(list) && count < SCHEMA_MAX_KEYS; i++) {
+        const char *key = value_string_value(value_array_get(list, i));
         if (key != NULL)
             keys[count++] = key;
     }
     const char *one =
-        json_string_value(json_object_get(definition, "x-kubernetes-patch-merge-key"));
+        value_string_value(value_object_get(definition, "x-kubernetes-patch-merge-key"));
     if (list == NULL && one != NULL)
         keys[count++] = one;
     return count;
@@ -296,8 +297,9 @@ bool schema_joins_list(struct schema_place place, const char *keys[SCHEMA_MAX_KE
                        size_t *ret_count)
 {
     if (place.kind == SCHEMA_DOCUMENT) {
-        const json_t *strategy = json_object_get(place.definition, "x-kubernetes-patch-strategy");
-        if (!says_merge(json_string_value(strategy)))
+        const struct value *strategy =
+            value_object_get(place.definition, "x-kubernetes-patch-strategy");
+        if (!says_merge(value_string_value(strategy)))
             return false;
         *ret_count = document_keys(place.definition, keys);
         return true;

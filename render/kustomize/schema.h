@@ -7,11 +7,11 @@
 #ifndef RENDER_KUSTOMIZE_SCHEMA_H
 #define RENDER_KUSTOMIZE_SCHEMA_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 
 struct schema;
 
@@ -42,10 +42,10 @@ struct schema_place {
         SCHEMA_TABLE,
         SCHEMA_DOCUMENT,
     } kind;
-    unsigned node;             // of the table
-    const char *const *keys;   // of the table: what this list is joined by, NULL if by nothing
-    const json_t *definition;  // in the document, references followed
-    const json_t *definitions; // the document's
+    unsigned node;                  // of the table
+    const char *const *keys;        // of the table: what this list is joined by, NULL if by nothing
+    const struct value *definition; // in the document, references followed
+    const struct value *definitions; // the document's
 };
 
 // Where objects of a kind begin.

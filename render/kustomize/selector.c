@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/regexp.h"
+#include "base/value.h"
 #include "render/kustomize/label_selector.h"
 
 struct selector {
@@ -39,7 +39,7 @@ void cleanup_selector_pointer(struct selector **selector)
     *selector = NULL;
 }
 
-int selector_new(const json_t *config, struct selector **ret_selector, struct error *err)
+int selector_new(const struct value *config, struct selector **ret_selector, struct error *err)
 {
     cleanup_selector struct selector *selector = xcalloc(1, sizeof *selector);
     const struct {
@@ -50,12 +50,12 @@ int selector_new(const json_t *config, struct selector **ret_selector, struct er
         {"name", &selector->name},   {"namespace", &selector->ns},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
-        const char *pattern = jval_string_or(config, parts[i].field, "");
+        const char *pattern = value_text_or(config, parts[i].field, "");
         if (*pattern != '\0' && regexp_compile(pattern, REGEXP_WHOLE, parts[i].regexp, err) < 0)
             return error_wrap(err, "%s", parts[i].field);
     }
-    const char *labels = jval_string_or(config, "labelSelector", "");
-    const char *annotations = jval_string_or(config, "annotationSelector", "");
+    const char *labels = value_text_or(config, "labelSelector", "");
+    const char *annotations = value_text_or(config, "annotationSelector", "");
     if (label_selector_parse(labels, &selector->labels, err) < 0)
         return error_wrap(err, "labelSelector");
     if (label_selector_parse(annotations, &selector->annotations, err) < 0)

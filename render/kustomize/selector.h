@@ -3,10 +3,10 @@
 #ifndef RENDER_KUSTOMIZE_SELECTOR_H
 #define RENDER_KUSTOMIZE_SELECTOR_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "base/vec.h"
 #include "render/kustomize/resmap.h"
 #include "render/kustomize/resource.h"
@@ -14,7 +14,7 @@
 struct selector;
 
 // `config` has the shape "selector". Owned. ERROR_INVALID and ERROR_LIMIT name the field.
-int selector_new(const json_t *config, struct selector **ret_selector, struct error *err)
+int selector_new(const struct value *config, struct selector **ret_selector, struct error *err)
     __attribute__((warn_unused_result));
 void selector_free(struct selector *selector); // NULL is fine
 void cleanup_selector_pointer(struct selector **selector);

@@ -3,12 +3,12 @@
 #ifndef RENDER_KUSTOMIZE_SHAPE_H
 #define RENDER_KUSTOMIZE_SHAPE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "base/value.h"
 
 enum shape_type {
     SHAPE_TEXT,
@@ -39,7 +39,7 @@ const struct shape *shape_find(const char *name);
 // Brings value into the shape: names spelt as in the table, nulls gone. ERROR_INVALID: a sentence
 // without a place; the path of the field at fault ("patches[2].target") is added to `path` when it
 // is not NULL.
-int shape_check(json_t *value, const struct shape *shape, struct strbuf *path, struct error *err)
-    __attribute__((warn_unused_result));
+int shape_check(struct value *value, const struct shape *shape, struct strbuf *path,
+                struct error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
+#include "base/value.h"
 
 static const char *const default_first[] = {
     "Namespace",
@@ -64,17 +64,17 @@ int sort_rank(const char *kind)
 }
 
 // kind -> rank, as the options have it.
-static json_t *ranks_of(const json_t *options)
+static struct value *ranks_of(const struct value *options)
 {
-    const json_t *first = json_object_get(options, "orderFirst");
-    const json_t *last = json_object_get(options, "orderLast");
-    json_t *ranks = json_object();
-    for (size_t i = 0; i < json_array_size(first); i++)
-        json_object_set_new(ranks, json_string_value(json_array_get(first, i)),
-                            json_integer((json_int_t)i - (json_int_t)json_array_size(first)));
-    for (size_t i = 0; i < json_array_size(last); i++)
-        json_object_set_new(ranks, json_string_value(json_array_get(last, i)),
-                            json_integer((json_int_t)i + 1));
+    const struct value *first = value_object_get(options, "orderFirst");
+    const struct value *last = value_object_get(options, "orderLast");
+    struct value *ranks = value_object();
+    for (size_t i = 0; i < value_array_size(first); i++)
+        value_object_set_new(ranks, value_string_value(value_array_get(first, i)),
+                             value_integer((int64_t)i - (int64_t)value_array_size(first)));
+    for (size_t i = 0; i < value_array_size(last); i++)
+        value_object_set_new(ranks, value_string_value(value_array_get(last, i)),
+                             value_integer((int64_t)i + 1));
     return ranks;
 }
 
@@ -83,14 +83,14 @@ static const char *or_mark(const char *text, const char *mark)
     return *text != '\0' ? text : mark;
 }
 
-static struct sort_key key_of(struct resource *resource, const json_t *ranks)
+static struct sort_key key_of(struct resource *resource, const struct value *ranks)
 {
     struct resource_id id = resource_current_id(resource);
     cleanup_free char *group = xstrndup(id.api_version, api_version_group_length(id.api_version));
     const char *version = api_version_version(id.api_version);
     return (struct sort_key){
         .resource = resource,
-        .rank = ranks != NULL ? (long)json_integer_value(json_object_get(ranks, id.kind))
+        .rank = ranks != NULL ? (long)value_integer_value(value_object_get(ranks, id.kind))
                               : sort_rank(id.kind),
         .type = xasprintf("%s_%s_%s", or_mark(group, "~G"), or_mark(version, "~V"),
                           or_mark(id.kind, "~K")),
@@ -113,7 +113,7 @@ static int compare(const void *a, const void *b)
     return by_type != 0 ? by_type : strcmp(left->name, right->name);
 }
 
-static void sort_by(struct resmap *map, const json_t *ranks)
+static void sort_by(struct resmap *map, const struct value *ranks)
 {
     cleanup_vec struct vec keys = VEC_OF(struct sort_key, release_key);
     resmap_foreach (resource, map)
@@ -125,11 +125,11 @@ static void sort_by(struct resmap *map, const json_t *ranks)
     resmap_renamed(map);
 }
 
-int sort_resources(struct resmap *map, const json_t *sort_options, enum kustomize_order order,
+int sort_resources(struct resmap *map, const struct value *sort_options, enum kustomize_order order,
                    struct error *err)
 {
-    const json_t *legacy = json_object_get(sort_options, "legacySortOptions");
-    const char *wanted = jval_string_or(sort_options, "order", "");
+    const struct value *legacy = value_object_get(sort_options, "legacySortOptions");
+    const char *wanted = value_text_or(sort_options, "order", "");
     if (sort_options != NULL) {
         if (strcmp(wanted, "legacy") != 0 && strcmp(wanted, "fifo") != 0)
             return error_set(err, ERROR_INVALID, "order is \"%.100s\"; write legacy or fifo",
@@ -142,7 +142,7 @@ int sort_resources(struct resmap *map, const json_t *sort_options, enum kustomiz
     }
     if (order == KUSTOMIZE_ORDER_FIFO)
         return 0;
-    cleanup_json json_t *ranks = legacy != NULL ? ranks_of(legacy) : NULL;
+    cleanup_value struct value *ranks = legacy != NULL ? ranks_of(legacy) : NULL;
     sort_by(map, ranks);
     return 0;
 }

@@ -2,8 +2,7 @@
 #ifndef RENDER_KUSTOMIZE_SORT_H
 #define RENDER_KUSTOMIZE_SORT_H
 
-#include <jansson.h>
-
+#include "base/value.h"
 #include "render/kustomize/kustomize.h"
 #include "render/kustomize/resmap.h"
 
@@ -12,7 +11,7 @@ int sort_rank(const char *kind);
 
 // sort_options is the field of that name (checked), or NULL: then `order` decides. ERROR_INVALID
 // for an order that does not exist.
-int sort_resources(struct resmap *map, const json_t *sort_options, enum kustomize_order order,
+int sort_resources(struct resmap *map, const struct value *sort_options, enum kustomize_order order,
                    struct error *err) __attribute__((warn_unused_result));
 
 #endif

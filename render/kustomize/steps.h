@@ -33,7 +33,7 @@ int plugin_transform(struct frame *frame, struct resmap *configs, struct resmap 
 
 // Puts the values of `vars` (the kustomizations' entries, checked, of all frames) where $(NAME)
 // stands in the fields that `specs` (struct fieldspec) name.
-int vars_resolve(struct frame *frame, const json_t *vars, const struct vec *specs,
+int vars_resolve(struct frame *frame, const struct value *vars, const struct vec *specs,
                  struct resmap *map, struct error *err) __attribute__((warn_unused_result));
 
 #endif

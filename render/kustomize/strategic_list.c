@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/value.h"
 #include "base/vec.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/strategic_merge.h"
 #include "render/kustomize/strategic_merge_internal.h"
 
@@ -30,24 +30,25 @@ static void row_release(void *element)
 }
 #define ROWS VEC_OF(struct row, row_release)
 
-static bool is_empty_element(const json_t *element)
+static bool is_empty_element(const struct value *element)
 {
-    return merge_is_missing(element) || (json_is_object(element) && json_object_size(element) == 0);
+    return merge_is_missing(element) ||
+           (value_is_object(element) && value_object_size(element) == 0);
 }
 
-static bool text_equals(const json_t *value, const char *text)
+static bool text_equals(const struct value *value, const char *text)
 {
-    if (json_is_string(value))
-        return strcmp(json_string_value(value), text) == 0;
-    cleanup_free char *own = yamljson_scalar_text(value);
+    if (value_is_string(value))
+        return strcmp(value_string_value(value), text) == 0;
+    cleanup_free char *own = yamlvalue_scalar_text(value);
     return strcmp(own, text) == 0;
 }
 
-json_t *element_find(const json_t *list, const char *const *keys, size_t key_count,
-                     char *const *values)
+struct value *element_find(const struct value *list, const char *const *keys, size_t key_count,
+                           char *const *values)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        json_t *element = json_array_get(list, i);
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        struct value *element = value_array_get(list, i);
         if (key_count == 0) {
             if (text_equals(element, values[0]))
                 return element;
@@ -55,7 +56,7 @@ json_t *element_find(const json_t *list, const char *const *keys, size_t key_cou
         }
         size_t matches = 0;
         while (matches < key_count) {
-            const json_t *value = json_object_get(element, keys[matches]);
+            const struct value *value = value_object_get(element, keys[matches]);
             if (value == NULL || !text_equals(value, values[matches]))
                 break;
             matches++;
@@ -67,7 +68,7 @@ json_t *element_find(const json_t *list, const char *const *keys, size_t key_cou
 }
 
 // Whether the element's members have the values; an empty value asks only that the member is there.
-static int element_matches(const struct merge_walk *walk, const json_t *element,
+static int element_matches(const struct merge_walk *walk, const struct value *element,
                            const char *const *keys, size_t key_count, char *const *values,
                            size_t value_count, bool *ret_matches, struct error *err)
 {
@@ -75,15 +76,15 @@ static int element_matches(const struct merge_walk *walk, const json_t *element,
     if (key_count == 0) {
         if (value_count == 0)
             return 0;
-        if (json_is_object(element) || json_is_array(element))
+        if (value_is_object(element) || value_is_array(element))
             return merge_fail_kind(walk, "a scalar", element, err);
         *ret_matches = text_equals(element, values[0]);
         return 0;
     }
-    if (value_count > 0 && !json_is_object(element))
+    if (value_count > 0 && !value_is_object(element))
         return merge_fail_kind(walk, "a mapping", element, err);
     for (size_t i = 0; i < value_count && i < key_count; i++) {
-        const json_t *value = json_object_get(element, keys[i]);
+        const struct value *value = value_object_get(element, keys[i]);
         if (value == NULL || (*values[i] != '\0' && !text_equals(value, values[i])))
             return 0;
     }
@@ -91,36 +92,36 @@ static int element_matches(const struct merge_walk *walk, const json_t *element,
     return 0;
 }
 
-int element_set(const struct merge_walk *walk, json_t *list, json_t *element,
+int element_set(const struct merge_walk *walk, struct value *list, struct value *element,
                 const char *const *keys, size_t key_count, char *const *values, size_t value_count,
                 struct error *err)
 {
     bool for_maps = key_count > 0 && value_count > 0 && *values[0] != '\0';
     bool found = false;
-    cleanup_json json_t *kept = json_array();
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        json_t *old = json_array_get(list, i);
+    cleanup_value struct value *kept = value_array();
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        struct value *old = value_array_get(list, i);
         if (is_empty_element(old))
             continue;
         bool matches = false;
-        if (!for_maps || json_is_object(old))
+        if (!for_maps || value_is_object(old))
             if (element_matches(walk, old, keys, key_count, values, value_count, &matches, err) < 0)
                 return -1;
-        if (!matches && (value_count > 0 || (for_maps && !json_is_object(old))))
-            json_array_append(kept, old);
+        if (!matches && (value_count > 0 || (for_maps && !value_is_object(old))))
+            value_array_append(kept, old);
         if (matches && element != NULL)
-            json_array_append(kept, element);
+            value_array_append(kept, element);
         found |= matches;
     }
-    if (element != NULL && !json_is_null(element) && !found)
-        json_array_append(kept, element);
-    json_array_clear(list);
-    json_array_extend(list, kept);
+    if (element != NULL && !value_is_null(element) && !found)
+        value_array_append(kept, element);
+    value_array_clear(list);
+    value_array_extend(list, kept);
     return 0;
 }
 
-static void push_row(struct vec *rows, json_t *seen, const json_t *element, const char *const *keys,
-                     size_t key_count)
+static void push_row(struct vec *rows, struct value *seen, const struct value *element,
+                     const char *const *keys, size_t key_count)
 {
     struct row row = {.values = {NULL}};
     size_t n = key_count == 0 ? 1 : key_count;
@@ -128,26 +129,26 @@ static void push_row(struct vec *rows, json_t *seen, const json_t *element, cons
     strbuf_init(&identity, SIZE_MAX / 2);
     for (size_t i = 0; i < n; i++) {
         row.values[i] =
-            yamljson_scalar_text(key_count == 0 ? element : json_object_get(element, keys[i]));
+            yamlvalue_scalar_text(key_count == 0 ? element : value_object_get(element, keys[i]));
         strbuf_addf(&identity, "%zu:%s,", strlen(row.values[i]), row.values[i]);
     }
-    if (json_object_get(seen, identity.data) != NULL) {
+    if (value_object_get(seen, identity.data) != NULL) {
         row_release(&row);
         return;
     }
-    json_object_set_new(seen, identity.data, json_true());
+    value_object_set_new(seen, identity.data, value_true());
     *(struct row *)vec_push(rows) = row;
 }
 
 // The rows of the patch, then those that only the target has.
-static void collect_rows(const json_t *dest, const json_t *origin, const char *const *keys,
-                         size_t key_count, struct vec *rows)
+static void collect_rows(const struct value *dest, const struct value *origin,
+                         const char *const *keys, size_t key_count, struct vec *rows)
 {
-    cleanup_json json_t *seen = json_object();
-    const json_t *lists[] = {origin, dest};
+    cleanup_value struct value *seen = value_object();
+    const struct value *lists[] = {origin, dest};
     for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
-        for (size_t j = 0; j < json_array_size(lists[i]); j++)
-            push_row(rows, seen, json_array_get(lists[i], j), keys, key_count);
+        for (size_t j = 0; j < value_array_size(lists[i]); j++)
+            push_row(rows, seen, value_array_get(lists[i], j), keys, key_count);
 }
 
 // Two rows that agree in one key and contradict each other in none become one.
@@ -222,8 +223,8 @@ static struct selection select_keys(const char *const *keys, size_t key_count,
     return selection;
 }
 
-static json_t *element_of_row(const json_t *list, const char *const *keys, size_t key_count,
-                              const struct row *row)
+static struct value *element_of_row(const struct value *list, const char *const *keys,
+                                    size_t key_count, const struct row *row)
 {
     bool used[SCHEMA_MAX_KEYS] = {false};
     for (size_t i = 0; i < key_count; i++)
@@ -232,8 +233,8 @@ static json_t *element_of_row(const json_t *list, const char *const *keys, size_
     return element_find(list, selection.keys, selection.count, selection.values);
 }
 
-static int merge_elements(const struct merge_walk *walk, json_t *dest, json_t *origin,
-                          json_t **ret_value, struct error *err)
+static int merge_elements(const struct merge_walk *walk, struct value *dest, struct value *origin,
+                          struct value **ret_value, struct error *err)
 {
     struct merge_path path = {.up = walk->path};
     struct merge_walk inner = {
@@ -245,57 +246,57 @@ static int merge_elements(const struct merge_walk *walk, json_t *dest, json_t *o
 }
 
 // Keys that another row brought are written into the element.
-static void complete_element(json_t *element, const struct selection *selection)
+static void complete_element(struct value *element, const struct selection *selection)
 {
     for (size_t i = 0; i < selection->count; i++)
-        if (json_object_get(element, selection->keys[i]) == NULL && *selection->values[i] != '\0')
-            json_object_set_new(
+        if (value_object_get(element, selection->keys[i]) == NULL && *selection->values[i] != '\0')
+            value_object_set_new(
                 element, selection->keys[i],
-                yamljson_written_put(NULL, selection->values[i], YAMLJSON_TAG_NONE));
+                yamlvalue_written_put(NULL, selection->values[i], YAMLVALUE_TAG_NONE));
 }
 
 static int add_row(const struct merge_walk *walk, const char *const *keys, size_t key_count,
-                   const struct row *row, const bool *used, json_t *dest, json_t *origin,
-                   json_t *items, struct error *err)
+                   const struct row *row, const bool *used, struct value *dest,
+                   struct value *origin, struct value *items, struct error *err)
 {
     struct selection selection = select_keys(keys, key_count, row, used);
     size_t values = key_count == 0 ? 1 : selection.count;
-    cleanup_json json_t *value = NULL;
-    json_t *old = element_of_row(dest, keys, key_count, row);
-    json_t *new = origin == dest ? old : element_of_row(origin, keys, key_count, row);
+    cleanup_value struct value *value = NULL;
+    struct value *old = element_of_row(dest, keys, key_count, row);
+    struct value *new = origin == dest ? old : element_of_row(origin, keys, key_count, row);
     // Held, because the target's list lets go of elements below.
-    cleanup_json json_t *held = json_incref(old);
+    cleanup_value struct value *held = value_incref(old);
     (void)held;
     if (merge_elements(walk, old, new, &value, err) < 0)
         return -1;
     if (is_empty_element(value))
         return element_set(walk, dest, NULL, selection.keys, selection.count, selection.values,
                            values, err);
-    if (json_is_object(value))
+    if (value_is_object(value))
         complete_element(value, &selection);
     return element_set(walk, items, value, selection.keys, selection.count, selection.values,
                        values, err);
 }
 
 // appendListNode: what the target still has replaces what has the same key in items, or follows it.
-static int append_rest(const struct merge_walk *walk, json_t *items, const json_t *dest,
+static int append_rest(const struct merge_walk *walk, struct value *items, const struct value *dest,
                        const struct selection *selection, struct error *err)
 {
-    for (size_t i = 0; i < json_array_size(dest); i++) {
-        json_t *element = json_array_get(dest, i);
+    for (size_t i = 0; i < value_array_size(dest); i++) {
+        struct value *element = value_array_get(dest, i);
         struct row row = {.values = {NULL}};
         size_t values = 0;
         int status = 0;
         if (selection->count == 0)
-            row.values[values++] = yamljson_scalar_text(element);
+            row.values[values++] = yamlvalue_scalar_text(element);
         for (size_t j = 0; j < selection->count && status == 0; j++) {
-            if (!merge_is_missing(element) && !json_is_object(element))
+            if (!merge_is_missing(element) && !value_is_object(element))
                 status = merge_fail_kind(walk, "a mapping", element, err);
-            const json_t *value = json_object_get(element, selection->keys[j]);
+            const struct value *value = value_object_get(element, selection->keys[j]);
             if (merge_is_missing(value))
-                json_array_append(items, element);
+                value_array_append(items, element);
             else
-                row.values[values++] = yamljson_scalar_text(value);
+                row.values[values++] = yamlvalue_scalar_text(value);
         }
         if (status == 0 && selection->count > 1)
             status = element_set(walk, items, NULL, selection->keys, selection->count, row.values,
@@ -311,9 +312,10 @@ static int append_rest(const struct merge_walk *walk, json_t *items, const json_
 }
 
 static int walk_long(const struct merge_walk *walk, const char *const *keys, size_t key_count,
-                     json_t *dest, json_t *origin, json_t **ret_value, struct error *err)
+                     struct value *dest, struct value *origin, struct value **ret_value,
+                     struct error *err)
 {
-    if (json_array_size(dest) + json_array_size(origin) > MAX_IRREGULAR_ELEMENTS)
+    if (value_array_size(dest) + value_array_size(origin) > MAX_IRREGULAR_ELEMENTS)
         return merge_fail(walk, ERROR_LIMIT, err,
                           "a list of more than %d elements whose keys are missing, doubled or "
                           "several; give each element a key of its own",
@@ -326,74 +328,76 @@ static int walk_long(const struct merge_walk *walk, const char *const *keys, siz
     vec_foreach (struct row, row, &rows)
         for (size_t i = 0; i < key_count; i++)
             used[i] |= *row->values[i] != '\0';
-    cleanup_json json_t *items = json_array();
+    cleanup_value struct value *items = value_array();
     vec_foreach (struct row, row, &rows)
         if (add_row(walk, keys, key_count, row, used, dest, origin, items, err) < 0)
             return -1;
     if (rows.len == 0) {
-        *ret_value = json_incref(dest);
+        *ret_value = value_incref(dest);
         return 0;
     }
     struct selection selection = select_keys(keys, key_count, rows.data, used);
     if (append_rest(walk, items, dest, &selection, err) < 0)
         return -1;
-    json_array_clear(dest);
-    json_array_extend(dest, items);
-    *ret_value = json_incref(dest);
+    value_array_clear(dest);
+    value_array_extend(dest, items);
+    *ret_value = value_incref(dest);
     return 0;
 }
 
 // Fills index with "key's text" -> element. False where an element has none, or one twice and
 // doubles are not allowed.
-static bool index_elements(const json_t *list, const char *key, bool doubles, json_t *index)
+static bool index_elements(const struct value *list, const char *key, bool doubles,
+                           struct value *index)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        json_t *element = json_array_get(list, i);
-        const json_t *value = json_object_get(element, key);
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        struct value *element = value_array_get(list, i);
+        const struct value *value = value_object_get(element, key);
         if (merge_is_missing(value))
             return false;
-        cleanup_free char *text = yamljson_scalar_text(value);
-        bool known = json_object_get(index, text) != NULL;
+        cleanup_free char *text = yamlvalue_scalar_text(value);
+        bool known = value_object_get(index, text) != NULL;
         if (*text == '\0' || (known && !doubles))
             return false;
         if (!known)
-            json_object_set(index, text, element);
+            value_object_set(index, text, element);
     }
     return true;
 }
 
 // Every element has the key, none of the target's twice.
-static int walk_short(const struct merge_walk *walk, json_t *dest, json_t *dest_index,
-                      json_t *origin_index, json_t **ret_value, struct error *err)
+static int walk_short(const struct merge_walk *walk, struct value *dest, struct value *dest_index,
+                      struct value *origin_index, struct value **ret_value, struct error *err)
 {
-    cleanup_json json_t *items = json_array();
-    const json_t *indexes[] = {origin_index, dest_index};
+    cleanup_value struct value *items = value_array();
+    const struct value *indexes[] = {origin_index, dest_index};
     for (size_t i = 0; i < ARRAY_LENGTH(indexes); i++) {
         const char *key = NULL;
-        json_t *element = NULL;
-        jval_foreach (indexes[i], key, element) {
-            if (i == 1 && json_object_get(origin_index, key) != NULL)
+        struct value *element = NULL;
+        value_foreach (indexes[i], key, element) {
+            if (i == 1 && value_object_get(origin_index, key) != NULL)
                 continue;
-            json_t *old = json_object_get(dest_index, key);
-            cleanup_json json_t *value = NULL;
-            if (merge_elements(walk, old, json_object_get(origin_index, key), &value, err) < 0)
+            struct value *old = value_object_get(dest_index, key);
+            cleanup_value struct value *value = NULL;
+            if (merge_elements(walk, old, value_object_get(origin_index, key), &value, err) < 0)
                 return -1;
             if (!is_empty_element(value))
-                json_array_append(items, old != NULL ? old : value);
+                value_array_append(items, old != NULL ? old : value);
         }
     }
-    json_array_clear(dest);
-    json_array_extend(dest, items);
-    *ret_value = json_incref(dest);
+    value_array_clear(dest);
+    value_array_extend(dest, items);
+    *ret_value = value_incref(dest);
     return 0;
 }
 
 int merge_walk_keyed_list(const struct merge_walk *walk, const char *const *keys, size_t key_count,
-                          json_t *dest, json_t *origin, json_t **ret_value, struct error *err)
+                          struct value *dest, struct value *origin, struct value **ret_value,
+                          struct error *err)
 {
     if (key_count == 1) {
-        cleanup_json json_t *dest_index = json_object();
-        cleanup_json json_t *origin_index = json_object();
+        cleanup_value struct value *dest_index = value_object();
+        cleanup_value struct value *origin_index = value_object();
         if (index_elements(dest, keys[0], false, dest_index) &&
             (dest == origin || index_elements(origin, keys[0], true, origin_index)))
             return walk_short(walk, dest, dest_index, dest == origin ? dest_index : origin_index,

@@ -6,18 +6,18 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/strategic_merge_internal.h"
 
 static const char directive_key[] = "$patch";
 
-bool merge_is_missing(const json_t *value)
+bool merge_is_missing(const struct value *value)
 {
-    return value == NULL || json_is_null(value);
+    return value == NULL || value_is_null(value);
 }
 
 static void add_path(struct strbuf *text, const struct merge_path *path)
@@ -44,22 +44,22 @@ int merge_fail(const struct merge_walk *walk, enum error_code code, struct error
     return error_set(err, code, "%s: %s", path.len == 0 ? "the object" : path.data, message);
 }
 
-static const char *kind_name(const json_t *value)
+static const char *kind_name(const struct value *value)
 {
-    return json_is_object(value) ? "a mapping" : json_is_array(value) ? "a list" : "a scalar";
+    return value_is_object(value) ? "a mapping" : value_is_array(value) ? "a list" : "a scalar";
 }
 
-int merge_fail_kind(const struct merge_walk *walk, const char *expected, const json_t *value,
+int merge_fail_kind(const struct merge_walk *walk, const char *expected, const struct value *value,
                     struct error *err)
 {
     return merge_fail(walk, ERROR_INVALID, err, "%s and %s cannot be merged; make both the same",
                       expected, kind_name(value));
 }
 
-static int directive_of_text(const struct merge_walk *walk, const json_t *value,
+static int directive_of_text(const struct merge_walk *walk, const struct value *value,
                              enum merge_directive *ret_directive, struct error *err)
 {
-    const char *text = json_is_string(value) ? json_string_value(value) : "";
+    const char *text = value_is_string(value) ? value_string_value(value) : "";
     if (strcmp(text, "delete") == 0)
         *ret_directive = MERGE_DIRECTIVE_DELETE;
     else if (strcmp(text, "replace") == 0)
@@ -73,29 +73,29 @@ static int directive_of_text(const struct merge_walk *walk, const json_t *value,
 }
 
 // Takes the directive out of a map or, where it is an element of its own, of a list.
-static int take_directive(const struct merge_walk *walk, json_t *patch,
+static int take_directive(const struct merge_walk *walk, struct value *patch,
                           enum merge_directive *ret_directive, struct error *err)
 {
     *ret_directive = MERGE_DIRECTIVE_MERGE;
-    if (json_is_object(patch)) {
-        const json_t *value = json_object_get(patch, directive_key);
+    if (value_is_object(patch)) {
+        const struct value *value = value_object_get(patch, directive_key);
         if (value == NULL)
             return 0;
         if (directive_of_text(walk, value, ret_directive, err) < 0)
             return -1;
-        json_object_del(patch, directive_key);
+        value_object_del(patch, directive_key);
         return 0;
     }
-    for (size_t i = 0; i < json_array_size(patch); i++) {
-        const json_t *element = json_array_get(patch, i);
-        const json_t *value = json_object_get(element, directive_key);
+    for (size_t i = 0; i < value_array_size(patch); i++) {
+        const struct value *element = value_array_get(patch, i);
+        const struct value *value = value_object_get(element, directive_key);
         if (value == NULL)
             continue;
-        if (json_object_size(element) > 1)
+        if (value_object_size(element) > 1)
             return 0;
         if (directive_of_text(walk, value, ret_directive, err) < 0)
             return -1;
-        cleanup_free char *text = yamljson_scalar_text(value);
+        cleanup_free char *text = yamlvalue_scalar_text(value);
         const char *keys[] = {directive_key};
         return element_set(walk, patch, NULL, keys, 1, &text, 1, err);
     }
@@ -103,8 +103,8 @@ static int take_directive(const struct merge_walk *walk, json_t *patch,
 }
 
 // What the map becomes before its members are merged: *ret_value borrowed, NULL where it goes.
-static int visit_map(const struct merge_walk *walk, json_t *dest, json_t *origin,
-                     json_t **ret_value, struct error *err)
+static int visit_map(const struct merge_walk *walk, struct value *dest, struct value *origin,
+                     struct value **ret_value, struct error *err)
 {
     enum merge_directive directive;
     *ret_value = NULL;
@@ -113,11 +113,11 @@ static int visit_map(const struct merge_walk *walk, json_t *dest, json_t *origin
         if (take_directive(walk, origin, &directive, NULL) == 0 &&
             directive == MERGE_DIRECTIVE_DELETE)
             return 0;
-        bool kept = origin == NULL && dest != NULL && dest != yamljson_empty_null();
+        bool kept = origin == NULL && dest != NULL && dest != yamlvalue_empty_null();
         *ret_value = kept ? dest : origin;
         return 0;
     }
-    if (origin != NULL && json_is_null(origin))
+    if (origin != NULL && value_is_null(origin))
         return 0;
     if (take_directive(walk, origin, &directive, err) < 0)
         return -1;
@@ -128,30 +128,30 @@ static int visit_map(const struct merge_walk *walk, json_t *dest, json_t *origin
 
 // kyaml puts quotes around each text that it meets and that YAML 1.1 would take for something else.
 // Consumes value.
-static json_t *quote_other(json_t *value)
+static struct value *quote_other(struct value *value)
 {
-    json_t *quoted = yamljson_written_quote_other(value);
+    struct value *quoted = yamlvalue_written_quote_other(value);
     if (quoted == NULL)
         return value;
-    json_decref(value);
+    value_decref(value);
     return quoted;
 }
 
 // A scalar takes the quotes that stood at its place, or none where none stood.
-static json_t *take_style(const json_t *old, json_t *value)
+static struct value *take_style(const struct value *old, struct value *value)
 {
-    if (json_is_null(value) || json_is_object(value) || json_is_array(value))
+    if (value_is_null(value) || value_is_object(value) || value_is_array(value))
         return value;
     if (old == NULL)
         return quote_other(value);
-    struct yamljson_written written;
-    yamljson_written_of(value, &written);
-    json_t *styled = yamljson_written_put(old, written.text, written.tag);
-    json_decref(value);
+    struct yamlvalue_written written;
+    yamlvalue_written_of(value, &written);
+    struct value *styled = yamlvalue_written_put(old, written.text, written.tag);
+    value_decref(value);
     return styled;
 }
 
-static int merge_member(const struct merge_walk *walk, json_t *dest, json_t *origin,
+static int merge_member(const struct merge_walk *walk, struct value *dest, struct value *origin,
                         const char *name, struct error *err)
 {
     struct merge_path path = {.up = walk->path, .name = name};
@@ -160,60 +160,60 @@ static int merge_member(const struct merge_walk *walk, json_t *dest, json_t *ori
         .place = schema_field(walk->place, name),
         .path = &path,
     };
-    json_t *old = json_object_get(dest, name);
-    json_t *value = NULL;
-    if (merge_walk_value(&inner, old, json_object_get(origin, name), &value, err) < 0)
+    struct value *old = value_object_get(dest, name);
+    struct value *value = NULL;
+    if (merge_walk_value(&inner, old, value_object_get(origin, name), &value, err) < 0)
         return -1;
     if (value == NULL)
-        json_object_del(dest, name);
+        value_object_del(dest, name);
     else if (value == old)
-        json_object_set_new(dest, name, quote_other(value));
+        value_object_set_new(dest, name, quote_other(value));
     else
-        json_object_set_new(dest, name, take_style(old, value));
+        value_object_set_new(dest, name, take_style(old, value));
     return 0;
 }
 
-static int walk_map(const struct merge_walk *walk, json_t *dest, json_t *origin, json_t **ret_value,
-                    struct error *err)
+static int walk_map(const struct merge_walk *walk, struct value *dest, struct value *origin,
+                    struct value **ret_value, struct error *err)
 {
-    json_t *result = NULL;
+    struct value *result = NULL;
     if (visit_map(walk, dest, origin, &result, err) < 0)
         return -1;
-    if (result == NULL || !json_is_object(result)) {
+    if (result == NULL || !value_is_object(result)) {
         // A null that the target had is kept; one of the patch only removes.
-        *ret_value = result == NULL || result == origin ? NULL : json_incref(result);
+        *ret_value = result == NULL || result == origin ? NULL : value_incref(result);
         return 0;
     }
     size_t count = 0;
     cleanup_free const char **names =
-        xcalloc(json_object_size(result) + json_object_size(origin) + 1, sizeof *names);
+        xcalloc(value_object_size(result) + value_object_size(origin) + 1, sizeof *names);
     const char *name = NULL;
-    json_t *value = NULL;
-    jval_foreach (result, name, value)
+    struct value *value = NULL;
+    value_foreach (result, name, value)
         names[count++] = name;
     if (origin != result)
-        jval_foreach (origin, name, value)
-            if (json_object_get(result, name) == NULL)
+        value_foreach (origin, name, value)
+            if (value_object_get(result, name) == NULL)
                 names[count++] = name;
-    json_incref(result);
+    value_incref(result);
     for (size_t i = 0; i < count; i++)
         if (merge_member(walk, result, origin, names[i], err) < 0) {
-            json_decref(result);
+            value_decref(result);
             return -1;
         }
     *ret_value = result;
     return 0;
 }
 
-static int visit_keyed_list(const struct merge_walk *walk, json_t *dest, json_t *origin,
-                            json_t **ret_value, struct error *err)
+static int visit_keyed_list(const struct merge_walk *walk, struct value *dest, struct value *origin,
+                            struct value **ret_value, struct error *err)
 {
     *ret_value = NULL;
     if (merge_is_missing(dest)) {
         *ret_value = origin;
         return 0;
     }
-    if (origin != NULL && json_is_null(origin))
+    if (origin != NULL && value_is_null(origin))
         return 0;
     enum merge_directive directive;
     if (take_directive(walk, origin, &directive, err) < 0)
@@ -223,12 +223,12 @@ static int visit_keyed_list(const struct merge_walk *walk, json_t *dest, json_t 
     return 0;
 }
 
-static int walk_list(const struct merge_walk *walk, json_t *dest, json_t *origin,
-                     json_t **ret_value, struct error *err)
+static int walk_list(const struct merge_walk *walk, struct value *dest, struct value *origin,
+                     struct value **ret_value, struct error *err)
 {
     const char *keys[SCHEMA_MAX_KEYS];
     size_t key_count = 0;
-    json_t *result = origin != NULL ? origin : dest;
+    struct value *result = origin != NULL ? origin : dest;
     if (schema_joins_list(walk->place, keys, &key_count)) {
         if (visit_keyed_list(walk, dest, origin, &result, err) < 0)
             return -1;
@@ -238,52 +238,52 @@ static int walk_list(const struct merge_walk *walk, json_t *dest, json_t *origin
         }
         return merge_walk_keyed_list(walk, keys, key_count, result, origin, ret_value, err);
     }
-    *ret_value = json_is_null(result) ? NULL : json_incref(result);
+    *ret_value = value_is_null(result) ? NULL : value_incref(result);
     return 0;
 }
 
 // A value without a schema may be an object of a known kind all the same.
-static struct schema_place place_by_kind(struct schema *schema, const json_t *value)
+static struct schema_place place_by_kind(struct schema *schema, const struct value *value)
 {
-    const char *api_version = json_string_value(json_object_get(value, "apiVersion"));
-    const char *kind = json_string_value(json_object_get(value, "kind"));
+    const char *api_version = value_string_value(value_object_get(value, "apiVersion"));
+    const char *kind = value_string_value(value_object_get(value, "kind"));
     if (api_version == NULL || kind == NULL || *api_version == '\0' || *kind == '\0')
         return (struct schema_place){.kind = SCHEMA_UNKNOWN};
     return schema_of_kind(schema, api_version, kind);
 }
 
-static bool same_kind(const json_t *a, const json_t *b)
+static bool same_kind(const struct value *a, const struct value *b)
 {
-    return json_is_object(a) == json_is_object(b) && json_is_array(a) == json_is_array(b);
+    return value_is_object(a) == value_is_object(b) && value_is_array(a) == value_is_array(b);
 }
 
-int merge_walk_value(const struct merge_walk *walk, json_t *dest, json_t *origin,
-                     json_t **ret_value, struct error *err)
+int merge_walk_value(const struct merge_walk *walk, struct value *dest, struct value *origin,
+                     struct value **ret_value, struct error *err)
 {
     struct merge_walk here = *walk;
     if (here.place.kind == SCHEMA_UNKNOWN)
         here.place = place_by_kind(walk->schema, dest);
     if (here.place.kind == SCHEMA_UNKNOWN)
         here.place = place_by_kind(walk->schema, origin);
-    const json_t *first = merge_is_missing(dest) ? origin : dest;
-    if (merge_is_missing(first) || json_is_object(first)) {
-        if (!merge_is_missing(first) && !merge_is_missing(origin) && !json_is_object(origin))
+    const struct value *first = merge_is_missing(dest) ? origin : dest;
+    if (merge_is_missing(first) || value_is_object(first)) {
+        if (!merge_is_missing(first) && !merge_is_missing(origin) && !value_is_object(origin))
             return merge_fail_kind(walk, "a mapping", origin, err);
         return walk_map(&here, dest, origin, ret_value, err);
     }
     if (!merge_is_missing(origin) && !same_kind(first, origin))
         return merge_fail_kind(walk, kind_name(first), origin, err);
-    if (json_is_array(first))
+    if (value_is_array(first))
         return walk_list(&here, dest, origin, ret_value, err);
-    json_t *result = origin != NULL ? origin : dest;
-    *ret_value = json_is_null(result) ? NULL : json_incref(result);
+    struct value *result = origin != NULL ? origin : dest;
+    *ret_value = value_is_null(result) ? NULL : value_incref(result);
     return 0;
 }
 
-int strategic_merge(struct schema *schema, json_t *target, const json_t *patch, json_t **ret_value,
-                    struct error *err)
+int strategic_merge(struct schema *schema, struct value *target, const struct value *patch,
+                    struct value **ret_value, struct error *err)
 {
-    cleanup_json json_t *copy = json_deep_copy(patch);
+    cleanup_value struct value *copy = value_deep_copy(patch);
     struct merge_walk walk = {.schema = schema, .place = {.kind = SCHEMA_UNKNOWN}};
     return merge_walk_value(&walk, target, copy, ret_value, err);
 }

@@ -5,16 +5,16 @@
 #ifndef RENDER_KUSTOMIZE_STRATEGIC_MERGE_H
 #define RENDER_KUSTOMIZE_STRATEGIC_MERGE_H
 
-#include <jansson.h>
-
 #include "base/error.h"
+#include "base/value.h"
 #include "render/kustomize/schema.h"
 
 // Changes target (an object that nothing else shares) in place. *ret_value is a new reference to
 // what is left: target itself, another object where the patch says `$patch: replace`, or NULL where
 // it says delete. patch is not changed. ERROR_INVALID names the field; target may then be changed
 // in part. ERROR_LIMIT: lists with irregular keys beyond 2,000 elements.
-int strategic_merge(struct schema *schema, json_t *target, const json_t *patch, json_t **ret_value,
-                    struct error *err) __attribute__((warn_unused_result));
+int strategic_merge(struct schema *schema, struct value *target, const struct value *patch,
+                    struct value **ret_value, struct error *err)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
+#include "base/value.h"
 
 static void add_line(struct strbuf *out, bool pretty, unsigned depth)
 {
@@ -40,13 +40,13 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void add_object(struct strbuf *out, const json_t *value, bool pretty, unsigned depth)
+static void add_object(struct strbuf *out, const struct value *value, bool pretty, unsigned depth)
 {
     size_t count = 0;
-    cleanup_free const char **names = xcalloc(json_object_size(value) + 1, sizeof *names);
+    cleanup_free const char **names = xcalloc(value_object_size(value) + 1, sizeof *names);
     const char *name = NULL;
-    json_t *member = NULL;
-    jval_foreach (value, name, member)
+    struct value *member = NULL;
+    value_foreach (value, name, member)
         names[count++] = name;
     qsort(names, count, sizeof *names, compare_names);
     strbuf_addch(out, '{');
@@ -56,37 +56,37 @@ static void add_object(struct strbuf *out, const json_t *value, bool pretty, uns
         add_line(out, pretty, depth + 1);
         add_string(out, names[i]);
         strbuf_addstr(out, pretty ? ": " : ":");
-        go_json_add(out, json_object_get(value, names[i]), pretty, depth + 1);
+        go_json_add(out, value_object_get(value, names[i]), pretty, depth + 1);
     }
     if (count > 0)
         add_line(out, pretty, depth);
     strbuf_addch(out, '}');
 }
 
-static void add_array(struct strbuf *out, const json_t *value, bool pretty, unsigned depth)
+static void add_array(struct strbuf *out, const struct value *value, bool pretty, unsigned depth)
 {
     strbuf_addch(out, '[');
-    for (size_t i = 0; i < json_array_size(value); i++) {
+    for (size_t i = 0; i < value_array_size(value); i++) {
         if (i > 0)
             strbuf_addch(out, ',');
         add_line(out, pretty, depth + 1);
-        go_json_add(out, json_array_get(value, i), pretty, depth + 1);
+        go_json_add(out, value_array_get(value, i), pretty, depth + 1);
     }
-    if (json_array_size(value) > 0)
+    if (value_array_size(value) > 0)
         add_line(out, pretty, depth);
     strbuf_addch(out, ']');
 }
 
-void go_json_add(struct strbuf *out, const json_t *value, bool pretty, unsigned depth)
+void go_json_add(struct strbuf *out, const struct value *value, bool pretty, unsigned depth)
 {
-    if (json_is_object(value)) {
+    if (value_is_object(value)) {
         add_object(out, value, pretty, depth);
-    } else if (json_is_array(value)) {
+    } else if (value_is_array(value)) {
         add_array(out, value, pretty, depth);
-    } else if (json_is_string(value)) {
-        add_string(out, json_string_value(value));
+    } else if (value_is_string(value)) {
+        add_string(out, value_string_value(value));
     } else {
-        cleanup_free char *text = yamljson_scalar_text(value);
-        strbuf_addstr(out, json_is_null(value) ? "null" : text);
+        cleanup_free char *text = yamlvalue_scalar_text(value);
+        strbuf_addstr(out, value_is_null(value) ? "null" : text);
     }
 }

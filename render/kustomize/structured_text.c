@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/value.h"
 #include "base/vec.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/structured_json_internal.h"
 #include "render/kustomize/structured_node_internal.h"
 
@@ -26,32 +26,32 @@ static struct structured_node *child(const struct structured_node *node, size_t 
 
 static bool needs_quotes(const char *text)
 {
-    cleanup_json json_t *plain = yamljson_scalar(text, strlen(text));
-    return !json_is_string(plain) || strcmp(json_string_value(plain), text) != 0;
+    cleanup_value struct value *plain = yamlvalue_scalar(text, strlen(text));
+    return !value_is_string(plain) || strcmp(value_string_value(plain), text) != 0;
 }
 
 // As go-yaml's encoder writes a node without a style of its own (encode.go, node): text that looks
 // like something else in quotes, and a tag where the text is not of its type.
-static void set_scalar(struct structured_node *node, const json_t *value)
+static void set_scalar(struct structured_node *node, const struct value *value)
 {
     static const char *const tags[] = {
-        [YAMLJSON_TAG_INT] = YAML_INT_TAG,
-        [YAMLJSON_TAG_FLOAT] = YAML_FLOAT_TAG,
-        [YAMLJSON_TAG_BOOL] = YAML_BOOL_TAG,
-        [YAMLJSON_TAG_NULL] = YAML_NULL_TAG,
-        [YAMLJSON_TAG_TIMESTAMP] = YAML_TIMESTAMP_TAG,
-        [YAMLJSON_TAG_ALIAS] = NULL,
+        [YAMLVALUE_TAG_INT] = YAML_INT_TAG,
+        [YAMLVALUE_TAG_FLOAT] = YAML_FLOAT_TAG,
+        [YAMLVALUE_TAG_BOOL] = YAML_BOOL_TAG,
+        [YAMLVALUE_TAG_NULL] = YAML_NULL_TAG,
+        [YAMLVALUE_TAG_TIMESTAMP] = YAML_TIMESTAMP_TAG,
+        [YAMLVALUE_TAG_ALIAS] = NULL,
     };
-    struct yamljson_written written;
-    yamljson_written_of(value, &written);
+    struct yamlvalue_written written;
+    yamlvalue_written_of(value, &written);
     free(node->text);
     node->text = xstrdup(written.text);
-    bool typed = written.tag != YAMLJSON_TAG_NONE && written.tag != YAMLJSON_TAG_STR;
+    bool typed = written.tag != YAMLVALUE_TAG_NONE && written.tag != YAMLVALUE_TAG_STR;
     if (typed && node->tag == NULL) {
-        cleanup_json json_t *as_tagged =
-            yamljson_written_new(written.text, written.length, written.tag, false);
-        cleanup_json json_t *resolved = yamljson_settled(as_tagged);
-        bool as_float = written.tag == YAMLJSON_TAG_FLOAT &&
+        cleanup_value struct value *as_tagged =
+            yamlvalue_written_new(written.text, written.length, written.tag, false);
+        cleanup_value struct value *resolved = yamlvalue_settled(as_tagged);
+        bool as_float = written.tag == YAMLVALUE_TAG_FLOAT &&
                         strspn(written.text, "+-0123456789_") == written.length;
         if (resolved == NULL || as_float)
             node->tag = xstrdup_or_null(tags[written.tag]);
@@ -60,29 +60,29 @@ static void set_scalar(struct structured_node *node, const json_t *value)
         return;
     if (strchr(node->text, '\n') != NULL)
         node->style = YAML_LITERAL_SCALAR_STYLE;
-    else if (written.tag == YAMLJSON_TAG_STR && needs_quotes(node->text))
+    else if (written.tag == YAMLVALUE_TAG_STR && needs_quotes(node->text))
         node->style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
 }
 
-static struct structured_node *node_from_json(const json_t *value)
+static struct structured_node *node_from_json(const struct value *value)
 {
     struct structured_node *node = structured_node_new();
-    if (json_is_object(value)) {
+    if (value_is_object(value)) {
         node->kind = STRUCTURED_MAPPING;
         const char *name = NULL;
-        json_t *member = NULL;
-        jval_foreach (value, name, member) {
-            cleanup_json json_t *key = json_string(name);
+        struct value *member = NULL;
+        value_foreach (value, name, member) {
+            cleanup_value struct value *key = value_string(name);
             *(struct structured_node **)vec_push(&node->children) = node_from_json(key);
             *(struct structured_node **)vec_push(&node->children) = node_from_json(member);
         }
         return node;
     }
-    if (json_is_array(value)) {
+    if (value_is_array(value)) {
         node->kind = STRUCTURED_SEQUENCE;
-        for (size_t i = 0; i < json_array_size(value); i++)
+        for (size_t i = 0; i < value_array_size(value); i++)
             *(struct structured_node **)vec_push(&node->children) =
-                node_from_json(json_array_get(value, i));
+                node_from_json(value_array_get(value, i));
         return node;
     }
     node->style = YAML_PLAIN_SCALAR_STYLE;
@@ -90,51 +90,55 @@ static struct structured_node *node_from_json(const json_t *value)
     return node;
 }
 
-static void update(struct structured_node **place, const json_t *before, const json_t *after);
+static void update(struct structured_node **place, const struct value *before,
+                   const struct value *after);
 
-static void update_mapping(struct structured_node *node, const json_t *before, const json_t *after)
+static void update_mapping(struct structured_node *node, const struct value *before,
+                           const struct value *after)
 {
     const char *name = NULL;
-    json_t *member = NULL;
-    jval_foreach (after, name, member) {
+    struct value *member = NULL;
+    value_foreach (after, name, member) {
         size_t at = 0;
-        const json_t *old = json_object_get(before, name);
-        if (old != NULL && json_equal(old, member))
+        const struct value *old = value_object_get(before, name);
+        if (old != NULL && value_equal(old, member))
             continue;
         while (at < node->children.len && strcmp(child(node, at)->text, name) != 0)
             at += 2;
         if (at < node->children.len) {
-            update(vec_at(&node->children, at + 1), json_object_get(before, name), member);
+            update(vec_at(&node->children, at + 1), value_object_get(before, name), member);
             continue;
         }
-        cleanup_json json_t *key = json_string(name);
+        cleanup_value struct value *key = value_string(name);
         *(struct structured_node **)vec_push(&node->children) = node_from_json(key);
         *(struct structured_node **)vec_push(&node->children) = node_from_json(member);
     }
 }
 
-static void update_sequence(struct structured_node *node, const json_t *before, const json_t *after)
+static void update_sequence(struct structured_node *node, const struct value *before,
+                            const struct value *after)
 {
-    for (size_t i = 0; i < json_array_size(after); i++) {
-        json_t *element = json_array_get(after, i);
+    for (size_t i = 0; i < value_array_size(after); i++) {
+        struct value *element = value_array_get(after, i);
         if (i < node->children.len)
-            update(vec_at(&node->children, i), json_array_get(before, i), element);
+            update(vec_at(&node->children, i), value_array_get(before, i), element);
         else
             *(struct structured_node **)vec_push(&node->children) = node_from_json(element);
     }
 }
 
-static void update(struct structured_node **place, const json_t *before, const json_t *after)
+static void update(struct structured_node **place, const struct value *before,
+                   const struct value *after)
 {
     struct structured_node *node = *place;
-    if (before != NULL && json_equal(before, after))
+    if (before != NULL && value_equal(before, after))
         return;
-    if (node->kind == STRUCTURED_MAPPING && json_is_object(after)) {
+    if (node->kind == STRUCTURED_MAPPING && value_is_object(after)) {
         update_mapping(node, before, after);
-    } else if (node->kind == STRUCTURED_SEQUENCE && json_is_array(after)) {
+    } else if (node->kind == STRUCTURED_SEQUENCE && value_is_array(after)) {
         update_sequence(node, before, after);
-    } else if (node->kind == STRUCTURED_SCALAR && !json_is_object(after) && !json_is_array(after) &&
-               before != NULL) {
+    } else if (node->kind == STRUCTURED_SCALAR && !value_is_object(after) &&
+               !value_is_array(after) && before != NULL) {
         set_scalar(node, after);
     } else {
         *place = node_from_json(after);
@@ -220,7 +224,7 @@ static int write_text(const struct structured_node *node, char **ret_text, struc
     return 0;
 }
 
-int structured_text_update(const char *text, const json_t *before, const json_t *after,
+int structured_text_update(const char *text, const struct value *before, const struct value *after,
                            char **ret_text, struct error *err)
 {
     const char *start = text + strspn(text, " \t\r\n");

@@ -4,14 +4,13 @@
 #ifndef RENDER_KUSTOMIZE_STRUCTURED_TEXT_H
 #define RENDER_KUSTOMIZE_STRUCTURED_TEXT_H
 
-#include <jansson.h>
-
 #include "base/error.h"
+#include "base/value.h"
 
 // `text` was read as `before` (the first document of it) and shall hold `after`, which differs in
 // values and by additions. *ret_text is owned. ERROR_INVALID: it cannot be written back without
 // losing something (comments, anchors).
-int structured_text_update(const char *text, const json_t *before, const json_t *after,
+int structured_text_update(const char *text, const struct value *before, const struct value *after,
                            char **ret_text, struct error *err) __attribute__((warn_unused_result));
 
 #endif

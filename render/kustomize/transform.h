@@ -6,10 +6,10 @@
 #ifndef RENDER_KUSTOMIZE_TRANSFORM_H
 #define RENDER_KUSTOMIZE_TRANSFORM_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/value.h"
 #include "base/vec.h"
 #include "render/kustomize/config.h"
 #include "render/kustomize/resmap.h"
@@ -33,14 +33,14 @@ int transform_namespace(const struct namespace_options *options, const struct ve
                         struct resmap *map, struct error *err) __attribute__((warn_unused_result));
 
 // `pairs` go into every mapping that specs lead to: labels and annotations.
-int transform_pairs(const json_t *pairs, const struct vec *specs, struct resmap *map,
+int transform_pairs(const struct value *pairs, const struct vec *specs, struct resmap *map,
                     struct error *err) __attribute__((warn_unused_result));
 
 // `image` is an entry of `images`.
-int transform_image(const json_t *image, const struct vec *specs, struct resmap *map,
+int transform_image(const struct value *image, const struct vec *specs, struct resmap *map,
                     struct error *err) __attribute__((warn_unused_result));
 // `replica` is an entry of `replicas`. ERROR_NOT_FOUND when no object matches.
-int transform_replica(const json_t *replica, const struct vec *specs, struct resmap *map,
+int transform_replica(const struct value *replica, const struct vec *specs, struct resmap *map,
                       struct error *err) __attribute__((warn_unused_result));
 
 // Puts the present names of objects where others have an earlier one. `references` is a vec of

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/transform.h"
 
 // A tag or a digest's value as kustomize knows them; braces come from Bazel's rules.
@@ -61,13 +61,13 @@ static struct reference split(const char *image)
     };
 }
 
-static char *rewritten(const char *text, const json_t *image)
+static char *rewritten(const char *text, const struct value *image)
 {
     __attribute__((cleanup(reference_release))) struct reference now = split(text);
-    const char *name = jval_string_or(image, "newName", "");
-    const char *new_tag = jval_string_or(image, "newTag", "");
-    const char *new_digest = jval_string_or(image, "digest", "");
-    const char *suffix = jval_string_or(image, "tagSuffix", "");
+    const char *name = value_text_or(image, "newName", "");
+    const char *new_tag = value_text_or(image, "newTag", "");
+    const char *new_digest = value_text_or(image, "digest", "");
+    const char *suffix = value_text_or(image, "tagSuffix", "");
     bool replaced = *new_tag != '\0' || *new_digest != '\0';
     const char *tag = replaced ? new_tag : now.tag;
     const char *digest = replaced ? new_digest : *suffix != '\0' ? "" : now.digest;
@@ -80,53 +80,53 @@ static char *rewritten(const char *text, const json_t *image)
 
 static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
 {
-    const json_t *image = arg;
-    const json_t *value = slot_get(slot);
+    const struct value *image = arg;
+    const struct value *value = slot_get(slot);
     (void)resource;
-    if (json_is_object(value) || json_is_array(value))
+    if (value_is_object(value) || value_is_array(value))
         return error_set(err, ERROR_INVALID, "an image is text, not %s",
-                         json_is_object(value) ? "a mapping" : "a list");
-    struct yamljson_written written;
-    yamljson_written_of(value, &written);
-    if (!is_of_name(written.text, jval_string_or(image, "name", "")))
+                         value_is_object(value) ? "a mapping" : "a list");
+    struct yamlvalue_written written;
+    yamlvalue_written_of(value, &written);
+    if (!is_of_name(written.text, value_text_or(image, "name", "")))
         return 0;
     cleanup_free char *changed = rewritten(written.text, image);
-    slot_set(slot, yamljson_written_put(value, changed, YAMLJSON_TAG_NONE));
+    slot_set(slot, yamlvalue_written_put(value, changed, YAMLVALUE_TAG_NONE));
     return 0;
 }
 
-static int change_containers(const json_t *image, json_t *list, struct error *err)
+static int change_containers(const struct value *image, struct value *list, struct error *err)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        struct slot slot = {.parent = json_array_get(list, i), .key = "image"};
-        if (json_is_object(slot.parent) && slot_get(&slot) != NULL &&
-            put(jval_unconst(image), NULL, &slot, err) < 0)
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        struct slot slot = {.parent = value_array_get(list, i), .key = "image"};
+        if (value_is_object(slot.parent) && slot_get(&slot) != NULL &&
+            put(value_unconst(image), NULL, &slot, err) < 0)
             return -1;
     }
     return 0;
 }
 
 // Recursion is bounded by the depth that the reader allows.
-static int walk(const json_t *image, const json_t *value, struct error *err)
+static int walk(const struct value *image, const struct value *value, struct error *err)
 {
     const char *key = NULL;
-    json_t *member = NULL;
-    for (size_t i = 0; i < json_array_size(value); i++)
-        if (walk(image, json_array_get(value, i), err) < 0)
+    struct value *member = NULL;
+    for (size_t i = 0; i < value_array_size(value); i++)
+        if (walk(image, value_array_get(value, i), err) < 0)
             return -1;
-    if (!json_is_object(value))
+    if (!value_is_object(value))
         return 0;
-    jval_foreach (value, key, member) {
-        if ((json_is_object(member) || json_is_array(member)) && walk(image, member, err) < 0)
+    value_foreach (value, key, member) {
+        if ((value_is_object(member) || value_is_array(member)) && walk(image, member, err) < 0)
             return -1;
         if ((strcmp(key, "containers") == 0 || strcmp(key, "initContainers") == 0) &&
-            json_is_array(member) && change_containers(image, member, err) < 0)
+            value_is_array(member) && change_containers(image, member, err) < 0)
             return error_wrap(err, "%s", key);
     }
     return 0;
 }
 
-int transform_image(const json_t *image, const struct vec *specs, struct resmap *map,
+int transform_image(const struct value *image, const struct vec *specs, struct resmap *map,
                     struct error *err)
 {
     // A definition describes containers, it has none.
@@ -141,7 +141,7 @@ int transform_image(const json_t *image, const struct vec *specs, struct resmap 
     resmap_foreach (resource, map) {
         if (strcmp(resource_kind(resource), "CustomResourceDefinition") == 0)
             continue;
-        if (fieldspec_walk_all(specs, resource, CREATE_NOTHING, put, jval_unconst(image), err) < 0)
+        if (fieldspec_walk_all(specs, resource, CREATE_NOTHING, put, value_unconst(image), err) < 0)
             return -1;
     }
     return 0;

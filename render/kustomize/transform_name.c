@@ -1,9 +1,9 @@
 // namePrefix and nameSuffix (internal/builtins/PrefixTransformer.go, SuffixTransformer.go).
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/transform.h"
 
 struct affix {
@@ -14,15 +14,15 @@ struct affix {
 static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
 {
     const struct affix *affix = arg;
-    const json_t *value = slot_get(slot);
+    const struct value *value = slot_get(slot);
     (void)resource;
-    if (json_is_object(value) || json_is_array(value))
+    if (value_is_object(value) || value_is_array(value))
         return error_set(err, ERROR_INVALID, "only text can have a prefix or suffix");
-    struct yamljson_written written;
-    yamljson_written_of(value, &written);
-    const char *text = json_is_null(value) ? "" : written.text;
+    struct yamlvalue_written written;
+    yamlvalue_written_of(value, &written);
+    const char *text = value_is_null(value) ? "" : written.text;
     cleanup_free char *named = xasprintf("%s%s%s", affix->prefix, text, affix->suffix);
-    slot_set(slot, yamljson_written_put(value, named, YAMLJSON_TAG_NONE));
+    slot_set(slot, yamlvalue_written_put(value, named, YAMLVALUE_TAG_NONE));
     return 0;
 }
 

@@ -1,27 +1,27 @@
 // The namespace transformer (filters/namespace, internal/builtins/NamespaceTransformer.go).
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/transform.h"
 
-static bool is_set(const json_t *value)
+static bool is_set(const struct value *value)
 {
-    return json_is_string(value) ? *json_string_value(value) != '\0'
-                                 : value != NULL && !json_is_null(value);
+    return value_is_string(value) ? *value_string_value(value) != '\0'
+                                  : value != NULL && !value_is_null(value);
 }
 
 static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
 {
     const struct namespace_options *options = arg;
-    const json_t *value = slot_get(slot);
+    const struct value *value = slot_get(slot);
     (void)resource;
-    if (json_is_object(value) || json_is_array(value))
+    if (value_is_object(value) || value_is_array(value))
         return error_set(err, ERROR_INVALID, "a namespace goes where text is, not %s",
-                         json_is_object(value) ? "a mapping" : "a list");
+                         value_is_object(value) ? "a mapping" : "a list");
     if (!options->unset_only || !is_set(value))
-        slot_set(slot, yamljson_written_put(value, options->ns, YAMLJSON_TAG_STR));
+        slot_set(slot, yamlvalue_written_put(value, options->ns, YAMLVALUE_TAG_STR));
     return 0;
 }
 
@@ -30,25 +30,25 @@ static bool is_binding(const char *kind)
     return strcmp(kind, "RoleBinding") == 0 || strcmp(kind, "ClusterRoleBinding") == 0;
 }
 
-static bool is_wanted_subject(const struct namespace_options *options, const json_t *subject)
+static bool is_wanted_subject(const struct namespace_options *options, const struct value *subject)
 {
     if (options->subjects == SUBJECTS_DEFAULT_ONLY)
-        return strcmp(jval_string_or(subject, "name", ""), "default") == 0;
-    return strcmp(jval_string_or(subject, "kind", ""), "ServiceAccount") == 0;
+        return strcmp(value_text_or(subject, "name", ""), "default") == 0;
+    return strcmp(value_text_or(subject, "kind", ""), "ServiceAccount") == 0;
 }
 
 static int put_in_subjects(struct namespace_options *options, struct resource *resource,
                            struct error *err)
 {
-    json_t *subjects = json_object_get(resource->value, "subjects");
-    if (options->subjects == SUBJECTS_NONE || subjects == NULL || json_is_null(subjects))
+    struct value *subjects = value_object_get(resource->value, "subjects");
+    if (options->subjects == SUBJECTS_NONE || subjects == NULL || value_is_null(subjects))
         return 0;
-    if (!json_is_array(subjects))
+    if (!value_is_array(subjects))
         return error_set(err, ERROR_INVALID, "subjects are a list");
-    for (size_t i = 0; i < json_array_size(subjects); i++) {
-        json_t *subject = json_array_get(subjects, i);
+    for (size_t i = 0; i < value_array_size(subjects); i++) {
+        struct value *subject = value_array_get(subjects, i);
         struct slot slot = {.parent = subject, .key = "namespace"};
-        if (json_is_object(subject) && is_wanted_subject(options, subject) &&
+        if (value_is_object(subject) && is_wanted_subject(options, subject) &&
             put(options, resource, &slot, err) < 0)
             return error_wrap(err, "subjects[%zu]", i);
     }

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson_written.h"
+#include "base/strbuf.h"
+#include "base/value.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/transform.h"
 
 // A field of some kind, and what it may name.
@@ -70,17 +71,18 @@ static void release_kind_fields(void *element)
 struct references {
     const struct vec *targets; // struct config_reference
     struct resmap *map;
-    json_t *places;     // earlier name -> array of places in the map's list
-    json_t *namespaces; // first namespace -> object of present ones, of all that are namespaced
-    json_t *kind_index; // kind -> array of places in kinds, one per apiVersion
-    struct vec kinds;   // struct kind_fields
+    struct value *places; // earlier name -> array of places in the map's list
+    struct value
+        *namespaces; // first namespace -> object of present ones, of all that are namespaced
+    struct value *kind_index; // kind -> array of places in kinds, one per apiVersion
+    struct vec kinds;         // struct kind_fields
 };
 
 static void references_release(struct references *all)
 {
-    json_decref(all->places);
-    json_decref(all->namespaces);
-    json_decref(all->kind_index);
+    value_decref(all->places);
+    value_decref(all->namespaces);
+    value_decref(all->kind_index);
     vec_free(&all->kinds);
 }
 
@@ -96,12 +98,12 @@ static struct resource *at(const struct resmap *map, size_t place)
     return *(struct resource **)vec_at(&map->list, place);
 }
 
-static json_t *member(json_t *object, const char *key, json_t *(*make)(void))
+static struct value *member(struct value *object, const char *key, struct value *(*make)(void))
 {
-    json_t *value = json_object_get(object, key);
+    struct value *value = value_object_get(object, key);
     if (value == NULL) {
         value = make();
-        json_object_set_new_nocheck(object, key, value);
+        value_object_set_new(object, key, value);
     }
     return value;
 }
@@ -111,19 +113,20 @@ static void index_names(struct references *all)
     for (size_t place = 0; place < all->map->list.len; place++) {
         const struct resource *resource = at(all->map, place);
         for (size_t i = 0; i < resource->past.len; i++) {
-            json_t *places = member(all->places, resource_past_id(resource, i).name, json_array);
-            size_t size = json_array_size(places);
+            struct value *places =
+                member(all->places, resource_past_id(resource, i).name, value_array);
+            size_t size = value_array_size(places);
             if (size == 0 ||
-                json_integer_value(json_array_get(places, size - 1)) != (json_int_t)place)
-                json_array_append_new(places, json_integer((json_int_t)place));
+                value_integer_value(value_array_get(places, size - 1)) != (int64_t)place)
+                value_array_append_new(places, value_integer((int64_t)place));
         }
         struct resource_id original = resource_original_id(resource);
         if (resource_id_is_cluster_scoped(original))
             continue;
-        json_t *present =
-            member(all->namespaces, resource_id_effective_namespace(original), json_object);
+        struct value *present =
+            member(all->namespaces, resource_id_effective_namespace(original), value_object);
         const char *now = resource_id_effective_namespace(resource_current_id(resource));
-        json_object_set_new_nocheck(present, now, json_true());
+        value_object_set_new(present, now, value_true());
     }
 }
 
@@ -146,14 +149,14 @@ static void gather_fields(const struct references *all, struct kind_fields *kind
 static const struct step *steps_of(struct references *all, const struct resource *resource)
 {
     struct resource_id id = resource_original_id(resource);
-    json_t *places = member(all->kind_index, id.kind, json_array);
-    for (size_t i = 0; i < json_array_size(places); i++) {
+    struct value *places = member(all->kind_index, id.kind, value_array);
+    for (size_t i = 0; i < value_array_size(places); i++) {
         const struct kind_fields *known =
-            vec_at(&all->kinds, (size_t)json_integer_value(json_array_get(places, i)));
+            vec_at(&all->kinds, (size_t)value_integer_value(value_array_get(places, i)));
         if (strcmp(known->api_version, id.api_version) == 0)
             return &known->root;
     }
-    json_array_append_new(places, json_integer((json_int_t)all->kinds.len));
+    value_array_append_new(places, value_integer((int64_t)all->kinds.len));
     struct kind_fields *kind = vec_push(&all->kinds);
     *kind = (struct kind_fields){
         .api_version = xstrdup(id.api_version),
@@ -183,12 +186,12 @@ static bool binds_namespace(const struct resource *referrer, const char *ns)
 {
     if (strcmp(resource_kind(referrer), "RoleBinding") != 0)
         return false;
-    const json_t *subjects = json_object_get(referrer->value, "subjects");
-    for (size_t i = 0; i < json_array_size(subjects); i++) {
-        const json_t *subject = json_array_get(subjects, i);
-        const char *bound = jval_string(subject, "namespace");
+    const struct value *subjects = value_object_get(referrer->value, "subjects");
+    for (size_t i = 0; i < value_array_size(subjects); i++) {
+        const struct value *subject = value_array_get(subjects, i);
+        const char *bound = value_text(subject, "namespace");
         if (bound != NULL && strcmp(bound, ns) == 0 &&
-            strcmp(jval_string_or(subject, "kind", ""), "ServiceAccount") == 0)
+            strcmp(value_text_or(subject, "kind", ""), "ServiceAccount") == 0)
             return true;
     }
     return false;
@@ -210,9 +213,9 @@ static bool fits_role_ref(const struct referrer *referrer, const struct resource
     size_t length = strlen(referrer->field->path);
     if (length < 12 || strcmp(referrer->field->path + length - 12, "roleRef/name") != 0)
         return true;
-    const json_t *role = json_object_get(referrer->resource->value, "roleRef");
-    const char *group = jval_string(role, "apiGroup");
-    const char *kind = jval_string(role, "kind");
+    const struct value *role = value_object_get(referrer->resource->value, "roleRef");
+    const char *group = value_text(role, "apiGroup");
+    const char *kind = value_text(role, "kind");
     return group == NULL || kind == NULL || any_past_is(candidate, group, "", kind);
 }
 
@@ -271,13 +274,13 @@ static int refuse_many(const struct vec *candidates, const char *name, struct er
 // its first namespace is what `namespace` beside a name means, else the present one.
 static bool counts_as_first(const struct referrer *referrer, const char *ns)
 {
-    const json_t *present = json_object_get(referrer->all->namespaces, ns);
+    const struct value *present = value_object_get(referrer->all->namespaces, ns);
     struct resource_id id = resource_current_id(referrer->resource);
     const char *now = NULL;
-    const json_t *marker = NULL;
+    const struct value *marker = NULL;
     if (present == NULL || resource_id_is_cluster_scoped(id))
         return present != NULL;
-    jval_foreach (present, now, marker)
+    value_foreach (present, now, marker)
         if (strcmp(now, resource_id_effective_namespace(id)) == 0 ||
             binds_namespace(referrer->resource, now))
             return true;
@@ -298,12 +301,12 @@ static int select_object(const struct referrer *referrer, const char *name, cons
 {
     cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
     const struct config_reference *target = referrer->field->target;
-    const json_t *places = json_object_get(referrer->all->places, name);
+    const struct value *places = value_object_get(referrer->all->places, name);
     bool first = ns != NULL && counts_as_first(referrer, ns);
     *ret_resource = NULL;
-    for (size_t i = 0; i < json_array_size(places); i++) {
+    for (size_t i = 0; i < value_array_size(places); i++) {
         struct resource *candidate =
-            at(referrer->all->map, (size_t)json_integer_value(json_array_get(places, i)));
+            at(referrer->all->map, (size_t)value_integer_value(value_array_get(places, i)));
         if (any_past_is(candidate, target->group, target->version, target->kind) &&
             (ns == NULL || is_in_namespace(candidate, ns, first)) &&
             fits_role_ref(referrer, candidate) && can_reach(referrer, candidate))
@@ -325,59 +328,61 @@ static int select_object(const struct referrer *referrer, const char *name, cons
 static int put_name(const struct referrer *referrer, const struct slot *slot, struct error *err)
 {
     struct resource *meant = NULL;
-    const char *name = json_string_value(slot_get(slot));
+    const char *name = value_string_value(slot_get(slot));
     if (name == NULL)
         return 0;
     if (select_object(referrer, name, NULL, false, &meant, err) < 0)
         return -1;
     if (meant != NULL && strcmp(resource_name(meant), name) != 0)
         slot_set(slot,
-                 yamljson_written_put(slot_get(slot), resource_name(meant), YAMLJSON_TAG_NONE));
+                 yamlvalue_written_put(slot_get(slot), resource_name(meant), YAMLVALUE_TAG_NONE));
     return 0;
 }
 
 // A mapping such as a subject of a RoleBinding: name and namespace.
-static int put_name_and_namespace(const struct referrer *referrer, json_t *map, struct error *err)
+static int put_name_and_namespace(const struct referrer *referrer, struct value *map,
+                                  struct error *err)
 {
     struct resource *meant = NULL;
-    const char *name = json_string_value(json_object_get(map, "name"));
-    if (json_object_get(map, "name") == NULL)
+    const char *name = value_string_value(value_object_get(map, "name"));
+    if (value_object_get(map, "name") == NULL)
         return error_set(err, ERROR_INVALID,
                          "the mapping there has no name; the path of this nameReference must lead "
                          "to a name, or to a mapping that holds one");
-    const json_t *ns = json_object_get(map, "namespace");
-    const char *ns_text = ns == NULL ? NULL : json_is_string(ns) ? json_string_value(ns) : "";
+    const struct value *ns = value_object_get(map, "namespace");
+    const char *ns_text = ns == NULL ? NULL : value_is_string(ns) ? value_string_value(ns) : "";
     if (name == NULL)
         return 0;
     if (select_object(referrer, name, ns_text, true, &meant, err) < 0)
         return -1;
     if (meant == NULL)
         return 0;
-    json_t *new_name =
-        yamljson_written_put(json_object_get(map, "name"), resource_name(meant), YAMLJSON_TAG_NONE);
-    json_object_set_new(map, "name", new_name);
+    struct value *new_name = yamlvalue_written_put(value_object_get(map, "name"),
+                                                   resource_name(meant), YAMLVALUE_TAG_NONE);
+    value_object_set_new(map, "name", new_name);
     if (*resource_namespace(meant) != '\0')
-        json_object_set_new(map, "namespace",
-                            yamljson_written_put(ns, resource_namespace(meant), YAMLJSON_TAG_NONE));
+        value_object_set_new(
+            map, "namespace",
+            yamlvalue_written_put(ns, resource_namespace(meant), YAMLVALUE_TAG_NONE));
     return 0;
 }
 
 static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
 {
     const struct referrer *referrer = arg;
-    json_t *value = slot_get(slot);
+    struct value *value = slot_get(slot);
     (void)resource;
-    if (json_is_object(value))
+    if (value_is_object(value))
         return put_name_and_namespace(referrer, value, err);
-    if (!json_is_array(value))
+    if (!value_is_array(value))
         return put_name(referrer, slot, err);
-    for (size_t i = 0; i < json_array_size(value); i++) {
+    for (size_t i = 0; i < value_array_size(value); i++) {
         struct slot item = {.parent = value, .index = i};
-        json_t *element = json_array_get(value, i);
-        if (json_is_array(element))
+        struct value *element = value_array_get(value, i);
+        if (value_is_array(element))
             return error_set(err, ERROR_INVALID, "a list of lists where names are expected");
-        if ((json_is_object(element) ? put_name_and_namespace(referrer, element, err)
-                                     : put_name(referrer, &item, err)) < 0)
+        if ((value_is_object(element) ? put_name_and_namespace(referrer, element, err)
+                                      : put_name(referrer, &item, err)) < 0)
             return -1;
     }
     return 0;
@@ -396,24 +401,24 @@ static const struct field *first_field(const struct step *step)
     return vec_at(&step->fields, 0);
 }
 
-static int follow(struct referrer *referrer, const struct step *from, json_t *value,
+static int follow(struct referrer *referrer, const struct step *from, struct value *value,
                   struct error *err);
 
-static int follow_step(struct referrer *referrer, const struct step *step, json_t *object,
+static int follow_step(struct referrer *referrer, const struct step *step, struct value *object,
                        struct error *err)
 {
     if (step->length == 0) {
         error_set(err, ERROR_INVALID, "the path has an empty name");
         return fail_in(referrer, first_field(step), err);
     }
-    json_t *value = json_object_getn(object, step->name, step->length);
+    struct value *value = value_object_getn(object, step->name, step->length);
     if (value == NULL)
         return 0;
     cleanup_free char *key = xstrndup(step->name, step->length);
     struct slot slot = {.parent = object, .key = key};
     // What a list is expected at and nothing is becomes one.
-    if (json_is_null(value) && step->name[step->length] != '\0')
-        slot_set(&slot, json_array());
+    if (value_is_null(value) && step->name[step->length] != '\0')
+        slot_set(&slot, value_array());
     vec_foreach (const struct field, field, &step->fields) {
         referrer->field = field;
         if (put(referrer, referrer->resource, &slot, err) < 0)
@@ -423,17 +428,17 @@ static int follow_step(struct referrer *referrer, const struct step *step, json_
 }
 
 // The steps behind `from`, in what it led to; in each element of a list.
-static int follow(struct referrer *referrer, const struct step *from, json_t *value,
+static int follow(struct referrer *referrer, const struct step *from, struct value *value,
                   struct error *err)
 {
-    if (json_is_null(value))
+    if (value_is_null(value))
         return 0;
-    for (size_t i = 0; i < json_array_size(value); i++)
-        if (follow(referrer, from, json_array_get(value, i), err) < 0)
+    for (size_t i = 0; i < value_array_size(value); i++)
+        if (follow(referrer, from, value_array_get(value, i), err) < 0)
             return -1;
-    if (json_is_array(value))
+    if (value_is_array(value))
         return 0;
-    if (!json_is_object(value)) {
+    if (!value_is_object(value)) {
         error_set(err, ERROR_INVALID, "%s is neither a mapping nor a list",
                   from->name != NULL ? from->name : "the object");
         return fail_in(referrer, first_field(from), err);
@@ -455,12 +460,12 @@ static int check_subjects(const struct resource *resource, struct error *err)
 {
     if (strcmp(resource_kind(resource), "RoleBinding") != 0)
         return 0;
-    const json_t *subjects = json_object_get(resource->value, "subjects");
-    for (size_t i = 0; i < json_array_size(subjects); i++) {
-        const json_t *subject = json_array_get(subjects, i);
-        const json_t *ns = json_object_get(subject, "namespace");
-        if (ns == NULL || json_is_string(ns) ||
-            strcmp(jval_string_or(subject, "kind", ""), "ServiceAccount") != 0)
+    const struct value *subjects = value_object_get(resource->value, "subjects");
+    for (size_t i = 0; i < value_array_size(subjects); i++) {
+        const struct value *subject = value_array_get(subjects, i);
+        const struct value *ns = value_object_get(subject, "namespace");
+        if (ns == NULL || value_is_string(ns) ||
+            strcmp(value_text_or(subject, "kind", ""), "ServiceAccount") != 0)
             continue;
         cleanup_free char *name = resource_id_describe(resource_current_id(resource));
         return error_set(err, ERROR_INVALID,
@@ -476,16 +481,16 @@ int transform_references(const struct vec *references, struct resmap *map, struc
     __attribute__((cleanup(references_release))) struct references all = {
         .targets = references,
         .map = map,
-        .places = json_object(),
-        .namespaces = json_object(),
-        .kind_index = json_object(),
+        .places = value_object(),
+        .namespaces = value_object(),
+        .kind_index = value_object(),
         .kinds = VEC_OF(struct kind_fields, release_kind_fields),
     };
     resmap_foreach (resource, map)
         if (check_subjects(resource, err) < 0)
             return -1;
     index_names(&all);
-    if (json_object_size(all.places) == 0)
+    if (value_object_size(all.places) == 0)
         return 0;
     resmap_foreach (resource, map)
         if (update(&all, resource, err) < 0)

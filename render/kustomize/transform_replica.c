@@ -1,21 +1,21 @@
 // The replica count transformer (internal/builtins/ReplicaCountTransformer.go).
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/transform.h"
 
 static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
 {
-    const json_t *count = arg;
-    const json_t *value = slot_get(slot);
+    const struct value *count = arg;
+    const struct value *value = slot_get(slot);
     (void)resource;
-    if (json_is_object(value) || json_is_array(value))
+    if (value_is_object(value) || value_is_array(value))
         return error_set(err, ERROR_INVALID, "a number of replicas is no mapping and no list");
-    cleanup_free char *text = yamljson_scalar_text(count);
-    slot_set(slot, yamljson_written_put(value, text, YAMLJSON_TAG_INT));
+    cleanup_free char *text = yamlvalue_scalar_text(count);
+    slot_set(slot, yamlvalue_written_put(value, text, YAMLVALUE_TAG_INT));
     return 0;
 }
 
@@ -36,11 +36,11 @@ static bool is_meant(const struct resource *resource, const char *name,
     return false;
 }
 
-int transform_replica(const json_t *replica, const struct vec *specs, struct resmap *map,
+int transform_replica(const struct value *replica, const struct vec *specs, struct resmap *map,
                       struct error *err)
 {
-    const char *name = jval_string_or(replica, "name", "");
-    cleanup_json json_t *count = json_integer(jval_int(replica, "count", 0));
+    const char *name = value_text_or(replica, "name", "");
+    cleanup_value struct value *count = value_integer(value_int_at(replica, "count", 0));
     bool found = false;
     vec_foreach (const struct fieldspec, spec, specs) {
         resmap_foreach (resource, map) {

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/fieldspec.h"
 #include "render/kustomize/kustomization.h"
 #include "render/kustomize/selector.h"
@@ -39,26 +39,26 @@ char *value_add_insert(const char *path, size_t position, const char *part)
 }
 
 // The text has the type that it looks like, unless quotes stood there.
-static json_t *new_scalar(const json_t *old, const char *text)
+static struct value *new_scalar(const struct value *old, const char *text)
 {
-    return old == NULL ? yamljson_written_new(text, strlen(text), YAMLJSON_TAG_NONE, false)
-                       : yamljson_written_put(old, text, YAMLJSON_TAG_NONE);
+    return old == NULL ? yamlvalue_written_new(text, strlen(text), YAMLVALUE_TAG_NONE, false)
+                       : yamlvalue_written_put(old, text, YAMLVALUE_TAG_NONE);
 }
 
-static int set_field(json_t *parent, const char *name, const char *text, size_t position,
+static int set_field(struct value *parent, const char *name, const char *text, size_t position,
                      struct error *err)
 {
-    json_t *old = json_object_get(parent, name);
-    if (json_is_object(old) || json_is_array(old))
+    struct value *old = value_object_get(parent, name);
+    if (value_is_object(old) || value_is_array(old))
         return error_set(err, ERROR_INVALID, "the field %s is no text", name);
     if (position == 0) {
-        json_object_set_new(parent, name, new_scalar(old, text));
+        value_object_set_new(parent, name, new_scalar(old, text));
         return 0;
     }
-    struct yamljson_written written;
-    yamljson_written_of(old, &written);
+    struct yamlvalue_written written;
+    yamlvalue_written_of(old, &written);
     cleanup_free char *inserted = value_add_insert(written.text, position - 1, text);
-    json_object_set_new(parent, name, new_scalar(old, inserted));
+    value_object_set_new(parent, name, new_scalar(old, inserted));
     return 0;
 }
 
@@ -68,15 +68,15 @@ static int add_value(struct resource *resource, const char *path, const char *te
 {
     cleanup_vec struct vec names = VEC_OF(char *, vec_release_string);
     fieldspec_split(path, '/', &names);
-    json_t *parent = resource->value;
+    struct value *parent = resource->value;
     for (size_t i = 0; i + 1 < names.len; i++) {
         const char *name = *(char **)vec_at(&names, i);
-        json_t *member = json_object_get(parent, name);
-        if (member == NULL || json_is_null(member)) {
-            json_object_set_new(parent, name, json_object());
-            member = json_object_get(parent, name);
+        struct value *member = value_object_get(parent, name);
+        if (member == NULL || value_is_null(member)) {
+            value_object_set_new(parent, name, value_object());
+            member = value_object_get(parent, name);
         }
-        if (!json_is_object(member))
+        if (!value_is_object(member))
             return error_set(err, ERROR_INVALID, "%s %s: %s of %s is no mapping",
                              resource_kind(resource), resource_name(resource), name, path);
         parent = member;
@@ -84,10 +84,10 @@ static int add_value(struct resource *resource, const char *path, const char *te
     return set_field(parent, *(char **)vec_at(&names, names.len - 1), text, position, err);
 }
 
-static int select_all(const json_t *target, struct resmap *map, struct vec *found,
+static int select_all(const struct value *target, struct resmap *map, struct vec *found,
                       struct error *err)
 {
-    const json_t *config = json_object_get(target, "selector");
+    const struct value *config = value_object_get(target, "selector");
     if (config == NULL) {
         resmap_foreach (resource, map)
             *(struct resource **)vec_push(found) = resource;
@@ -99,11 +99,11 @@ static int select_all(const json_t *target, struct resmap *map, struct vec *foun
     return selector_select(selector, map, found, err);
 }
 
-static int add_to_target(const json_t *target, const char *text, struct resmap *map,
+static int add_to_target(const struct value *target, const char *text, struct resmap *map,
                          struct error *err)
 {
-    const char *path = jval_string_or(target, "fieldPath", "");
-    int64_t position = jval_int(target, "filePathPosition", 0);
+    const char *path = value_text_or(target, "fieldPath", "");
+    int64_t position = value_int_at(target, "filePathPosition", 0);
     if (*path == '\0')
         return error_set(err, ERROR_INVALID, "fieldPath is missing");
     if (position < 0)
@@ -123,27 +123,27 @@ static int add_to_target(const json_t *target, const char *text, struct resmap *
     return 0;
 }
 
-static int add_to_targets(const json_t *targets, const char *text, struct resmap *map,
+static int add_to_targets(const struct value *targets, const char *text, struct resmap *map,
                           struct error *err)
 {
-    for (size_t i = 0; i < json_array_size(targets); i++)
-        if (add_to_target(json_array_get(targets, i), text, map, err) < 0)
+    for (size_t i = 0; i < value_array_size(targets); i++)
+        if (add_to_target(value_array_get(targets, i), text, map, err) < 0)
             return error_wrap(err, "targets[%zu]", i);
     return 0;
 }
 
 // The file that targetFilePath names: more targets.
-static int read_targets(struct frame *frame, const char *named, json_t **ret_file,
+static int read_targets(struct frame *frame, const char *named, struct value **ret_file,
                         struct error *err)
 {
     cleanup_free char *text = NULL;
     cleanup_free char *path = NULL;
     size_t size = 0;
-    cleanup_json json_t *file = NULL;
+    cleanup_value struct value *file = NULL;
     if (frame_read(frame, named, &text, &size, &path, err) < 0 ||
-        yamljson_parse(text, size, path, &file, err) < 0)
+        yamlvalue_parse(text, size, path, &file, err) < 0)
         return error_wrap(err, "targetFilePath");
-    if (!json_is_object(file))
+    if (!value_is_object(file))
         return error_set(err, ERROR_INVALID, "targetFilePath: %s holds no mapping with targets",
                          path);
     if (kustomization_check(file, "ValueAddTransformer", err) < 0)
@@ -153,10 +153,10 @@ static int read_targets(struct frame *frame, const char *named, json_t **ret_fil
 }
 
 // The value of the configuration without white space around it; the folder's name without one.
-static char *value_of(const struct frame *frame, const json_t *config)
+static char *value_of(const struct frame *frame, const struct value *config)
 {
     static const char spaces[] = " \t\n\v\f\r";
-    const char *value = jval_string_or(config, "value", "");
+    const char *value = value_text_or(config, "value", "");
     value += strspn(value, spaces);
     size_t length = strlen(value);
     while (length > 0 && strchr(spaces, value[length - 1]) != NULL)
@@ -167,17 +167,17 @@ static char *value_of(const struct frame *frame, const json_t *config)
     return xstrdup(slash != NULL ? slash + 1 : frame->dir);
 }
 
-int value_add_transform(struct frame *frame, const json_t *config, struct resmap *map,
+int value_add_transform(struct frame *frame, const struct value *config, struct resmap *map,
                         struct error *err)
 {
     cleanup_free char *text = value_of(frame, config);
-    cleanup_json json_t *file = NULL;
-    const char *path = jval_string_or(config, "targetFilePath", "");
+    cleanup_value struct value *file = NULL;
+    const char *path = value_text_or(config, "targetFilePath", "");
     if (*path != '\0' && read_targets(frame, path, &file, err) < 0)
         return -1;
-    const json_t *own = jval_array(config, "targets");
-    const json_t *more = jval_array(file, "targets");
-    if (json_array_size(own) + json_array_size(more) == 0)
+    const struct value *own = value_array_at(config, "targets");
+    const struct value *more = value_array_at(file, "targets");
+    if (value_array_size(own) + value_array_size(more) == 0)
         return error_set(err, ERROR_INVALID, "there is no target");
     if (add_to_targets(own, text, map, err) < 0 || add_to_targets(more, text, map, err) < 0)
         return -1;

@@ -1,4 +1,5 @@
 // $(NAME) in text, as api/filters/refvar of kustomize replaces it.
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,31 +27,33 @@ static void add_real(struct strbuf *out, double real)
         strbuf_addstr(out, text);
 }
 
-static void add_value(struct strbuf *out, const json_t *value)
+static void add_value(struct strbuf *out, const struct value *value)
 {
-    if (json_is_string(value))
-        strbuf_add(out, json_string_value(value), json_string_length(value));
-    else if (json_is_integer(value))
-        strbuf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    else if (json_is_real(value))
-        add_real(out, json_real_value(value));
+    if (value_is_string(value))
+        strbuf_add(out, value_string_value(value), value_string_length(value));
+    else if (value_is_integer(value))
+        strbuf_addf(out, "%" PRId64, value_integer_value(value));
+    else if (value_is_real(value))
+        add_real(out, value_real_value(value));
     else
-        strbuf_addstr(out, json_is_true(value) ? "true" : "false");
+        strbuf_addstr(out, value_is_true(value) ? "true" : "false");
 }
 
 // The value of the variable called `size` bytes of name; borrowed, NULL when there is none that a
 // text can hold.
-static json_t *value_of(const json_t *values, const char *name, size_t size, json_t *used)
+static struct value *value_of(const struct value *values, const char *name, size_t size,
+                              struct value *used)
 {
     cleanup_free char *key = xstrndup(name, size);
-    json_t *value = json_object_get(values, key);
-    if (value == NULL || json_is_object(value) || json_is_array(value))
+    struct value *value = value_object_get(values, key);
+    if (value == NULL || value_is_object(value) || value_is_array(value))
         return NULL;
-    json_object_set_new(used, key, json_true());
+    value_object_set_new(used, key, value_true());
     return value;
 }
 
-json_t *vars_expand(const char *text, size_t size, const json_t *values, json_t *used)
+struct value *vars_expand(const char *text, size_t size, const struct value *values,
+                          struct value *used)
 {
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, MAX_EXPANDED_BYTES + size);
@@ -69,14 +72,14 @@ json_t *vars_expand(const char *text, size_t size, const json_t *values, json_t 
         }
         const char *name = text + at + 2;
         size_t end = (size_t)(close - text);
-        json_t *value = value_of(values, name, (size_t)(close - name), used);
+        struct value *value = value_of(values, name, (size_t)(close - name), used);
         if (value != NULL && at == 0 && end + 1 == size)
-            return json_incref(value);
+            return value_incref(value);
         if (value != NULL)
             add_value(&out, value);
         else
             strbuf_add(&out, text + at, end + 1 - at);
         at = end;
     }
-    return out.overflowed ? NULL : json_stringn(out.data, out.len);
+    return out.overflowed ? NULL : value_stringn(out.data, out.len);
 }

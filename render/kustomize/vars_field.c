@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/vars.h"
 
 enum { MAX_INDEX_DIGITS = 9 };
@@ -41,19 +41,19 @@ static bool is_index(const char *text, size_t length)
     return length > 0 && length <= MAX_INDEX_DIGITS && strspn(text, "0123456789") >= length;
 }
 
-static const json_t *item_at(const json_t *list, const char *digits)
+static const struct value *item_at(const struct value *list, const char *digits)
 {
-    return json_array_get(list, strtoul(digits, NULL, 10));
+    return value_array_get(list, strtoul(digits, NULL, 10));
 }
 
 // The first item whose field has this text, or which is this text when there is no field.
-static const json_t *item_with(const json_t *list, const char *field, const char *text)
+static const struct value *item_with(const struct value *list, const char *field, const char *text)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *item = json_array_get(list, i);
-        const json_t *value = *field != '\0' ? json_object_get(item, field) : item;
-        struct yamljson_written written;
-        yamljson_written_of(value, &written);
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        const struct value *item = value_array_get(list, i);
+        const struct value *value = *field != '\0' ? value_object_get(item, field) : item;
+        struct yamlvalue_written written;
+        yamlvalue_written_of(value, &written);
         if (value != NULL && strcmp(written.text, text) == 0)
             return item;
     }
@@ -61,7 +61,7 @@ static const json_t *item_with(const json_t *list, const char *field, const char
 }
 
 // One name: a member, an index, "-" for the last item, or "[field=text]".
-static const json_t *step(const json_t *value, char *name)
+static const struct value *step(const struct value *value, char *name)
 {
     size_t length = strlen(name);
     if (length == 0)
@@ -69,20 +69,20 @@ static const json_t *step(const json_t *value, char *name)
     if (is_index(name, length))
         return item_at(value, name);
     if (strcmp(name, "-") == 0)
-        return json_array_get(value, json_array_size(value) - 1);
+        return value_array_get(value, value_array_size(value) - 1);
     if (name[0] != '[' || name[length - 1] != ']')
-        return json_object_get(value, name);
+        return value_object_get(value, name);
     name[length - 1] = '\0';
     char *equals = strchr(name, '=');
     if (equals == NULL)
         return is_index(name + 1, length - 2) ? item_at(value, name + 1)
-                                              : json_object_get(value, name + 1);
+                                              : value_object_get(value, name + 1);
     *equals = '\0';
     return item_with(value, name + 1, equals + 1);
 }
 
 // "ports[0]": a member and an index in one name.
-static const json_t *step_with_index(const json_t *value, char *name)
+static const struct value *step_with_index(const struct value *value, char *name)
 {
     size_t length = strlen(name);
     char *open = strrchr(name, '[');
@@ -94,7 +94,7 @@ static const json_t *step_with_index(const json_t *value, char *name)
     return item_at(value, open + 1);
 }
 
-const json_t *vars_field(const json_t *value, const char *path)
+const struct value *vars_field(const struct value *value, const char *path)
 {
     cleanup_vec struct vec names = VEC_OF(char *, vec_release_string);
     split_path(path, &names);

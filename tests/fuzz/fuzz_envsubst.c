@@ -2,15 +2,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/jval.h"
 #include "base/strbuf.h"
+#include "base/value.h"
 #include "render/envsubst.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    cleanup_json json_t *values = json_pack("{s:s, s:s}", "a", "value/of.a", "b", "");
+    cleanup_value struct value *values =
+        value_object_of("a", value_string("value/of.a"), "b", value_string(""), NULL);
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, 1 << 16);
     cleanup_error struct error err = {0};

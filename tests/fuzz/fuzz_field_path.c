@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
 #include "render/kustomize/field_path.h"
 #include "render/kustomize/structured_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void write_all(json_t *object, const struct vec *parts, enum field_create create)
+static void write_all(struct value *object, const struct vec *parts, enum field_create create)
 {
     cleanup_field_matches struct field_matches matches = {0};
     if (field_path_match(object, parts, create, &matches, NULL) < 0)
@@ -20,7 +20,7 @@ static void write_all(json_t *object, const struct vec *parts, enum field_create
     vec_foreach (struct field_match, match, &matches.found) {
         if (slot_get(&match->slot) == NULL)
             abort();
-        slot_set(&match->slot, json_string("written"));
+        slot_set(&match->slot, value_string("written"));
         // A later match may lie below what was just replaced.
         break;
     }
@@ -34,15 +34,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cleanup_free char *path = xstrndup((const char *)data, (size_t)(line_end - data));
     size_t rest = size - (size_t)(line_end - data) - 1;
     cleanup_vec struct vec parts = VEC_OF(char *, vec_release_string);
-    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
-    struct yamljson_limits limits = {.max_nodes = 20000, .max_documents = 1, .kustomize = true};
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
+    struct yamlvalue_limits limits = {.max_nodes = 20000, .max_documents = 1, .kustomize = true};
     if (field_path_split(path, &parts, NULL) < 0 ||
-        yamljson_parse_all((const char *)line_end + 1, rest, "in", &limits, &documents, NULL) < 0 ||
+        yamlvalue_parse_all((const char *)line_end + 1, rest, "in", &limits, &documents, NULL) <
+            0 ||
         documents.len == 0)
         return 0;
-    json_t *object = ((struct yamljson_document *)documents.data)->value;
-    cleanup_json json_t *before = json_deep_copy(object);
-    json_t *found = NULL;
+    struct value *object = ((struct yamlvalue_document *)documents.data)->value;
+    cleanup_value struct value *before = value_deep_copy(object);
+    struct value *found = NULL;
     if (field_path_get(object, &parts, &found, NULL) < 0)
         found = NULL;
     write_all(object, &parts, FIELD_FIND);

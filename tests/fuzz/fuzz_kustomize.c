@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "base/yamljson.h"
+#include "base/yamlvalue.h"
 #include "render/kustomize/kustomize.h"
 #include "tests/unit/text_tree.h"
 
@@ -25,11 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     cleanup_strbuf struct strbuf out;
-    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
     strbuf_init(&out, 64 << 20);
     if (kustomize_print(&objects, &out, &err) < 0)
         return 0;
-    if (yamljson_parse_all(out.data, out.len, "out", NULL, &documents, &err) < 0)
+    if (yamlvalue_parse_all(out.data, out.len, "out", NULL, &documents, &err) < 0)
         abort();
     return 0;
 }

@@ -9,46 +9,46 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <jansson.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "base/jval.h"
 #include "base/memory.h"
+#include "base/jval.h"
 #include "base/strbuf.h"
-#include "base/yamljson.h"
-#include "base/yamljson_written.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 
 // The one document of a text; owned.
-static inline json_t *yaml_value(const char *text)
+static inline struct value *yaml_value(const char *text)
 {
-    struct vec documents = YAMLJSON_DOCUMENTS;
-    struct yamljson_limits limits = {.kustomize = true, .written = true};
+    struct vec documents = YAMLVALUE_DOCUMENTS;
+    struct yamlvalue_limits limits = {.kustomize = true, .written = true};
     cleanup_error struct error err = {0};
-    if (yamljson_parse_all(text, strlen(text), "test", &limits, &documents, &err) < 0)
+    if (yamlvalue_parse_all(text, strlen(text), "test", &limits, &documents, &err) < 0)
         fail_msg("%s\n%s", error_message(&err), text);
     assert_int_equal(documents.len, 1);
-    json_t *value = json_incref(((struct yamljson_document *)documents.data)->value);
+    struct value *value = value_incref(((struct yamlvalue_document *)documents.data)->value);
     vec_free(&documents);
     return value;
 }
 
-static inline char *yaml_text(const json_t *value)
+static inline char *yaml_text(const struct value *value)
 {
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, 16 << 20);
-    cleanup_json json_t *settled = json_deep_copy(value);
-    assert_int_equal(yamljson_settle(settled, NULL), 0);
-    assert_int_equal(yamljson_write(settled, &out, NULL), 0);
+    cleanup_value struct value *settled = value_deep_copy(value);
+    assert_int_equal(yamlvalue_settle(settled, NULL), 0);
+    assert_int_equal(yamlvalue_write(settled, &out, NULL), 0);
     return strbuf_steal(&out);
 }
 
-static inline void assert_yaml_equal(const json_t *got, const char *expected)
+static inline void assert_yaml_equal(const struct value *got, const char *expected)
 {
-    cleanup_json json_t *wanted = yaml_value(expected);
+    cleanup_value struct value *wanted = yaml_value(expected);
     cleanup_free char *got_text = yaml_text(got);
     cleanup_free char *want_text = yaml_text(wanted);
     assert_string_equal(got_text, want_text);
@@ -63,7 +63,7 @@ static inline void mend_surrogates(char *text)
 }
 
 // Owned; skips the test where the conformance data is missing.
-static inline json_t *kustomize_tables(void)
+static inline struct value *kustomize_tables(void)
 {
     const char *folder = getenv("SEALIFT_CONFORMANCE");
     cleanup_free char *path =
@@ -77,18 +77,18 @@ static inline json_t *kustomize_tables(void)
     }
     mend_surrogates(text);
     cleanup_error struct error err = {0};
-    json_t *tables = NULL;
+    cleanup_json json_t *tables = NULL;
     if (jval_parse_object(text, size, path, &tables, &err) < 0)
         fail_msg("%s", error_message(&err));
-    return tables;
+    return value_from_json(tables);
 }
 
 // The rows of the table whose key holds `name`.
-static inline const json_t *kustomize_table(const json_t *tables, const char *name)
+static inline const struct value *kustomize_table(const struct value *tables, const char *name)
 {
     const char *key = NULL;
-    json_t *rows = NULL;
-    jval_foreach (tables, key, rows)
+    struct value *rows = NULL;
+    value_foreach (tables, key, rows)
         if (strstr(key, name) != NULL)
             return rows;
     fail_msg("no table %s", name);

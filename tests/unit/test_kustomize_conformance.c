@@ -11,7 +11,8 @@
 #include "base/file.h"
 #include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson.h"
+#include "base/value.h"
+#include "base/yamlvalue.h"
 #include "render/kustomize/kustomize.h"
 
 enum { MAX_BYTES = 16 << 20 };
@@ -44,16 +45,16 @@ static char *read_text(const char *dir, const char *name)
     return file_read(path, MAX_BYTES, &text, &size, NULL) == 0 ? text : NULL;
 }
 
-static int build(const char *dir, const json_t *meta, struct vec *objects, struct error *err)
+static int build(const char *dir, const struct value *meta, struct vec *objects, struct error *err)
 {
     cleanup_free char *input = path_join(dir, "input");
     cleanup_free char *path = read_text(dir, "run-path.txt");
     cleanup_vec struct vec warnings = VEC_OF(char *, vec_release_string);
     cleanup_tree struct tree *tree = NULL;
     struct kustomize_options options = {
-        .order = strcmp(jval_string_or(meta, "order", ""), "legacy") == 0 ? KUSTOMIZE_ORDER_LEGACY
-                                                                          : KUSTOMIZE_ORDER_FIFO,
-        .unrestricted = strcmp(jval_string_or(meta, "load_restrictor", ""), "none") == 0,
+        .order = strcmp(value_text_or(meta, "order", ""), "legacy") == 0 ? KUSTOMIZE_ORDER_LEGACY
+                                                                         : KUSTOMIZE_ORDER_FIFO,
+        .unrestricted = strcmp(value_text_or(meta, "load_restrictor", ""), "none") == 0,
     };
     if (tree_open_dir(input, &tree, err) < 0)
         return -1;
@@ -65,16 +66,16 @@ static int build(const char *dir, const json_t *meta, struct vec *objects, struc
 // The two texts hold the same values in the same order.
 static bool same_documents(const char *expected, const char *got)
 {
-    cleanup_vec struct vec left = YAMLJSON_DOCUMENTS;
-    cleanup_vec struct vec right = YAMLJSON_DOCUMENTS;
-    if (yamljson_parse_all(expected, strlen(expected), "expected", NULL, &left, NULL) < 0 ||
-        yamljson_parse_all(got, strlen(got), "got", NULL, &right, NULL) < 0 ||
+    cleanup_vec struct vec left = YAMLVALUE_DOCUMENTS;
+    cleanup_vec struct vec right = YAMLVALUE_DOCUMENTS;
+    if (yamlvalue_parse_all(expected, strlen(expected), "expected", NULL, &left, NULL) < 0 ||
+        yamlvalue_parse_all(got, strlen(got), "got", NULL, &right, NULL) < 0 ||
         left.len != right.len)
         return false;
     for (size_t i = 0; i < left.len; i++) {
-        const struct yamljson_document *a = vec_at(&left, i);
-        const struct yamljson_document *b = vec_at(&right, i);
-        if (!json_equal(a->value, b->value))
+        const struct yamlvalue_document *a = vec_at(&left, i);
+        const struct yamlvalue_document *b = vec_at(&right, i);
+        if (!value_equal(a->value, b->value))
             return false;
     }
     return true;
@@ -84,12 +85,13 @@ static bool run_case(const char *dir, const char *name)
 {
     cleanup_free char *meta_text = read_text(dir, "meta.json");
     cleanup_free char *expected = read_text(dir, "expected.yaml");
-    cleanup_json json_t *meta = NULL;
+    cleanup_json json_t *json = NULL;
     cleanup_vec struct vec objects = KUSTOMIZE_OBJECTS;
     cleanup_error struct error err = {0};
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, MAX_BYTES);
-    assert_int_equal(jval_parse(meta_text, strlen(meta_text), "meta.json", &meta, NULL), 0);
+    assert_int_equal(jval_parse(meta_text, strlen(meta_text), "meta.json", &json, NULL), 0);
+    cleanup_value struct value *meta = value_from_json(json);
     int done = build(dir, meta, &objects, &err);
     if (expected == NULL) {
         if (getenv("KUSTOMIZE_SHOW_ERRORS") != NULL) {

@@ -3,21 +3,21 @@
 #include "kustomize_fixture.h"
 
 // Consumes target; NULL when the patch removed it.
-static json_t *merge(struct schema *schema, json_t *target, const char *patch_text)
+static struct value *merge(struct schema *schema, struct value *target, const char *patch_text)
 {
-    cleanup_json json_t *patch = yaml_value(patch_text);
+    cleanup_value struct value *patch = yaml_value(patch_text);
     cleanup_error struct error err = {0};
-    json_t *merged = NULL;
+    struct value *merged = NULL;
     if (strategic_merge(schema, target, patch, &merged, &err) < 0)
         fail_msg("%s", error_message(&err));
-    json_decref(target);
+    value_decref(target);
     return merged;
 }
 
 static void assert_merges(const char *target, const char *patch, const char *expected)
 {
     cleanup_schema struct schema *schema = schema_new();
-    cleanup_json json_t *merged = merge(schema, yaml_value(target), patch);
+    cleanup_value struct value *merged = merge(schema, yaml_value(target), patch);
     if (expected == NULL) {
         assert_null(merged);
         return;
@@ -110,10 +110,10 @@ static void test_kustomize_merge_refuses(void **state)
     };
     cleanup_schema struct schema *schema = schema_new();
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        cleanup_json json_t *target = yaml_value(cases[i].target);
-        cleanup_json json_t *patch = yaml_value(cases[i].patch);
+        cleanup_value struct value *target = yaml_value(cases[i].target);
+        cleanup_value struct value *patch = yaml_value(cases[i].patch);
         cleanup_error struct error err = {0};
-        json_t *merged = NULL;
+        struct value *merged = NULL;
         assert_int_equal(strategic_merge(schema, target, patch, &merged, &err), -1);
         assert_int_equal(err.code, ERROR_INVALID);
         assert_string_equal(error_message(&err), cases[i].message);
@@ -140,13 +140,14 @@ static void test_kustomize_merge_with_a_document(void **state)
     cleanup_schema struct schema *schema = schema_new();
     assert_int_equal(
         schema_set_document(schema, openapi_text, strlen(openapi_text), "schema.yaml", NULL), 0);
-    cleanup_json json_t *merged = merge(schema, yaml_value(CUSTOM "spec: {l: [{id: a, v: 1}]}"),
-                                        CUSTOM "spec: {l: [{id: b}]}");
+    cleanup_value struct value *merged = merge(
+        schema, yaml_value(CUSTOM "spec: {l: [{id: a, v: 1}]}"), CUSTOM "spec: {l: [{id: b}]}");
     cleanup_free char *got = yaml_text(merged);
     assert_string_equal(got, CUSTOM "spec:\n  l:\n  - id: b\n  - id: a\n    v: 1\n");
     // It took the place of the built-in kinds.
-    cleanup_json json_t *pod = merge(schema, yaml_value(POD "spec: {containers: [{name: a}]}"),
-                                     POD "spec: {containers: [{name: b}]}");
+    cleanup_value struct value *pod =
+        merge(schema, yaml_value(POD "spec: {containers: [{name: a}]}"),
+              POD "spec: {containers: [{name: b}]}");
     cleanup_free char *replaced = yaml_text(pod);
     assert_string_equal(replaced, POD "spec:\n  containers:\n  - name: b\n");
 }
@@ -172,34 +173,34 @@ static void test_kustomize_merge_takes_long_lists(void **state)
     for (int i = 0; i < ELEMENTS; i++)
         strbuf_addf(&text, "  - name: v%d\n", i);
     cleanup_schema struct schema *schema = schema_new();
-    cleanup_json json_t *merged =
+    cleanup_value struct value *merged =
         merge(schema, yaml_value(text.data), POD "spec: {volumes: [{name: v7, emptyDir: {}}]}");
-    assert_int_equal(json_array_size(json_object_get(json_object_get(merged, "spec"), "volumes")),
-                     ELEMENTS);
+    assert_int_equal(
+        value_array_size(value_object_get(value_object_get(merged, "spec"), "volumes")), ELEMENTS);
 }
 
 // Rows of kustomize's own tables.
 
-static void merge_row(const char *base, const json_t *patches, const char *expected)
+static void merge_row(const char *base, const struct value *patches, const char *expected)
 {
     cleanup_schema struct schema *schema = schema_new();
-    cleanup_json json_t *object = yaml_value(base);
-    for (size_t i = 0; i < json_array_size(patches); i++)
-        object = merge(schema, object, json_string_value(json_array_get(patches, i)));
+    cleanup_value struct value *object = yaml_value(base);
+    for (size_t i = 0; i < value_array_size(patches); i++)
+        object = merge(schema, object, value_string_value(value_array_get(patches, i)));
     assert_yaml_equal(object, expected);
 }
 
 static void test_kustomize_merge_rows_of_resource_test(void **state)
 {
     (void)state;
-    cleanup_json json_t *tables = kustomize_tables();
-    const json_t *rows = kustomize_table(tables, "resource_test.go:TestApplySmPatch:tests");
+    cleanup_value struct value *tables = kustomize_tables();
+    const struct value *rows = kustomize_table(tables, "resource_test.go:TestApplySmPatch:tests");
     const char *name = NULL;
-    json_t *row = NULL;
+    struct value *row = NULL;
     size_t count = 0;
-    jval_foreach (rows, name, row) {
-        merge_row(jval_string(row, "base"), json_object_get(row, "patch"),
-                  jval_string(row, "expected"));
+    value_foreach (rows, name, row) {
+        merge_row(value_text(row, "base"), value_object_get(row, "patch"),
+                  value_text(row, "expected"));
         count++;
     }
     assert_int_equal(count, 14);
@@ -217,16 +218,16 @@ static void test_kustomize_merge_rows_of_order(void **state)
         {"ShouldOutputPrimitiveListItemsInCorrectOrder",
          POD "metadata: {name: test, finalizers: [foo, bar]}"},
     };
-    cleanup_json json_t *tables = kustomize_tables();
+    cleanup_value struct value *tables = kustomize_tables();
     for (size_t i = 0; i < ARRAY_LENGTH(tables_of); i++) {
-        const json_t *rows = kustomize_table(tables, tables_of[i].table);
-        for (size_t j = 0; j < json_array_size(rows); j++) {
-            const json_t *row = json_array_get(rows, j);
-            if (jval_bool(row, "skip", false))
+        const struct value *rows = kustomize_table(tables, tables_of[i].table);
+        for (size_t j = 0; j < value_array_size(rows); j++) {
+            const struct value *row = value_array_get(rows, j);
+            if (value_bool_at(row, "skip", false))
                 continue;
-            cleanup_json json_t *patches = json_array();
-            json_array_append(patches, json_object_get(row, "patch"));
-            merge_row(tables_of[i].base, patches, jval_string(row, "expectedOutput"));
+            cleanup_value struct value *patches = value_array();
+            value_array_append(patches, value_object_get(row, "patch"));
+            merge_row(tables_of[i].base, patches, value_text(row, "expectedOutput"));
         }
     }
 }

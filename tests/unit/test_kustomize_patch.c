@@ -33,13 +33,14 @@ static int apply(frame_step *step, struct resmap *map, const char *config_text, 
     cleanup_schema struct schema *schema = schema_new();
     struct build build = {.schema = schema};
     struct frame frame = {.build = &build};
-    cleanup_json json_t *config = yaml_value(config_text);
+    cleanup_value struct value *config = yaml_value(config_text);
     return step(&frame, config, map, err);
 }
 
 // ---- JSON patches by themselves ----
 
-static int patch_json(json_t *value, const char *patch_text, json_t **ret_value, struct error *err)
+static int patch_json(struct value *value, const char *patch_text, struct value **ret_value,
+                      struct error *err)
 {
     cleanup_json_patch struct json_patch *patch = NULL;
     if (json_patch_parse(patch_text, strlen(patch_text), "patch", &patch, err) < 0)
@@ -87,8 +88,8 @@ static void test_kustomize_patch_json_operations(void **state)
         {"{a: 1}", "[]", "{a: 1}"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        cleanup_json json_t *value = yaml_value(cases[i].value);
-        cleanup_json json_t *patched = NULL;
+        cleanup_value struct value *value = yaml_value(cases[i].value);
+        cleanup_value struct value *patched = NULL;
         cleanup_error struct error err = {0};
         int status = patch_json(value, cases[i].patch, &patched, &err);
         if (status != (cases[i].expected == NULL ? -1 : 0))
@@ -101,8 +102,8 @@ static void test_kustomize_patch_json_operations(void **state)
 static void test_kustomize_patch_json_says_where(void **state)
 {
     (void)state;
-    cleanup_json json_t *value = yaml_value("{a: [1]}");
-    cleanup_json json_t *patched = NULL;
+    cleanup_value struct value *value = yaml_value("{a: [1]}");
+    cleanup_value struct value *patched = NULL;
     cleanup_error struct error err = {0};
     assert_int_equal(patch_json(value,
                                 "- {op: add, path: /b, value: 1}\n- {op: remove, path: /a/7}",
@@ -115,18 +116,18 @@ static void test_kustomize_patch_json_says_where(void **state)
 static void test_kustomize_patch_json_rows(void **state)
 {
     (void)state;
-    cleanup_json json_t *tables = kustomize_tables();
-    const json_t *rows = kustomize_table(tables, "patchjson6902_test.go:TestSomething");
-    assert_int_equal(json_array_size(rows), 4);
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        cleanup_json json_t *value = yaml_value(jval_string(row, "input"));
-        cleanup_json json_t *patched = NULL;
-        const char *text = jval_string(row, "filter.Patch");
+    cleanup_value struct value *tables = kustomize_tables();
+    const struct value *rows = kustomize_table(tables, "patchjson6902_test.go:TestSomething");
+    assert_int_equal(value_array_size(rows), 4);
+    for (size_t i = 0; i < value_array_size(rows); i++) {
+        const struct value *row = value_array_get(rows, i);
+        cleanup_value struct value *value = yaml_value(value_text(row, "input"));
+        cleanup_value struct value *patched = NULL;
+        const char *text = value_text(row, "filter.Patch");
         // The filter looks at the first character as it is.
         text += *text == '\n' && text[1] == '[';
         assert_int_equal(patch_json(value, text, &patched, NULL), 0);
-        assert_yaml_equal(patched, jval_string(row, "expectedOutput"));
+        assert_yaml_equal(patched, value_text(row, "expectedOutput"));
     }
 }
 
@@ -169,7 +170,7 @@ static void test_kustomize_patch_label_selectors(void **state)
         {"/x", -1},
         {"app=-x", -1},
     };
-    cleanup_json json_t *labels = yaml_value("{app: web, n: 5, empty: \"\"}");
+    cleanup_value struct value *labels = yaml_value("{app: web, n: 5, empty: \"\"}");
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         cleanup_label_selector struct label_selector selector = {0};
         int status = label_selector_parse(cases[i].selector, &selector, NULL);
@@ -193,18 +194,18 @@ static void test_kustomize_patch_label_selector_rows(void **state)
         {"TestRNodeMatchesLabelSelector", "{fruit: apple, veggie: carrot}"},
         {"TestRNodeMatchesAnnotationSelector", "{area: \"51\", greeting: Take me to your leader.}"},
     };
-    cleanup_json json_t *tables = kustomize_tables();
+    cleanup_value struct value *tables = kustomize_tables();
     for (size_t i = 0; i < ARRAY_LENGTH(tables_of); i++) {
-        cleanup_json json_t *labels = yaml_value(tables_of[i].labels);
+        cleanup_value struct value *labels = yaml_value(tables_of[i].labels);
         const char *name = NULL;
-        json_t *row = NULL;
-        jval_foreach (kustomize_table(tables, tables_of[i].table), name, row) {
+        struct value *row = NULL;
+        value_foreach (kustomize_table(tables, tables_of[i].table), name, row) {
             cleanup_label_selector struct label_selector selector = {0};
-            int status = label_selector_parse(jval_string(row, "selector"), &selector, NULL);
-            assert_int_equal(status, *jval_string(row, "errMsg") == '\0' ? 0 : -1);
+            int status = label_selector_parse(value_text(row, "selector"), &selector, NULL);
+            assert_int_equal(status, *value_text(row, "errMsg") == '\0' ? 0 : -1);
             if (status == 0)
                 assert_int_equal(label_selector_matches(&selector, labels),
-                                 jval_bool(row, "matches", false));
+                                 value_bool_at(row, "matches", false));
         }
     }
 }
@@ -219,32 +220,32 @@ static const char targets_text[] =
     "metadata: {name: name3, labels: {app: name3}, annotations: {bar: baz}}\n"
     "---\napiVersion: group1/v1\nkind: Kind2\nmetadata: {name: x-name1, namespace: x-default}\n";
 
-static void set_text(json_t *config, const char *field, const char *text)
+static void set_text(struct value *config, const char *field, const char *text)
 {
     if (text != NULL)
-        json_object_set_new(config, field, json_string(text));
+        value_object_set_new(config, field, value_string(text));
 }
 
 static void test_kustomize_patch_target_rows(void **state)
 {
     (void)state;
-    cleanup_json json_t *tables = kustomize_tables();
+    cleanup_value struct value *tables = kustomize_tables();
     cleanup_resmap struct resmap map;
     load(&map, targets_text);
     const char *name = NULL;
-    json_t *row = NULL;
-    jval_foreach (kustomize_table(tables, "TestFindPatchTargets"), name, row) {
-        cleanup_json json_t *config = json_object();
-        set_text(config, "name", jval_string(row, "target.ResId.Name"));
-        set_text(config, "namespace", jval_string(row, "target.ResId.Namespace"));
-        set_text(config, "kind", jval_string(row, "target.ResId.Gvk.Kind"));
-        set_text(config, "labelSelector", jval_string(row, "target.LabelSelector"));
-        set_text(config, "annotationSelector", jval_string(row, "target.AnnotationSelector"));
+    struct value *row = NULL;
+    value_foreach (kustomize_table(tables, "TestFindPatchTargets"), name, row) {
+        cleanup_value struct value *config = value_object();
+        set_text(config, "name", value_text(row, "target.ResId.Name"));
+        set_text(config, "namespace", value_text(row, "target.ResId.Namespace"));
+        set_text(config, "kind", value_text(row, "target.ResId.Gvk.Kind"));
+        set_text(config, "labelSelector", value_text(row, "target.LabelSelector"));
+        set_text(config, "annotationSelector", value_text(row, "target.AnnotationSelector"));
         cleanup_selector struct selector *selector = NULL;
         cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
         assert_int_equal(selector_new(config, &selector, NULL), 0);
         assert_int_equal(selector_select(selector, &map, &found, NULL), 0);
-        if ((int64_t)found.len != jval_int(row, "count", -1))
+        if ((int64_t)found.len != value_int_at(row, "count", -1))
             fail_msg("%s: %zu", name, found.len);
     }
 }
@@ -389,24 +390,25 @@ static void test_kustomize_patch_refuses(void **state)
 static void test_kustomize_patch_rows_of_wrangler(void **state)
 {
     (void)state;
-    cleanup_json json_t *tables = kustomize_tables();
+    cleanup_value struct value *tables = kustomize_tables();
     const char *name = NULL;
-    json_t *row = NULL;
-    jval_foreach (kustomize_table(tables, "TestApplySmPatch_General"), name, row) {
+    struct value *row = NULL;
+    value_foreach (kustomize_table(tables, "TestApplySmPatch_General"), name, row) {
         cleanup_strbuf struct strbuf base;
         cleanup_strbuf struct strbuf patches;
         strbuf_init(&base, 1 << 20);
         strbuf_init(&patches, 1 << 20);
-        const json_t *objects = json_object_get(row, "base");
-        const json_t *texts = json_object_get(row, "patches");
-        const json_t *expected = json_object_get(row, "expected");
-        for (size_t i = 0; i < json_array_size(objects); i++)
-            strbuf_addf(&base, "---\n%s\n", json_string_value(json_array_get(objects, i)));
-        for (size_t i = 0; i < json_array_size(texts); i++)
-            strbuf_addf(&patches, "---\n%s\n", json_string_value(json_array_get(texts, i)));
+        const struct value *objects = value_object_get(row, "base");
+        const struct value *texts = value_object_get(row, "patches");
+        const struct value *expected = value_object_get(row, "expected");
+        for (size_t i = 0; i < value_array_size(objects); i++)
+            strbuf_addf(&base, "---\n%s\n", value_string_value(value_array_get(objects, i)));
+        for (size_t i = 0; i < value_array_size(texts); i++)
+            strbuf_addf(&patches, "---\n%s\n", value_string_value(value_array_get(texts, i)));
         cleanup_resmap struct resmap map;
         load(&map, base.data);
-        cleanup_json json_t *config = json_pack("{s:s}", "patches", patches.data);
+        cleanup_value struct value *config =
+            value_object_of("patches", value_string(patches.data), NULL);
         cleanup_schema struct schema *schema = schema_new();
         struct build build = {.schema = schema};
         struct frame frame = {.build = &build};
@@ -414,9 +416,9 @@ static void test_kustomize_patch_rows_of_wrangler(void **state)
         // The rows ask nothing of a patch without an object; the transformer refuses it.
         if (patch_strategic_transform(&frame, config, &map, &err) < 0)
             assert_non_null(strstr(error_message(&err), "no object is"));
-        for (size_t i = 0; i < json_array_size(expected); i++)
+        for (size_t i = 0; i < value_array_size(expected); i++)
             assert_yaml_equal((*(struct resource **)vec_at(&map.list, i))->value,
-                              json_string_value(json_array_get(expected, i)));
+                              value_string_value(value_array_get(expected, i)));
     }
 }
 

@@ -35,25 +35,25 @@ static const char WEB_SIDECAR[] = "      - name: sidecar\n"
                                   "        - containerPort: 8081\n"
                                   "        - containerPort: 9090\n";
 
-static void read_path(const json_t *row, struct vec *parts)
+static void read_path(const struct value *row, struct vec *parts)
 {
-    const json_t *path = json_object_get(row, "path");
+    const struct value *path = value_object_get(row, "path");
     *parts = VEC_OF(char *, vec_release_string);
-    for (size_t i = 0; i < json_array_size(path); i++)
-        vec_push_string(parts, json_string_value(json_array_get(path, i)));
+    for (size_t i = 0; i < value_array_size(path); i++)
+        vec_push_string(parts, value_string_value(value_array_get(path, i)));
 }
 
-static json_t *matched(const struct field_matches *matches)
+static struct value *matched(const struct field_matches *matches)
 {
-    json_t *list = json_array();
+    struct value *list = value_array();
     vec_foreach (const struct field_match, match, &matches->found)
-        json_array_append(list, slot_get(&match->slot));
+        value_array_append(list, slot_get(&match->slot));
     return list;
 }
 
-static bool same_values(const char *name, const json_t *got, const char *expected)
+static bool same_values(const char *name, const struct value *got, const char *expected)
 {
-    cleanup_json json_t *wanted = *expected == '\0' ? json_array() : yaml_value(expected);
+    cleanup_value struct value *wanted = *expected == '\0' ? value_array() : yaml_value(expected);
     cleanup_free char *got_text = yaml_text(got);
     cleanup_free char *wanted_text = yaml_text(wanted);
     if (strcmp(got_text, wanted_text) == 0)
@@ -62,9 +62,10 @@ static bool same_values(const char *name, const json_t *got, const char *expecte
     return false;
 }
 
-static bool finds(const char *name, const char *input, const json_t *row, const char *expected)
+static bool finds(const char *name, const char *input, const struct value *row,
+                  const char *expected)
 {
-    cleanup_json json_t *value = yaml_value(input);
+    cleanup_value struct value *value = yaml_value(input);
     cleanup_vec struct vec parts = VEC_OF(char *, NULL);
     cleanup_field_matches struct field_matches matches = {0};
     cleanup_error struct error err = {0};
@@ -73,38 +74,39 @@ static bool finds(const char *name, const char *input, const json_t *row, const 
         printf("%s: %s\n", name, error_message(&err));
         return false;
     }
-    cleanup_json json_t *list = matched(&matches);
+    cleanup_value struct value *list = matched(&matches);
     return same_values(name, list, expected);
 }
 
 static void test_path_rows_that_find(void **state)
 {
     (void)state;
-    cleanup_json json_t *tables = kustomize_tables();
-    const json_t *rows = kustomize_table(tables, "match_test.go:TestPathMatcher_Filter:updates");
+    cleanup_value struct value *tables = kustomize_tables();
+    const struct value *rows =
+        kustomize_table(tables, "match_test.go:TestPathMatcher_Filter:updates");
     cleanup_free char *input = xasprintf("%s%s", WEB, WEB_SIDECAR);
     size_t different = 0;
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
+    for (size_t i = 0; i < value_array_size(rows); i++) {
+        const struct value *row = value_array_get(rows, i);
         cleanup_free char *name = xasprintf("row %zu", i);
-        different += !finds(name, input, row, jval_string_or(row, "value", ""));
+        different += !finds(name, input, row, value_text_or(row, "value", ""));
     }
     const char *name = NULL;
-    json_t *row = NULL;
-    jval_foreach (kustomize_table(tables, "TestPathMatcher_StructuredDataInScalar"), name, row)
+    struct value *row = NULL;
+    value_foreach (kustomize_table(tables, "TestPathMatcher_StructuredDataInScalar"), name, row)
         different +=
-            !finds(name, jval_string(row, "input"), row, jval_string_or(row, "expected", ""));
+            !finds(name, value_text(row, "input"), row, value_text_or(row, "expected", ""));
     assert_int_equal(different, 0);
 }
 
-static bool creates(const char *name, const char *input, const json_t *row)
+static bool creates(const char *name, const char *input, const struct value *row)
 {
-    const char *kind = jval_string_or(row, "create.$unknown", "");
-    const char *refused = jval_string_or(row, "expectErr", "");
+    const char *kind = value_text_or(row, "create.$unknown", "");
+    const char *refused = value_text_or(row, "expectErr", "");
     enum field_create create = strstr(kind, "Mapping") != NULL    ? FIELD_CREATE_OBJECT
                                : strstr(kind, "Sequence") != NULL ? FIELD_CREATE_ARRAY
                                                                   : FIELD_CREATE_SCALAR;
-    cleanup_json json_t *value = yaml_value(input);
+    cleanup_value struct value *value = yaml_value(input);
     cleanup_vec struct vec parts = VEC_OF(char *, NULL);
     cleanup_field_matches struct field_matches matches = {0};
     cleanup_error struct error err = {0};
@@ -115,12 +117,12 @@ static bool creates(const char *name, const char *input, const json_t *row)
             printf("%s: %s\n", name, status < 0 ? error_message(&err) : "not refused");
         return (status < 0) == (*refused != '\0');
     }
-    const json_t *wanted = json_object_get(row, "matches");
-    cleanup_json json_t *list = matched(&matches);
-    cleanup_json json_t *expected = json_array();
-    for (size_t i = 0; i < json_array_size(wanted); i++) {
-        const char *text = json_string_value(json_array_get(wanted, i));
-        json_array_append_new(expected, *text == '\n' ? json_null() : yaml_value(text));
+    const struct value *wanted = value_object_get(row, "matches");
+    cleanup_value struct value *list = matched(&matches);
+    cleanup_value struct value *expected = value_array();
+    for (size_t i = 0; i < value_array_size(wanted); i++) {
+        const char *text = value_string_value(value_array_get(wanted, i));
+        value_array_append_new(expected, *text == '\n' ? value_null() : yaml_value(text));
     }
     cleanup_free char *text = yaml_text(expected);
     return same_values(name, list, text);
@@ -129,12 +131,12 @@ static bool creates(const char *name, const char *input, const json_t *row)
 static void test_path_rows_that_create(void **state)
 {
     (void)state;
-    cleanup_json json_t *tables = kustomize_tables();
+    cleanup_value struct value *tables = kustomize_tables();
     cleanup_free char *input = xasprintf("%s%s%s", WEB, WEB_ENV, WEB_SIDECAR);
     size_t different = 0;
     const char *name = NULL;
-    json_t *row = NULL;
-    jval_foreach (kustomize_table(tables, "TestPathMatcher_Filter_Create"), name, row)
+    struct value *row = NULL;
+    value_foreach (kustomize_table(tables, "TestPathMatcher_Filter_Create"), name, row)
         different += !creates(name, input, row);
     assert_int_equal(different, 0);
 }
@@ -142,12 +144,12 @@ static void test_path_rows_that_create(void **state)
 static void test_scalar_rows_of_yaml_1_1(void **state)
 {
     (void)state;
-    cleanup_json json_t *tables = kustomize_tables();
-    const json_t *rows = kustomize_table(tables, "TestIsYaml1_1NonString");
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        const char *text = jval_string(row, "val");
-        if (yamljson_written_as_other(text) != jval_bool(row, "expected", false))
+    cleanup_value struct value *tables = kustomize_tables();
+    const struct value *rows = kustomize_table(tables, "TestIsYaml1_1NonString");
+    for (size_t i = 0; i < value_array_size(rows); i++) {
+        const struct value *row = value_array_get(rows, i);
+        const char *text = value_text(row, "val");
+        if (yamlvalue_written_as_other(text) != value_bool_at(row, "expected", false))
             fail_msg("row %zu: \"%s\"", i, text);
     }
 }
@@ -158,32 +160,32 @@ static void test_scalars_remember_how_they_are_written(void **state)
     static const struct {
         const char *text;
         const char *scalar; // as kustomize sees it
-        enum yamljson_tag tag;
+        enum yamlvalue_tag tag;
         bool quoted;
         const char *settled;
     } rows[] = {
-        {"web", "web", YAMLJSON_TAG_STR, false, "web"},
-        {"'web'", "web", YAMLJSON_TAG_STR, true, "web"},
-        {"\"5\"", "5", YAMLJSON_TAG_STR, true, "\"5\""},
-        {"5", "5", YAMLJSON_TAG_INT, false, "5"},
-        {"0644", "0644", YAMLJSON_TAG_INT, false, "420"},
-        {"1.10", "1.10", YAMLJSON_TAG_FLOAT, false, "1.1"},
-        {"1.0", "1.0", YAMLJSON_TAG_FLOAT, false, "1"},
-        {"True", "True", YAMLJSON_TAG_BOOL, false, "true"},
-        {"~", "~", YAMLJSON_TAG_NULL, false, "null"},
-        {"2001-01-01", "2001-01-01", YAMLJSON_TAG_TIMESTAMP, false, "\"2001-01-01T00:00:00Z\""},
-        {"|-\n  web", "web", YAMLJSON_TAG_STR, true, "web"},
+        {"web", "web", YAMLVALUE_TAG_STR, false, "web"},
+        {"'web'", "web", YAMLVALUE_TAG_STR, true, "web"},
+        {"\"5\"", "5", YAMLVALUE_TAG_STR, true, "\"5\""},
+        {"5", "5", YAMLVALUE_TAG_INT, false, "5"},
+        {"0644", "0644", YAMLVALUE_TAG_INT, false, "420"},
+        {"1.10", "1.10", YAMLVALUE_TAG_FLOAT, false, "1.1"},
+        {"1.0", "1.0", YAMLVALUE_TAG_FLOAT, false, "1"},
+        {"True", "True", YAMLVALUE_TAG_BOOL, false, "true"},
+        {"~", "~", YAMLVALUE_TAG_NULL, false, "null"},
+        {"2001-01-01", "2001-01-01", YAMLVALUE_TAG_TIMESTAMP, false, "\"2001-01-01T00:00:00Z\""},
+        {"|-\n  web", "web", YAMLVALUE_TAG_STR, true, "web"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         cleanup_free char *text = xasprintf("a: %s\n", rows[i].text);
         cleanup_free char *expected = xasprintf("a: %s\n", rows[i].settled);
-        cleanup_json json_t *value = yaml_value(text);
-        struct yamljson_written written;
-        yamljson_written_of(json_object_get(value, "a"), &written);
+        cleanup_value struct value *value = yaml_value(text);
+        struct yamlvalue_written written;
+        yamlvalue_written_of(value_object_get(value, "a"), &written);
         assert_string_equal(written.text, rows[i].scalar);
         assert_int_equal(written.tag, rows[i].tag);
         assert_int_equal(written.quoted, rows[i].quoted);
-        assert_int_equal(yamljson_settle(value, NULL), 0);
+        assert_int_equal(yamlvalue_settle(value, NULL), 0);
         cleanup_free char *settled = yaml_text(value);
         assert_string_equal(settled, expected);
     }
@@ -192,11 +194,13 @@ static void test_scalars_remember_how_they_are_written(void **state)
 static void test_scalars_say_what_does_not_fit(void **state)
 {
     (void)state;
-    cleanup_json json_t *value = json_object();
+    cleanup_value struct value *value = value_object();
     cleanup_error struct error err = {0};
-    json_object_set_new(value, "a",
-                        json_pack("[o]", yamljson_written_new("x", 1, YAMLJSON_TAG_INT, false)));
-    assert_int_equal(yamljson_settle(value, &err), -1);
+    value_object_set_new(
+        value, "a",
+        value_array_of((struct value *[]){yamlvalue_written_new("x", 1, YAMLVALUE_TAG_INT, false)},
+                       1));
+    assert_int_equal(yamlvalue_settle(value, &err), -1);
     assert_string_equal(error_message(&err), "a[0]: \"x\" stands where an integer is; put quotes "
                                              "around the value that was there to make it text");
 }

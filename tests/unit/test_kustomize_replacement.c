@@ -6,16 +6,16 @@
 // The objects of a text, in a map of their own, as the tables give them: without a check of names.
 static void load(struct resmap *map, const char *text)
 {
-    struct vec documents = YAMLJSON_DOCUMENTS;
-    struct yamljson_limits limits = {.kustomize = true};
+    struct vec documents = YAMLVALUE_DOCUMENTS;
+    struct yamlvalue_limits limits = {.kustomize = true};
     cleanup_error struct error err = {0};
     resmap_init(map);
-    if (yamljson_parse_all(text, strlen(text), "test", &limits, &documents, &err) < 0)
+    if (yamlvalue_parse_all(text, strlen(text), "test", &limits, &documents, &err) < 0)
         fail_msg("%s\n%s", error_message(&err), text);
-    vec_foreach (struct yamljson_document, document, &documents)
-        if (json_is_object(document->value))
+    vec_foreach (struct yamlvalue_document, document, &documents)
+        if (value_is_object(document->value))
             *(struct resource **)vec_push(&map->list) =
-                resource_new(json_incref(document->value), "test", document->line);
+                resource_new(value_incref(document->value), "test", document->line);
     vec_free(&documents);
     resmap_renamed(map);
 }
@@ -36,11 +36,11 @@ static char *replace(const char *input, const char *config_text, struct error *e
 {
     cleanup_resmap struct resmap map;
     load(&map, input);
-    cleanup_json json_t *config = yaml_value(config_text);
+    cleanup_value struct value *config = yaml_value(config_text);
     if (replacement_transform(NULL, config, &map, err) < 0)
         return NULL;
     resmap_foreach (resource, &map)
-        if (yamljson_settle(resource->value, err) < 0)
+        if (yamlvalue_settle(resource->value, err) < 0)
             return NULL;
     return print_map(&map);
 }
@@ -65,11 +65,11 @@ static void assert_replaced(const char *from, const char *target, const char *ex
     cleanup_error struct error err = {0};
     cleanup_resmap struct resmap map;
     load(&map, OBJECT);
-    cleanup_json json_t *value = yaml_value(config);
+    cleanup_value struct value *value = yaml_value(config);
     if (replacement_transform(NULL, value, &map, &err) < 0)
         fail_msg("%s\n%s", error_message(&err), config);
     struct resource *resource = *(struct resource **)vec_at(&map.list, 0);
-    assert_yaml_equal(json_object_get(resource->value, "spec"), expected_spec);
+    assert_yaml_equal(value_object_get(resource->value, "spec"), expected_spec);
 }
 
 static void test_kustomize_replacement_writes(void **state)
@@ -184,15 +184,17 @@ static void test_kustomize_replacement_into_text(void **state)
         cleanup_resmap struct resmap map;
         load(&map, "kind: C\nmetadata: {name: c}\n");
         struct resource *resource = *(struct resource **)vec_at(&map.list, 0);
-        json_object_set_new(resource->value, "data", json_pack("{s:s}", "f.yaml", cases[i].text));
-        cleanup_json json_t *config =
+        value_object_set_new(resource->value, "data",
+                             value_object_of("f.yaml", value_string(cases[i].text), NULL));
+        cleanup_value struct value *config =
             yaml_value("replacements: [{sourceValue: new, targets: [{select: {kind: C}, "
                        "fieldPaths: ['data.f\\.yaml.a.x']}]}]");
         cleanup_error struct error err = {0};
         int status = replacement_transform(NULL, config, &map, &err);
         assert_int_equal(status, cases[i].expected == NULL ? -1 : 0);
-        const json_t *text = json_object_get(json_object_get(resource->value, "data"), "f.yaml");
-        assert_string_equal(json_string_value(text),
+        const struct value *text =
+            value_object_get(value_object_get(resource->value, "data"), "f.yaml");
+        assert_string_equal(value_string_value(text),
                             cases[i].expected != NULL ? cases[i].expected : cases[i].text);
     }
 }
@@ -215,17 +217,17 @@ static bool is_left_out(const char *name)
     return false;
 }
 
-static bool row_agrees(const char *name, const json_t *row)
+static bool row_agrees(const char *name, const struct value *row)
 {
     cleanup_error struct error err = {0};
     cleanup_free char *got =
-        replace(jval_string(row, "input"), jval_string(row, "replacements"), &err);
-    if (*jval_string_or(row, "expectedErr", "") != '\0') {
+        replace(value_text(row, "input"), value_text(row, "replacements"), &err);
+    if (*value_text_or(row, "expectedErr", "") != '\0') {
         if (got != NULL)
             printf("%s: not refused\n", name);
         return got == NULL;
     }
-    cleanup_free char *wanted = normalised(jval_string(row, "expected"));
+    cleanup_free char *wanted = normalised(value_text(row, "expected"));
     if (got != NULL && strcmp(got, wanted) == 0)
         return true;
     printf("%s: %s\nwanted:\n%s\n", name, got != NULL ? got : error_message(&err), wanted);
@@ -237,12 +239,12 @@ static void test_kustomize_replacement_rows(void **state)
     (void)state;
     static const char *const tables_of[] = {"replacement_test.go:TestFilter:",
                                             "replacement_test.go:TestValueInlineStructuredData:"};
-    cleanup_json json_t *tables = kustomize_tables();
+    cleanup_value struct value *tables = kustomize_tables();
     size_t different = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(tables_of); i++) {
         const char *name = NULL;
-        json_t *row = NULL;
-        jval_foreach (kustomize_table(tables, tables_of[i]), name, row)
+        struct value *row = NULL;
+        value_foreach (kustomize_table(tables, tables_of[i]), name, row)
             different += !is_left_out(name) && !row_agrees(name, row);
     }
     assert_int_equal(different, 0);
@@ -251,18 +253,18 @@ static void test_kustomize_replacement_rows(void **state)
 static void test_kustomize_field_path_rows(void **state)
 {
     (void)state;
-    cleanup_json json_t *tables = kustomize_tables();
-    const json_t *rows = kustomize_table(tables, "TestSmarterPathSplitter");
+    cleanup_value struct value *tables = kustomize_tables();
+    const struct value *rows = kustomize_table(tables, "TestSmarterPathSplitter");
     const char *name = NULL;
-    json_t *row = NULL;
-    jval_foreach (rows, name, row) {
+    struct value *row = NULL;
+    value_foreach (rows, name, row) {
         cleanup_vec struct vec parts = VEC_OF(char *, vec_release_string);
-        assert_int_equal(field_path_split(jval_string(row, "input"), &parts, NULL), 0);
-        const json_t *expected = json_object_get(row, "expected");
-        assert_int_equal(parts.len, json_array_size(expected));
+        assert_int_equal(field_path_split(value_text(row, "input"), &parts, NULL), 0);
+        const struct value *expected = value_object_get(row, "expected");
+        assert_int_equal(parts.len, value_array_size(expected));
         for (size_t i = 0; i < parts.len; i++)
             assert_string_equal(*(char **)vec_at(&parts, i),
-                                json_string_value(json_array_get(expected, i)));
+                                value_string_value(value_array_get(expected, i)));
     }
 }
 

@@ -283,8 +283,8 @@ static void test_tree_explains_each_field(void **state)
     assert_int_equal(kustomize_build(tree, "o", &options, &objects, &warnings, NULL), 0);
     const struct kustomize_object *pod = vec_at(&objects, 0);
     for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
-        const json_t *field = json_object_get(pod->explained, wanted[i][0]);
-        assert_string_equal(json_string_value(json_object_get(field, "source")), wanted[i][1]);
+        const struct value *field = value_object_get(pod->explained, wanted[i][0]);
+        assert_string_equal(value_string_value(value_object_get(field, "source")), wanted[i][1]);
     }
 }
 

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <jansson.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,15 +16,15 @@
 
 #include "base/file.h"
 #include "base/gojson.h"
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson.h"
+#include "base/yamlvalue.h"
+#include "value_fixture.h"
 
-static json_t *from_yaml(const char *text)
+static struct value *from_yaml(const char *text)
 {
-    json_t *value = NULL;
+    struct value *value = NULL;
     struct error err = {0};
-    if (yamljson_parse(text, strlen(text), "test", &value, &err) < 0)
+    if (yamlvalue_parse(text, strlen(text), "test", &value, &err) < 0)
         fail_msg("%s", error_message(&err));
     return value;
 }
@@ -72,12 +71,12 @@ static void test_hash_follows_content_alone(void **state)
         {"{kind: Secret, type: my-type, data: {one: ''}, stringData: {two: 2}}", "c4h4264gdb"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        cleanup_json json_t *object = from_yaml(cases[i].object);
+        cleanup_value struct value *object = from_yaml(cases[i].object);
         char hash[KUSTOMIZE_HASH_SIZE];
         assert_int_equal(kustomize_hash(object, hash, NULL), 0);
         assert_string_equal(hash, cases[i].hash);
     }
-    cleanup_json json_t *other = from_yaml("{kind: Deployment}");
+    cleanup_value struct value *other = from_yaml("{kind: Deployment}");
     char hash[KUSTOMIZE_HASH_SIZE];
     cleanup_error struct error err = {0};
     assert_int_equal(kustomize_hash(other, hash, &err), -1);
@@ -174,7 +173,7 @@ static void test_file_sources_have_a_key(void **state)
 static void test_vars_are_expanded(void **state)
 {
     (void)state;
-    cleanup_json json_t *values =
+    cleanup_value struct value *values =
         from_yaml("{A: x, N: 5, F: 1.5, BIG: 1.0e+20, B: true, M: {a: b}, E: ''}");
     static const struct {
         const char *text;
@@ -198,10 +197,10 @@ static void test_vars_are_expanded(void **state)
         {"$(A$(A))", "\"$(A$(A))\""},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        cleanup_json json_t *used = json_object();
-        cleanup_json json_t *expanded =
+        cleanup_value struct value *used = value_object();
+        cleanup_value struct value *expanded =
             vars_expand(cases[i].text, strlen(cases[i].text), values, used);
-        cleanup_free char *text = json_dumps(expanded, JSON_ENCODE_ANY);
+        cleanup_free char *text = value_canonical(expanded);
         assert_string_equal(text, cases[i].expanded);
     }
 }
@@ -209,7 +208,7 @@ static void test_vars_are_expanded(void **state)
 static void test_vars_read_fields(void **state)
 {
     (void)state;
-    cleanup_json json_t *value =
+    cleanup_value struct value *value =
         from_yaml("{a: {b.c: 1, d: [{name: x, v: 2}, {name: y, v: 3}], e: [p, q], '0': z}}");
     static const struct {
         const char *path;
@@ -222,8 +221,8 @@ static void test_vars_read_fields(void **state)
         {".a.e.0", "\"p\""}, {"a.d[0].name", "\"x\""}, {"a.b.c", NULL},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        const json_t *found = vars_field(value, cases[i].path);
-        cleanup_free char *text = found != NULL ? json_dumps(found, JSON_ENCODE_ANY) : NULL;
+        const struct value *found = vars_field(value, cases[i].path);
+        cleanup_free char *text = found != NULL ? value_canonical(found) : NULL;
         if (cases[i].found == NULL)
             assert_null(text);
         else
@@ -232,7 +231,7 @@ static void test_vars_read_fields(void **state)
 }
 
 // A table of kustomize's own unit tests; NULL where the shared data is not at hand.
-static json_t *load_tables(void)
+static struct value *load_tables(void)
 {
     const char *folder = getenv("SEALIFT_CONFORMANCE");
     cleanup_free char *path =
@@ -245,68 +244,70 @@ static json_t *load_tables(void)
     // One row holds half a character, which jansson refuses.
     for (char *half = text; (half = strstr(half, "\\udc")) != NULL;)
         memcpy(half, "\\u00", 4);
-    return json_loads(text, 0, NULL);
+    return value_from_text(text);
 }
 
-static const json_t *find_table(const json_t *tables, const char *ending)
+static const struct value *find_table(const struct value *tables, const char *ending)
 {
     const char *key = NULL;
-    json_t *table = NULL;
-    jval_foreach (tables, key, table)
+    struct value *table = NULL;
+    value_foreach (tables, key, table)
         if (strlen(key) > strlen(ending) && strcmp(key + strlen(key) - strlen(ending), ending) == 0)
             return table;
     fail_msg("the tables have no %s", ending);
     return NULL;
 }
 
-static void check_hashes(const json_t *table, const char *field)
+static void check_hashes(const struct value *table, const char *field)
 {
-    for (size_t i = 0; i < json_array_size(table); i++) {
-        const json_t *row = json_array_get(table, i);
-        cleanup_json json_t *object = from_yaml(jval_string(row, field));
+    for (size_t i = 0; i < value_array_size(table); i++) {
+        const struct value *row = value_array_get(table, i);
+        cleanup_value struct value *object = from_yaml(value_text(row, field));
         char hash[KUSTOMIZE_HASH_SIZE];
         assert_int_equal(kustomize_hash(object, hash, NULL), 0);
-        assert_string_equal(hash, jval_string(row, "hash"));
+        assert_string_equal(hash, value_text(row, "hash"));
     }
 }
 
-static void check_env_files(const json_t *table)
+static void check_env_files(const struct value *table)
 {
-    for (size_t i = 0; i < json_array_size(table); i++) {
-        const json_t *row = json_array_get(table, i);
-        if (jval_bool(row, "expectedErr", false))
+    for (size_t i = 0; i < value_array_size(table); i++) {
+        const struct value *row = value_array_get(table, i);
+        if (value_bool_at(row, "expectedErr", false))
             continue; // its bad bytes did not survive the way through JSON
-        const char *text = jval_string(row, "content");
+        const char *text = value_text(row, "content");
         cleanup_vec struct vec pairs = KEY_VALUES;
         assert_int_equal(key_values_parse_env(&pairs, text, strlen(text), NULL), 0);
-        const json_t *expected = json_object_get(row, "expectedPairs");
-        assert_int_equal(pairs.len, json_array_size(expected));
+        const struct value *expected = value_object_get(row, "expectedPairs");
+        assert_int_equal(pairs.len, value_array_size(expected));
         for (size_t j = 0; j < pairs.len; j++) {
             const struct key_value *pair = vec_at(&pairs, j);
-            assert_string_equal(pair->key, jval_string(json_array_get(expected, j), "Key"));
-            assert_string_equal(pair->value, jval_string(json_array_get(expected, j), "Value"));
+            assert_string_equal(pair->key, value_text(value_array_get(expected, j), "Key"));
+            assert_string_equal(pair->value, value_text(value_array_get(expected, j), "Value"));
         }
     }
 }
 
-static void check_expansion(const json_t *table)
+static void check_expansion(const struct value *table)
 {
-    cleanup_json json_t *values = from_yaml("{VAR_A: A, VAR_B: B, VAR_C: C, VAR_REF: $(VAR_A), "
-                                            "VAR_EMPTY: ''}");
-    for (size_t i = 0; i < json_array_size(table); i++) {
-        const json_t *row = json_array_get(table, i);
-        const char *text = jval_string(row, "input");
-        cleanup_json json_t *used = json_object();
-        cleanup_json json_t *expanded = vars_expand(text, strlen(text), values, used);
-        assert_string_equal(json_string_value(expanded), jval_string(row, "expected"));
-        assert_int_equal(json_object_size(used), json_object_size(json_object_get(row, "counts")));
+    cleanup_value struct value *values =
+        from_yaml("{VAR_A: A, VAR_B: B, VAR_C: C, VAR_REF: $(VAR_A), "
+                  "VAR_EMPTY: ''}");
+    for (size_t i = 0; i < value_array_size(table); i++) {
+        const struct value *row = value_array_get(table, i);
+        const char *text = value_text(row, "input");
+        cleanup_value struct value *used = value_object();
+        cleanup_value struct value *expanded = vars_expand(text, strlen(text), values, used);
+        assert_string_equal(value_string_value(expanded), value_text(row, "expected"));
+        assert_int_equal(value_object_size(used),
+                         value_object_size(value_object_get(row, "counts")));
     }
 }
 
 static void test_tables_of_kustomize_agree(void **state)
 {
     (void)state;
-    cleanup_json json_t *tables = load_tables();
+    cleanup_value struct value *tables = load_tables();
     if (tables == NULL) {
         printf("no tables-kustomize.json: set SEALIFT_CONFORMANCE to the conformance data\n");
         skip();

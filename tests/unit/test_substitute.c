@@ -7,24 +7,23 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <jansson.h>
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/jval.h"
 #include "base/memory.h"
 #include "render/render.h"
 #include "render/substitute.h"
+#include "value_fixture.h"
 
 static int expand(const char *text, bool strict, struct strbuf *out, char **ret_name,
                   struct error *err)
 {
-    cleanup_json json_t *values =
-        json_pack("{s:s, s:s, s:s, s:s, s:s}", "v", "abcdEFGH28ij", "empty", "", "path",
-                  "a/b/c.tar.gz", "w", "one", "stars", "aXbXc");
+    cleanup_value struct value *values =
+        value_from_text("{\"v\": \"abcdEFGH28ij\", \"empty\": \"\", \"path\": \"a/b/c.tar.gz\", "
+                        "\"w\": \"one\", \"stars\": \"aXbXc\"}");
     strbuf_init(out, 10000);
     return envsubst_expand(text, strlen(text), values, strict, out, ret_name, err);
 }

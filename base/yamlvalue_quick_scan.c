@@ -1,7 +1,7 @@
-// Where what stands in a text begins and ends (yamljson_quick.c makes values of it).
+// Where what stands in a text begins and ends (yamlvalue_quick.c makes values of it).
 #include <string.h>
 
-#include "base/yamljson_quick_internal.h"
+#include "base/yamlvalue_quick_internal.h"
 
 // libyaml takes U+0085, U+2028 and U+2029 for line ends, and refuses what no text has.
 static size_t simple_sequence(const unsigned char *at, size_t left)

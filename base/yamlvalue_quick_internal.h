@@ -1,27 +1,33 @@
-// The two halves of the quick YAML reader: where things stand in the text (yamljson_quick_scan.c),
-// and the values that are made of them (yamljson_quick.c). Nothing here reports an error: false
+// The two halves of the quick YAML reader: where things stand in the text (yamlvalue_quick_scan.c),
+// and the values that are made of them (yamlvalue_quick.c). Nothing here reports an error: false
 // means that the text is left to libyaml.
-#ifndef BASE_YAMLJSON_QUICK_INTERNAL_H
-#define BASE_YAMLJSON_QUICK_INTERNAL_H
+#ifndef BASE_YAMLVALUE_QUICK_INTERNAL_H
+#define BASE_YAMLVALUE_QUICK_INTERNAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/strbuf.h"
-#include "base/yamljson.h"
+#include "base/yamlvalue.h"
 
-enum { QUICK_END = -1 }; // the column where a document ends
+enum {
+    QUICK_END = -1,    // the column where a document ends
+    QUICK_TEXTS = 512, // a power of two
+};
 
 struct quick {
     const char *text;
     const char *at;
     const char *end;
-    const struct yamljson_limits *limits;
+    const struct yamlvalue_limits *limits;
     size_t nodes;
     unsigned depth;
     int column; // of the content that `at` stands on, at the start of a line; or QUICK_END
     struct strbuf scratch; // a quoted scalar
+    // Texts without quotes that were read lately, by their hash: most are names of fields, or stand
+    // in many objects. Owned.
+    struct value *texts[QUICK_TEXTS];
 };
 
 struct token {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "base/yamljson.h"
+#include "base/yamlvalue.h"
 
 enum { MAX_DEPTH = 64 };
 
@@ -129,15 +129,15 @@ static size_t search(struct walk *walk, const char *text, size_t size, size_t do
     return walk->found;
 }
 
-size_t yamljson_line_of(const char *text, size_t size, size_t document_start, const char *path)
+size_t yamlvalue_line_of(const char *text, size_t size, size_t document_start, const char *path)
 {
     struct walk walk = {0};
     size_t found = search(&walk, text, size, document_start, path);
     return found == 0 ? 0 : found + count_lines(text, document_start);
 }
 
-void yamljson_lines_of_items(const char *text, size_t size, size_t document_start, const char *path,
-                             struct vec *lines)
+void yamlvalue_lines_of_items(const char *text, size_t size, size_t document_start,
+                              const char *path, struct vec *lines)
 {
     struct walk walk = {.items = lines};
     size_t first = lines->len;

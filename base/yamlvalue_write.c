@@ -1,11 +1,12 @@
-// JSON values to YAML text through libyaml's emitter, with the choices of style that go-yaml v2
+// Values to YAML text through libyaml's emitter, with the choices of style that go-yaml v2
 // makes (encode.go): the bytes are those of kustomize.
+#include <inttypes.h>
 #include <string.h>
 #include <yaml.h>
 
 #include "base/memory.h"
-#include "base/yamljson.h"
-#include "base/yamljson_internal.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_internal.h"
 
 // libyaml's emitter consumes the event, also when it fails.
 static bool emit(yaml_emitter_t *emitter, yaml_event_t *event)
@@ -28,7 +29,7 @@ static bool emit_string(yaml_emitter_t *emitter, const char *text, size_t length
     yaml_scalar_style_t style = YAML_PLAIN_SCALAR_STYLE;
     if (memchr(text, '\n', length) != NULL)
         style = YAML_LITERAL_SCALAR_STYLE;
-    else if (yamljson_looks_typed(text, length))
+    else if (yamlvalue_looks_typed(text, length))
         style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
     return emit_scalar(emitter, text, length, style);
 }
@@ -41,63 +42,63 @@ static bool emit_key(yaml_emitter_t *emitter, const char *key)
     return emit_string(emitter, key, strlen(key));
 }
 
-static bool emit_value(yaml_emitter_t *emitter, const json_t *value);
+static bool emit_value(yaml_emitter_t *emitter, const struct value *value);
 
-static bool emit_object(yaml_emitter_t *emitter, const json_t *object)
+static bool emit_object(yaml_emitter_t *emitter, const struct value *object)
 {
     yaml_event_t event;
     if (yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE) == 0 ||
         !emit(emitter, &event))
         return false;
-    cleanup_members struct yamljson_members members;
-    yamljson_members_open(&members, object);
+    cleanup_members struct yamlvalue_members members;
+    yamlvalue_members_open(&members, object);
     for (size_t i = 0; i < members.n; i++)
         if (!emit_key(emitter, members.list[i].name) || !emit_value(emitter, members.list[i].value))
             return false;
     return yaml_mapping_end_event_initialize(&event) != 0 && emit(emitter, &event);
 }
 
-static bool emit_array(yaml_emitter_t *emitter, const json_t *array)
+static bool emit_array(yaml_emitter_t *emitter, const struct value *array)
 {
     yaml_event_t event;
     if (yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE) ==
             0 ||
         !emit(emitter, &event))
         return false;
-    for (size_t i = 0; i < json_array_size(array); i++)
-        if (!emit_value(emitter, json_array_get(array, i)))
+    for (size_t i = 0; i < value_array_size(array); i++)
+        if (!emit_value(emitter, value_array_get(array, i)))
             return false;
     return yaml_sequence_end_event_initialize(&event) != 0 && emit(emitter, &event);
 }
 
-static bool emit_number(yaml_emitter_t *emitter, const json_t *value)
+static bool emit_number(yaml_emitter_t *emitter, const struct value *value)
 {
     cleanup_strbuf struct strbuf text;
     strbuf_init(&text, 64);
-    if (json_is_integer(value))
-        strbuf_addf(&text, "%lld", json_integer_value(value));
+    if (value_is_integer(value))
+        strbuf_addf(&text, "%" PRId64, value_integer_value(value));
     else
-        yamljson_add_real(&text, json_real_value(value));
+        yamlvalue_add_real(&text, value_real_value(value));
     return emit_scalar(emitter, text.data, text.len, YAML_PLAIN_SCALAR_STYLE);
 }
 
-static bool emit_value(yaml_emitter_t *emitter, const json_t *value)
+static bool emit_value(yaml_emitter_t *emitter, const struct value *value)
 {
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
+    switch (value_typeof(value)) {
+    case VALUE_OBJECT:
         return emit_object(emitter, value);
-    case JSON_ARRAY:
+    case VALUE_ARRAY:
         return emit_array(emitter, value);
-    case JSON_STRING:
-        return emit_string(emitter, json_string_value(value), json_string_length(value));
-    case JSON_INTEGER:
-    case JSON_REAL:
+    case VALUE_STRING:
+        return emit_string(emitter, value_string_value(value), value_string_length(value));
+    case VALUE_INTEGER:
+    case VALUE_REAL:
         return emit_number(emitter, value);
-    case JSON_TRUE:
+    case VALUE_TRUE:
         return emit_scalar(emitter, "true", 4, YAML_PLAIN_SCALAR_STYLE);
-    case JSON_FALSE:
+    case VALUE_FALSE:
         return emit_scalar(emitter, "false", 5, YAML_PLAIN_SCALAR_STYLE);
-    case JSON_NULL:
+    case VALUE_NULL:
         break;
     }
     return emit_scalar(emitter, "null", 4, YAML_PLAIN_SCALAR_STYLE);
@@ -108,7 +109,7 @@ static int append(void *arg, unsigned char *data, size_t size)
     return strbuf_add(arg, data, size) == 0;
 }
 
-static bool emit_stream(yaml_emitter_t *emitter, const json_t *value)
+static bool emit_stream(yaml_emitter_t *emitter, const struct value *value)
 {
     yaml_event_t event;
     return yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) != 0 &&
@@ -130,14 +131,14 @@ static void drop_stream_end(struct strbuf *out, size_t from)
         strbuf_truncate(out, out->len - length + 1);
 }
 
-int yamljson_write(const json_t *value, struct strbuf *out, struct error *err)
+int yamlvalue_write(const struct value *value, struct strbuf *out, struct error *err)
 {
-    if (yamljson_write_quickly(value, out))
+    if (yamlvalue_write_quickly(value, out))
         return strbuf_check(out, "the YAML text", err);
-    return yamljson_write_events(value, out, err);
+    return yamlvalue_write_events(value, out, err);
 }
 
-int yamljson_write_events(const json_t *value, struct strbuf *out, struct error *err)
+int yamlvalue_write_events(const struct value *value, struct strbuf *out, struct error *err)
 {
     yaml_emitter_t emitter;
     size_t from = out->len;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/yamljson_internal.h"
+#include "base/yamlvalue_internal.h"
 
 static bool is_digit(unsigned code)
 {
@@ -59,19 +59,19 @@ static bool natural_less(const char *left, const char *right)
 
 static int compare_bytes(const void *a, const void *b)
 {
-    return strcmp(((const struct yamljson_member *)a)->name,
-                  ((const struct yamljson_member *)b)->name);
+    return strcmp(((const struct yamlvalue_member *)a)->name,
+                  ((const struct yamlvalue_member *)b)->name);
 }
 
 // Names differ, so that any way to sort them gives one result.
-static void sort_by_bytes(struct yamljson_member *list, size_t n)
+static void sort_by_bytes(struct yamlvalue_member *list, size_t n)
 {
-    if (n > YAMLJSON_FEW_MEMBERS) {
+    if (n > YAMLVALUE_FEW_MEMBERS) {
         qsort(list, n, sizeof *list, compare_bytes);
         return;
     }
     for (size_t i = 1; i < n; i++) {
-        struct yamljson_member moved = list[i];
+        struct yamlvalue_member moved = list[i];
         size_t j = i;
         for (; j > 0 && strcmp(list[j - 1].name, moved.name) > 0; j--)
             list[j] = list[j - 1];
@@ -80,7 +80,7 @@ static void sort_by_bytes(struct yamljson_member *list, size_t n)
 }
 
 // Merges the sorted runs [low, middle) and [middle, high) of `from` into `to`.
-static void merge_runs(const struct yamljson_member *from, struct yamljson_member *to, size_t low,
+static void merge_runs(const struct yamlvalue_member *from, struct yamlvalue_member *to, size_t low,
                        size_t middle, size_t high)
 {
     size_t left = low;
@@ -93,7 +93,7 @@ static void merge_runs(const struct yamljson_member *from, struct yamljson_membe
 }
 
 // Names without digits have an order in the mathematical sense, in which neighbours decide.
-static bool is_in_order(const struct yamljson_member *list, size_t n)
+static bool is_in_order(const struct yamlvalue_member *list, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (strpbrk(list[i].name, "0123456789") != NULL ||
@@ -103,24 +103,24 @@ static bool is_in_order(const struct yamljson_member *list, size_t n)
 }
 
 // Bytewise first, so that the same set of names always starts from the same sequence.
-void yamljson_members_open(struct yamljson_members *members, const json_t *object)
+void yamlvalue_members_open(struct yamlvalue_members *members, const struct value *object)
 {
-    json_t *borrowed = (json_t *)(uintptr_t)object;
-    size_t n = json_object_size(object);
+    size_t n = value_object_size(object);
     members->n = n;
     members->owned = NULL;
     members->list = members->few;
-    struct yamljson_member *other = members->few + YAMLJSON_FEW_MEMBERS;
-    if (n > YAMLJSON_FEW_MEMBERS) {
+    struct yamlvalue_member *other = members->few + YAMLVALUE_FEW_MEMBERS;
+    if (n > YAMLVALUE_FEW_MEMBERS) {
         members->owned = xcalloc(2 * n, sizeof *members->owned);
         members->list = members->owned;
         other = members->owned + n;
     }
     size_t filled = 0;
-    for (void *at = json_object_iter(borrowed); at != NULL;
-         at = json_object_iter_next(borrowed, at))
-        members->list[filled++] = (struct yamljson_member){
-            json_object_iter_key(at), json_object_iter_key_len(at), json_object_iter_value(at)};
+    const struct value *key = NULL;
+    struct value *member = NULL;
+    for (size_t at = 0; value_object_next(object, &at, &key, &member);)
+        members->list[filled++] =
+            (struct yamlvalue_member){value_string_value(key), value_string_length(key), member};
     sort_by_bytes(members->list, n);
     if (is_in_order(members->list, n))
         return;
@@ -130,13 +130,13 @@ void yamljson_members_open(struct yamljson_members *members, const json_t *objec
             size_t high = low + 2 * width < n ? low + 2 * width : n;
             merge_runs(members->list, other, low, middle, high);
         }
-        struct yamljson_member *swap = members->list;
+        struct yamlvalue_member *swap = members->list;
         members->list = other;
         other = swap;
     }
 }
 
-void yamljson_members_close(struct yamljson_members *members)
+void yamlvalue_members_close(struct yamlvalue_members *members)
 {
     free(members->owned);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/yamljson_internal.h"
+#include "base/yamlvalue_internal.h"
 
 enum { MAX_NUMBER_BYTES = 1024 }; // a longer run of digits is text
 
@@ -54,7 +54,7 @@ static unsigned base_of(const char **text)
 }
 
 // strconv.ParseInt(text, 0, 64), then ParseUint.
-static bool parse_integer(const char *text, struct yamljson_scalar *ret)
+static bool parse_integer(const char *text, struct yamlvalue_scalar *ret)
 {
     bool negative = *text == '-';
     bool sign = negative || *text == '+';
@@ -70,18 +70,18 @@ static bool parse_integer(const char *text, struct yamljson_scalar *ret)
             return false;
     }
     if (magnitude <= INT64_MAX) {
-        ret->kind = YAMLJSON_INTEGER;
+        ret->kind = YAMLVALUE_INTEGER;
         ret->integer = negative ? -(int64_t)magnitude : (int64_t)magnitude;
         return true;
     }
     if (negative && magnitude == (uint64_t)INT64_MAX + 1) {
-        ret->kind = YAMLJSON_INTEGER;
+        ret->kind = YAMLVALUE_INTEGER;
         ret->integer = INT64_MIN;
         return true;
     }
     if (sign)
         return false;
-    ret->kind = YAMLJSON_UNSIGNED;
+    ret->kind = YAMLVALUE_UNSIGNED;
     ret->unsigned_integer = magnitude;
     return true;
 }
@@ -111,14 +111,14 @@ static bool is_float(const char *text)
     return *text == '\0';
 }
 
-static bool parse_float(const char *text, struct yamljson_scalar *ret)
+static bool parse_float(const char *text, struct yamlvalue_scalar *ret)
 {
     if (!is_float(text))
         return false;
     double real = strtod(text, NULL);
     if (!isfinite(real))
         return false;
-    ret->kind = YAMLJSON_FLOAT;
+    ret->kind = YAMLVALUE_FLOAT;
     ret->real = real;
     return true;
 }
@@ -206,7 +206,7 @@ static bool is_day(int year, int month, int day)
 }
 
 // The four layouts of go-yaml: 2006-1-2, with T or t and a zone, or with a blank and none.
-static bool parse_timestamp(const char *text, struct yamljson_scalar *ret)
+static bool parse_timestamp(const char *text, struct yamlvalue_scalar *ret)
 {
     if (strspn(text, "0123456789") != 4 || text[4] != '-')
         return false;
@@ -236,13 +236,13 @@ static bool parse_timestamp(const char *text, struct yamljson_scalar *ret)
         if (*at != '\0')
             return false;
     }
-    ret->kind = YAMLJSON_TIMESTAMP;
+    ret->kind = YAMLVALUE_TIMESTAMP;
     snprintf(ret->timestamp, sizeof ret->timestamp, "%04d-%02d-%02dT%02d:%02d:%02d%s%s", year,
              month, day, hour, minute, second, fraction, zone);
     return true;
 }
 
-static bool resolve_word(const char *text, struct yamljson_scalar *ret)
+static bool resolve_word(const char *text, struct yamlvalue_scalar *ret)
 {
     static const char *const null_words[] = {"", "~", "null", "Null", "NULL"};
     static const char *const true_words[] = {"true", "True", "TRUE"};
@@ -252,13 +252,13 @@ static bool resolve_word(const char *text, struct yamljson_scalar *ret)
         "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF",
     };
     if (is_one_of(text, null_words, ARRAY_LENGTH(null_words)))
-        ret->kind = YAMLJSON_NULL;
+        ret->kind = YAMLVALUE_NULL;
     else if (is_one_of(text, true_words, ARRAY_LENGTH(true_words)))
-        *ret = (struct yamljson_scalar){.kind = YAMLJSON_BOOL, .truth = true};
+        *ret = (struct yamlvalue_scalar){.kind = YAMLVALUE_BOOL, .truth = true};
     else if (is_one_of(text, false_words, ARRAY_LENGTH(false_words)))
-        ret->kind = YAMLJSON_BOOL;
+        ret->kind = YAMLVALUE_BOOL;
     else if (is_one_of(text, not_finite, ARRAY_LENGTH(not_finite)))
-        ret->kind = YAMLJSON_NOT_FINITE;
+        ret->kind = YAMLVALUE_NOT_FINITE;
     else
         return false;
     return true;
@@ -270,9 +270,9 @@ static bool may_be_typed(const char *text, size_t length)
     return length == 0 || strchr("~nNtTfFyYoO.+-0123456789", *text) != NULL;
 }
 
-void yamljson_resolve(const char *text, size_t length, struct yamljson_scalar *ret)
+void yamlvalue_resolve(const char *text, size_t length, struct yamlvalue_scalar *ret)
 {
-    *ret = (struct yamljson_scalar){.kind = YAMLJSON_STRING};
+    *ret = (struct yamlvalue_scalar){.kind = YAMLVALUE_STRING};
     if (!may_be_typed(text, length))
         return;
     // A NUL inside would make the words below see less than there is.
@@ -323,31 +323,31 @@ static const char *const yaml11_words[] = {
 };
 enum { FIRST_FALSE_WORD = 8 };
 
-void yamljson_resolve_11(const char *text, size_t length, struct yamljson_scalar *ret)
+void yamlvalue_resolve_11(const char *text, size_t length, struct yamlvalue_scalar *ret)
 {
-    yamljson_resolve(text, length, ret);
-    if (ret->kind == YAMLJSON_TIMESTAMP)
-        ret->kind = YAMLJSON_STRING;
-    if (ret->kind != YAMLJSON_STRING)
+    yamlvalue_resolve(text, length, ret);
+    if (ret->kind == YAMLVALUE_TIMESTAMP)
+        ret->kind = YAMLVALUE_STRING;
+    if (ret->kind != YAMLVALUE_STRING)
         return;
     for (size_t i = 0; i < ARRAY_LENGTH(yaml11_words); i++)
         if (strlen(yaml11_words[i]) == length && memcmp(text, yaml11_words[i], length) == 0)
-            *ret = (struct yamljson_scalar){.kind = YAMLJSON_BOOL, .truth = i < FIRST_FALSE_WORD};
+            *ret = (struct yamlvalue_scalar){.kind = YAMLVALUE_BOOL, .truth = i < FIRST_FALSE_WORD};
 }
 
-bool yamljson_looks_typed(const char *text, size_t length)
+bool yamlvalue_looks_typed(const char *text, size_t length)
 {
     if (!may_be_typed(text, length) || length > MAX_NUMBER_BYTES ||
         memchr(text, '\0', length) != NULL)
         return false;
-    struct yamljson_scalar scalar;
-    yamljson_resolve(text, length, &scalar);
-    return scalar.kind != YAMLJSON_STRING ||
+    struct yamlvalue_scalar scalar;
+    yamlvalue_resolve(text, length, &scalar);
+    return scalar.kind != YAMLVALUE_STRING ||
            is_one_of(text, yaml11_words, ARRAY_LENGTH(yaml11_words)) || is_base60(text);
 }
 
 // strconv.FormatFloat(real, 'g', -1, 64), after what JSON knows to be an integer.
-void yamljson_add_real(struct strbuf *out, double real)
+void yamlvalue_add_real(struct strbuf *out, double real)
 {
     if (real == trunc(real) && real >= -0x1p63 && real < 0x1p64) {
         strbuf_addf(out, "%.0f", real == 0 ? 0.0 : real);

@@ -1,4 +1,4 @@
-#include "base/yamljson.h"
+#include "base/yamlvalue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,10 +12,11 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/jval.h"
-#include "base/memory.h"
 
-static void test_yamljson_reads(void **state)
+#include "base/memory.h"
+#include "value_fixture.h"
+
+static void test_yamlvalue_reads(void **state)
 {
     (void)state;
     static const struct {
@@ -53,16 +54,16 @@ static void test_yamljson_reads(void **state)
         {"\"\\U0001F600 \\x01\"", "\"😀 \\u0001\""},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        cleanup_json json_t *value = NULL;
+        cleanup_value struct value *value = NULL;
         cleanup_error struct error err = {0};
-        if (yamljson_parse(rows[i].yaml, strlen(rows[i].yaml), "in", &value, &err) < 0)
+        if (yamlvalue_parse(rows[i].yaml, strlen(rows[i].yaml), "in", &value, &err) < 0)
             fail_msg("row %zu: %s", i, err.message);
-        cleanup_free char *json = jval_canonical(value);
+        cleanup_free char *json = value_canonical(value);
         assert_string_equal(json, rows[i].json);
     }
 }
 
-static void test_yamljson_refuses(void **state)
+static void test_yamlvalue_refuses(void **state)
 {
     (void)state;
     static const struct {
@@ -109,9 +110,9 @@ static void test_yamljson_refuses(void **state)
         {"# nothing\n", ERROR_INVALID, "in: no YAML document; exactly one is expected"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        json_t *value = NULL;
+        struct value *value = NULL;
         cleanup_error struct error err = {0};
-        if (yamljson_parse(rows[i].yaml, strlen(rows[i].yaml), "in", &value, &err) == 0)
+        if (yamlvalue_parse(rows[i].yaml, strlen(rows[i].yaml), "in", &value, &err) == 0)
             fail_msg("row %zu was accepted", i);
         assert_int_equal(err.code, rows[i].code);
         if (rows[i].message != NULL)
@@ -119,31 +120,31 @@ static void test_yamljson_refuses(void **state)
     }
 }
 
-static void test_yamljson_refuses_a_nul_byte_and_utf16(void **state)
+static void test_yamlvalue_refuses_a_nul_byte_and_utf16(void **state)
 {
     (void)state;
-    json_t *value = NULL;
+    struct value *value = NULL;
     cleanup_error struct error err = {0};
-    assert_int_equal(yamljson_parse("a: \0b\n", 6, "in", &value, &err), -1);
+    assert_int_equal(yamlvalue_parse("a: \0b\n", 6, "in", &value, &err), -1);
     assert_string_equal(err.message, "in:1:4: a NUL byte; this is no text file");
-    assert_int_equal(yamljson_parse("\xFF\xFE"
-                                    "a\0:\0 \0b\0",
-                                    10, "in", &value, &err),
+    assert_int_equal(yamlvalue_parse("\xFF\xFE"
+                                     "a\0:\0 \0b\0",
+                                     10, "in", &value, &err),
                      -1);
     assert_string_equal(err.message, "in:1:1: invalid leading UTF-8 octet (0xFF)");
 }
 
-static void refuse_beyond_a_limit(const char *yaml, const struct yamljson_limits *limits,
+static void refuse_beyond_a_limit(const char *yaml, const struct yamlvalue_limits *limits,
                                   const char *message)
 {
-    struct vec documents = YAMLJSON_DOCUMENTS;
+    struct vec documents = YAMLVALUE_DOCUMENTS;
     cleanup_error struct error err = {0};
-    assert_int_equal(yamljson_parse_all(yaml, strlen(yaml), "in", limits, &documents, &err), -1);
+    assert_int_equal(yamlvalue_parse_all(yaml, strlen(yaml), "in", limits, &documents, &err), -1);
     assert_int_equal(err.code, ERROR_LIMIT);
     assert_string_equal(err.message, message);
 }
 
-static void test_yamljson_keeps_its_limits(void **state)
+static void test_yamlvalue_keeps_its_limits(void **state)
 {
     (void)state;
     cleanup_strbuf struct strbuf text;
@@ -166,7 +167,7 @@ static void test_yamljson_keeps_its_limits(void **state)
     }
     refuse_beyond_a_limit(text.data, NULL,
                           "in:6:29: more than 1000000 values, with aliases expanded");
-    refuse_beyond_a_limit(text.data, &(struct yamljson_limits){.max_nodes = 20000000},
+    refuse_beyond_a_limit(text.data, &(struct yamlvalue_limits){.max_nodes = 20000000},
                           "in:6:29: aliases repeat more than 1000000 values");
 
     strbuf_reset(&text);
@@ -180,13 +181,13 @@ static void test_yamljson_keeps_its_limits(void **state)
                           "in:70:3: aliases repeat more than 33554432 bytes of text");
 
     refuse_beyond_a_limit("a: 1\n---\nb: 1\n---\nc: 1\n",
-                          &(struct yamljson_limits){.max_documents = 2},
+                          &(struct yamlvalue_limits){.max_documents = 2},
                           "in:4:1: more than 2 documents");
-    refuse_beyond_a_limit("[1, 2, 3]", &(struct yamljson_limits){.max_nodes = 3},
+    refuse_beyond_a_limit("[1, 2, 3]", &(struct yamlvalue_limits){.max_nodes = 3},
                           "in:1:8: more than 3 values, with aliases expanded");
 }
 
-static void test_yamljson_documents_know_their_place(void **state)
+static void test_yamlvalue_documents_know_their_place(void **state)
 {
     (void)state;
     static const char text[] = "# é\na: 1\n---   \nb: ü\n---\n---\n# none\n--- {c: 1}\n...\n";
@@ -198,12 +199,12 @@ static void test_yamljson_documents_know_their_place(void **state)
         {"{\"a\":1}", "a: 1\n", 2}, {"{\"b\":\"ü\"}", "b: ü\n", 4}, {"null", "", 6},
         {"null", "# none\n", 8},    {"{\"c\":1}", " {c: 1}\n", 8},
     };
-    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
-    assert_int_equal(yamljson_parse_all(text, sizeof text - 1, "in", NULL, &documents, NULL), 0);
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
+    assert_int_equal(yamlvalue_parse_all(text, sizeof text - 1, "in", NULL, &documents, NULL), 0);
     assert_int_equal(documents.len, ARRAY_LENGTH(rows));
     for (size_t i = 0; i < documents.len; i++) {
-        const struct yamljson_document *document = vec_at(&documents, i);
-        cleanup_free char *json = jval_canonical(document->value);
+        const struct yamlvalue_document *document = vec_at(&documents, i);
+        cleanup_free char *json = value_canonical(document->value);
         assert_string_equal(json, rows[i].json);
         assert_int_equal(document->line, rows[i].line);
         cleanup_free char *range =
@@ -212,7 +213,7 @@ static void test_yamljson_documents_know_their_place(void **state)
     }
 }
 
-static void test_yamljson_finds_lines(void **state)
+static void test_yamlvalue_finds_lines(void **state)
 {
     (void)state;
     static const char text[] = "a: 1\n---\nmetadata:\n  labels:\n    app.kubernetes.io/name: x\n"
@@ -230,11 +231,11 @@ static void test_yamljson_finds_lines(void **state)
         {"", 3},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
-        assert_int_equal(yamljson_line_of(text, sizeof text - 1, 9, rows[i].path), rows[i].line);
-    assert_int_equal(yamljson_line_of("a: [", 4, 0, "b"), 0);
+        assert_int_equal(yamlvalue_line_of(text, sizeof text - 1, 9, rows[i].path), rows[i].line);
+    assert_int_equal(yamlvalue_line_of("a: [", 4, 0, "b"), 0);
 }
 
-static void test_yamljson_writes(void **state)
+static void test_yamlvalue_writes(void **state)
 {
     (void)state;
     static const struct {
@@ -258,20 +259,18 @@ static void test_yamljson_writes(void **state)
         {"[{\"a\":[{\"b\":1}]},[[1]]]", "- a:\n  - b: 1\n- - - 1\n"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        cleanup_json json_t *value = NULL;
-        json_error_t error;
-        value = json_loads(rows[i].json, JSON_DECODE_ANY, &error);
+        cleanup_value struct value *value = value_from_text(rows[i].json);
         assert_non_null(value);
         cleanup_strbuf struct strbuf out;
         strbuf_init(&out, 10000);
-        assert_int_equal(yamljson_write(value, &out, NULL), 0);
+        assert_int_equal(yamlvalue_write(value, &out, NULL), 0);
         assert_string_equal(out.data, rows[i].yaml);
     }
-    cleanup_json json_t *value = json_string("longer than four");
+    cleanup_value struct value *value = value_string("longer than four");
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, 4);
     cleanup_error struct error err = {0};
-    assert_int_equal(yamljson_write(value, &out, &err), -1);
+    assert_int_equal(yamlvalue_write(value, &out, &err), -1);
     assert_int_equal(err.code, ERROR_LIMIT);
 }
 
@@ -299,36 +298,36 @@ static bool is_known_difference(const char *label)
 
 static int render_all(const char *input, struct strbuf *out, struct error *err)
 {
-    static const struct yamljson_limits limits = {.kustomize = true};
-    cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
-    if (yamljson_parse_all(input, strlen(input), "in", &limits, &documents, err) < 0)
+    static const struct yamlvalue_limits limits = {.kustomize = true};
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
+    if (yamlvalue_parse_all(input, strlen(input), "in", &limits, &documents, err) < 0)
         return -1;
-    vec_foreach (struct yamljson_document, document, &documents) {
-        if (json_is_null(document->value))
+    vec_foreach (struct yamlvalue_document, document, &documents) {
+        if (value_is_null(document->value))
             continue;
         if (out->len > 0)
             strbuf_addstr(out, "---\n");
-        if (yamljson_write(document->value, out, err) < 0)
+        if (yamlvalue_write(document->value, out, err) < 0)
             return -1;
     }
     return 0;
 }
 
-static bool row_agrees(const json_t *row)
+static bool row_agrees(const struct value *row)
 {
-    const char *wanted = jval_string(row, "output");
+    const char *wanted = value_text(row, "output");
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, 1 << 20);
     cleanup_error struct error err = {0};
-    int result = render_all(jval_string(row, "input"), &out, &err);
+    int result = render_all(value_text(row, "input"), &out, &err);
     if (wanted == NULL ? result < 0 : result == 0 && strcmp(out.data, wanted) == 0)
         return true;
-    printf("%s\n  wanted: %s\n  got: %s\n", jval_string(row, "label"),
+    printf("%s\n  wanted: %s\n  got: %s\n", value_text(row, "label"),
            wanted != NULL ? wanted : "an error", result < 0 ? err.message : out.data);
     return false;
 }
 
-static void test_yamljson_prints_what_kustomize_prints(void **state)
+static void test_yamlvalue_prints_what_kustomize_prints(void **state)
 {
     (void)state;
     const char *folder = getenv("SEALIFT_CONFORMANCE");
@@ -342,12 +341,11 @@ static void test_yamljson_prints_what_kustomize_prints(void **state)
     cleanup_free char *text = NULL;
     size_t size = 0;
     assert_int_equal(file_read(path, 16 << 20, &text, &size, NULL), 0);
-    cleanup_json json_t *rows = NULL;
-    assert_int_equal(jval_parse(text, size, path, &rows, NULL), 0);
+    cleanup_value struct value *rows = value_from_text(text);
     size_t different = 0;
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        different += !is_known_difference(jval_string(row, "label")) && !row_agrees(row);
+    for (size_t i = 0; i < value_array_size(rows); i++) {
+        const struct value *row = value_array_get(rows, i);
+        different += !is_known_difference(value_text(row, "label")) && !row_agrees(row);
     }
     assert_int_equal(different, 0);
 }
@@ -355,14 +353,14 @@ static void test_yamljson_prints_what_kustomize_prints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_yamljson_reads),
-        cmocka_unit_test(test_yamljson_refuses),
-        cmocka_unit_test(test_yamljson_refuses_a_nul_byte_and_utf16),
-        cmocka_unit_test(test_yamljson_keeps_its_limits),
-        cmocka_unit_test(test_yamljson_documents_know_their_place),
-        cmocka_unit_test(test_yamljson_finds_lines),
-        cmocka_unit_test(test_yamljson_writes),
-        cmocka_unit_test(test_yamljson_prints_what_kustomize_prints),
+        cmocka_unit_test(test_yamlvalue_reads),
+        cmocka_unit_test(test_yamlvalue_refuses),
+        cmocka_unit_test(test_yamlvalue_refuses_a_nul_byte_and_utf16),
+        cmocka_unit_test(test_yamlvalue_keeps_its_limits),
+        cmocka_unit_test(test_yamlvalue_documents_know_their_place),
+        cmocka_unit_test(test_yamlvalue_finds_lines),
+        cmocka_unit_test(test_yamlvalue_writes),
+        cmocka_unit_test(test_yamlvalue_prints_what_kustomize_prints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

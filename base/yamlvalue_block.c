@@ -1,11 +1,12 @@
 // The short way to YAML text: what libyaml's emitter writes for block collections whose strings are
 // printable ASCII, a fifth of its instructions. Any other value is left to libyaml as a whole.
 // The rules for scalars are those of libyaml 0.2.5, emitter.c (analyze_scalar, write_*_scalar);
-// fuzz_yaml and unit_yamljson compare the two writers.
+// fuzz_yaml and unit_yamlvalue compare the two writers.
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/yamljson_internal.h"
+#include "base/yamlvalue_internal.h"
 
 enum {
     WIDTH = 80,
@@ -17,7 +18,7 @@ struct block {
     size_t line; // where the present line starts in `out`
 };
 
-static bool write_value(struct block *block, const json_t *value, int indent);
+static bool write_value(struct block *block, const struct value *value, int indent);
 
 static void put(const struct block *block, const char *text, size_t length)
 {
@@ -152,7 +153,7 @@ static bool write_string(struct block *block, const char *text, size_t length, i
         return false;
     if (look.multi_line)
         return put_literal(block, text, length, &look, indent);
-    if (yamljson_looks_typed(text, length))
+    if (yamlvalue_looks_typed(text, length))
         return put_double(block, text, length, &look);
     bool may_fold = look.spaces && block->out->len - block->line + length >= WIDTH;
     if (!look.plain)
@@ -169,7 +170,7 @@ static bool write_key(const struct block *block, const char *key, size_t length)
     struct look look = look_at(key, length);
     if (!look.simple || look.multi_line || length > MAX_KEY_BYTES)
         return false;
-    if (strcmp(key, "<<") == 0 || yamljson_looks_typed(key, length))
+    if (strcmp(key, "<<") == 0 || yamlvalue_looks_typed(key, length))
         return !look.escapes && put_double(block, key, length, &(struct look){0});
     if (!look.plain && memchr(key, '\'', length) != NULL)
         return false;
@@ -182,27 +183,27 @@ static bool write_key(const struct block *block, const char *key, size_t length)
 
 // ---- collections ----
 
-static bool is_empty(const json_t *value)
+static bool is_empty(const struct value *value)
 {
-    return json_is_object(value) ? json_object_size(value) == 0 : json_array_size(value) == 0;
+    return value_is_object(value) ? value_object_size(value) == 0 : value_array_size(value) == 0;
 }
 
 // The first member stands where the line is; the others on lines of their own.
-static bool write_object(struct block *block, const json_t *object, int indent)
+static bool write_object(struct block *block, const struct value *object, int indent)
 {
-    cleanup_members struct yamljson_members members;
-    yamljson_members_open(&members, object);
+    cleanup_members struct yamlvalue_members members;
+    yamlvalue_members_open(&members, object);
     for (size_t i = 0; i < members.n; i++) {
-        const struct yamljson_member *member = &members.list[i];
+        const struct yamlvalue_member *member = &members.list[i];
         if (i > 0)
             new_line(block, indent);
         if (!write_key(block, member->name, member->length))
             return false;
         put(block, ":", 1);
-        bool nested = json_is_object(member->value) || json_is_array(member->value);
+        bool nested = value_is_object(member->value) || value_is_array(member->value);
         // A list stands below its key without more spaces.
         if (nested && !is_empty(member->value)) {
-            int inner = json_is_object(member->value) ? indent + 2 : indent;
+            int inner = value_is_object(member->value) ? indent + 2 : indent;
             new_line(block, inner);
             if (!write_value(block, member->value, inner))
                 return false;
@@ -215,11 +216,11 @@ static bool write_object(struct block *block, const json_t *object, int indent)
     return true;
 }
 
-static bool write_array(struct block *block, const json_t *array, int indent)
+static bool write_array(struct block *block, const struct value *array, int indent)
 {
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        const json_t *item = json_array_get(array, i);
-        bool nested = json_is_object(item) || json_is_array(item);
+    for (size_t i = 0; i < value_array_size(array); i++) {
+        const struct value *item = value_array_get(array, i);
+        bool nested = value_is_object(item) || value_is_array(item);
         if (i > 0)
             new_line(block, indent);
         put(block, "- ", 2);
@@ -230,45 +231,46 @@ static bool write_array(struct block *block, const json_t *array, int indent)
 }
 
 // `indent` is that of the collection around a scalar, and a collection's own.
-static bool write_value(struct block *block, const json_t *value, int indent)
+static bool write_value(struct block *block, const struct value *value, int indent)
 {
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
+    switch (value_typeof(value)) {
+    case VALUE_OBJECT:
         if (!is_empty(value))
             return write_object(block, value, indent);
         put(block, "{}", 2);
         return true;
-    case JSON_ARRAY:
+    case VALUE_ARRAY:
         if (!is_empty(value))
             return write_array(block, value, indent);
         put(block, "[]", 2);
         return true;
-    case JSON_STRING:
-        return write_string(block, json_string_value(value), json_string_length(value), indent + 2);
-    case JSON_INTEGER:
-        strbuf_addf(block->out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    case VALUE_STRING:
+        return write_string(block, value_string_value(value), value_string_length(value),
+                            indent + 2);
+    case VALUE_INTEGER:
+        strbuf_addf(block->out, "%" PRId64, value_integer_value(value));
         return true;
-    case JSON_REAL:
-        yamljson_add_real(block->out, json_real_value(value));
+    case VALUE_REAL:
+        yamlvalue_add_real(block->out, value_real_value(value));
         return true;
-    case JSON_TRUE:
+    case VALUE_TRUE:
         put(block, "true", 4);
         return true;
-    case JSON_FALSE:
+    case VALUE_FALSE:
         put(block, "false", 5);
         return true;
-    case JSON_NULL:
+    case VALUE_NULL:
     default:
         put(block, "null", 4);
         return true;
     }
 }
 
-bool yamljson_write_quickly(const json_t *value, struct strbuf *out)
+bool yamlvalue_write_quickly(const struct value *value, struct strbuf *out)
 {
     size_t from = out->len;
     struct block block = {out, from};
-    if ((json_is_object(value) || json_is_array(value)) && write_value(&block, value, 0)) {
+    if ((value_is_object(value) || value_is_array(value)) && write_value(&block, value, 0)) {
         put(&block, "\n", 1);
         return true;
     }

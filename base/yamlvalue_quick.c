@@ -6,22 +6,23 @@
 // makes this reader give up, and libyaml reads the text from its start: so it alone decides what is
 // an error, and this file holds no message.
 //
-// fuzz_yaml and unit_yamljson compare the two readers.
+// fuzz_yaml and unit_yamlvalue compare the two readers.
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jval.h"
 #include "base/memory.h"
-#include "base/yamljson_internal.h"
-#include "base/yamljson_quick_internal.h"
-#include "base/yamljson_reader_internal.h"
+#include "base/value.h"
+#include "base/yamlvalue_internal.h"
+#include "base/yamlvalue_quick_internal.h"
+#include "base/yamlvalue_reader_internal.h"
 
 enum {
     MAX_KEY_BYTES = 512, // libyaml ends simple keys at 1,024 characters
+    MAX_KNOWN_BYTES = 48,
 };
 
-static json_t *node(struct quick *q, int column, int parent, bool block);
-static json_t *flow(struct quick *q);
+static struct value *node(struct quick *q, int column, int parent, bool block);
+static struct value *flow(struct quick *q);
 
 // Counts what libyaml's reader counts; true when a limit forbids it.
 static bool too_many(struct quick *q)
@@ -31,54 +32,86 @@ static bool too_many(struct quick *q)
 
 // ---- scalars ----
 
-static void resolve(const struct quick *q, const struct token *token, struct yamljson_scalar *ret)
+static void resolve(const struct quick *q, const struct token *token, struct yamlvalue_scalar *ret)
 {
     if (token->quoted)
-        ret->kind = YAMLJSON_STRING;
+        ret->kind = YAMLVALUE_STRING;
     else if (q->limits->yaml11)
-        yamljson_resolve_11(token->text, token->length, ret);
+        yamlvalue_resolve_11(token->text, token->length, ret);
     else
-        yamljson_resolve(token->text, token->length, ret);
+        yamlvalue_resolve(token->text, token->length, ret);
 }
 
-static json_t *empty(struct quick *q)
+static struct value *empty(struct quick *q)
 {
     if (too_many(q))
         return NULL;
-    return q->limits->kustomize ? yamljson_empty_null() : json_null();
+    return q->limits->kustomize ? yamlvalue_empty_null() : value_null();
 }
 
-static json_t *resolved_value(const struct token *token, const struct yamljson_scalar *resolved)
+static struct value *resolved_value(const struct token *token,
+                                    const struct yamlvalue_scalar *resolved)
 {
     switch (resolved->kind) {
-    case YAMLJSON_STRING:
-        return json_stringn_nocheck(token->text, token->length);
-    case YAMLJSON_BOOL:
-        return json_boolean(resolved->truth);
-    case YAMLJSON_INTEGER:
-        return json_integer(resolved->integer);
-    case YAMLJSON_NULL:
-        return json_null();
-    case YAMLJSON_TIMESTAMP:
-        return json_string_nocheck(resolved->timestamp);
-    case YAMLJSON_UNSIGNED:
-    case YAMLJSON_FLOAT:
-    case YAMLJSON_NOT_FINITE:
+    case YAMLVALUE_STRING:
+        return value_stringn_nocheck(token->text, token->length);
+    case YAMLVALUE_BOOL:
+        return value_boolean(resolved->truth);
+    case YAMLVALUE_INTEGER:
+        return value_integer(resolved->integer);
+    case YAMLVALUE_NULL:
+        return value_null();
+    case YAMLVALUE_TIMESTAMP:
+        return value_string(resolved->timestamp);
+    case YAMLVALUE_UNSIGNED:
+    case YAMLVALUE_FLOAT:
+    case YAMLVALUE_NOT_FINITE:
     default:
         return NULL;
     }
 }
 
-static json_t *scalar(struct quick *q, const struct token *token, bool in_flow)
+// NULL for what is quoted or long, which is not kept.
+static struct value **place_of_text(struct quick *q, const struct token *token)
 {
-    struct yamljson_scalar resolved;
+    uint32_t hash = 2166136261u;
+    if (token->quoted || token->length > MAX_KNOWN_BYTES)
+        return NULL;
+    for (size_t i = 0; i < token->length; i++)
+        hash = (hash ^ (unsigned char)token->text[i]) * 16777619u;
+    return &q->texts[(hash ^ hash >> 16) % QUICK_TEXTS];
+}
+
+static bool is_text(const struct value *known, const struct token *token)
+{
+    return known != NULL && value_string_length(known) == token->length &&
+           memcmp(value_string_value(known), token->text, token->length) == 0;
+}
+
+// The token as a string, remembered for the next (`place` may be NULL).
+static struct value *keep_text(struct value **place, const struct token *token)
+{
+    struct value *text = value_stringn_nocheck(token->text, token->length);
+    if (place != NULL) {
+        value_decref(*place);
+        *place = value_incref(text);
+    }
+    return text;
+}
+
+static struct value *scalar(struct quick *q, const struct token *token, bool in_flow)
+{
+    struct yamlvalue_scalar resolved;
+    struct value **place = place_of_text(q, token);
     if (too_many(q))
         return NULL;
+    if (place != NULL && is_text(*place, token))
+        return value_incref(*place);
     resolve(q, token, &resolved);
     // Most scalars say by themselves how they are written.
-    if (!token->quoted && resolved.kind == YAMLJSON_STRING)
-        return json_stringn_nocheck(token->text, token->length);
-    json_t *value = resolved_value(token, &resolved);
+    if (!token->quoted && resolved.kind == YAMLVALUE_STRING)
+        return keep_text(place, token);
+    struct value *value = resolved_value(token, &resolved);
     if (value == NULL || !q->limits->written)
         return value;
     const char *text = token->text;
@@ -88,12 +121,12 @@ static json_t *scalar(struct quick *q, const struct token *token, bool in_flow)
         strbuf_add(&q->scratch, text, token->length);
         text = q->scratch.data;
     }
-    return yamljson_with_style(q->limits, in_flow, text, token->length,
-                               token->quoted ? NULL : &resolved, value);
+    return yamlvalue_with_style(q->limits, in_flow, text, token->length,
+                                token->quoted ? NULL : &resolved, value);
 }
 
 // `at` stands on the bar; `parent` is the column of the collection around.
-static json_t *literal(struct quick *q, int parent)
+static struct value *literal(struct quick *q, int parent)
 {
     struct token token;
     return quick_scan_literal(q, parent, &token) && quick_to_content(q) ? scalar(q, &token, false)
@@ -102,68 +135,96 @@ static json_t *literal(struct quick *q, int parent)
 
 // ---- collections ----
 
-struct key {
-    const char *text;
-    size_t length;
-    char *owned; // when it stood in scratch, which the value overwrites
-};
-
-static void key_release(struct key *key)
+// Owned; NULL where this reader gives up.
+static struct value *take_key(struct quick *q, const struct token *token)
 {
-    free(key->owned);
-}
-#define cleanup_key __attribute__((cleanup(key_release)))
-
-static bool take_key(struct quick *q, const struct token *token, struct key *key)
-{
-    struct yamljson_scalar resolved;
+    struct yamlvalue_scalar resolved;
+    struct value **place = place_of_text(q, token);
     bool merges = !token->quoted && token->length == 2 && memcmp(token->text, "<<", 2) == 0;
+    if (merges || token->length > MAX_KEY_BYTES || too_many(q))
+        return NULL;
+    if (place != NULL && is_text(*place, token))
+        return value_incref(*place);
     resolve(q, token, &resolved);
-    if (merges || resolved.kind != YAMLJSON_STRING || token->length > MAX_KEY_BYTES || too_many(q))
+    return resolved.kind == YAMLVALUE_STRING ? keep_text(place, token) : NULL;
+}
+
+// Consumes both.
+static bool add_member(const struct quick *q, struct value_builder *members, struct value *key,
+                       struct value *value)
+{
+    if (value == NULL || (!q->limits->last_wins && value_builder_has(members, key))) {
+        value_decref(key);
+        value_decref(value);
         return false;
-    if (token->text == q->scratch.data)
-        key->owned = xstrndup(token->text, token->length);
-    key->text = key->owned != NULL ? key->owned : token->text;
-    key->length = token->length;
+    }
+    value_builder_add(members, key, value);
     return true;
 }
 
-static bool add_member(const struct quick *q, json_t *members, const struct key *key, json_t *value)
+// The items of a sequence that is read; few are gathered first, so that the array has their size.
+struct items {
+    struct value *array; // owned; once they are many
+    size_t n;
+    struct value *few[VALUE_FEW]; // owned
+};
+
+static void items_release(struct items *items)
 {
-    if (value == NULL)
-        return false;
-    if (!q->limits->last_wins && json_object_getn(members, key->text, key->length) != NULL) {
-        json_decref(value);
-        return false;
-    }
-    return json_object_setn_new_nocheck(members, key->text, key->length, value) == 0;
+    value_decref(items->array);
+    for (size_t i = 0; i < items->n; i++)
+        value_decref(items->few[i]);
+}
+#define cleanup_items __attribute__((cleanup(items_release)))
+
+static struct value *finish_items(struct items *items)
+{
+    struct value *array = STEAL(items->array);
+    if (array == NULL)
+        array = value_array_of(items->few, items->n);
+    items->n = 0;
+    return array;
 }
 
-static json_t *sequence(struct quick *q, int column)
+// Consumes item; false for NULL.
+static bool add_item(struct items *items, struct value *item)
+{
+    if (item == NULL)
+        return false;
+    if (items->array == NULL && items->n < VALUE_FEW) {
+        items->few[items->n++] = item;
+        return true;
+    }
+    if (items->array == NULL)
+        items->array = finish_items(items);
+    return value_array_append_new(items->array, item) == 0;
+}
+
+static struct value *sequence(struct quick *q, int column)
 {
     if (++q->depth > q->limits->max_depth || too_many(q))
         return NULL;
-    cleanup_json json_t *items = json_array();
+    cleanup_items struct items items = {0};
     do {
         q->at++;
         int inside = column + 1;
         for (; q->at < q->end && *q->at == ' '; q->at++)
             inside++;
-        json_t *item = NULL;
+        struct value *item = NULL;
         if (!quick_is_end_or(q, q->at, "#\n"))
             item = node(q, inside, column, true);
         else if (!quick_finish_line(q))
             return NULL;
         else
             item = q->column > column ? node(q, q->column, column, true) : empty(q);
-        if (item == NULL || json_array_append_new(items, item) < 0 || q->column > column)
+        if (!add_item(&items, item) || q->column > column)
             return NULL;
     } while (q->column == column && quick_at_item(q));
     q->depth--;
-    return STEAL(items);
+    return finish_items(&items);
 }
 
-static json_t *member_value(struct quick *q, int column)
+static struct value *member_value(struct quick *q, int column)
 {
     while (q->at < q->end && *q->at == ' ')
         q->at++;
@@ -177,18 +238,18 @@ static json_t *member_value(struct quick *q, int column)
 }
 
 // `first` is the first key; `at` stands on its colon.
-static json_t *mapping(struct quick *q, int column, const struct token *first)
+static struct value *mapping(struct quick *q, int column, const struct token *first)
 {
     struct token token = *first;
     if (++q->depth > q->limits->max_depth || too_many(q))
         return NULL;
-    cleanup_json json_t *members = json_object();
+    cleanup_value_builder struct value_builder members = {0};
     for (;;) {
-        cleanup_key struct key key = {0};
-        if (!take_key(q, &token, &key))
+        struct value *key = take_key(q, &token);
+        if (key == NULL)
             return NULL;
         q->at++;
-        if (!add_member(q, members, &key, member_value(q, column)) || q->column > column)
+        if (!add_member(q, &members, key, member_value(q, column)) || q->column > column)
             return NULL;
         if (q->column < column)
             break;
@@ -196,19 +257,19 @@ static json_t *mapping(struct quick *q, int column, const struct token *first)
             return NULL;
     }
     q->depth--;
-    return STEAL(members);
+    return value_builder_finish(&members);
 }
 
 // `at` stands on the node, at `column` of its line; what is inside of it stands right of `parent`.
 // Without `block` it begins behind a key. Afterwards `at` is at the start of the next content.
-static json_t *node(struct quick *q, int column, int parent, bool block)
+static struct value *node(struct quick *q, int column, int parent, bool block)
 {
     struct token token;
     if (quick_at_item(q))
         return block ? sequence(q, column) : NULL;
     if (*q->at == '|')
         return literal(q, parent);
-    cleanup_json json_t *value = NULL;
+    cleanup_value struct value *value = NULL;
     if (*q->at == '{' || *q->at == '[') {
         value = flow(q);
     } else {
@@ -226,7 +287,7 @@ static json_t *node(struct quick *q, int column, int parent, bool block)
 
 // ---- JSON-like collections ----
 
-static json_t *flow_value(struct quick *q)
+static struct value *flow_value(struct quick *q)
 {
     struct token token;
     if (!quick_skip_in_flow(q))
@@ -238,32 +299,33 @@ static json_t *flow_value(struct quick *q)
     return scalar(q, &token, true);
 }
 
-static bool flow_member(struct quick *q, json_t *members)
+static bool flow_member(struct quick *q, struct value_builder *members)
 {
     struct token token;
     if (!quick_scan(q, true, &token) || !quick_at_colon(q, true, token.quoted))
         return false;
-    cleanup_key struct key key = {0};
-    if (!take_key(q, &token, &key))
+    struct value *key = take_key(q, &token);
+    if (key == NULL)
         return false;
     q->at++;
-    return add_member(q, members, &key, flow_value(q));
+    return add_member(q, members, key, flow_value(q));
 }
 
-static json_t *flow(struct quick *q)
+static struct value *flow(struct quick *q)
 {
     bool is_mapping = *q->at == '{';
     char close = is_mapping ? '}' : ']';
     if (++q->depth > q->limits->max_depth || too_many(q))
         return NULL;
-    cleanup_json json_t *value = is_mapping ? json_object() : json_array();
+    cleanup_value_builder struct value_builder members = {0};
+    cleanup_items struct items items = {0};
     q->at++;
     if (!quick_skip_in_flow(q))
         return NULL;
     bool more = *q->at != close;
     while (more) {
         if (!quick_skip_in_flow(q) ||
-            (is_mapping ? !flow_member(q, value) : json_array_append_new(value, flow_value(q)) < 0))
+            !(is_mapping ? flow_member(q, &members) : add_item(&items, flow_value(q))))
             return NULL;
         if (!quick_skip_in_flow(q) || (*q->at != ',' && *q->at != close))
             return NULL;
@@ -272,7 +334,7 @@ static json_t *flow(struct quick *q)
     }
     q->at++;
     q->depth--;
-    return STEAL(value);
+    return is_mapping ? value_builder_finish(&members) : finish_items(&items);
 }
 
 // ---- documents ----
@@ -288,7 +350,7 @@ static size_t count_lines(const char *from, const char *to)
 }
 
 // `at` stands on the content, on a separator, or at the end behind one.
-static bool read_document(struct quick *q, struct yamljson_document *document)
+static bool read_document(struct quick *q, struct yamlvalue_document *document)
 {
     document->start = (size_t)(q->at - q->text);
     if (q->column == QUICK_END) {
@@ -309,8 +371,8 @@ static bool read_document(struct quick *q, struct yamljson_document *document)
     return document->value != NULL && q->column == QUICK_END;
 }
 
-bool yamljson_read_quickly(const char *text, size_t size, const struct yamljson_limits *limits,
-                           struct vec *documents)
+bool yamlvalue_read_quickly(const char *text, size_t size, const struct yamlvalue_limits *limits,
+                            struct vec *documents)
 {
     struct quick q = {.text = text, .at = text, .end = text + size, .limits = limits};
     if (size == 0 || !quick_is_simple(text, size) || !quick_to_content(&q))
@@ -323,13 +385,15 @@ bool yamljson_read_quickly(const char *text, size_t size, const struct yamljson_
         read = read && read_document(&q, vec_push(documents));
     }
     strbuf_release(&q.scratch);
+    for (size_t i = 0; i < QUICK_TEXTS; i++)
+        value_decref(q.texts[i]);
     if (!read) {
         vec_clear(documents);
         return false;
     }
     size_t line = 1;
     const char *counted = text;
-    vec_foreach (struct yamljson_document, document, documents) {
+    vec_foreach (struct yamlvalue_document, document, documents) {
         const char *place = text + document->line;
         line += count_lines(counted, place);
         // To libyaml a stream ends on a line of its own.

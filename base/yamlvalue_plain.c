@@ -1,0 +1,89 @@
+// Scalars by themselves, for those who change them one at a time.
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/yamlvalue.h"
+#include "base/yamlvalue_internal.h"
+
+static struct value *real_or_integer(double real)
+{
+    if (real == trunc(real) && real >= -0x1p63 && real < 0x1p63)
+        return value_integer((int64_t)real);
+    return value_real(real);
+}
+
+struct value *yamlvalue_scalar(const char *text, size_t size)
+{
+    struct yamlvalue_scalar scalar;
+    yamlvalue_resolve(text, size, &scalar);
+    switch (scalar.kind) {
+    case YAMLVALUE_NULL:
+        return size == 0 ? yamlvalue_empty_null() : value_null();
+    case YAMLVALUE_BOOL:
+        return value_boolean(scalar.truth);
+    case YAMLVALUE_INTEGER:
+        return value_integer(scalar.integer);
+    case YAMLVALUE_UNSIGNED: {
+        double real = (double)scalar.unsigned_integer;
+        return real < 0x1p64 && (uint64_t)real == scalar.unsigned_integer ? value_real(real) : NULL;
+    }
+    case YAMLVALUE_FLOAT:
+        return real_or_integer(scalar.real);
+    case YAMLVALUE_NOT_FINITE:
+        return NULL;
+    case YAMLVALUE_TIMESTAMP:
+        return value_string(scalar.timestamp);
+    case YAMLVALUE_STRING:
+        break;
+    }
+    return value_stringn(text, size);
+}
+
+char *yamlvalue_scalar_text(const struct value *value)
+{
+    switch (value == NULL ? VALUE_NULL : value_typeof(value)) {
+    case VALUE_STRING:
+        return xstrdup(value_string_value(value));
+    case VALUE_INTEGER:
+        return xasprintf("%" PRId64, value_integer_value(value));
+    case VALUE_REAL: {
+        cleanup_strbuf struct strbuf text;
+        strbuf_init(&text, 512);
+        yamlvalue_add_real(&text, value_real_value(value));
+        return strbuf_steal(&text);
+    }
+    case VALUE_TRUE:
+        return xstrdup("true");
+    case VALUE_FALSE:
+        return xstrdup("false");
+    case VALUE_NULL:
+    case VALUE_OBJECT:
+    case VALUE_ARRAY:
+    default:
+        return xstrdup("");
+    }
+}
+
+// Whether a blank or the end follows.
+static bool before_blank(const char *text, size_t length, size_t at)
+{
+    return at + 1 >= length || text[at + 1] == ' ' || text[at + 1] == '\t';
+}
+
+bool yamlvalue_may_be_plain(const char *text, size_t length)
+{
+    if (length == 0 || strchr(",[]{}#&*!|>'\"%@` \t\n", text[0]) != NULL ||
+        text[length - 1] == ' ' || text[length - 1] == '\t')
+        return false;
+    if (strchr("-?", text[0]) != NULL && before_blank(text, length, 0))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (text[i] == '\n' || (text[i] == ':' && before_blank(text, length, i)) ||
+            (text[i] == '#' && text[i - 1] == ' '))
+            return false;
+    struct yamlvalue_scalar scalar;
+    yamlvalue_resolve(text, length, &scalar);
+    return scalar.kind == YAMLVALUE_STRING;
+}
