@@ -29,12 +29,21 @@ static struct alias_group *group_of(struct resource *resource, const struct valu
                                     const char *key)
 {
     const struct value *value = value_object_get(parent, key);
-    vec_foreach (struct alias_group, group, &resource->aliases) {
+    if (resource->aliases == NULL)
+        return NULL;
+    vec_foreach (struct alias_group, group, resource->aliases) {
         vec_foreach (const struct alias_place, place, &group->places)
             if (group->value == value && place->parent == parent && strcmp(place->key, key) == 0)
                 return group;
     }
     return NULL;
+}
+
+static struct vec *new_groups(void)
+{
+    struct vec *groups = xmalloc(sizeof *groups);
+    *groups = VEC_OF(struct alias_group, alias_group_release);
+    return groups;
 }
 
 void alias_note(struct resource *resource, struct vec *places)
@@ -56,7 +65,9 @@ void alias_note(struct resource *resource, struct vec *places)
         }
         if (same.len == 0)
             continue;
-        struct alias_group *group = vec_push(&resource->aliases);
+        if (resource->aliases == NULL)
+            resource->aliases = new_groups();
+        struct alias_group *group = vec_push(resource->aliases);
         *group = (struct alias_group){value_incref(value), same};
         *(struct alias_place *)vec_insert(&group->places, 0) = *first;
         *first = (struct alias_place){0};
@@ -104,17 +115,22 @@ static void settle_group(struct alias_group *group)
 
 void alias_settle(struct resource *resource)
 {
-    vec_foreach (struct alias_group, group, &resource->aliases)
+    if (resource->aliases == NULL)
+        return;
+    vec_foreach (struct alias_group, group, resource->aliases)
         settle_group(group);
 }
 
 void alias_forget(struct resource *resource, const struct value *parent)
 {
+    if (resource->aliases == NULL)
+        return;
     if (parent == NULL) {
-        vec_clear(&resource->aliases);
+        vec_free(resource->aliases);
+        free(STEAL(resource->aliases));
         return;
     }
-    vec_foreach (struct alias_group, group, &resource->aliases) {
+    vec_foreach (struct alias_group, group, resource->aliases) {
         for (size_t i = 0; i < group->places.len;) {
             const struct alias_place *place = vec_at(&group->places, i);
             if (place->parent == parent)

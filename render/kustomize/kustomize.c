@@ -46,8 +46,8 @@ static int check_named(const struct resource *resource, struct error *err)
     if (length > 0 && (list || *name != '\0'))
         return 0;
     return error_set(err, ERROR_INVALID, "%s:%zu: the object has no %s behind its patches",
-                     resource->file != NULL ? resource->file : "a generated object", resource->line,
-                     length == 0 ? "kind" : "metadata.name");
+                     resource->file != NULL ? resource_file(resource) : "a generated object",
+                     resource->line, length == 0 ? "kind" : "metadata.name");
 }
 
 static void drop_local(struct resmap *map)
@@ -171,7 +171,8 @@ static int run(struct build *build, const char *path, struct vec *objects, struc
         *(struct kustomize_object *)vec_push(objects) = (struct kustomize_object){
             .value = STEAL(resource->value),
             .explained = STEAL(resource->explained),
-            .file = xstrdup(resource->file != NULL ? resource->file : top.kustomization.file),
+            .file =
+                xstrdup(resource->file != NULL ? resource_file(resource) : top.kustomization.file),
             .line = resource->line > 0 ? resource->line : 1,
         };
     }

@@ -371,7 +371,7 @@ int patch_strategic_transform(struct frame *frame, const struct value *config, s
     vec_foreach (struct resource *, patch, &patches) {
         cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
         if (resmap_get(map, resource_current_id(*patch), vec_push(&found), err) < 0)
-            return error_wrap(err, "the strategic merge patch %s:%zu", (*patch)->file,
+            return error_wrap(err, "the strategic merge patch %s:%zu", resource_file(*patch),
                               (*patch)->line);
         if (merge_into_all(frame, map, &found, *patch, options, err) < 0)
             return -1;

@@ -221,7 +221,7 @@ static int find_plugin(const struct resource *config, const struct plugin **ret_
         return error_set(err, ERROR_INVALID,
                          "%s %s (%s:%zu) is %s, and nothing that a repository brings along is "
                          "executed here; run it beforehand, and commit what it makes",
-                         kind, resource_name(config), config->file, config->line,
+                         kind, resource_name(config), resource_file(config), config->line,
                          program_kind(config));
     struct nearest nearest = {.wanted = kind};
     for (size_t i = 0; i < ARRAY_LENGTH(plugins); i++) {
@@ -283,7 +283,7 @@ int plugin_transform(struct frame *frame, struct resmap *configs, struct resmap 
             return -1;
         alias_settle_all(map);
         cleanup_free char *source =
-            xasprintf("%s:%zu: %s", config->file, config->line, resource_kind(config));
+            xasprintf("%s:%zu: %s", resource_file(config), config->line, resource_kind(config));
         explain_all(frame, map, source);
         cleanup_value struct value *origin = origin_of_plugin(config);
         origin_mark_transformed(map, origin);

@@ -61,7 +61,7 @@ static bool source_has(const struct value *source, const struct resource *resour
 {
     if (is_selected(source, resource_current_id(resource)))
         return true;
-    for (size_t i = 0; i < resource->past.len; i++)
+    for (size_t i = 0; i < resource_past_count(resource); i++)
         if (is_selected(source, resource_past_id(resource, i)))
             return true;
     return false;

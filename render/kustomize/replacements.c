@@ -91,7 +91,7 @@ static int matches_any_id(const struct selector *selector, const struct resource
 {
     if (selector_matches_id(selector, resource_current_id(resource), ret_matches, err) < 0)
         return -1;
-    for (size_t i = 0; i < resource->past.len && !*ret_matches; i++)
+    for (size_t i = 0; i < resource_past_count(resource) && !*ret_matches; i++)
         if (selector_matches_id(selector, resource_past_id(resource, i), ret_matches, err) < 0)
             return -1;
     return 0;

@@ -1,5 +1,6 @@
 // A list, and an index from names to its members. The index holds serial numbers instead of places,
-// so that a removal needs no new index: a serial is never used again.
+// so that a removal needs no new index: a serial is never used again. Where the index leads is
+// compared with the name that was asked for.
 #include "render/kustomize/resmap.h"
 
 #include <stdlib.h>
@@ -19,58 +20,35 @@ void resmap_release(struct resmap *map)
 {
     vec_free(&map->list);
     vec_free(&map->serials);
-    value_decref(STEAL(map->index));
+    resmap_renamed(map);
 }
 
 void resmap_renamed(struct resmap *map)
 {
-    value_decref(STEAL(map->index));
+    name_index_release(&map->index);
+    map->indexed = false;
 }
 
-// A unit separator is in no name. Owned. Made for every name of every object, hence no printf.
-static char *key_of(struct resource_id id)
+// What an object is found by. The version is none of it.
+static struct name_parts parts_of(struct resource_id id)
 {
-    const char *ns = resource_id_effective_namespace(id);
-    size_t kind_length = strlen(id.kind);
-    size_t ns_length = strlen(ns);
-    size_t name_length = strlen(id.name);
-    char *key = xmalloc(kind_length + ns_length + name_length + 3);
-    memcpy(key, id.kind, kind_length);
-    key[kind_length] = '\x1f';
-    memcpy(key + kind_length + 1, ns, ns_length);
-    key[kind_length + 1 + ns_length] = '\x1f';
-    memcpy(key + kind_length + ns_length + 2, id.name, name_length + 1);
-    return key;
-}
-
-static void index_id(struct resmap *map, struct resource_id id, size_t serial)
-{
-    cleanup_free char *key = key_of(id);
-    struct value *serials = value_object_get(map->index, key);
-    if (serials == NULL) {
-        serials = value_array();
-        value_object_set_new(map->index, key, serials);
-    }
-    size_t size = value_array_size(serials);
-    // Names that did not change in between are indexed once.
-    if (size == 0 || value_integer_value(value_array_get(serials, size - 1)) != (int64_t)serial)
-        value_array_append_new(serials, value_integer((int64_t)serial));
+    return (struct name_parts){id.kind, resource_id_effective_namespace(id), id.name};
 }
 
 static void index_resource(struct resmap *map, struct resource *resource)
 {
     size_t serial = map->serials.len;
     *(struct resource **)vec_push(&map->serials) = resource;
-    for (size_t i = 0; i < resource->past.len; i++)
-        index_id(map, resource_past_id(resource, i), serial);
-    index_id(map, resource_current_id(resource), serial);
+    for (size_t i = 0; i < resource_past_count(resource); i++)
+        name_index_add(&map->index, parts_of(resource_past_id(resource, i)), serial);
+    name_index_add(&map->index, parts_of(resource_current_id(resource)), serial);
+    map->indexed = true;
 }
 
 static void need_index(struct resmap *map)
 {
-    if (map->index != NULL)
+    if (map->indexed)
         return;
-    map->index = value_object();
     vec_clear(&map->serials);
     resmap_foreach (resource, map)
         index_resource(map, resource);
@@ -78,7 +56,7 @@ static void need_index(struct resmap *map)
 
 static bool had_name(const struct resource *resource, struct resource_id id)
 {
-    for (size_t i = 0; i < resource->past.len; i++)
+    for (size_t i = 0; i < resource_past_count(resource); i++)
         if (resource_id_equals(resource_past_id(resource, i), id))
             return true;
     return false;
@@ -87,10 +65,9 @@ static bool had_name(const struct resource *resource, struct resource_id id)
 static void find(struct resmap *map, struct resource_id id, bool any, struct vec *found)
 {
     need_index(map);
-    cleanup_free char *key = key_of(id);
-    const struct value *serials = value_object_get(map->index, key);
-    for (size_t i = 0; i < value_array_size(serials); i++) {
-        size_t serial = (size_t)value_integer_value(value_array_get(serials, i));
+    struct name_cursor cursor = {0};
+    size_t serial = 0;
+    while (name_index_next(&map->index, parts_of(id), &cursor, &serial)) {
         struct resource *resource = *(struct resource **)vec_at(&map->serials, serial);
         if (resource == NULL)
             continue;
@@ -114,7 +91,7 @@ static void push_place(struct strbuf *text, const struct resource *resource)
 {
     if (resource->file == NULL)
         return;
-    strbuf_addf(text, " (%s", resource->file);
+    strbuf_addf(text, " (%s", resource_file(resource));
     if (resource->line > 0)
         strbuf_addf(text, ":%zu", resource->line);
     strbuf_addch(text, ')');
@@ -227,10 +204,10 @@ static void take_over(struct resource *made, struct resource *old)
     merge_member(metadata, "annotations", value_object_get(old_metadata, "annotations"));
     resource_set_name(made, resource_name(old));
     resource_set_namespace(made, resource_namespace(old));
-    struct vec *mine[] = {&made->past, &made->prefixes, &made->suffixes, &made->ref_vars};
-    struct vec *theirs[] = {&old->past, &old->prefixes, &old->suffixes, &old->ref_vars};
+    struct value **mine[] = {&made->past, &made->prefixes, &made->suffixes, &made->ref_vars};
+    struct value **theirs[] = {&old->past, &old->prefixes, &old->suffixes, &old->ref_vars};
     for (size_t i = 0; i < ARRAY_LENGTH(mine); i++) {
-        struct vec swapped = *mine[i];
+        struct value *swapped = *mine[i];
         *mine[i] = *theirs[i];
         *theirs[i] = swapped;
     }

@@ -11,12 +11,14 @@
 #include "base/error.h"
 #include "base/value.h"
 #include "base/vec.h"
+#include "render/kustomize/name_index.h"
 #include "render/kustomize/resource.h"
 
 struct resmap {
-    struct vec list;     // struct resource *, owned; read it, change it through the functions below
-    struct vec serials;  // struct resource *, borrowed; NULL where removed; what the index holds
-    struct value *index; // owned; "kind/namespace/name" -> array of serials; NULL = to be built
+    struct vec list;    // struct resource *, owned; read it, change it through the functions below
+    struct vec serials; // struct resource *, borrowed; NULL where removed; what the index holds
+    struct name_index index; // serials by names
+    bool indexed;            // else the index is to be built
 };
 
 void resmap_init(struct resmap *map);

@@ -9,57 +9,52 @@
 #include "base/yamlvalue_written.h"
 #include "render/kustomize/alias.h"
 
-static void release_past(void *element)
-{
-    struct resource_past *past = element;
-    free(past->kind);
-    free(past->name);
-    free(past->ns);
-}
+enum { PAST_PARTS = 3 }; // of an earlier name: kind, name, namespace
 
-struct resource *resource_new(struct value *value, const char *file, size_t line)
+struct resource *resource_new_of(struct value *value, struct value *file, size_t line)
 {
     struct resource *resource = xcalloc(1, sizeof *resource);
     *resource = (struct resource){
         .value = value,
-        .past = VEC_OF(struct resource_past, release_past),
-        .prefixes = VEC_OF(char *, vec_release_string),
-        .suffixes = VEC_OF(char *, vec_release_string),
-        .ref_vars = VEC_OF(char *, vec_release_string),
-        .aliases = VEC_OF(struct alias_group, alias_group_release),
-        .file = xstrdup_or_null(file),
+        .file = value_incref(file),
         .line = line,
     };
     return resource;
 }
 
-static void copy_strings(struct vec *to, const struct vec *from)
+struct resource *resource_new(struct value *value, const char *file, size_t line)
 {
-    vec_foreach (char *, text, from)
-        vec_push_string(to, *text);
+    // Names of files need not be UTF-8.
+    cleanup_value struct value *name =
+        file != NULL ? value_stringn_nocheck(file, strlen(file)) : NULL;
+    return resource_new_of(value, name, line);
+}
+
+const char *resource_file(const struct resource *resource)
+{
+    return value_string_value(resource->file);
+}
+
+static struct value *copy_or_null(const struct value *value)
+{
+    return value != NULL ? value_deep_copy(value) : NULL;
 }
 
 struct resource *resource_copy(const struct resource *resource)
 {
     struct resource *copy =
-        resource_new(value_deep_copy(resource->value), resource->file, resource->line);
-    vec_foreach (struct resource_past, past, &resource->past) {
-        *(struct resource_past *)vec_push(&copy->past) = (struct resource_past){
-            .kind = xstrdup(past->kind),
-            .name = xstrdup(past->name),
-            .ns = xstrdup(past->ns),
-        };
-    }
+        resource_new_of(value_deep_copy(resource->value), resource->file, resource->line);
+    copy->past = copy_or_null(resource->past);
     copy->schema = resource->schema;
-    copy_strings(&copy->prefixes, &resource->prefixes);
-    copy_strings(&copy->suffixes, &resource->suffixes);
-    copy_strings(&copy->ref_vars, &resource->ref_vars);
+    copy->prefixes = copy_or_null(resource->prefixes);
+    copy->suffixes = copy_or_null(resource->suffixes);
+    copy->ref_vars = copy_or_null(resource->ref_vars);
     copy->behavior = resource->behavior;
     copy->needs_hash = resource->needs_hash;
     copy->has_history = resource->has_history;
-    copy->origin = value_deep_copy(resource->origin);
-    copy->transformations = value_deep_copy(resource->transformations);
-    copy->explained = value_deep_copy(resource->explained);
+    copy->origin = copy_or_null(resource->origin);
+    copy->transformations = copy_or_null(resource->transformations);
+    copy->explained = copy_or_null(resource->explained);
     return copy;
 }
 
@@ -68,12 +63,12 @@ void resource_free(struct resource *resource)
     if (resource == NULL)
         return;
     value_decref(resource->value);
-    vec_free(&resource->past);
-    vec_free(&resource->prefixes);
-    vec_free(&resource->suffixes);
-    vec_free(&resource->ref_vars);
-    vec_free(&resource->aliases);
-    free(resource->file);
+    value_decref(resource->past);
+    value_decref(resource->prefixes);
+    value_decref(resource->suffixes);
+    value_decref(resource->ref_vars);
+    alias_forget(resource, NULL);
+    value_decref(resource->file);
     value_decref(resource->origin);
     value_decref(resource->transformations);
     value_decref(resource->explained);
@@ -169,6 +164,12 @@ struct value *resource_make_annotations(struct resource *resource)
     return metadata != NULL ? make_object(metadata, "annotations") : NULL;
 }
 
+// The value itself where it is a text, so that it is held once.
+static struct value *text_value(const struct value *value)
+{
+    return value_is_string(value) ? value_ref(value) : value_string("");
+}
+
 struct resource_id resource_current_id(const struct resource *resource)
 {
     const struct value *metadata = value_object_get(resource->value, "metadata");
@@ -181,32 +182,45 @@ struct resource_id resource_current_id(const struct resource *resource)
     };
 }
 
+size_t resource_past_count(const struct resource *resource)
+{
+    return value_array_size(resource->past) / PAST_PARTS;
+}
+
 struct resource_id resource_past_id(const struct resource *resource, size_t index)
 {
-    const struct resource_past *past = vec_at(&resource->past, index);
+    size_t at = PAST_PARTS * index;
     return (struct resource_id){
         .api_version = text_of(value_object_get(resource->value, "apiVersion")),
-        .kind = past->kind,
-        .name = past->name,
-        .ns = past->ns,
+        .kind = text_of(value_array_get(resource->past, at)),
+        .name = text_of(value_array_get(resource->past, at + 1)),
+        .ns = text_of(value_array_get(resource->past, at + 2)),
         .schema = resource->schema,
     };
 }
 
 struct resource_id resource_original_id(const struct resource *resource)
 {
-    return resource->past.len > 0 ? resource_past_id(resource, 0) : resource_current_id(resource);
+    return resource->past != NULL ? resource_past_id(resource, 0) : resource_current_id(resource);
 }
 
 void resource_remember_id(struct resource *resource)
 {
-    struct resource_id id = resource_current_id(resource);
-    *(struct resource_past *)vec_push(&resource->past) = (struct resource_past){
-        .kind = xstrdup(id.kind),
-        .name = xstrdup(id.name),
-        .ns = xstrdup(resource_id_effective_namespace(id)),
-    };
+    const char *ns = resource_id_effective_namespace(resource_current_id(resource));
+    const struct value *metadata = value_object_get(resource->value, "metadata");
+    resource_note(&resource->past, text_value(value_object_get(resource->value, "kind")));
+    resource_note(&resource->past, text_value(value_object_get(metadata, "name")));
+    const struct value *own = value_object_get(metadata, "namespace");
+    bool is_own = value_string_value(own) == ns;
+    resource_note(&resource->past, is_own ? value_ref(own) : value_string(ns));
     resource->has_history = true;
+}
+
+void resource_note(struct value **list, struct value *item)
+{
+    if (*list == NULL)
+        *list = value_array();
+    value_array_append_new(*list, item);
 }
 
 static const char HISTORY_MARK[] = "internal.config.kubernetes.io/history";
@@ -231,9 +245,9 @@ void resource_forget_origin(struct resource *resource)
 
 void resource_forget_history(struct resource *resource)
 {
-    vec_clear(&resource->past);
-    vec_clear(&resource->prefixes);
-    vec_clear(&resource->suffixes);
+    value_decref(STEAL(resource->past));
+    value_decref(STEAL(resource->prefixes));
+    value_decref(STEAL(resource->suffixes));
     resource->behavior = BEHAVIOR_UNSPECIFIED;
     resource->needs_hash = false;
     resource->has_history = false;

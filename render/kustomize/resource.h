@@ -27,13 +27,6 @@ struct resource_id {
     const struct schema *schema; // what else than the built-in API knows scopes; NULL for nothing
 };
 
-// An earlier name. The apiVersion was always the present one.
-struct resource_past {
-    char *kind;
-    char *name;
-    char *ns; // effective
-};
-
 enum resource_behavior {
     BEHAVIOR_UNSPECIFIED, // as create
     BEHAVIOR_CREATE,
@@ -44,23 +37,28 @@ enum resource_behavior {
 struct resource {
     struct value *value;         // owned; an object
     const struct schema *schema; // borrowed from the build; NULL where only built-in kinds count
-    struct vec past;             // struct resource_past, oldest first
-    struct vec prefixes;         // char *, in the order they were added
-    struct vec suffixes;         // char *
-    struct vec ref_vars;         // char *, names of the vars that read from it
+    // Owned arrays; NULL where nothing was noted, as of most objects.
+    struct value *past;     // kind, name and effective namespace of each earlier name, oldest first
+    struct value *prefixes; // texts, in the order they were added
+    struct value *suffixes; // texts
+    struct value *ref_vars; // names of the vars that read from it
     enum resource_behavior behavior;
     bool needs_hash;               // a generator made it, and a hash of its content ends its name
-    char *file;                    // owned; the file of the tree it came from
-    size_t line;                   // where it starts there, from 1; 0 when it was generated
     bool has_history;              // kustomize has annotations of its own in it by now
+    struct value *file;            // owned text; the file of the tree it came from; may be NULL
+    size_t line;                   // where it starts there, from 1; 0 when it was generated
     struct value *explained;       // owned; see explain.h; NULL unless the build explains
-    struct vec aliases;            // struct alias_group, see alias.h
+    struct vec *aliases;           // owned; struct alias_group, see alias.h; NULL for none
     struct value *origin;          // owned; NULL unless buildMetadata asks for it
     struct value *transformations; // owned; NULL or an array
 };
 
 // Consumes value (an object). Owned result; file may be NULL.
 struct resource *resource_new(struct value *value, const char *file, size_t line);
+// The same with a file's name that others share.
+struct resource *resource_new_of(struct value *value, struct value *file, size_t line);
+// NULL where it came from no file.
+const char *resource_file(const struct resource *resource);
 // Values and history.
 struct resource *resource_copy(const struct resource *resource);
 void resource_free(struct resource *resource); // NULL is fine
@@ -71,9 +69,12 @@ void cleanup_resource_pointer(struct resource **resource);
 struct resource_id resource_current_id(const struct resource *resource);
 struct resource_id resource_original_id(const struct resource *resource);
 // Earlier names, 0 = the first.
+size_t resource_past_count(const struct resource *resource);
 struct resource_id resource_past_id(const struct resource *resource, size_t index);
 // Remembers the present name before it changes.
 void resource_remember_id(struct resource *resource);
+// Appends to one of its arrays, which is made where it is NULL. Consumes item.
+void resource_note(struct value **list, struct value *item);
 
 // kustomize keeps its memory in the object's annotations, where patches add to them, and may take
 // them away. Lend puts a mark there while there is something to remember; take removes it, and says

@@ -101,6 +101,7 @@ static int expand(struct vec *queue, struct value *value, size_t line, const cha
 int resource_parse(const char *text, size_t size, const char *file, struct schema *schema,
                    struct vec *resources, struct error *err)
 {
+    cleanup_value struct value *name = value_stringn_nocheck(file, strlen(file));
     cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
     cleanup_vec struct vec queue = VEC_OF(struct item, release_item);
     cleanup_vec struct vec result = RESOURCES;
@@ -118,7 +119,7 @@ int resource_parse(const char *text, size_t size, const char *file, struct schem
             return -1;
         if (expanded == 0)
             *(struct resource **)vec_push(&result) =
-                resource_new(value_ref(item.value), file, item.line);
+                resource_new_of(value_ref(item.value), name, item.line);
     }
     vec_foreach (struct resource *, resource, &result) {
         struct resource_id id = resource_current_id(*resource);

@@ -9,6 +9,7 @@
 struct affix {
     const char *prefix;
     const char *suffix;
+    struct value *noted; // whichever it is, as every object notes it
 };
 
 static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
@@ -42,9 +43,9 @@ static int affix_resource(const struct affix *affix, const struct vec *specs,
             continue;
         if (strcmp(spec->path, "metadata/name") == 0) {
             if (*affix->prefix != '\0')
-                vec_push_string(&resource->prefixes, affix->prefix);
+                resource_note(&resource->prefixes, value_incref(affix->noted));
             if (*affix->suffix != '\0')
-                vec_push_string(&resource->suffixes, affix->suffix);
+                resource_note(&resource->suffixes, value_incref(affix->noted));
             if (*affix->prefix != '\0' || *affix->suffix != '\0')
                 resource_remember_id(resource);
         }
@@ -70,13 +71,15 @@ static int affix_all(const struct affix *affix, const struct vec *specs, struct 
 int transform_prefix(const char *prefix, const struct vec *specs, struct resmap *map,
                      struct error *err)
 {
-    struct affix affix = {prefix, ""};
+    cleanup_value struct value *noted = value_string(prefix);
+    struct affix affix = {prefix, "", noted};
     return affix_all(&affix, specs, map, err);
 }
 
 int transform_suffix(const char *suffix, const struct vec *specs, struct resmap *map,
                      struct error *err)
 {
-    struct affix affix = {"", suffix};
+    cleanup_value struct value *noted = value_string(suffix);
+    struct affix affix = {"", suffix, noted};
     return affix_all(&affix, specs, map, err);
 }

@@ -71,16 +71,16 @@ static void release_kind_fields(void *element)
 struct references {
     const struct vec *targets; // struct config_reference
     struct resmap *map;
-    struct value *places; // earlier name -> array of places in the map's list
-    struct value
-        *namespaces; // first namespace -> object of present ones, of all that are namespaced
+    struct name_index places; // in the map's list, by earlier names
+    // First namespace -> object of present ones, of all that are namespaced.
+    struct value *namespaces;
     struct value *kind_index; // kind -> array of places in kinds, one per apiVersion
     struct vec kinds;         // struct kind_fields
 };
 
 static void references_release(struct references *all)
 {
-    value_decref(all->places);
+    name_index_release(&all->places);
     value_decref(all->namespaces);
     value_decref(all->kind_index);
     vec_free(&all->kinds);
@@ -108,18 +108,17 @@ static struct value *member(struct value *object, const char *key, struct value 
     return value;
 }
 
+static struct name_parts called(const char *name)
+{
+    return (struct name_parts){"", "", name};
+}
+
 static void index_names(struct references *all)
 {
     for (size_t place = 0; place < all->map->list.len; place++) {
         const struct resource *resource = at(all->map, place);
-        for (size_t i = 0; i < resource->past.len; i++) {
-            struct value *places =
-                member(all->places, resource_past_id(resource, i).name, value_array);
-            size_t size = value_array_size(places);
-            if (size == 0 ||
-                value_integer_value(value_array_get(places, size - 1)) != (int64_t)place)
-                value_array_append_new(places, value_integer((int64_t)place));
-        }
+        for (size_t i = 0; i < resource_past_count(resource); i++)
+            name_index_add(&all->places, called(resource_past_id(resource, i).name), place);
         struct resource_id original = resource_original_id(resource);
         if (resource_id_is_cluster_scoped(original))
             continue;
@@ -173,11 +172,19 @@ static const struct step *steps_of(struct references *all, const struct resource
 static bool any_past_is(const struct resource *resource, const char *group, const char *version,
                         const char *kind)
 {
-    for (size_t i = 0; i < resource->past.len; i++) {
+    for (size_t i = 0; i < resource_past_count(resource); i++) {
         struct resource_id id = resource_past_id(resource, i);
         if (gvk_matches(id.api_version, id.kind, group, version, kind))
             return true;
     }
+    return false;
+}
+
+static bool was_called(const struct resource *resource, const char *name)
+{
+    for (size_t i = 0; i < resource_past_count(resource); i++)
+        if (strcmp(resource_past_id(resource, i).name, name) == 0)
+            return true;
     return false;
 }
 
@@ -219,20 +226,21 @@ static bool fits_role_ref(const struct referrer *referrer, const struct resource
     return group == NULL || kind == NULL || any_past_is(candidate, group, "", kind);
 }
 
-static bool same_ending(const struct vec *a, const struct vec *b)
+static bool same_ending(const struct value *a, const struct value *b)
 {
-    size_t shorter = a->len < b->len ? a->len : b->len;
-    if (shorter == 0)
-        return a->len == b->len;
-    for (size_t i = 1; i <= shorter; i++)
-        if (strcmp(*(char **)vec_at(a, a->len - i), *(char **)vec_at(b, b->len - i)) != 0)
+    size_t a_size = value_array_size(a);
+    size_t b_size = value_array_size(b);
+    if (a_size == 0 || b_size == 0)
+        return a_size == b_size;
+    for (size_t i = 1; i <= a_size && i <= b_size; i++)
+        if (!value_equal(value_array_get(a, a_size - i), value_array_get(b, b_size - i)))
             return false;
     return true;
 }
 
-static bool same_affixes(const struct vec *a, const struct vec *b, bool allow_empty)
+static bool same_affixes(const struct value *a, const struct value *b, bool allow_empty)
 {
-    return (allow_empty && (a->len == 0 || b->len == 0)) || same_ending(a, b);
+    return (allow_empty && (a == NULL || b == NULL)) || same_ending(a, b);
 }
 
 static void keep_same_affixes(const struct referrer *referrer, struct vec *candidates,
@@ -240,8 +248,8 @@ static void keep_same_affixes(const struct referrer *referrer, struct vec *candi
 {
     for (size_t i = 0; i < candidates->len;) {
         const struct resource *candidate = *(struct resource **)vec_at(candidates, i);
-        if (same_affixes(&candidate->prefixes, &referrer->resource->prefixes, allow_empty) &&
-            same_affixes(&candidate->suffixes, &referrer->resource->suffixes, allow_empty))
+        if (same_affixes(candidate->prefixes, referrer->resource->prefixes, allow_empty) &&
+            same_affixes(candidate->suffixes, referrer->resource->suffixes, allow_empty))
             i++;
         else
             vec_remove(candidates, i);
@@ -301,13 +309,14 @@ static int select_object(const struct referrer *referrer, const char *name, cons
 {
     cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
     const struct config_reference *target = referrer->field->target;
-    const struct value *places = value_object_get(referrer->all->places, name);
+    struct name_cursor cursor = {0};
+    size_t place = 0;
     bool first = ns != NULL && counts_as_first(referrer, ns);
     *ret_resource = NULL;
-    for (size_t i = 0; i < value_array_size(places); i++) {
-        struct resource *candidate =
-            at(referrer->all->map, (size_t)value_integer_value(value_array_get(places, i)));
-        if (any_past_is(candidate, target->group, target->version, target->kind) &&
+    while (name_index_next(&referrer->all->places, called(name), &cursor, &place)) {
+        struct resource *candidate = at(referrer->all->map, place);
+        if (was_called(candidate, name) &&
+            any_past_is(candidate, target->group, target->version, target->kind) &&
             (ns == NULL || is_in_namespace(candidate, ns, first)) &&
             fits_role_ref(referrer, candidate) && can_reach(referrer, candidate))
             *(struct resource **)vec_push(&found) = candidate;
@@ -481,7 +490,6 @@ int transform_references(const struct vec *references, struct resmap *map, struc
     __attribute__((cleanup(references_release))) struct references all = {
         .targets = references,
         .map = map,
-        .places = value_object(),
         .namespaces = value_object(),
         .kind_index = value_object(),
         .kinds = VEC_OF(struct kind_fields, release_kind_fields),
@@ -490,7 +498,7 @@ int transform_references(const struct vec *references, struct resmap *map, struc
         if (check_subjects(resource, err) < 0)
             return -1;
     index_names(&all);
-    if (value_object_size(all.places) == 0)
+    if (all.places.entries.len == 0)
         return 0;
     resmap_foreach (resource, map)
         if (update(&all, resource, err) < 0)

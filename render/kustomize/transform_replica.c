@@ -30,7 +30,7 @@ static bool is_meant(const struct resource *resource, const char *name,
 {
     if (has_name(resource_current_id(resource), name, spec))
         return true;
-    for (size_t i = 0; i < resource->past.len; i++)
+    for (size_t i = 0; i < resource_past_count(resource); i++)
         if (has_name(resource_past_id(resource, i), name, spec))
             return true;
     return false;

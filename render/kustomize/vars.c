@@ -60,7 +60,7 @@ static bool has_target(const struct var_target *target, const struct resource *r
 {
     if (is_target(target, resource_current_id(resource)))
         return true;
-    for (size_t i = 0; i < resource->past.len; i++)
+    for (size_t i = 0; i < resource_past_count(resource); i++)
         if (is_target(target, resource_past_id(resource, i)))
             return true;
     return false;
@@ -108,7 +108,7 @@ int vars_record(struct value *all, const struct value *vars, struct resmap *map,
                              "vars[%zu]: the objref of %s fits %zu objects; name their namespace",
                              i, name, n);
         if (found != NULL) {
-            vec_push_string(&found->ref_vars, name);
+            resource_note(&found->ref_vars, value_string(name));
             found->has_history = true;
         }
     }
@@ -207,8 +207,8 @@ static int find_value(const struct value *var, struct resmap *map, struct value 
     if (*path == '\0')
         path = "metadata.name";
     resmap_foreach (resource, map) {
-        vec_foreach (char *, read_by, &resource->ref_vars) {
-            if (strcmp(*read_by, name) != 0)
+        for (size_t i = 0; i < value_array_size(resource->ref_vars); i++) {
+            if (strcmp(value_string_value(value_array_get(resource->ref_vars, i)), name) != 0)
                 continue;
             const struct value *value = vars_field(resource->value, path);
             if (value == NULL)
