@@ -151,6 +151,34 @@ static int step(struct walk *walk, const char *name, size_t length, const char *
     return walk->kind == TREE_SYMLINK ? follow(walk, behind, err) : 0;
 }
 
+// Of more than one component, and nothing in it that a walk would leave out or go back for.
+static bool is_whole(const char *path)
+{
+    if (strchr(path, '/') == NULL)
+        return false;
+    for (const char *at = path;; at++) {
+        size_t length = strcspn(at, "/");
+        if (length == 0 || (length == 1 && *at == '.') ||
+            (length == 2 && at[0] == '.' && at[1] == '.'))
+            return false;
+        at += length;
+        if (*at == '\0')
+            return true;
+    }
+}
+
+// Most paths have no link in them: one question to the back end tells.
+static bool resolve_whole(struct walk *walk, const char *path)
+{
+    enum tree_kind kind = TREE_OTHER;
+    if (!is_whole(path) ||
+        walk->tree->ops->lookup(walk->tree, path, &kind, &walk->size, NULL) < 0 ||
+        kind == TREE_SYMLINK || strbuf_addstr(&walk->resolved, path) < 0)
+        return false;
+    walk->kind = kind;
+    return true;
+}
+
 static int resolve(struct walk *walk, struct tree *tree, const char *path, struct error *err)
 {
     walk->tree = tree;
@@ -161,6 +189,8 @@ static int resolve(struct walk *walk, struct tree *tree, const char *path, struc
         return leads_out(path, NULL, NULL, err);
     if (strlen(path) > MAX_PATH_BYTES)
         return error_set(err, ERROR_LIMIT, "a path is longer than %d bytes", MAX_PATH_BYTES);
+    if (resolve_whole(walk, path))
+        return 0;
     walk->rest = xstrdup(path);
     const char *cursor = walk->rest;
     while (*cursor != '\0') {

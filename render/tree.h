@@ -32,8 +32,8 @@ void tree_entry_release(void *entry);
 struct tree;
 
 // What a back end supplies. Paths that reach it are normalised: no "", ".", ".." or double slash
-// in them, the root is "", and no component but perhaps the last is a symbolic link. It follows no
-// link itself. ERROR_NOT_FOUND where nothing has that name.
+// in them, and the root is "". It follows no link itself: ERROR_NOT_FOUND where nothing has that
+// name, or where a component but the last is a link.
 struct tree_ops {
     // What the path itself is (a link is TREE_SYMLINK).
     int (*lookup)(struct tree *tree, const char *path, enum tree_kind *ret_kind, size_t *ret_size,
