@@ -19,6 +19,7 @@ static const int64_t end_of_time = INT64_C(253402300799);
 struct lookup {
     int64_t authentic_ms;
     struct notation_window *window;
+    X509_CRL *list; // that was used; borrowed
 };
 
 void notation_window_narrow(struct notation_window *window, int64_t from_ms, int64_t until_ms,
@@ -32,10 +33,12 @@ void notation_window_narrow(struct notation_window *window, int64_t from_ms, int
     }
 }
 
-static void use_list(struct lookup *lookup, const X509_CRL *crl)
+static void use_list(struct lookup *lookup, X509_CRL *crl)
 {
     int64_t from_ms = 0;
     int64_t until_ms = 0;
+    // OpenSSL forgets it once it has complained about its time.
+    lookup->list = crl;
     // Both were read when the list was added.
     if (notation_time_ms(X509_CRL_get0_lastUpdate(crl), &from_ms) == 0 &&
         notation_time_ms(X509_CRL_get0_nextUpdate(crl), &until_ms) == 0)
@@ -46,11 +49,11 @@ static void use_list(struct lookup *lookup, const X509_CRL *crl)
 // Whether the list says that the certificate was still good when it signed.
 static bool was_good(const struct lookup *lookup, X509_STORE_CTX *context)
 {
+    X509_CRL *list = lookup->list != NULL ? lookup->list : X509_STORE_CTX_get0_current_crl(context);
     X509_REVOKED *entry = NULL;
     int64_t invalid_ms = 0;
     if (lookup->authentic_ms == 0 ||
-        X509_CRL_get0_by_cert(X509_STORE_CTX_get0_current_crl(context), &entry,
-                              X509_STORE_CTX_get_current_cert(context)) != 1)
+        X509_CRL_get0_by_cert(list, &entry, X509_STORE_CTX_get_current_cert(context)) != 1)
         return false;
     ASN1_GENERALIZEDTIME *date = X509_REVOKED_get_ext_d2i(entry, NID_invalidity_date, NULL, NULL);
     bool good = notation_time_ms(date, &invalid_ms) == 0 && lookup->authentic_ms < invalid_ms;
@@ -134,6 +137,7 @@ static int check_one(const struct vec *chain, size_t index, const struct vec *cr
                          "of its issuer is given, and nothing is fetched; give its CRL, or have "
                          "the policy override revocation",
                          subject);
+    lookup->list = NULL;
     int why = look_up(chain, index, lists, lookup);
     if (why == X509_V_ERR_CERT_REVOKED)
         return error_set(err, ERROR_UNVERIFIED, "the certificate of \"%.300s\" was revoked",
