@@ -199,6 +199,9 @@ static int check_authority(X509 *authority, long below, enum notation_purpose pu
     if ((flags & EXFLAG_KUSAGE) == 0 || !marked ||
         (X509_get_key_usage(authority) & KU_KEY_CERT_SIGN) == 0)
         return refuse(authority, "may not sign certificates (key usage)", err);
+    uint32_t needed = XKU_ANYEKU | (purpose == NOTATION_FOR_CODE ? XKU_CODE_SIGN : XKU_TIMESTAMP);
+    if ((flags & EXFLAG_XKUSAGE) != 0 && (X509_get_extended_key_usage(authority) & needed) == 0)
+        return refuse(authority, "certifies for other purposes only (extended key usage)", err);
     if (path >= 0 && path < below)
         return refuse(authority, "does not allow as many authorities below it (path length)", err);
     return 0;
@@ -306,6 +309,7 @@ int notation_chain_window(const struct vec *chain, int64_t *ret_from_ms, int64_t
         first_end = until < first_end ? until : first_end;
     }
     *ret_from_ms = latest_start;
-    *ret_until_ms = first_end;
+    // 0 would be no end at all.
+    *ret_until_ms = first_end > 0 ? first_end : 1;
     return 0;
 }

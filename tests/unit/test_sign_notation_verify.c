@@ -163,6 +163,21 @@ static void test_who_is_not_trusted(void **state)
                    "policy's trust stores of type ca");
 }
 
+// 1969 is over, whatever 0 means elsewhere.
+static void test_certificates_of_long_ago(void **state)
+{
+    struct scene *scene = *state;
+    cleanup_fake_signer struct fake_signer leaf = {0};
+    fake_certify(&(struct fake_certificate){.subject = "C=US/ST=WA/O=acme/CN=old",
+                                            .from_s = -FAKE_NOW_S - 7200,
+                                            .until_s = -FAKE_NOW_S - 3600},
+                 &scene->root, &leaf);
+    scene->usual = (struct fake_envelope){.signer = &leaf, .chain = {leaf.cert, scene->root.cert}};
+    trust_acme(scene);
+    passes(scene);
+    assert_int_equal(scene->outcome.window.until_ms, 1);
+}
+
 static void test_store_of_another_type(void **state)
 {
     struct scene *scene = *state;
@@ -624,6 +639,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_who_is_trusted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_is_not_trusted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_certificates_of_long_ago, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_store_of_another_type, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_identity_that_is_not_listed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_anchor_in_the_middle, set_up, tear_down),
