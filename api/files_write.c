@@ -183,11 +183,13 @@ static int write_request(struct change *change, const json_t *patch, struct erro
     return files_state_write(change->path, "request.json", request, true, err);
 }
 
-static int write_finalizers(struct change *change, const json_t *finalizers, struct error *err)
+static int write_finalizers(struct change *change, const json_t *read, const json_t *wanted,
+                            struct error *err)
 {
     cleanup_json json_t *file =
         change->state.finalizer != NULL ? json_copy(change->state.finalizer) : json_object();
-    json_object_set_new(file, "finalizers", jval_ref(finalizers));
+    const json_t *now = jval_array(change->state.finalizer, "finalizers");
+    json_object_set_new(file, "finalizers", store_merge_finalizers(now, read, wanted));
     if (json_equal(file, change->state.finalizer) != 0)
         return 0;
     return files_state_write(change->path, "finalizer.json", file, true, err);
@@ -226,7 +228,8 @@ int files_patch_metadata(struct store *store, const json_t *object, const json_t
         if (change_begin(store, object, &change, err) < 0 || write_request(&change, patch, err) < 0)
             return -1;
         const json_t *finalizers = jval_array(patch, "finalizers");
-        if (finalizers != NULL && write_finalizers(&change, finalizers, err) < 0)
+        const json_t *read = jval_array(object, "metadata.finalizers");
+        if (finalizers != NULL && write_finalizers(&change, read, finalizers, err) < 0)
             return -1;
         files_state_release(&change.state);
         files_state_read(change.path, &change.state);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const char field_manager[] = "sealift-cli"; // of people's commands
+enum { PATCH_TRIES = 5 };
 
 // The merge patch (RFC 7396) that makes `new_value` of `old`; both are objects. Owned.
 static json_t *difference(const json_t *old, const json_t *new_value)
@@ -87,18 +88,47 @@ int kubestore_put_status(struct store *store, const json_t *object, const json_t
                      "%s was changed since it was read; read it again and decide again", subject);
 }
 
+// {metadata: …} for the object as it is in `now`; `patch` was made for it as it was in `read`.
+static json_t *metadata_patch(const json_t *read, const json_t *now, const json_t *patch)
+{
+    json_t *metadata = json_pack("{s:s}", "uid", object_uid(read));
+    static const char *const maps[] = {"annotations", "labels"};
+    for (size_t i = 0; i < ARRAY_LENGTH(maps); i++) {
+        json_t *value = json_object_get(patch, maps[i]);
+        if (value != NULL)
+            json_object_set(metadata, maps[i], value);
+    }
+    const json_t *finalizers = jval_array(patch, "finalizers");
+    if (finalizers != NULL) {
+        json_object_set_new(metadata, "finalizers",
+                            store_merge_finalizers(jval_array(now, "metadata.finalizers"),
+                                                   jval_array(read, "metadata.finalizers"),
+                                                   finalizers));
+        jval_set_string(metadata, "resourceVersion", object_resource_version(now));
+    }
+    return json_pack("{s:o}", "metadata", metadata);
+}
+
+// A merge patch replaces a list as a whole: one of finalizers goes out under the resourceVersion
+// that it was made for.
 int kubestore_patch_metadata(struct store *store, const json_t *object, const json_t *patch,
                              json_t **ret_new, struct error *err)
 {
-    static const char *const names[] = {"annotations", "labels", "finalizers"};
-    cleanup_json json_t *metadata = json_pack("{s:s}", "uid", object_uid(object));
-    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-        json_t *value = json_object_get(patch, names[i]);
-        if (value != NULL)
-            json_object_set(metadata, names[i], value);
+    cleanup_json json_t *now = jval_ref(object);
+    for (int try = 1;; try++) {
+        cleanup_error struct error cause = {0};
+        cleanup_json json_t *whole = metadata_patch(object, now, patch);
+        json_t *again = NULL;
+        if (patch_object(store, object, NULL, whole, ret_new, &cause) == 0)
+            return 0;
+        if (cause.code != ERROR_CONFLICT || try == PATCH_TRIES)
+            return error_move(err, &cause);
+        if (store_get(store, object_kind(object), object_namespace(object), object_name(object),
+                      &again, err) < 0)
+            return -1;
+        json_decref(now);
+        now = again;
     }
-    cleanup_json json_t *whole = json_pack("{s:O}", "metadata", metadata);
-    return patch_object(store, object, NULL, whole, ret_new, err);
 }
 
 int kubestore_suspend(struct store *store, const json_t *object, bool suspend, json_t **ret_new,

@@ -66,6 +66,33 @@ int store_put_status(struct store *store, const json_t *object, const json_t *st
     return store->ops->put_status(store, object, status, ret_new, err);
 }
 
+static bool lists(const json_t *names, const json_t *name)
+{
+    size_t index;
+    json_t *other;
+    json_array_foreach (names, index, other) {
+        if (json_equal(other, name) != 0)
+            return true;
+    }
+    return false;
+}
+
+json_t *store_merge_finalizers(const json_t *now, const json_t *read, const json_t *wanted)
+{
+    json_t *merged = json_array();
+    size_t index;
+    json_t *name;
+    json_array_foreach (now, index, name) {
+        if (lists(wanted, name) || !lists(read, name))
+            json_array_append(merged, name);
+    }
+    json_array_foreach (wanted, index, name) {
+        if (!lists(read, name) && !lists(merged, name))
+            json_array_append(merged, name);
+    }
+    return merged;
+}
+
 int store_patch_metadata(struct store *store, const json_t *object, const json_t *patch,
                          json_t **ret_new, struct error *err)
 {

@@ -45,9 +45,11 @@ int store_put_status(struct store *store, const json_t *object, const json_t *st
 
 // Merges {"annotations": {...}, "labels": {...}, "finalizers": [...]} into the metadata of the
 // object of the same uid, whatever its resourceVersion (a merge patch does not overwrite what
-// others wrote under other names). A null removes a name; `finalizers` replaces the list. When the
-// last finalizer of an object that is being deleted goes, the object goes; *ret_new is then as it
-// was last. ERROR_NOT_FOUND when the object is gone or is another one under the same name.
+// others wrote under other names). A null removes a name; `finalizers` is the list as it is to be,
+// compared with the one of `object` as it was read: what others added or took away since stays so.
+// When the last finalizer of an object that is being deleted goes, the object goes; *ret_new is
+// then as it was last. ERROR_NOT_FOUND when the object is gone or is another one under the same
+// name.
 int store_patch_metadata(struct store *store, const json_t *object, const json_t *patch,
                          json_t **ret_new, struct error *err) __attribute__((warn_unused_result));
 

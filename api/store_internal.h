@@ -57,6 +57,8 @@ struct store_lease {
     struct store *store;
 };
 
+// The list `now` with what `wanted` adds to and takes from `read`. Owned.
+json_t *store_merge_finalizers(const json_t *now, const json_t *read, const json_t *wanted);
 // Decodes data and stringData of a Secret that passed api_check. *ret_secret is owned.
 int secret_data_new(const json_t *secret, const char *version, struct secret_data **ret_secret,
                     struct error *err) __attribute__((warn_unused_result));

@@ -300,6 +300,32 @@ static void test_contract_finalizers_hold_an_object(void **state)
     assert_string_not_equal(object_uid(reborn), object_uid(read));
 }
 
+// Time passes between reading an object and writing its finalizers: who wrote others meanwhile
+// keeps them.
+static void test_contract_finalizers_of_others_stay(void **state)
+{
+    struct bench *bench = *state;
+    apply(bench, bundle(bench, "shared", "1m"));
+    cleanup_json json_t *read = get(bench, "Bundle", "shared");
+    cleanup_json json_t *theirs = json_pack("{s:[s, s]}", "finalizers", "them/a", "them/b");
+    cleanup_json json_t *ours = json_pack("{s:[s]}", "finalizers", "us/a");
+    cleanup_json json_t *both = NULL;
+    assert_int_equal(store_patch_metadata(bench->store, read, theirs, NULL, NULL), 0);
+    assert_int_equal(store_patch_metadata(bench->store, read, ours, &both, NULL), 0);
+    assert_true(object_has_finalizer(both, "us/a"));
+    assert_true(object_has_finalizer(both, "them/a"));
+    assert_true(object_has_finalizer(both, "them/b"));
+    // They let go of one while we let go of ours.
+    cleanup_json json_t *one = json_pack("{s:[s, s]}", "finalizers", "them/a", "us/a");
+    cleanup_json json_t *without = json_pack("{s:[s, s]}", "finalizers", "them/a", "them/b");
+    cleanup_json json_t *last = NULL;
+    assert_int_equal(store_patch_metadata(bench->store, both, one, NULL, NULL), 0);
+    assert_int_equal(store_patch_metadata(bench->store, both, without, &last, NULL), 0);
+    const json_t *left = jval_array(last, "metadata.finalizers");
+    assert_int_equal(json_array_size(left), 1);
+    assert_string_equal(json_string_value(json_array_get(left, 0)), "them/a");
+}
+
 static json_t *secret(const struct bench *bench, const char *token)
 {
     return json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s}, s:{s:s}}", "apiVersion", "v1", "kind",
@@ -713,6 +739,7 @@ static void test_kube_guesses_at_no_record(void **state)
                                         teardown),                                                 \
         cmocka_unit_test_setup_teardown(test_contract_metadata_is_merged, setup, teardown),        \
         cmocka_unit_test_setup_teardown(test_contract_finalizers_hold_an_object, setup, teardown), \
+        cmocka_unit_test_setup_teardown(test_contract_finalizers_of_others_stay, setup, teardown), \
         cmocka_unit_test_setup_teardown(test_contract_secrets_are_only_for_who_asks, setup,        \
                                         teardown),                                                 \
         cmocka_unit_test_setup_teardown(test_contract_namespaces_have_labels, setup, teardown),    \
