@@ -58,26 +58,40 @@ static int remove_piece(struct removal *removal, const struct piece *piece, cons
 
 // ---- what there is ----
 
+static int list_all(const struct removal *removal, const struct kind *kind, json_t **ret_items,
+                    struct error *err)
+{
+    const struct kube_request request = {
+        .ref = {.group = API_GROUP, .version = "v1alpha1", .plural = kind->plural}};
+    cleanup_error struct error cause = {0};
+    if (kube_list(removal->installation.client, &request, ret_items, &cause) < 0 &&
+        cause.code != ERROR_NOT_FOUND)
+        return error_move(err, &cause);
+    return 0;
+}
+
+// As pieces that are there as they say.
+static void add_live(const struct removal *removal, const json_t *items, struct vec *pieces)
+{
+    pieces_add(pieces, removal->installation.discovery, items);
+    vec_foreach (struct piece, piece, pieces)
+        piece->live = piece->live != NULL ? piece->live : jval_ref(piece->object);
+}
+
 static int count_objects(struct removal *removal, struct error *err)
 {
     const struct kind *kind;
     removal->objects = json_object();
     for (size_t i = 0; (kind = kind_at(i)) != NULL; i++) {
+        cleanup_json json_t *items = NULL;
         if (!kind->has_status)
             continue;
-        const struct kube_request request = {
-            .ref = {.group = API_GROUP, .version = "v1alpha1", .plural = kind->plural}};
-        cleanup_json json_t *items = NULL;
-        cleanup_error struct error cause = {0};
-        if (kube_list(removal->installation.client, &request, &items, &cause) < 0 &&
-            cause.code != ERROR_NOT_FOUND)
-            return error_move(err, &cause);
+        if (list_all(removal, kind, &items, err) < 0)
+            return -1;
         jval_set_int(removal->objects, kind->plural, (int64_t)json_array_size(items));
         if (strcmp(kind->name, "Sync") == 0)
-            pieces_add(&removal->syncs, removal->installation.discovery, items);
+            add_live(removal, items, &removal->syncs);
     }
-    vec_foreach (struct piece, sync, &removal->syncs)
-        sync->live = jval_ref(sync->object);
     return 0;
 }
 
@@ -138,53 +152,68 @@ static int prune_syncs(struct removal *removal, struct error *err)
     return 0;
 }
 
+static int let_go(struct removal *removal, const struct piece *sync, struct error *err)
+{
+    json_t *kept = json_array();
+    size_t index;
+    json_t *name;
+    bool ours = false;
+    json_array_foreach (jval_array(sync->live, "metadata.finalizers"), index, name) {
+        bool is_ours = strcmp(json_string_value(name), sync_finalizer) == 0;
+        ours = ours || is_ours;
+        if (!is_ours)
+            json_array_append(kept, name);
+    }
+    cleanup_json json_t *patch =
+        json_pack("{s:{s:s, s:o}}", "metadata", "uid", object_uid(sync->live), "finalizers", kept);
+    const struct kube_request request = {
+        .verb = KUBE_MERGE, .ref = piece_ref(sync), .object = patch};
+    cleanup_error struct error cause = {0};
+    if (!ours)
+        return 0;
+    if (!is_dry(removal) && kube_do(removal->installation.client, &request, NULL, &cause) < 0 &&
+        cause.code != ERROR_NOT_FOUND) {
+        error_move(err, &cause);
+        return error_wrap(err, "take the finalizer from %s in %s", sync->text, sync->ns);
+    }
+    tell_gone(removal, sync, "let go: what it applied stays");
+    return 0;
+}
+
 // Nobody is left to finalize them: without this they, and their namespaces, could not be deleted.
+// Read only now: until a moment ago a controller held others, and somebody may have made more.
 static int let_syncs_go(struct removal *removal, struct error *err)
 {
-    vec_foreach (struct piece, sync, &removal->syncs) {
-        json_t *kept = json_array();
-        size_t index;
-        json_t *name;
-        bool ours = false;
-        json_array_foreach (jval_array(sync->live, "metadata.finalizers"), index, name) {
-            bool is_ours = strcmp(json_string_value(name), sync_finalizer) == 0;
-            ours = ours || is_ours;
-            if (!is_ours)
-                json_array_append(kept, name);
-        }
-        cleanup_json json_t *patch = json_pack("{s:{s:s, s:o}}", "metadata", "uid",
-                                               object_uid(sync->live), "finalizers", kept);
-        const struct kube_request request = {
-            .verb = KUBE_MERGE, .ref = piece_ref(sync), .object = patch};
-        cleanup_error struct error cause = {0};
-        if (!ours)
-            continue;
-        if (!is_dry(removal) && kube_do(removal->installation.client, &request, NULL, &cause) < 0 &&
-            cause.code != ERROR_NOT_FOUND) {
-            error_move(err, &cause);
-            return error_wrap(err, "take the finalizer from %s in %s", sync->text, sync->ns);
-        }
-        tell_gone(removal, sync, "let go: what it applied stays");
+    cleanup_vec struct vec syncs = PIECES;
+    cleanup_json json_t *items = NULL;
+    if (list_all(removal, kind_find("Sync"), &items, err) < 0)
+        return -1;
+    add_live(removal, items, &syncs);
+    vec_foreach (struct piece, sync, &syncs) {
+        if (let_go(removal, sync, err) < 0)
+            return -1;
     }
     return 0;
 }
 
 // ---- the rest ----
 
-static int remove_deployments(struct removal *removal, struct error *err)
+// All of a kind, until they are gone.
+static int remove_kind(struct removal *removal, const char *kind, const char *propagation,
+                       struct error *err)
 {
-    cleanup_vec struct vec stopped = PIECES;
+    cleanup_vec struct vec gone = PIECES;
     vec_foreach (struct piece, piece, &removal->installation.pieces) {
-        if (!piece_is(piece, "Deployment"))
+        if (!piece_is(piece, kind))
             continue;
-        if (remove_piece(removal, piece, "Foreground", err) < 0)
+        if (remove_piece(removal, piece, propagation, err) < 0)
             return -1;
         cleanup_json json_t *one = json_pack("[O]", piece->live);
-        pieces_add(&stopped, removal->installation.discovery, one);
+        pieces_add(&gone, removal->installation.discovery, one);
     }
     if (is_dry(removal))
         return 0;
-    return rollout_wait_gone(removal->cli, removal->installation.client, &stopped, err);
+    return rollout_wait_gone(removal->cli, removal->installation.client, &gone, err);
 }
 
 // What `sealift create` wrote beside objects, which go now: Roles, RoleBindings, ServiceAccounts.
@@ -202,30 +231,13 @@ static int remove_grants(struct removal *removal, struct error *err)
         cleanup_vec struct vec pieces = PIECES;
         if (kube_list(removal->installation.client, &request, &items, err) < 0)
             return -1;
-        pieces_add(&pieces, removal->installation.discovery, items);
+        add_live(removal, items, &pieces);
         vec_foreach (struct piece, piece, &pieces) {
-            piece->live = jval_ref(piece->object);
             if (remove_piece(removal, piece, "Background", err) < 0)
                 return -1;
         }
     }
     return 0;
-}
-
-static int remove_definitions(struct removal *removal, struct error *err)
-{
-    cleanup_vec struct vec gone = PIECES;
-    vec_foreach (struct piece, piece, &removal->installation.pieces) {
-        if (!piece_is(piece, "CustomResourceDefinition"))
-            continue;
-        if (remove_piece(removal, piece, "Background", err) < 0)
-            return -1;
-        cleanup_json json_t *one = json_pack("[O]", piece->live);
-        pieces_add(&gone, removal->installation.discovery, one);
-    }
-    if (is_dry(removal))
-        return 0;
-    return rollout_wait_gone(removal->cli, removal->installation.client, &gone, err);
 }
 
 // Last applied, first removed.
@@ -255,22 +267,13 @@ static int remove_parent(struct removal *removal, struct error *err)
 
 static int remove_namespace(struct removal *removal, struct error *err)
 {
-    cleanup_vec struct vec gone = PIECES;
+    if (!cli_flag(removal->cli, "keep-namespace"))
+        return remove_kind(removal, "Namespace", "Background", err);
     vec_foreach (struct piece, piece, &removal->installation.pieces) {
-        if (!piece_is(piece, "Namespace"))
-            continue;
-        if (cli_flag(removal->cli, "keep-namespace")) {
+        if (piece_is(piece, "Namespace"))
             tell_warning(removal->cli, "%s stays, with its Secrets and floors", piece->text);
-            continue;
-        }
-        if (remove_piece(removal, piece, "Background", err) < 0)
-            return -1;
-        cleanup_json json_t *one = json_pack("[O]", piece->live);
-        pieces_add(&gone, removal->installation.discovery, one);
     }
-    if (is_dry(removal))
-        return 0;
-    return rollout_wait_gone(removal->cli, removal->installation.client, &gone, err);
+    return 0;
 }
 
 static void tell_what_stays(const struct removal *removal)
@@ -290,11 +293,14 @@ static void tell_what_stays(const struct removal *removal)
 static int remove_all(struct removal *removal, struct error *err)
 {
     const struct cli *cli = removal->cli;
-    if ((cli_flag(cli, "prune") && prune_syncs(removal, err) < 0) ||
-        remove_deployments(removal, err) < 0 || let_syncs_go(removal, err) < 0)
+    bool prunes = cli_flag(cli, "prune");
+    if ((prunes && prune_syncs(removal, err) < 0) ||
+        remove_kind(removal, "Deployment", "Foreground", err) < 0 ||
+        (!(prunes && is_dry(removal)) && let_syncs_go(removal, err) < 0))
         return -1;
     if (cli_flag(cli, "crds") &&
-        (remove_grants(removal, err) < 0 || remove_definitions(removal, err) < 0))
+        (remove_grants(removal, err) < 0 ||
+         remove_kind(removal, "CustomResourceDefinition", "Background", err) < 0))
         return -1;
     return remove_rest(removal, err) < 0 || remove_parent(removal, err) < 0 ||
                    remove_namespace(removal, err) < 0

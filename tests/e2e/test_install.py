@@ -313,6 +313,31 @@ def test_uninstall_leaves_what_was_applied(cluster: Cluster, tenant: Tenant, tmp
         assert tenant.get("sync", "shop")["metadata"]["finalizers"] == ["sealift.dev/sync"]
 
 
+def test_uninstall_lets_go_what_was_held_meanwhile(cluster: Cluster, tenant: Tenant) -> None:
+    """Somebody thinks about the question while the controller goes on."""
+    tenant.push(CONFIG_MAP)
+    tenant.sync()
+    leader, follower = pty.openpty()
+    words = cluster.sealift.words("uninstall", "--kubeconfig", cluster.plane.kubeconfig)
+    with subprocess.Popen(words, stdin=follower, stderr=subprocess.PIPE, text=True, env=cluster.sealift.env) as asked:
+        assert asked.stderr is not None
+        told = ""
+        while "[y/N]" not in told:
+            letter = asked.stderr.read(1)
+            assert letter, told
+            told += letter
+        held = '{"metadata":{"finalizers":["sealift.dev/sync","example.com/other"]}}'
+        cluster.plane.kubectl("patch", "sync", "shop", "-n", "shop", "--type=merge", "-p", held)
+        os.write(leader, b"y\n")
+        told += asked.stderr.read()
+    os.close(leader)
+    os.close(follower)
+    assert asked.returncode == 0 and "sync.sealift.dev/shop in shop is let go" in told, told
+    assert tenant.get("sync", "shop")["metadata"]["finalizers"] == ["example.com/other"]
+    free = '{"metadata":{"finalizers":null}}'
+    cluster.plane.kubectl("patch", "sync", "shop", "-n", "shop", "--type=merge", "-p", free)
+
+
 def test_uninstall_takes_everything_when_told_to(cluster: Cluster, tenant: Tenant, tmp_path: Path) -> None:
     plane = cluster.plane
     tenant.push(CONFIG_MAP)
