@@ -25,6 +25,7 @@ struct gathering {
     const char *repository;
     struct governance *governance;
     struct strbuf rules;
+    json_t *labels; // of the namespaces that were asked for: {name: {…}}
     const char **reason;
 };
 
@@ -204,9 +205,13 @@ static int add_policy(struct gathering *gathering, const json_t *object, struct 
 static int selects_namespace(struct gathering *gathering, const json_t *selector,
                              const char *namespace, bool *ret_selects, struct error *err)
 {
-    cleanup_json json_t *labels = NULL;
-    if (store_namespace_labels(gathering->role->store, namespace, &labels, err) < 0)
-        return error_wrap(err, "labels of namespace %s", namespace);
+    json_t *labels = json_object_get(gathering->labels, namespace);
+    // Once for all policies: each may be a request.
+    if (labels == NULL) {
+        if (store_namespace_labels(gathering->role->store, namespace, &labels, err) < 0)
+            return error_wrap(err, "labels of namespace %s", namespace);
+        json_object_set_new(gathering->labels, namespace, labels);
+    }
     *ret_selects = selector_matches(selector, labels);
     return 0;
 }
@@ -335,6 +340,7 @@ int governance_of(const struct role *role, const json_t *sync, const char *repos
                                   .sync = sync,
                                   .repository = repository_identity,
                                   .governance = &governance,
+                                  .labels = json_object(),
                                   .reason = ret_reason};
     strbuf_init(&gathering.rules, MAX_RULES_BYTES);
     strbuf_addf(&gathering.rules, "repository %s\n", repository_identity);
@@ -343,6 +349,7 @@ int governance_of(const struct role *role, const json_t *sync, const char *repos
         result = strbuf_check(&gathering.rules, "the policies of this Sync", err);
     governance.rules = digest_of(gathering.rules.data, gathering.rules.len);
     strbuf_release(&gathering.rules);
+    json_decref(gathering.labels);
     if (result < 0)
         return -1;
     *ret_governance = governance;

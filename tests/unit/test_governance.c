@@ -12,10 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/object.h"
 #include "api/store.h"
+#include "api/store_kube.h"
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/yamljson.h"
+#include "fake_cluster.h"
 #include "fake_place.h"
 #include "oci/sign/key.h"
 #include "oci/sign/policy.h"
@@ -164,6 +168,36 @@ static void test_governance_chooses_by_namespace(void **state)
     }
 }
 
+// On an API server each look at a namespace is a request.
+static void test_governance_asks_for_a_namespace_once(void **state)
+{
+    (void)state;
+    struct fake_cluster *cluster = fake_cluster_start();
+    cleanup_kube_config struct kube_config config = {.server = fake_cluster_url(cluster)};
+    const struct store_kube_options options = {.config = &config,
+                                               .own_namespace = "sealift-system"};
+    struct role role = {.namespace = "sealift-system"};
+    cleanup_json json_t *sync = json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:[s]}}", "apiVersion",
+                                          API_VERSION, "kind", "Sync", "metadata", "name", "shop",
+                                          "namespace", "shop", "spec", "allowNamespaces", "web");
+    cleanup_governance struct governance governance = {0};
+    const char *reason = "";
+    assert_int_equal(store_kube_open(&options, &role.store, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        cleanup_free char *text =
+            xasprintf(POLICY("p%d", "{namespaces: {matchLabels: {env: other}}}", ""), i);
+        cleanup_json json_t *policy = NULL;
+        assert_int_equal(yamljson_parse(text, strlen(text), "policy", &policy, NULL), 0);
+        assert_int_equal(store_apply(role.store, policy, NULL), 0);
+    }
+    assert_int_equal(governance_of(&role, sync, REPOSITORY, &governance, &reason, NULL), -1);
+    assert_string_equal(reason, "Ungoverned");
+    assert_int_equal(fake_cluster_count(cluster, "GET", "/api/v1/namespaces/shop"), 1);
+    assert_int_equal(fake_cluster_count(cluster, "GET", "/api/v1/namespaces/web"), 1);
+    store_free(role.store);
+    fake_cluster_stop(cluster);
+}
+
 static void test_governance_every_matching_policy_counts(void **state)
 {
     struct scene *scene = *state;
@@ -301,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_governance_denies_by_default, setup, teardown),
         cmocka_unit_test_setup_teardown(test_governance_chooses_by_namespace, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_governance_asks_for_a_namespace_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_governance_every_matching_policy_counts, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_governance_refuses_other_repositories, setup,
