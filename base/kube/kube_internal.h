@@ -19,6 +19,7 @@ enum {
     KUBE_DEADLINE_DEFAULT_MS = 60 * 1000,
     KUBE_BODY_DEFAULT_BYTES = 32 * 1024 * 1024,
     KUBE_PAGE_DEFAULT = 500,
+    KUBE_RESTARTS_MAX = 3, // of one list whose pages expire
 };
 
 struct kube_client {
@@ -107,5 +108,9 @@ char *kube_request_name(const struct kube_request *request);
 
 // The items of most lists do not say what they are; gives each apiVersion and kind.
 void kube_list_name_items(json_t *list);
+// Whether an answer is a page of a list, and not the one that `sent`, the token that was sent or
+// NULL, has led to already: such a list would never end.
+int kube_list_check(const json_t *list, const char *sent, struct error *err)
+    __attribute__((warn_unused_result));
 
 #endif

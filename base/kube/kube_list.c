@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESTARTS_MAX = 3 };
+enum { PAGES_MAX = 10000 };
 
 struct pages {
     struct kube_client *client;
@@ -15,7 +15,21 @@ struct pages {
     void *arg;
     char *continue_token;
     unsigned restarts;
+    unsigned asked;
 };
+
+int kube_list_check(const json_t *list, const char *sent, struct error *err)
+{
+    const json_t *items = json_object_get(list, "items");
+    const char *next = jval_string_or(list, "metadata.continue", "");
+    // A server says so when there are none; nothing at all is something else's answer.
+    if (!json_is_array(items) && !json_is_null(items))
+        return error_set(err, ERROR_UNAVAILABLE, "the server answered a list without items");
+    if (sent != NULL && *next != '\0' && strcmp(sent, next) == 0)
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "the server answered the same page of a list again");
+    return 0;
+}
 
 void kube_list_name_items(json_t *list)
 {
@@ -40,11 +54,13 @@ void kube_list_name_items(json_t *list)
 static int page(struct pages *pages, char **ret_resource_version, struct error *err)
 {
     cleanup_kube_result struct kube_result result = {0};
+    if (pages->asked++ == PAGES_MAX)
+        return error_set(err, ERROR_LIMIT, "a list has more than %d pages", PAGES_MAX);
     pages->request.continue_token = pages->continue_token;
     kube_send(pages->client, &pages->request, &result);
     bool later = pages->continue_token != NULL;
     if (later && result.http_status == 410 && pages->events->on_restart != NULL &&
-        pages->restarts++ < RESTARTS_MAX) {
+        pages->restarts++ < KUBE_RESTARTS_MAX) {
         free(STEAL(pages->continue_token));
         pages->events->on_restart(pages->arg);
         return 1;
@@ -56,13 +72,10 @@ static int page(struct pages *pages, char **ret_resource_version, struct error *
     }
     if (result.error.code != ERROR_NONE)
         return error_move(err, &result.error);
+    if (kube_list_check(result.object, pages->continue_token, err) < 0)
+        return error_wrap(err, "%s", pages->client->config.server);
     kube_list_name_items(result.object);
     const json_t *items = jval_array(result.object, "items");
-    const json_t *items_value = json_object_get(result.object, "items");
-    // A server says so when there are none; nothing at all is something else's answer.
-    if (items == NULL && !json_is_null(items_value))
-        return error_set(err, ERROR_UNAVAILABLE, "%s answered a list without items",
-                         pages->client->config.server);
     if (items != NULL && pages->events->on_page(pages->arg, items, err) < 0)
         return -1;
     free(STEAL(pages->continue_token));

@@ -48,9 +48,10 @@ struct kube_watch {
     struct kube_index index;
     char *resource_version; // NULL = list first
     char *continue_token;
-    bool synced;      // all was delivered once
-    bool cut_off;     // since a failure
-    bool asked_again; // after a 401
+    unsigned restarts; // of this list
+    bool synced;       // all was delivered once
+    bool cut_off;      // since a failure
+    bool asked_again;  // after a 401
     struct backoff backoff;
     struct loop_timer *timer;
     struct kube_turn turn;
@@ -156,6 +157,7 @@ static void relist(struct kube_watch *watch)
     free(STEAL(watch->resource_version));
     free(STEAL(watch->continue_token));
     watch->state = WATCH_TURN;
+    watch->restarts = 0;
     watch->index.round++;
     kube_turn_ask(watch->kube, &watch->turn);
 }
@@ -220,7 +222,8 @@ static void list_complete(struct kube_watch *watch, const json_t *list)
 
 static void list_failed(struct kube_watch *watch, struct kube_result *result)
 {
-    if (result->http_status == 410 && watch->continue_token != NULL) {
+    if (result->http_status == 410 && watch->continue_token != NULL &&
+        watch->restarts++ < KUBE_RESTARTS_MAX) {
         free(STEAL(watch->continue_token));
         watch->index.round++;
     } else if (result->error.code == ERROR_LIMIT && result->http_status == 0 &&
@@ -240,10 +243,8 @@ static void on_page(void *arg, struct kube_result *result)
     watch->list = NULL;
     enter(watch);
     const json_t *items = jval_array(result->object, "items");
-    if (result->error.code == ERROR_NONE && items == NULL &&
-        !json_is_null(json_object_get(result->object, "items")))
-        error_set(&result->error, ERROR_UNAVAILABLE, "the server answered a list without items");
-    if (result->error.code != ERROR_NONE) {
+    if (result->error.code != ERROR_NONE ||
+        kube_list_check(result->object, watch->continue_token, &result->error) < 0) {
         list_failed(watch, result);
         leave(watch);
         return;

@@ -31,6 +31,7 @@ struct scene {
     struct kube_watch *watch;
     struct strbuf log;
     bool free_on_object;
+    bool lists_in_circles; // the last one is followed by the first
     unsigned syncs;
     unsigned calls;
     pthread_mutex_t lock; // of what follows
@@ -39,11 +40,13 @@ struct scene {
     size_t watches;
 };
 
-static const char *in_turn(const char *const *answers, size_t n)
+static const char *in_turn(const char *const *answers, size_t n, bool in_circles)
 {
     size_t last = 0;
     while (last < 3 && answers[last + 1] != NULL)
         last++;
+    if (in_circles)
+        return answers[n % (last + 1)];
     return answers[n < last ? n : last];
 }
 
@@ -82,7 +85,8 @@ static void handle(void *arg, struct fake_exchange *exchange)
     bool is_watch = strstr(exchange->path, "watch=1") != NULL;
     pthread_mutex_lock(&scene->lock);
     size_t n = is_watch ? scene->watches++ : scene->lists++;
-    const char *answer = in_turn(is_watch ? scene->script.watches : scene->script.lists, n);
+    const char *answer = in_turn(is_watch ? scene->script.watches : scene->script.lists, n,
+                                 !is_watch && scene->lists_in_circles);
     pthread_mutex_unlock(&scene->lock);
     if (!is_watch && strncmp(answer, "HTTP ", 5) != 0)
         fake_kube_reply(exchange, answer);
@@ -283,6 +287,29 @@ static void test_watch_starts_a_list_again_when_it_expired(void **state)
     begin(scene, &script, NULL);
     run_until_log(scene, "synced");
     assert_string_equal(scene->log.data, "+a/1@5 +b/2@6 synced ");
+}
+
+#define EXPIRED                                            \
+    "HTTP HTTP/1.1 410 Gone\r\nContent-Length: 40\r\n\r\n" \
+    "{\"kind\":\"Status\",\"apiVersion\":\"v1\"}     "
+
+// Neither a list whose pages always expire nor one that leads to itself is asked for without end.
+static void test_watch_pauses_where_a_list_has_no_end(void **state)
+{
+    struct scene *scene = *state;
+    static const char page[] = LIST("10", "more", META("a", "1", "5"));
+    static const struct script expires = {{page, EXPIRED, page, EXPIRED}, {"~"}};
+    static const struct script circles = {{page}, {"~"}};
+    scene->lists_in_circles = true;
+    begin(scene, &expires, NULL);
+    run_until_log(scene, "[conflict: ");
+    assert_int_equal(scene->lists, 8);
+    kube_watch_free(scene->watch);
+    scene->watch = NULL;
+    strbuf_reset(&scene->log);
+    begin(scene, &circles, NULL);
+    run_until_log(scene, "the same page of a list again] ");
+    assert_int_equal(scene->lists, 2);
 }
 
 static void test_watch_survives_what_servers_do(void **state)
@@ -506,6 +533,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_watch_knows_what_it_has_no_event_of, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch_starts_a_list_again_when_it_expired, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_watch_pauses_where_a_list_has_no_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch_survives_what_servers_do, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch_takes_a_silent_connection_for_dead, setup,
                                         teardown),
