@@ -119,7 +119,9 @@ static int reap(const struct program *program, pid_t pid, int64_t until, int *re
         pid_t ended = waitpid(pid, &status, WNOHANG);
         if (ended == pid)
             break;
-        if ((ended < 0 && errno != EINTR) || check_time(program, until, &wait_ms, err) < 0)
+        if (ended < 0 && errno != EINTR)
+            return error_errno(err, errno, "learn how program %s ended", program->argv[0]);
+        if (check_time(program, until, &wait_ms, err) < 0)
             return -1;
         struct timespec delay = {.tv_nsec = REAP_MS * 1000 * 1000};
         nanosleep(&delay, NULL);

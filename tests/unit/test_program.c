@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
+
 #include "base/clock.h"
 #include "base/memory.h"
 
@@ -92,12 +94,28 @@ static void test_program_that_is_not_there(void **state)
     cancel_release(&cancel);
 }
 
+static void test_program_whose_end_is_not_told(void **state)
+{
+    (void)state;
+    cleanup_strbuf struct strbuf output;
+    strbuf_init(&output, 100);
+    cleanup_error struct error err = {0};
+    int code = 0;
+    signal(SIGCHLD, SIG_IGN);
+    int result = run("exit 3", NULL, 20000, &output, &code, &err);
+    signal(SIGCHLD, SIG_DFL);
+    assert_int_equal(result, -1);
+    assert_int_equal(err.code, ERROR_INTERNAL);
+    assert_non_null(strstr(err.message, "learn how program"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_program_takes_and_gives),
         cmocka_unit_test(test_program_is_bounded),
         cmocka_unit_test(test_program_that_is_not_there),
+        cmocka_unit_test(test_program_whose_end_is_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
