@@ -207,7 +207,8 @@ static bool is_named(const struct live *live, const char *namespace)
     size_t index;
     json_t *allowed;
     json_array_foreach (object_spec(live->sync, "allowNamespaces"), index, allowed) {
-        if (strcmp(json_string_value(allowed), namespace) == 0)
+        // An invalid Sync may list anything.
+        if (json_is_string(allowed) && strcmp(json_string_value(allowed), namespace) == 0)
             return true;
     }
     return *namespace == '\0' || strcmp(namespace, object_namespace(live->sync)) == 0 ||
@@ -276,8 +277,10 @@ static void name_namespaces(const struct live *live, struct vec *ret_names)
     json_object_set_new(seen, object_namespace(live->sync), json_true());
     if (target != NULL)
         json_object_set_new(seen, target, json_true());
-    json_array_foreach (object_spec(live->sync, "allowNamespaces"), index, allowed)
-        json_object_set_new(seen, json_string_value(allowed), json_true());
+    json_array_foreach (object_spec(live->sync, "allowNamespaces"), index, allowed) {
+        if (json_is_string(allowed))
+            json_object_set_new(seen, json_string_value(allowed), json_true());
+    }
     for (const char *at = others; at != NULL && *at != '\0';) {
         size_t length = strcspn(at, ",");
         cleanup_free char *name = xstrndup(at, length);

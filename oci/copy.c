@@ -148,14 +148,14 @@ static int look_up(struct oci_repository *repository, const char *tag, struct di
 }
 
 // Signatures of the older form: those that are there stay.
-static int merge_signatures(struct copy *copy, const char *tag, const char *digest,
+static int merge_signatures(struct copy *copy, const char *tag, const char *digest, unsigned depth,
                             struct error *err)
 {
     cleanup_free char *data = NULL;
     size_t size = 0;
     cleanup_oci_manifest struct oci_manifest manifest = {0};
     if (oci_get_manifest(copy->from, digest, &data, &size, &manifest, err) < 0 ||
-        copy_parts(copy, &manifest, 0, err) < 0)
+        copy_parts(copy, &manifest, depth, err) < 0)
         return -1;
     return signatures_add(copy->to, tag, &manifest.layers, err);
 }
@@ -175,7 +175,7 @@ static int copy_derived(struct copy *copy, const char *digest, const char *suffi
         return 0;
     copy->count->attached++;
     if (strcmp(suffix, ".sig") == 0 && *theirs.text != '\0')
-        return merge_signatures(copy, tag, ours.text, err);
+        return merge_signatures(copy, tag, ours.text, depth + 1, err);
     if (copy_manifest(copy, ours.text, depth + 1, err) < 0)
         return -1;
     return oci_tag(copy->to, ours.text, tag, err);

@@ -18,7 +18,8 @@ enum { MIN_AGE_S = 3600, MAX_DEPTH = 8 };
 struct sweep {
     struct oci_repository *repository;
     const char *dir;
-    json_t *named; // hex -> true
+    json_t *named;  // hex -> true
+    json_t *walked; // manifests, likewise: one may be listed many times, by indexes that are, too
     size_t files;
     size_t bytes;
 };
@@ -90,6 +91,9 @@ static int name_parts(struct sweep *sweep, const char *digest, unsigned depth, s
     cleanup_error struct error cause = {0};
     if (depth > MAX_DEPTH)
         return error_set(err, ERROR_LIMIT, "indexes are nested deeper than %d levels", MAX_DEPTH);
+    if (json_object_get(sweep->walked, digest_hex(digest)) != NULL)
+        return 0;
+    json_object_set_new(sweep->walked, digest_hex(digest), json_true());
     json_object_set_new(sweep->named, digest_hex(digest), json_true());
     if (oci_get_manifest(sweep->repository, digest, &data, &size, &manifest, &cause) < 0)
         return cause.code == ERROR_NOT_FOUND ? 0 : error_move(err, &cause);
@@ -122,8 +126,11 @@ int layout_sweep_blobs(struct oci_repository *repository, size_t *ret_files, siz
                        struct error *err)
 {
     cleanup_json json_t *named = json_object();
-    struct sweep sweep = {
-        .repository = repository, .dir = repository->reference.layout_path, .named = named};
+    cleanup_json json_t *walked = json_object();
+    struct sweep sweep = {.repository = repository,
+                          .dir = repository->reference.layout_path,
+                          .named = named,
+                          .walked = walked};
     cleanup_fd int lock = -1;
     if (layout_lock(sweep.dir, repository->access.cancel, &lock, err) < 0 ||
         sweep_locked(&sweep, err) < 0)

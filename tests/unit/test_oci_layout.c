@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "oci/artifact.h"
 #include "oci/cache.h"
+#include "oci/sweep.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -232,6 +233,37 @@ static void test_oci_layout_refuses_a_manifest_without_its_blobs(void **state)
     assert_int_equal(err.code, ERROR_NOT_FOUND);
 }
 
+// An index of indexes, each of which lists the next a hundred times.
+static void test_oci_layout_is_swept_in_one_walk(void **state)
+{
+    enum { LEVELS = 6, TIMES = 100 };
+    const struct fixture *fixture = *state;
+    cleanup_oci_repository struct oci_repository *repository = open_layout(fixture, NULL);
+    struct digest digest;
+    push(repository, "x", "t", &digest);
+    int64_t size = 1;
+    for (int level = 0; level < LEVELS; level++) {
+        const char *type = level == 0 ? OCI_MEDIA_MANIFEST : OCI_MEDIA_INDEX;
+        json_t *entries = json_array();
+        for (int i = 0; i < TIMES; i++)
+            json_array_append_new(entries, json_pack("{s:s, s:s, s:I}", "mediaType", type, "digest",
+                                                     digest.text, "size", (json_int_t)size));
+        cleanup_json json_t *index = json_pack("{s:i, s:s, s:o}", "schemaVersion", 2, "mediaType",
+                                               OCI_MEDIA_INDEX, "manifests", entries);
+        cleanup_free char *bytes = jval_compact(index);
+        cleanup_oci_descriptor struct oci_descriptor made = {0};
+        cleanup_error struct error err = {0};
+        if (oci_put_manifest(repository, bytes, strlen(bytes), NULL, &made, &err) < 0)
+            fail_msg("%s", error_message(&err));
+        digest = made.digest;
+        size = made.size;
+    }
+    size_t files = 1;
+    size_t removed = 1;
+    assert_int_equal(oci_sweep_blobs(repository, &files, &removed, NULL), 0);
+    assert_int_equal(files, 0);
+}
+
 static void *push_ten(void *arg)
 {
     const struct fixture *fixture = arg;
@@ -329,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_oci_layout_damage_is_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oci_layout_refuses_a_manifest_without_its_blobs, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_oci_layout_is_swept_in_one_walk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oci_layout_pushes_side_by_side, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oci_layout_cache_answers_when_the_layout_is_gone,
                                         setup, teardown),
