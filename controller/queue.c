@@ -244,14 +244,13 @@ static void item_done(struct pool_job *job)
     arm(queue);
 }
 
-static void start_item(struct item *item)
+// False: there is no such object any more.
+static bool start_item(struct item *item)
 {
     struct queue *queue = item->queue;
     item->work = queue->events.prepare(queue->arg, item->key);
-    if (item->work == NULL) {
-        item->state = ITEM_IDLE;
-        return;
-    }
+    if (item->work == NULL)
+        return false;
     item->outcome = (struct queue_outcome){0};
     item->job = (struct pool_job){.run = run_item, .done = item_done};
     item->state = ITEM_RUNNING;
@@ -261,6 +260,7 @@ static void start_item(struct item *item)
         item->outcome = (struct queue_outcome){.failed = true};
         item_done(&item->job);
     }
+    return true;
 }
 
 static void dispatch(void *arg)
@@ -270,8 +270,8 @@ static void dispatch(void *arg)
     // start_item may only change the item itself: prepare must not add or remove keys.
     for (size_t i = 0; i < queue->items.len; i++) {
         struct item *item = *(struct item **)vec_at(&queue->items, i);
-        if (item->state == ITEM_WAITING && item->due_ms <= now)
-            start_item(item);
+        if (item->state == ITEM_WAITING && item->due_ms <= now && !start_item(item))
+            vec_remove(&queue->items, i--);
     }
     arm(queue);
 }

@@ -31,7 +31,8 @@ struct queue_events {
     // On a worker: one reconcile from beginning to end. `work` is what `prepare` returned.
     void (*process)(void *arg, void *work, struct cancel *cancel,
                     struct queue_outcome *ret_outcome);
-    // On the loop, before: what the worker needs to know, owned by the flow; NULL skips the object.
+    // On the loop, before: what the worker needs to know, owned by the flow; NULL: the object
+    // is gone, and forgotten here too.
     void *(*prepare)(void *arg, const char *key);
     // On the loop, after process, before the object may run again. Frees `work` and the result.
     void (*settled)(void *arg, const char *key, void *work, struct queue_outcome *outcome);

@@ -52,7 +52,7 @@ static void process(void *arg, void *work, struct cancel *cancel, struct queue_o
 static void *prepare(void *arg, const char *key)
 {
     (void)arg;
-    return xstrdup(key);
+    return strcmp(key, "shop/gone") != 0 ? xstrdup(key) : NULL;
 }
 
 static void settled(void *arg, const char *key, void *work, struct queue_outcome *outcome)
@@ -190,6 +190,19 @@ static void test_queue_remove_cancels_the_flow(void **state)
     assert_int_equal(queue_depth(fixture->queue), 0);
 }
 
+static void test_queue_forgets_what_is_gone(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const keys[] = {"shop/a", "shop/gone", "shop/z"};
+    for (unsigned round = 1; round <= 2; round++) {
+        for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
+            queue_add(fixture->queue, keys[i], 0);
+        turn_until_settled(fixture, 2 * round);
+        assert_int_equal(fixture->settled, 2 * round);
+        assert_int_equal(queue_depth(fixture->queue), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +212,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_queue_failure_backs_off, setup, teardown),
         cmocka_unit_test_setup_teardown(test_queue_looks_again_after_the_interval, setup, teardown),
         cmocka_unit_test_setup_teardown(test_queue_remove_cancels_the_flow, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_queue_forgets_what_is_gone, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
