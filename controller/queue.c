@@ -270,8 +270,10 @@ static void dispatch(void *arg)
     // start_item may only change the item itself: prepare must not add or remove keys.
     for (size_t i = 0; i < queue->items.len; i++) {
         struct item *item = *(struct item **)vec_at(&queue->items, i);
-        if (item->state == ITEM_WAITING && item->due_ms <= now && !start_item(item))
-            vec_remove(&queue->items, i--);
+        if (item->state == ITEM_WAITING && item->due_ms <= now && !start_item(item)) {
+            drop_item(queue, item);
+            i--;
+        }
     }
     arm(queue);
 }

@@ -28,11 +28,14 @@ void roster_free(struct roster *roster)
     vec_free(&roster->entries);
 }
 
+// What is released may run what was posted to the loop: by then it stands here no more.
 void roster_clear(struct roster *roster)
 {
-    vec_foreach (struct roster_entry, entry, &roster->entries)
+    struct vec entries = roster->entries;
+    roster->entries = VEC_OF(struct roster_entry, NULL);
+    vec_foreach (struct roster_entry, entry, &entries)
         release_entry(roster, entry);
-    vec_clear(&roster->entries);
+    vec_free(&entries);
 }
 
 char *roster_key(const json_t *object)
@@ -90,8 +93,9 @@ void roster_remove(struct roster *roster, const char *key)
     struct roster_entry *entry = roster_find(roster, key);
     if (entry == NULL)
         return;
-    release_entry(roster, entry);
+    struct roster_entry removed = *entry;
     vec_remove(&roster->entries, index);
+    release_entry(roster, &removed);
 }
 
 _Bool roster_put_news(struct roster *roster, const json_t *object, char *news)
