@@ -1,5 +1,7 @@
 #include "controller/floor.h"
 
+#include "api/identity.h"
+#include "api/object.h"
 #include "base/jval.h"
 #include "base/memory.h"
 
@@ -160,4 +162,18 @@ int floor_reset(struct store *store, const struct floor_key *key, struct error *
 {
     cleanup_free char *name = record_name(key);
     return store_record_delete(store, name, err);
+}
+
+int floor_forget_own(struct store *store, const json_t *sync, struct error *err)
+{
+    const char *repository = object_spec_string(sync, "artifact.repository");
+    cleanup_free char *identity = NULL;
+    if (repository == NULL || identity_oci(repository, &identity, NULL) < 0)
+        return 0;
+    const struct floor_key key = {.namespace = object_namespace(sync),
+                                  .repository = identity,
+                                  .channel = "",
+                                  .own = true,
+                                  .uid = object_uid(sync)};
+    return floor_reset(store, &key, err);
 }

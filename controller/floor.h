@@ -1,8 +1,9 @@
 // Floors: the highest sequence that was adopted, per (Sync's namespace, canonical repository,
 // channel), and the digest that each Sync adopted last. A floor is raised before the first apply
-// and is never deleted with a Sync: an old artifact, however well signed, does not come back. Of
-// the Syncs that share a floor, the FLOOR_ADOPTIONS_MAX that adopted last are remembered, so that
-// Syncs that come and go do not make it grow.
+// and is never deleted with a Sync: an old artifact, however well signed, does not come back. Only
+// that of a Sync which follows a range is its own, and goes with it. Of the Syncs that share a
+// floor, the FLOOR_ADOPTIONS_MAX that adopted last are remembered, so that Syncs that come and go
+// do not make it grow.
 //
 // Stored as records of the store, "floors/<sha256 of the three>" (docs/security.md).
 #ifndef CONTROLLER_FLOOR_H
@@ -54,6 +55,10 @@ int floor_adopt(struct store *store, const struct floor_key *key,
 
 // Forgets the floor, for `sealift floor reset`. Absent is fine.
 int floor_reset(struct store *store, const struct floor_key *key, struct error *err)
+    __attribute__((warn_unused_result));
+
+// What nobody can ask for again once the Sync is gone: the floor of its uid, if it has one.
+int floor_forget_own(struct store *store, const json_t *sync, struct error *err)
     __attribute__((warn_unused_result));
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "controller/adoption.h"
 #include "controller/clients.h"
+#include "controller/floor.h"
 #include "controller/series.h"
 #include "controller/status.h"
 
@@ -359,11 +360,12 @@ static bool gives_up(struct sync_flow *flow, struct error *err)
     return true;
 }
 
-// What is left of it then is a record that nobody reads.
+// What is left of it then are records that nobody reads.
 static void forget_adoptions(const struct sync_flow *flow)
 {
     cleanup_error struct error err = {0};
-    if (adoptions_forget(flow->role->store, object_uid(flow->object), &err) < 0)
+    if (adoptions_forget(flow->role->store, object_uid(flow->object), &err) < 0 ||
+        floor_forget_own(flow->role->store, flow->object, &err) < 0)
         log_warn("what the Sync adopted is not forgotten", "kind", "Sync", "name",
                  flow->memory->key, "error", error_message(&err));
 }

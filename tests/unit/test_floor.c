@@ -199,6 +199,23 @@ static void *race(void *arg)
 }
 
 // Two Syncs on two workers: the highest wins, whoever comes last, and nothing is lost.
+static void test_floor_of_a_uid_goes_with_its_sync(void **state)
+{
+    struct fake_place *place = *state;
+    struct floor_key own = key;
+    own.own = true;
+    cleanup_json json_t *sync =
+        json_pack("{s:s, s:{s:s, s:s, s:s}, s:{s:{s:s, s:s}}}", "kind", "Sync", "metadata", "name",
+                  "shop", "namespace", key.namespace, "uid", key.uid, "spec", "artifact",
+                  "repository", "oci://r.example.com/a", "semver", "*");
+    assert_int_equal(adopt(place, &key, DIGEST_A, 5), 0);
+    assert_int_equal(adopt(place, &own, DIGEST_B, 6), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(floor_forget_own(place->store, sync, NULL), 0);
+    expect(place, &own, "", 0, NULL);
+    expect(place, &key, DIGEST_A, 5, DIGEST_A);
+}
+
 static void test_floor_two_syncs_race(void **state)
 {
     struct fake_place *place = *state;
@@ -228,6 +245,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_floor_forgets_the_oldest_of_too_many_adoptions, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_floor_reset_forgets, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_floor_of_a_uid_goes_with_its_sync, setup, teardown),
         cmocka_unit_test_setup_teardown(test_floor_two_syncs_race, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
