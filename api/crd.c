@@ -59,6 +59,8 @@ static const char *type_of(enum field_type type)
     case FIELD_TEXT_MAP:
     case FIELD_ANY:
         break;
+    case FIELD_SCALAR:
+        return NULL;
     }
     return "object";
 }
@@ -147,6 +149,7 @@ static void set_shape(json_t *schema, const struct kind_table *table, const stru
             json_pack("{s:s, s:i}", "type", "string", "maxLength", MAX_ENTRY_LENGTH));
         break;
     case FIELD_ANY:
+    case FIELD_SCALAR:
         keep_unknown(schema);
         break;
     case FIELD_BOOL:

@@ -233,6 +233,7 @@ static void add_conditions(const struct kind_table *table, struct vec *condition
     case FIELD_OBJECT:
     case FIELD_TEXT_MAP:
     case FIELD_ANY:
+    case FIELD_SCALAR:
         break;
     }
 }

@@ -24,7 +24,8 @@ enum field_type {
     FIELD_OBJECT,
     FIELD_LIST,     // of min to max items, described by the row of path "[]"
     FIELD_TEXT_MAP, // at most max names to strings
-    FIELD_ANY,      // whatever its owner makes of it
+    FIELD_ANY,      // a map: whatever its owner makes of it
+    FIELD_SCALAR,   // a text of at most max bytes, a number, true or false
 };
 
 // Returns whether text may stand; else appends the rest of a sentence that starts with the field
@@ -248,6 +249,9 @@ field_check check_subject_pattern;   // an identity, or a pattern that is not ev
 field_check check_trust_store;       // "ca:acme"
 field_check check_notation_identity; // "x509.subject: …" or "*"
 field_check check_pem;
+field_check check_serial;         // of a certificate: hex digits, colons are fine
+field_check check_predicate_type; // a URI, or a name that cosign knows
+field_check check_value_path;     // JSON pointer, with * as a step
 field_check check_base64;
 
 #endif

@@ -349,6 +349,33 @@ bool check_notation_identity(const char *text, struct strbuf *sentence)
     return false;
 }
 
+bool check_serial(const char *text, struct strbuf *sentence)
+{
+    const char *digits = starts_with(text, "0x") || starts_with(text, "0X") ? text + 2 : text;
+    bool fine = *digits != '\0' && digits[strspn(digits, "0123456789abcdefABCDEF:")] == '\0' &&
+                digits[strspn(digits, ":")] != '\0';
+    return fine || refuse(sentence, text,
+                          "is no serial number in hex digits; take it from openssl x509 -noout "
+                          "-serial");
+}
+
+bool check_predicate_type(const char *text, struct strbuf *sentence)
+{
+    bool name = text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
+    return name || (strstr(text, "://") != NULL && !has_control(text)) ||
+           refuse(sentence, text,
+                  "is no predicate type; write its URI, or vuln, slsaprovenance1, spdx, cyclonedx");
+}
+
+bool check_value_path(const char *text, struct strbuf *sentence)
+{
+    bool fine = *text == '/' && !has_control(text);
+    for (const char *at = text; *at != '\0' && fine; at++)
+        fine = *at != '~' || at[1] == '0' || at[1] == '1';
+    return fine ||
+           refuse(sentence, text, "is no JSON pointer; write it like /scanner/result/critical");
+}
+
 bool check_pem(const char *text, struct strbuf *sentence)
 {
     if (strstr(text, "PRIVATE KEY-----") != NULL) {

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+// Whole numbers that every JSON reader keeps exact.
+#define MAX_COMPARED ((INT64_C(1) << 53) - 1)
+
 static const struct field fields[] = {
     OBJECT_FIELDS,
     {.path = "spec.match",
@@ -245,6 +248,303 @@ static const struct field fields[] = {
      .doc = "A channel.",
      .example = "prod"},
 
+    {.path = "spec.mirrors",
+     .type = FIELD_LIST,
+     .max = 32,
+     .doc = "Repositories that hold copies: what was signed for the original counts there, too. "
+            "Otherwise a signature for one repository is none for another.",
+     .example = "[{repository: mirror.example.com/acme, of: registry.example.com/acme}]"},
+    {.path = "spec.mirrors[]",
+     .type = FIELD_OBJECT,
+     .doc = "A copy, or all copies below a folder.",
+     .example = "{repository: mirror.example.com/acme, of: registry.example.com/acme}"},
+    {.path = "spec.mirrors[].repository",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 512,
+     .check = check_registry_name,
+     .doc = "Where the copies are: this repository, and all below it.",
+     .example = "mirror.example.com/acme"},
+    {.path = "spec.mirrors[].of",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 512,
+     .check = check_registry_name,
+     .doc = "What its signatures name in its place.",
+     .example = "registry.example.com/acme"},
+
+    {.path = "spec.attestations",
+     .type = FIELD_LIST,
+     .max = 8,
+     .unique = true,
+     .doc = "What others must have attested about the artifact: scans, test results, provenance of "
+            "another builder. Every entry must be met.",
+     .example = "[{name: scan, type: vuln, maxAge: 72h, keys: [...]}]"},
+    {.path = "spec.attestations[]",
+     .type = FIELD_OBJECT,
+     .doc = "A statement that must be there. Where such statements say when they were made, the "
+            "newest of its signers decides; where they do not, all of them must be as required.",
+     .example = "{name: scan, type: vuln, maxAge: 72h, keys: [...]}"},
+    {.path = "spec.attestations[].name",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 253,
+     .check = check_name,
+     .doc = "How messages call it.",
+     .example = "scan"},
+    {.path = "spec.attestations[].type",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 512,
+     .check = check_predicate_type,
+     .doc =
+         "Its predicate type: a URI, or cosign's name for it (`vuln`, `slsaprovenance`, "
+         "`slsaprovenance1`, `spdx`, `cyclonedx`, `openvex`, `link`, `custom`) or `test-result`.",
+     .example = "vuln"},
+    {.path = "spec.attestations[].from",
+     .type = FIELD_STRING,
+     .max = 253,
+     .check = check_name,
+     .doc = "The entry of `require` whose signers it must be from, instead of keys of its own.",
+     .example = "packager"},
+    {.path = "spec.attestations[].keys",
+     .type = FIELD_LIST,
+     .min = 1,
+     .max = 16,
+     .unique = true,
+     .doc = "Who may sign it. They count for nothing else.",
+     .example = "[{name: scanner, secretRef: {name: scanner-pub}}]"},
+    {.path = "spec.attestations[].keys[]",
+     .type = FIELD_OBJECT,
+     .doc = "A key.",
+     .example = "{name: scanner, secretRef: {name: scanner-pub}}"},
+    KEY_FIELDS("spec.attestations[].keys[]"),
+    {.path = "spec.attestations[].keyless",
+     .type = FIELD_LIST,
+     .min = 1,
+     .max = 16,
+     .doc = "Who may sign it, by identity, as in `require`.",
+     .example = "[{issuer: https://accounts.example.com, subject: scanner@example.com}]"},
+    {.path = "spec.attestations[].keyless[]",
+     .type = FIELD_OBJECT,
+     .doc = "An identity.",
+     .example = "{issuer: https://accounts.example.com, subject: scanner@example.com}"},
+    {.path = "spec.attestations[].keyless[].issuer",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 1024,
+     .check = check_issuer,
+     .doc = "The OpenID issuer that vouches for the identity, written out.",
+     .example = "https://accounts.example.com"},
+    {.path = "spec.attestations[].keyless[].subject",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 1024,
+     .check = check_subject_pattern,
+     .doc = "The whole identity; `*` matches between slashes, `**` across.",
+     .example = "scanner@example.com"},
+    {.path = "spec.attestations[].maxAge",
+     .type = FIELD_DURATION,
+     .min = 1000,
+     .doc = "How old it may be.",
+     .example = "72h"},
+    {.path = "spec.attestations[].time",
+     .type = FIELD_STRING,
+     .max = 1024,
+     .check = check_value_path,
+     .doc = "Where in its predicate the time stands at which it was made (RFC 3339); absent: where "
+            "its type has it.",
+     .example = "/metadata/scanFinishedOn"},
+    {.path = "spec.attestations[].values",
+     .type = FIELD_LIST,
+     .max = 32,
+     .doc = "What must hold of its predicate, all of it.",
+     .example = "[{path: /scanner/result/critical, atMost: 0}]"},
+    {.path = "spec.attestations[].values[]",
+     .type = FIELD_OBJECT,
+     .doc = "A condition: a path and one or more comparisons.",
+     .example = "{path: /scanner/result/critical, atMost: 0}"},
+    {.path = "spec.attestations[].values[].path",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 1024,
+     .check = check_value_path,
+     .doc = "A JSON pointer into the predicate. `*` as a step is every member or element, and the "
+            "comparison must hold for each; a text that holds JSON is read as that.",
+     .example = "/scanner/result/Results/*/Vulnerabilities/*/Severity"},
+    {.path = "spec.attestations[].values[].exists",
+     .type = FIELD_BOOL,
+     .doc = "Whether there must be something, or must not.",
+     .example = "true"},
+    {.path = "spec.attestations[].values[].equals",
+     .type = FIELD_SCALAR,
+     .max = 1024,
+     .doc = "It must be this text, number or boolean.",
+     .example = "passed"},
+    {.path = "spec.attestations[].values[].notEquals",
+     .type = FIELD_SCALAR,
+     .max = 1024,
+     .doc = "It must be there, and something else.",
+     .example = "failed"},
+    {.path = "spec.attestations[].values[].in",
+     .type = FIELD_LIST,
+     .max = 64,
+     .doc = "It must be one of these.",
+     .example = "[passed, skipped]"},
+    {.path = "spec.attestations[].values[].in[]",
+     .type = FIELD_SCALAR,
+     .max = 1024,
+     .doc = "A value.",
+     .example = "passed"},
+    {.path = "spec.attestations[].values[].notIn",
+     .type = FIELD_LIST,
+     .max = 64,
+     .doc = "It must be none of these.",
+     .example = "[CRITICAL, HIGH]"},
+    {.path = "spec.attestations[].values[].notIn[]",
+     .type = FIELD_SCALAR,
+     .max = 1024,
+     .doc = "A value.",
+     .example = "CRITICAL"},
+    {.path = "spec.attestations[].values[].lessThan",
+     .type = FIELD_INT,
+     .min = -MAX_COMPARED,
+     .max = MAX_COMPARED,
+     .doc = "It must be a number below this one.",
+     .example = "0"},
+    {.path = "spec.attestations[].values[].atMost",
+     .type = FIELD_INT,
+     .min = -MAX_COMPARED,
+     .max = MAX_COMPARED,
+     .doc = "It must be a number no higher than this one.",
+     .example = "0"},
+    {.path = "spec.attestations[].values[].greaterThan",
+     .type = FIELD_INT,
+     .min = -MAX_COMPARED,
+     .max = MAX_COMPARED,
+     .doc = "It must be a number above this one.",
+     .example = "0"},
+    {.path = "spec.attestations[].values[].atLeast",
+     .type = FIELD_INT,
+     .min = -MAX_COMPARED,
+     .max = MAX_COMPARED,
+     .doc = "It must be a number no lower than this one.",
+     .example = "0"},
+
+    {.path = "spec.deny",
+     .type = FIELD_OBJECT,
+     .doc =
+         "What counts nowhere, whichever policy or Sync lists it: for every Sync that this policy "
+         "governs, also one whose repository `match.repositories` does not name.",
+     .example = "{digests: [{digest: sha256:…, reason: CVE-2026-1234}]}"},
+    {.path = "spec.deny.keys",
+     .type = FIELD_LIST,
+     .min = 1,
+     .max = 256,
+     .doc = "Keys that sign nothing any more.",
+     .example = "[{fingerprint: sha256:…, reason: stolen}]"},
+    {.path = "spec.deny.keys[]",
+     .type = FIELD_OBJECT,
+     .doc = "A key, by its fingerprint, by the name that any policy lists it under, or both.",
+     .example = "{fingerprint: sha256:…, reason: stolen}"},
+    {.path = "spec.deny.keys[].name",
+     .type = FIELD_STRING,
+     .max = 253,
+     .check = check_name,
+     .doc = "The key that is listed under this name; it is denied under every other name, too.",
+     .example = "ci-2025"},
+    {.path = "spec.deny.keys[].fingerprint",
+     .type = FIELD_STRING,
+     .check = check_digest,
+     .doc =
+         "SHA-256 of its SubjectPublicKeyInfo, whatever it is written as: `openssl pkey -pubin -in "
+         "cosign.pub -outform DER | sha256sum`.",
+     .example = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},
+    {.path = "spec.deny.keys[].reason",
+     .type = FIELD_STRING,
+     .max = 512,
+     .doc = "Why, for people: messages repeat it.",
+     .example = "stolen"},
+    {.path = "spec.deny.keyless",
+     .type = FIELD_LIST,
+     .min = 1,
+     .max = 256,
+     .doc = "Identities that sign nothing any more, though a pattern lists them.",
+     .example = "[{issuer: https://accounts.example.com, subject: mallory@example.com}]"},
+    {.path = "spec.deny.keyless[]",
+     .type = FIELD_OBJECT,
+     .doc = "An identity.",
+     .example = "{issuer: https://accounts.example.com, subject: scanner@example.com}"},
+    {.path = "spec.deny.keyless[].issuer",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 1024,
+     .check = check_issuer,
+     .doc = "The OpenID issuer that vouches for the identity, written out.",
+     .example = "https://accounts.example.com"},
+    {.path = "spec.deny.keyless[].subject",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 1024,
+     .check = check_subject_pattern,
+     .doc = "The whole identity; `*` matches between slashes, `**` across.",
+     .example = "scanner@example.com"},
+    {.path = "spec.deny.keyless[].reason",
+     .type = FIELD_STRING,
+     .max = 512,
+     .doc = "Why, for people: messages repeat it.",
+     .example = "has left"},
+    {.path = "spec.deny.certificates",
+     .type = FIELD_LIST,
+     .min = 1,
+     .max = 256,
+     .doc = "Certificates whose signatures count no more.",
+     .example = "[{serial: 4f:3c:2b:1a, issuer: \"CN=sigstore-intermediate,O=sigstore.dev\"}]"},
+    {.path = "spec.deny.certificates[]",
+     .type = FIELD_OBJECT,
+     .doc = "A certificate.",
+     .example = "{serial: 4f:3c:2b:1a}"},
+    {.path = "spec.deny.certificates[].serial",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 253,
+     .check = check_serial,
+     .doc = "Its serial number in hex digits, with colons or without (quote it, so that YAML takes "
+            "it for text).",
+     .example = "\"4f:3c:2b:1a\""},
+    {.path = "spec.deny.certificates[].issuer",
+     .type = FIELD_STRING,
+     .max = 1024,
+     .doc = "The name of the authority that issued it, as `openssl x509 -noout -issuer` shows it; "
+            "absent: whichever did.",
+     .example = "CN=sigstore-intermediate,O=sigstore.dev"},
+    {.path = "spec.deny.certificates[].reason",
+     .type = FIELD_STRING,
+     .max = 512,
+     .doc = "Why, for people: messages repeat it.",
+     .example = "issued by mistake"},
+    {.path = "spec.deny.digests",
+     .type = FIELD_LIST,
+     .min = 1,
+     .max = 1024,
+     .doc = "Artifacts that are let in no more, whoever signed them.",
+     .example = "[{digest: sha256:…, reason: CVE-2026-1234}]"},
+    {.path = "spec.deny.digests[]",
+     .type = FIELD_OBJECT,
+     .doc = "An artifact.",
+     .example = "{digest: sha256:…, reason: CVE-2026-1234}"},
+    {.path = "spec.deny.digests[].digest",
+     .type = FIELD_STRING,
+     .required = true,
+     .check = check_digest,
+     .doc = "Of its manifest, as `status.artifact.digest` has it.",
+     .example = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},
+    {.path = "spec.deny.digests[].reason",
+     .type = FIELD_STRING,
+     .max = 512,
+     .doc = "Why, for people: messages repeat it.",
+     .example = "CVE-2026-1234"},
+
     {.path = "spec.freshness",
      .type = FIELD_OBJECT,
      .doc = "How old a release may be.",
@@ -343,6 +643,49 @@ static bool notation_without_repository(const json_t *value, const json_t *spec)
     return found && count_attesting(spec) == 0;
 }
 
+static bool has_not_one_origin(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    bool from = json_object_get(value, "from") != NULL;
+    return from == (count_members(value, "keys", "keyless", NULL) > 0);
+}
+
+static bool is_entry(const json_t *spec, const char *name)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach (json_object_get(spec, "require"), i, entry) {
+        if (strcmp(jval_string_or(entry, "name", ""), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool names_no_entry(const json_t *value, const json_t *spec)
+{
+    size_t i;
+    json_t *wanted;
+    json_array_foreach (json_object_get(value, "attestations"), i, wanted) {
+        const char *from = jval_string(wanted, "from");
+        if (from != NULL && !is_entry(spec, from))
+            return true;
+    }
+    return false;
+}
+
+static bool compares_nothing(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    return count_members(value, "exists", "equals", "notEquals", "in", "notIn", "lessThan",
+                         "atMost", "greaterThan", "atLeast", NULL) == 0;
+}
+
+static bool denies_no_key(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    return count_members(value, "name", "fingerprint", NULL) == 0;
+}
+
 static const struct field_rule rules[] = {
     {"spec", several_attest, "at most one entry of require may have attests: true",
      "!has(self.require) || self.require.filter(x, has(x.attests) && x.attests).size() <= 1", NULL},
@@ -386,6 +729,21 @@ static const struct field_rule rules[] = {
      "(has(self.keys) ? size(self.keys) : 0) + (has(self.keyless) ? size(self.keyless) : 0)",
      NULL},
     KEY_RULES("spec.require[].keys[]"),
+    {"spec.attestations[]", has_not_one_origin,
+     "it needs signers: either keys and keyless identities of its own, or from, an entry of "
+     "require",
+     "has(self.from) != (has(self.keys) || has(self.keyless))", NULL},
+    {"spec", names_no_entry, "from of an attestation must name an entry of require",
+     "!has(self.attestations) || !has(self.require) || self.attestations.all(x, !has(x.from) || "
+     "self.require.exists(y, has(y.name) && y.name == x.from))",
+     NULL},
+    // The API server's expressions see no member that may be of several types, so that it takes
+    // such a condition; the policy that has one is not Ready then.
+    {"spec.attestations[].values[]", compares_nothing,
+     "it compares nothing; add equals, in, atMost or exists", "size(self.path) >= 0", NULL},
+    KEY_RULES("spec.attestations[].keys[]"),
+    {"spec.deny.keys[]", denies_no_key, "it needs a name, a fingerprint, or both",
+     "has(self.name) || has(self.fingerprint)", NULL},
 };
 
 static const struct field status_fields[] = {STATUS_FIELDS};

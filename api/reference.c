@@ -30,6 +30,8 @@ static const char *type_name(enum field_type type)
         return "map of strings";
     case FIELD_ANY:
         return "any";
+    case FIELD_SCALAR:
+        return "text, number or boolean";
     }
     return "";
 }

@@ -322,6 +322,9 @@ static bool has_type(const struct field *field, const json_t *value, const char 
     case FIELD_LIST:
         *ret_name = "list";
         return json_is_array(value);
+    case FIELD_SCALAR:
+        *ret_name = "text, number or boolean";
+        return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
     case FIELD_ANY:
         break;
     }
@@ -360,6 +363,10 @@ static void check_typed(struct walk *walk, const struct field *field, const char
         break;
     case FIELD_LIST:
         check_list(walk, field, shown, value);
+        break;
+    case FIELD_SCALAR:
+        if (json_is_string(value))
+            check_string(walk, field, shown, value);
         break;
     case FIELD_BOOL:
     case FIELD_ANY:

@@ -19,6 +19,9 @@
 // Everything that goes into the fingerprint of the rules, as text.
 enum { MAX_RULES_BYTES = 8 << 20 };
 
+// How long before a key runs out people are told.
+static const int64_t warn_ahead_ms = INT64_C(14) * 24 * 60 * 60 * 1000;
+
 struct gathering {
     const struct role *role;
     const json_t *sync;
@@ -112,6 +115,93 @@ static int add_notation(struct gathering *gathering, struct trust_entry *entry,
     return 0;
 }
 
+static int add_attestation(struct gathering *gathering, struct trust_policy *policy,
+                           const json_t *object, struct error *err)
+{
+    const char *from = jval_string(object, "from");
+    const char *max_age = jval_string(object, "maxAge");
+    const char *time = jval_string(object, "time");
+    struct trust_attestation *wanted = NULL;
+    size_t index;
+    json_t *condition;
+    if (trust_policy_add_attestation(policy, jval_string_or(object, "name", ""),
+                                     jval_string_or(object, "type", ""), &wanted, err) < 0 ||
+        add_keys(gathering, &wanted->signers, jval_array(object, "keys"),
+                 gathering->role->namespace, err) < 0)
+        return -1;
+    *gathering->reason = "PolicyUnreadable";
+    if (add_identities(&wanted->signers, jval_array(object, "keyless"), err) < 0 ||
+        (max_age != NULL && duration_parse(max_age, &wanted->max_age_ms, err) < 0))
+        return -1;
+    vec_foreach (const struct trust_entry, entry, &policy->entries) {
+        if (from != NULL && strcmp(entry->name, from) == 0)
+            trust_entry_copy_signers(&wanted->signers, entry);
+    }
+    if (time != NULL) {
+        free(wanted->time_path);
+        wanted->time_path = xstrdup(time);
+    }
+    json_array_foreach (jval_array(object, "values"), index, condition) {
+        if (trust_attestation_add_condition(wanted, condition, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_attestations(struct gathering *gathering, struct trust_policy *policy,
+                            const json_t *spec, struct error *err)
+{
+    size_t index;
+    json_t *object;
+    json_array_foreach (jval_array(spec, "attestations"), index, object) {
+        *gathering->reason = "PolicyUnreadable";
+        if (add_attestation(gathering, policy, object, err) < 0)
+            return error_wrap(err, "attestations");
+    }
+    return 0;
+}
+
+static int add_deny(struct trust_policy *policy, const json_t *spec, struct error *err)
+{
+    size_t index;
+    json_t *denied;
+    json_array_foreach (jval_array(spec, "deny.keys"), index, denied) {
+        if (trust_deny_key(policy, jval_string(denied, "name"), jval_string(denied, "fingerprint"),
+                           jval_string(denied, "reason"), err) < 0)
+            return -1;
+    }
+    json_array_foreach (jval_array(spec, "deny.keyless"), index, denied)
+        trust_deny_identity(policy, jval_string_or(denied, "issuer", ""),
+                            jval_string_or(denied, "subject", ""), jval_string(denied, "reason"));
+    json_array_foreach (jval_array(spec, "deny.certificates"), index, denied) {
+        if (trust_deny_certificate(policy, jval_string_or(denied, "serial", ""),
+                                   jval_string(denied, "issuer"), jval_string(denied, "reason"),
+                                   err) < 0)
+            return -1;
+    }
+    json_array_foreach (jval_array(spec, "deny.digests"), index, denied) {
+        if (trust_deny_digest(policy, jval_string_or(denied, "digest", ""),
+                              jval_string(denied, "reason"), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_mirrors(struct trust_policy *policy, const json_t *spec, struct error *err)
+{
+    size_t index;
+    json_t *mirror;
+    json_array_foreach (jval_array(spec, "mirrors"), index, mirror) {
+        cleanup_free char *repository = NULL;
+        cleanup_free char *original = NULL;
+        if (identity_oci(jval_string_or(mirror, "repository", ""), &repository, err) < 0 ||
+            identity_oci(jval_string_or(mirror, "of", ""), &original, err) < 0)
+            return error_wrap(err, "mirrors");
+        trust_policy_add_mirror(policy, repository, original);
+    }
+    return 0;
+}
+
 // The root that vouches for keyless identities: of a Secret, or the public instance's.
 static int add_root(struct gathering *gathering, struct trust_policy *policy, const json_t *spec,
                     struct error *err)
@@ -123,6 +213,8 @@ static int add_root(struct gathering *gathering, struct trust_policy *policy, co
     bool needed = false;
     vec_foreach (const struct trust_entry, entry, &policy->entries)
         needed = needed || entry->identities.len > 0;
+    vec_foreach (const struct trust_attestation, wanted, &policy->attestations)
+        needed = needed || wanted->signers.identities.len > 0;
     if (!needed)
         return 0;
     if (name == NULL) {
@@ -193,10 +285,12 @@ static int add_policy(struct gathering *gathering, const json_t *object, struct 
             return error_wrap(err, "%s", name);
     }
     *gathering->reason = "PolicyUnreadable";
-    if (add_root(gathering, policy, spec, err) < 0)
+    if (add_attestations(gathering, policy, spec, err) < 0 ||
+        add_root(gathering, policy, spec, err) < 0)
         return error_wrap(err, "%s", name);
     *gathering->reason = "PolicyUnreadable";
-    if (add_source(policy, spec, err) < 0)
+    if (add_source(policy, spec, err) < 0 || add_deny(policy, spec, err) < 0 ||
+        add_mirrors(policy, spec, err) < 0)
         return error_wrap(err, "%s", name);
     add_rule(gathering, name, spec);
     return 0;
@@ -258,7 +352,24 @@ static bool allows_repository(const json_t *policy, const char *repository)
     return false;
 }
 
-static int gather_policies(struct gathering *gathering, size_t *ret_governing, struct error *err)
+// A policy whose requirements are for other repositories still denies what it denies.
+static int add_denials(struct gathering *gathering, const json_t *object, struct error *err)
+{
+    const json_t *spec = object_spec(object, "");
+    if (jval_object(spec, "deny") == NULL)
+        return 0;
+    cleanup_free char *name = object_text(object);
+    struct trust_policy *policy = vec_push(&gathering->governance->policies);
+    trust_policy_init(policy, name);
+    policy->only_denies = true;
+    if (add_deny(policy, spec, err) < 0)
+        return error_wrap(err, "%s", name);
+    add_rule(gathering, name, jval_object(spec, "deny"));
+    return 0;
+}
+
+static int gather_policies(struct gathering *gathering, size_t *ret_governing, size_t *ret_matching,
+                           struct error *err)
 {
     cleanup_json json_t *all = NULL;
     size_t index;
@@ -279,8 +390,10 @@ static int gather_policies(struct gathering *gathering, size_t *ret_governing, s
             return error_set(err, ERROR_UNVERIFIED,
                              "a policy that governs this Sync cannot be used: %s",
                              object_problem_message(policy));
-        if (allows_repository(policy, gathering->repository) &&
-            add_policy(gathering, policy, err) < 0)
+        bool matches = allows_repository(policy, gathering->repository);
+        *ret_matching += matches;
+        if ((matches ? add_policy(gathering, policy, err) : add_denials(gathering, policy, err)) <
+            0)
             return -1;
     }
     return 0;
@@ -305,10 +418,11 @@ static int gather_own_keys(struct gathering *gathering, size_t governing, struct
 static int gather(struct gathering *gathering, struct error *err)
 {
     size_t governing = 0;
+    size_t matching = 0;
     struct governance *governance = gathering->governance;
-    if (gather_policies(gathering, &governing, err) < 0)
+    if (gather_policies(gathering, &governing, &matching, err) < 0)
         return -1;
-    if (governing > 0 && governance->policies.len == 0) {
+    if (governing > 0 && matching == 0) {
         *gathering->reason = "RepositoryNotAllowed";
         return error_set(err, ERROR_UNVERIFIED,
                          "%s matches match.repositories of none of the %zu TrustPolicies that "
@@ -357,8 +471,8 @@ int governance_of(const struct role *role, const json_t *sync, const char *repos
     return 0;
 }
 
-int governance_check(const struct role *role, const json_t *policy, const char **ret_reason,
-                     struct error *err)
+int governance_check(const struct role *role, const json_t *policy,
+                     struct trust_outlook *ret_outlook, const char **ret_reason, struct error *err)
 {
     cleanup_governance struct governance governance = {
         .policies = VEC_OF(struct trust_policy, trust_policy_release)};
@@ -369,5 +483,9 @@ int governance_check(const struct role *role, const json_t *policy, const char *
     if (result < 0)
         return -1;
     *ret_reason = "PolicyInvalid";
-    return trust_policy_check(vec_at(&governance.policies, 0), err);
+    if (trust_policy_check(vec_at(&governance.policies, 0), err) < 0)
+        return -1;
+    trust_policy_outlook(vec_at(&governance.policies, 0), clock_wall_ms(role->clock), warn_ahead_ms,
+                         ret_outlook);
+    return 0;
 }

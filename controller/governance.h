@@ -11,6 +11,8 @@
 #include "base/vec.h"
 #include "controller/role.h"
 
+struct trust_outlook;
+
 struct governance {
     struct vec policies; // struct trust_policy: every one must be met
     struct digest rules; // changes when anything that is judged by changes: policies, keys, labels
@@ -28,7 +30,9 @@ int governance_of(const struct role *role, const json_t *sync, const char *repos
 
 // Whether the policy, which keeps the rules of its kind, can be judged by: its keys can be read,
 // its thresholds be reached. Reasons as above, and "PolicyInvalid".
-int governance_check(const struct role *role, const json_t *policy, const char **ret_reason,
-                     struct error *err) __attribute__((warn_unused_result));
+// *ret_outlook: what time will do to it (trust_policy_outlook); its message is owned.
+int governance_check(const struct role *role, const json_t *policy,
+                     struct trust_outlook *ret_outlook, const char **ret_reason, struct error *err)
+    __attribute__((warn_unused_result));
 
 #endif

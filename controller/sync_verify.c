@@ -240,6 +240,16 @@ static int judge_unasked(struct sync_flow *flow, const struct floor *floor,
     return 0;
 }
 
+// A scan of today may say something else than the one it was adopted by.
+static bool waits_for_news(const struct sync_flow *flow)
+{
+    vec_foreach (const struct trust_policy, policy, &flow->governance.policies) {
+        if (policy->attestations.len > 0)
+            return true;
+    }
+    return false;
+}
+
 static int judge_and_adopt(struct sync_flow *flow, struct error *err)
 {
     cleanup_floor struct floor floor = {0};
@@ -257,7 +267,7 @@ static int judge_and_adopt(struct sync_flow *flow, struct error *err)
         .version = source->version,
         .kept = adoptions_find(flow->memory->adoptions, source->digest.text, source->identity,
                                source->channel),
-        .kept_first = runs && is_same_release(flow),
+        .kept_first = runs && is_same_release(flow) && !waits_for_news(flow),
     };
     int asked = sync_judge(flow, &what, &judgement, &cause);
     flow->verdict = judgement.verdict;

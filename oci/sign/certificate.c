@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
+#include "base/vec.h"
 #include "oci/sign/key.h"
 #include "oci/sign/trusted_root.h"
 
@@ -15,7 +17,7 @@
 #include <string.h>
 
 // RSA below 2048 bits and SHA-1 are no signatures at this level of OpenSSL's.
-enum { SECURITY_LEVEL = 2, MAX_DEPTH = 8, MAX_CLAIM = 4096 };
+enum { SECURITY_LEVEL = 2, MAX_DEPTH = 8, MAX_CLAIM = 4096, MAX_NAME = CERTIFICATE_MAX_BYTES };
 
 static const char fulcio_arc[] = "1.3.6.1.4.1.57264.1.";
 static const char other_name_oid[] = "1.3.6.1.4.1.57264.1.7";
@@ -29,6 +31,7 @@ void certificate_free(struct certificate *certificate)
     verify_key_unref(certificate->key);
     free(certificate->subject);
     free(certificate->serial);
+    free(certificate->issuer_name);
     for (size_t i = 0; i < CLAIM_COUNT; i++)
         free(certificate->claims[i]);
     free(certificate);
@@ -177,16 +180,90 @@ static int parse_key(struct certificate *certificate, struct error *err)
     return result;
 }
 
-static char *serial_text(X509 *x509)
+char *certificate_serial_text(const char *text)
+{
+    cleanup_free char *digits = xstrdup(text);
+    char *to = digits;
+    bool prefixed = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    for (const char *at = text + (prefixed ? 2 : 0); *at != '\0'; at++) {
+        if (*at == ':' || *at == ' ')
+            continue;
+        if (!isxdigit((unsigned char)*at))
+            return NULL;
+        *to++ = (char)tolower((unsigned char)*at);
+    }
+    *to = '\0';
+    if (to == digits)
+        return NULL;
+    const char *first = digits + strspn(digits, "0");
+    return xstrdup(*first != '\0' ? first : "0");
+}
+
+// The end of the part of a name that begins here: an unescaped comma or plus, or the end.
+static const char *end_of_part(const char *at)
+{
+    for (; *at != '\0' && *at != ',' && *at != '+' && *at != '\n'; at++)
+        if (*at == '\\' && at[1] != '\0')
+            at++;
+    return at;
+}
+
+// "CN = Example" as "cn=example".
+static char *plain_part(const char *text, size_t size)
+{
+    char *part = xcalloc(1, size + 1);
+    char *to = part;
+    for (size_t i = 0; i < size; i++) {
+        if (!isspace((unsigned char)text[i]) && text[i] != '\\' && text[i] != '"')
+            *to++ = (char)tolower((unsigned char)text[i]);
+    }
+    return part;
+}
+
+char *certificate_name_text(const char *text)
+{
+    cleanup_vec struct vec parts = VEC_OF(char *, vec_release_string);
+    struct strbuf out;
+    if (strncmp(text, "issuer=", 7) == 0)
+        text += 7;
+    while (*text != '\0') {
+        const char *end = end_of_part(text);
+        cleanup_free char *part = plain_part(text, (size_t)(end - text));
+        if (*part != '\0')
+            vec_push_string(&parts, part);
+        text = *end != '\0' ? end + 1 : end;
+    }
+    vec_sort(&parts, vec_compare_strings);
+    strbuf_init(&out, MAX_NAME);
+    for (size_t i = 0; i < parts.len; i++)
+        strbuf_addf(&out, "%s%s", i > 0 ? "," : "", *(char **)vec_at(&parts, i));
+    return strbuf_steal(&out);
+}
+
+char *certificate_serial_of(X509 *x509)
 {
     BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x509), NULL);
     char *digits = number != NULL ? BN_bn2hex(number) : NULL;
-    char *text = xstrdup(digits != NULL ? digits : "");
-    for (char *at = text; *at != '\0'; at++)
-        *at = (char)tolower((unsigned char)*at);
+    const char *positive = digits != NULL && *digits == '-' ? digits + 1 : digits;
+    char *text = positive != NULL ? certificate_serial_text(positive) : NULL;
     OPENSSL_free(digits);
     BN_free(number);
-    return text;
+    return text != NULL ? text : xstrdup("");
+}
+
+char *certificate_issuer_of(X509 *x509)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    char *data = NULL;
+    if (out == NULL ||
+        X509_NAME_print_ex(out, X509_get_issuer_name(x509), 0, XN_FLAG_RFC2253) < 0) {
+        BIO_free(out);
+        return xstrdup("");
+    }
+    long size = BIO_get_mem_data(out, &data);
+    cleanup_free char *text = xstrndup(data != NULL ? data : "", size > 0 ? (size_t)size : 0);
+    BIO_free(out);
+    return certificate_name_text(text);
 }
 
 static int parse(const unsigned char *der, size_t size, struct certificate *certificate,
@@ -201,7 +278,8 @@ static int parse(const unsigned char *der, size_t size, struct certificate *cert
         return error_set(err, ERROR_INVALID, "it is no X.509 certificate of version 3");
     certificate->der = xmemdup(der, size);
     certificate->der_size = size;
-    certificate->serial = serial_text(certificate->x509);
+    certificate->serial = certificate_serial_of(certificate->x509);
+    certificate->issuer_name = certificate_issuer_of(certificate->x509);
     if (check_usage(certificate->x509, err) < 0 || parse_key(certificate, err) < 0 ||
         parse_subject(certificate, err) < 0)
         return -1;

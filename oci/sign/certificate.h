@@ -52,7 +52,8 @@ struct certificate {
     char *subject;             // the one subject alternative name: URI, e-mail or Fulcio's own kind
     const char *issuer;        // CLAIM_ISSUER, else CLAIM_ISSUER_OLD; NULL when neither is there
     char *claims[CLAIM_COUNT]; // NULL where absent
-    char *serial;              // hex digits, lower case
+    char *serial;              // as certificate_serial_text writes it
+    char *issuer_name;         // of its authority, as certificate_name_text writes it
 };
 
 // Takes the certificate apart and holds it to what a signer's must be: version 3, no authority,
@@ -60,6 +61,17 @@ struct certificate {
 // ERROR_INVALID, ERROR_LIMIT.
 int certificate_parse(const unsigned char *der, size_t size, struct certificate **ret_certificate,
                       struct error *err) __attribute__((warn_unused_result));
+// A serial number in the one form that is compared: hex digits in lower case, without 0x, colons
+// and leading zeros. NULL when text is none. Owned.
+char *certificate_serial_text(const char *text);
+// A distinguished name in the one form that is compared: its parts sorted, in lower case, without
+// the spaces between them, whether it was written as RFC 2253 or as openssl shows it. Owned.
+char *certificate_name_text(const char *text);
+
+// Of a certificate, in those forms; owned.
+char *certificate_serial_of(X509 *x509);
+char *certificate_issuer_of(X509 *x509);
+
 void certificate_free(struct certificate *certificate); // NULL is fine
 void cleanup_certificate_pointer(struct certificate **certificate);
 #define cleanup_certificate __attribute__((cleanup(cleanup_certificate_pointer)))

@@ -5,7 +5,8 @@
 #include "oci/repository.h"
 #include "oci/sign/collect_internal.h"
 #include "oci/sign/key.h"
-#include "oci/sign/policy.h"
+#include "oci/sign/policy_internal.h"
+#include "oci/sign/predicate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,10 @@ void key_list_add_policy(struct vec *keys, const struct trust_policy *policy)
 {
     vec_foreach (struct trust_entry, entry, &policy->entries) {
         vec_foreach (struct trust_key, key, &entry->keys)
+            key_list_add(keys, key->key);
+    }
+    vec_foreach (struct trust_attestation, wanted, &policy->attestations) {
+        vec_foreach (struct trust_key, key, &wanted->signers.keys)
             key_list_add(keys, key->key);
     }
 }
@@ -129,8 +134,12 @@ static bool says_the_same(const struct evidence *a, const struct evidence *b)
     // Of two Notation signatures one may expire later.
     if (a->from_ms != b->from_ms || a->until_ms != b->until_ms)
         return false;
-    // Each certificate is a key of its own, which tells signers apart.
-    if (strcmp(a->signer.text, b->signer.text) != 0)
+    // Each certificate is a key of its own, which tells signers apart, and may be denied alone; of
+    // two Notation signatures one may count for longer.
+    if (strcmp(a->signer.text, b->signer.text) != 0 ||
+        !same_text(a->certificate_serial, b->certificate_serial) ||
+        !same_text(a->certificate_issuer, b->certificate_issuer) || a->from_ms != b->from_ms ||
+        a->until_ms != b->until_ms)
         return false;
     return a->kind == STATEMENT_SIGN ||
            (a->kind == STATEMENT_APPROVAL &&
@@ -147,39 +156,124 @@ static void append(struct evidence_set *set, struct evidence *item, bool fits)
     evidence_release(item);
 }
 
+// What is kept, and for whom.
+struct keeping {
+    struct evidence_set *set;
+    const struct trust_policy *policies;
+    size_t n_policies;
+};
+
+// The requirement that statements of this type are for; NULL when there is none.
+static const struct trust_attestation *wanted_for(const struct keeping *keeping,
+                                                  const struct evidence *item)
+{
+    for (size_t i = 0; i < keeping->n_policies; i++) {
+        vec_foreach (const struct trust_attestation, wanted, &keeping->policies[i].attestations) {
+            if (strcmp(wanted->type, item->statement.predicate_type) == 0)
+                return wanted;
+        }
+    }
+    return NULL;
+}
+
+// Of one signer's statements of a type the newest is enough, where they say how old they are.
+static bool is_newer(const struct trust_attestation *wanted, const struct evidence *known,
+                     const struct evidence *item, bool *ret_newer)
+{
+    int64_t before = 0;
+    int64_t after = 0;
+    if (wanted->time_path == NULL || known->kind != item->kind ||
+        strcmp(known->statement.predicate_type, item->statement.predicate_type) != 0 ||
+        strcmp(known->signer.text, item->signer.text) != 0 || !same_signer(known, item) ||
+        predicate_time(json_object_get(known->statement.root, "predicate"), wanted->time_path,
+                       &before) < 0 ||
+        predicate_time(json_object_get(item->statement.root, "predicate"), wanted->time_path,
+                       &after) < 0)
+        return false;
+    *ret_newer = after > before;
+    return true;
+}
+
+static void swap(struct evidence *a, struct evidence *b)
+{
+    struct evidence other = *a;
+    *a = *b;
+    *b = other;
+}
+
+// Whether a known item says all that this one does; then it is the better of the two.
+static bool is_covered(const struct trust_attestation *wanted, struct evidence *known,
+                       struct evidence *item)
+{
+    bool newer = false;
+    if (says_the_same(known, item))
+        return true;
+    if (known->kind == STATEMENT_RELEASE && item->kind == STATEMENT_RELEASE &&
+        same_release_line(known, item)) {
+        if (known->statement.release.sequence < item->statement.release.sequence)
+            swap(known, item);
+        return true;
+    }
+    if (wanted == NULL || !is_newer(wanted, known, item, &newer))
+        return false;
+    if (newer)
+        swap(known, item);
+    return true;
+}
+
+// What shares a limit: releases, what is attested for others' requirements, and the rest.
+static bool same_share(const struct evidence *a, const struct evidence *b)
+{
+    bool release = a->kind == STATEMENT_RELEASE;
+    bool other = a->kind == STATEMENT_OTHER;
+    return release == (b->kind == STATEMENT_RELEASE) && other == (b->kind == STATEMENT_OTHER);
+}
+
+// What a policy denies must not stand in the place of what counts. A signature is kept, so that it
+// can be told why it does not count.
+static bool is_denied(const struct keeping *keeping, const struct evidence *item)
+{
+    const struct trial trial = {.policies = keeping->policies, .n_policies = keeping->n_policies};
+    return item->kind != STATEMENT_SIGN && item->kind != STATEMENT_APPROVAL &&
+           trial_denied(&trial, item) != NULL;
+}
+
 static bool keep_best(struct evidence *item, void *arg)
 {
-    struct evidence_set *set = arg;
-    size_t releases = 0;
-    vec_foreach (struct evidence, known, &set->items) {
-        if (says_the_same(known, item)) {
-            evidence_release(item);
-            return true;
-        }
-        if (known->kind != STATEMENT_RELEASE)
-            continue;
-        releases++;
-        if (item->kind != STATEMENT_RELEASE || !same_release_line(known, item))
-            continue;
-        if (known->statement.release.sequence < item->statement.release.sequence) {
-            struct evidence older = *known;
-            *known = *item;
-            *item = older;
-        }
+    struct keeping *keeping = arg;
+    struct evidence_set *set = keeping->set;
+    size_t used = 0;
+    bool other = item->kind == STATEMENT_OTHER;
+    const struct trust_attestation *wanted =
+        other || item->kind == STATEMENT_PROVENANCE ? wanted_for(keeping, item) : NULL;
+    if (is_denied(keeping, item)) {
+        evidence_note(set, "a statement of type %.100s by %s, whom a policy denies",
+                      item->statement.predicate_type,
+                      item->subject != NULL ? item->subject : item->signer.text);
         evidence_release(item);
         return true;
     }
-    if (item->kind == STATEMENT_RELEASE)
-        append(set, item, releases < EVIDENCE_MAX_RELEASES);
-    else
-        append(set, item, set->items.len - releases < EVIDENCE_MAX_KEPT);
+    // Nobody asks for it.
+    if (other && keeping->policies != NULL && wanted == NULL) {
+        evidence_release(item);
+        return true;
+    }
+    vec_foreach (struct evidence, known, &set->items) {
+        if (is_covered(wanted, known, item)) {
+            evidence_release(item);
+            return true;
+        }
+        used += same_share(known, item);
+    }
+    append(set, item, used < EVIDENCE_MAX_KEPT);
     return true;
 }
 
 int evidence_collect(struct oci_repository *repository, const char *digest, const struct vec *keys,
                      struct evidence_set *set, struct error *err)
 {
-    return evidence_walk(repository, digest, keys, set, keep_best, set, err);
+    struct keeping keeping = {.set = set};
+    return evidence_walk(repository, digest, keys, set, keep_best, &keeping, err);
 }
 
 int evidence_collect_for(struct oci_repository *repository, const char *digest,
@@ -189,6 +283,7 @@ int evidence_collect_for(struct oci_repository *repository, const char *digest,
     cleanup_vec struct vec keys = KEY_LIST;
     for (size_t i = 0; i < count; i++)
         key_list_add_policy(&keys, &policies[i]);
+    struct keeping keeping = {.set = set, .policies = policies, .n_policies = count};
     struct collection collection = {.repository = repository,
                                     .digest = digest,
                                     .keys = &keys,
@@ -196,7 +291,7 @@ int evidence_collect_for(struct oci_repository *repository, const char *digest,
                                     .n_policies = count,
                                     .notes = set,
                                     .keep = keep_best,
-                                    .arg = set};
+                                    .arg = &keeping};
     return walk(&collection, err);
 }
 

@@ -4,9 +4,11 @@
 // one of the keys given, and is about this very digest, becomes evidence; the rest becomes notes.
 //
 // Limits: OCI_MAX_REFERRERS layers and as many referrers are looked at, whoever signed them;
-// EVIDENCE_MAX_KEPT signatures and other attestations by listed keys are kept. Release statements
-// do not use up that limit: the highest sequence per signer, repository, channel and version is
-// kept, of at most EVIDENCE_MAX_RELEASES such kinds.
+// EVIDENCE_MAX_KEPT signatures, approvals and provenances by listed keys are kept. Neither releases
+// nor attestations that policies ask for use up that limit: of the former the highest sequence per
+// signer, repository, channel and version is kept, of the latter the newest per signer and type,
+// where they say how old they are, each up to the same limit. Attestations that no policy asks for
+// are not kept.
 #ifndef OCI_SIGN_COLLECT_H
 #define OCI_SIGN_COLLECT_H
 
@@ -21,7 +23,7 @@ struct oci_repository;
 struct trust_policy;
 struct verify_key;
 
-enum { EVIDENCE_MAX_KEPT = 64, EVIDENCE_MAX_RELEASES = 64 };
+enum { EVIDENCE_MAX_KEPT = 64 };
 
 // A set of distinct keys, borrowed: vec of const struct verify_key *.
 #define KEY_LIST VEC_OF(const struct verify_key *, NULL)

@@ -14,16 +14,27 @@
 
 #include <string.h>
 
+static bool entry_lists(const struct trust_entry *entry, const struct certificate *certificate)
+{
+    vec_foreach (const struct trust_identity, identity, &entry->identities) {
+        if (strcmp(identity->issuer, certificate->issuer) == 0 &&
+            glob_match(identity->subject, certificate->subject))
+            return true;
+    }
+    return false;
+}
+
 static bool lists(const struct trust_policy *policy, const struct certificate *certificate)
 {
     if (policy->root == NULL || certificate->issuer == NULL)
         return false;
     vec_foreach (const struct trust_entry, entry, &policy->entries) {
-        vec_foreach (const struct trust_identity, identity, &entry->identities) {
-            if (strcmp(identity->issuer, certificate->issuer) == 0 &&
-                glob_match(identity->subject, certificate->subject))
-                return true;
-        }
+        if (entry_lists(entry, certificate))
+            return true;
+    }
+    vec_foreach (const struct trust_attestation, wanted, &policy->attestations) {
+        if (entry_lists(&wanted->signers, certificate))
+            return true;
     }
     return false;
 }
@@ -36,6 +47,8 @@ static void emit(struct collection *collection, const struct evidence *like,
     item.signer = *verify_key_fingerprint(certificate->key);
     item.statement.root = like->statement.root != NULL ? jval_ref(like->statement.root) : NULL;
     item.repository = xstrdup_or_null(like->repository);
+    item.certificate_serial = xstrdup(certificate->serial);
+    item.certificate_issuer = xstrdup(certificate->issuer_name);
     if (root != NULL) {
         const char *const *claims = (const char *const *)certificate->claims;
         const char *repository = claims[CLAIM_SOURCE_REPOSITORY_URI];

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "oci/repository.h"
+#include "oci/sign/certificate.h"
 #include "oci/sign/key.h"
 #include "oci/sign/notation_chain.h"
 #include "oci/sign/notation_envelope.h"
@@ -58,12 +59,15 @@ static int describe_artifact(struct collection *collection, struct notation_targ
 
 // Consumes the outcome's parts.
 static void emit(struct collection *collection, const struct digest *manifest,
-                 const struct notation_trust *trust, struct notation_outcome *outcome)
+                 const struct notation_trust *trust, X509 *certificate,
+                 struct notation_outcome *outcome)
 {
     struct evidence item = {
         .form = EVIDENCE_NOTATION,
         .signer = *verify_key_fingerprint(outcome->key),
         .issuer = xstrdup(NOTATION_ISSUER),
+        .certificate_issuer = certificate_issuer_of(certificate),
+        .certificate_serial = certificate_serial_of(certificate),
         .root = trust->digest,
         .from_ms = outcome->window.from_ms,
         .until_ms = outcome->window.until_ms,
@@ -89,7 +93,7 @@ static int judge(struct collection *collection, const struct digest *manifest,
         cleanup_notation_outcome struct notation_outcome outcome = {0};
         if (notation_verify(envelope, trust, &outcome, err) < 0)
             continue;
-        emit(collection, manifest, trust, &outcome);
+        emit(collection, manifest, trust, notation_certificate(&envelope->chain, 0), &outcome);
         found = true;
     }
     if (found)

@@ -19,6 +19,8 @@ void evidence_release(void *evidence)
     free(item->issuer);
     free(item->source_repository);
     free(item->source_ref);
+    free(item->certificate_issuer);
+    free(item->certificate_serial);
     free(item->repository);
     statement_release(&item->statement);
 }

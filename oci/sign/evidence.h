@@ -26,6 +26,10 @@ struct evidence {
     char *issuer;
     char *source_repository; // what the issuer said it ran for; NULL when it said nothing
     char *source_ref;
+    // The certificate that it was signed with, in the form of certificate_name_text and
+    // certificate_serial_text; NULL of a bare key's signature; owned.
+    char *certificate_issuer;
+    char *certificate_serial;
     // The trusted root that vouched for it; of a Notation signature the trust that it was judged
     // by. Empty for a listed key.
     struct digest root;

@@ -6,15 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const forms[] = {
+    [EVIDENCE_SIMPLE] = "simple",
+    [EVIDENCE_BUNDLE] = "bundle",
+    [EVIDENCE_NOTATION] = "notation",
+};
+
 static json_t *item_json(const struct evidence *item)
 {
     json_t *value = json_object();
-    jval_set_string(value, "form", item->form == EVIDENCE_SIMPLE ? "simple" : "bundle");
+    jval_set_string(value, "form", forms[item->form]);
     jval_set_string(value, "signer", item->signer.text);
     jval_set_string(value, "subject", item->subject);
     jval_set_string(value, "issuer", item->issuer);
     jval_set_string(value, "sourceRepository", item->source_repository);
     jval_set_string(value, "sourceRef", item->source_ref);
+    jval_set_string(value, "certificateIssuer", item->certificate_issuer);
+    jval_set_string(value, "certificateSerial", item->certificate_serial);
+    if (item->form == EVIDENCE_NOTATION) {
+        jval_set_int(value, "fromMs", item->from_ms);
+        jval_set_int(value, "untilMs", item->until_ms);
+    }
     jval_set_string(value, "root", *item->root.text != '\0' ? item->root.text : NULL);
     jval_set_string(value, "repository", item->repository);
     jval_set_string(value, "manifest", *item->manifest.text != '\0' ? item->manifest.text : NULL);
@@ -73,10 +85,22 @@ static int read_item(const json_t *value, const char *digest, struct evidence *i
                      struct error *err)
 {
     const char *form = jval_string_or(value, "form", "");
-    bool simple = strcmp(form, "simple") == 0;
-    if (!simple && strcmp(form, "bundle") != 0)
-        return error_set(err, ERROR_INVALID, "form \"%.32s\" is neither simple nor bundle", form);
-    item->form = simple ? EVIDENCE_SIMPLE : EVIDENCE_BUNDLE;
+    size_t at = 0;
+    while (at < ARRAY_LENGTH(forms) && strcmp(forms[at], form) != 0)
+        at++;
+    if (at == ARRAY_LENGTH(forms))
+        return error_set(err, ERROR_INVALID,
+                         "form \"%.32s\" is none of simple, bundle and notation", form);
+    item->form = (enum evidence_form)at;
+    if (item->form == EVIDENCE_NOTATION) {
+        // Without its window it would count for ever.
+        if (!json_is_integer(jval_get(value, "fromMs")) ||
+            !json_is_integer(jval_get(value, "untilMs")))
+            return error_set(err, ERROR_INVALID, "it says not when it counts");
+        item->from_ms = jval_int(value, "fromMs", 0);
+        item->until_ms = jval_int(value, "untilMs", 0);
+        item->limit = "its end";
+    }
     if (read_digest(value, "signer", true, &item->signer, err) < 0 ||
         read_digest(value, "root", false, &item->root, err) < 0 ||
         read_digest(value, "manifest", false, &item->manifest, err) < 0 ||
@@ -86,6 +110,8 @@ static int read_item(const json_t *value, const char *digest, struct evidence *i
     item->issuer = xstrdup_or_null(jval_string(value, "issuer"));
     item->source_repository = xstrdup_or_null(jval_string(value, "sourceRepository"));
     item->source_ref = xstrdup_or_null(jval_string(value, "sourceRef"));
+    item->certificate_issuer = xstrdup_or_null(jval_string(value, "certificateIssuer"));
+    item->certificate_serial = xstrdup_or_null(jval_string(value, "certificateSerial"));
     item->repository = xstrdup_or_null(jval_string(value, "repository"));
     return 0;
 }

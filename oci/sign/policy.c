@@ -19,13 +19,20 @@ static void release_key(void *element)
     verify_key_unref(key->key);
 }
 
-static void release_entry(void *element)
+void trust_entry_release(void *element)
 {
     struct trust_entry *entry = element;
     free(entry->name);
     vec_free(&entry->keys);
     vec_free(&entry->identities);
     notation_trust_free(entry->notation);
+}
+
+static void release_mirror(void *element)
+{
+    struct trust_mirror *mirror = element;
+    free(mirror->repository);
+    free(mirror->original);
 }
 
 static void release_identity(void *element)
@@ -39,11 +46,14 @@ void trust_policy_init(struct trust_policy *policy, const char *name)
 {
     *policy = (struct trust_policy){
         .name = xstrdup(name),
-        .entries = VEC_OF(struct trust_entry, release_entry),
+        .entries = VEC_OF(struct trust_entry, trust_entry_release),
+        .attestations = VEC_OF(struct trust_attestation, trust_attestation_release),
+        .mirrors = VEC_OF(struct trust_mirror, release_mirror),
         .refs = VEC_OF(char *, vec_release_string),
         .paths = VEC_OF(char *, vec_release_string),
         .channels = VEC_OF(char *, vec_release_string),
     };
+    trust_deny_init(&policy->deny);
 }
 
 void trust_policy_release(void *element)
@@ -55,18 +65,51 @@ void trust_policy_release(void *element)
     vec_free(&policy->refs);
     vec_free(&policy->paths);
     vec_free(&policy->channels);
+    vec_free(&policy->attestations);
+    vec_free(&policy->mirrors);
+    trust_deny_release(&policy->deny);
     trusted_root_free(STEAL(policy->root));
+}
+
+void trust_entry_init(struct trust_entry *entry, const char *name, unsigned threshold)
+{
+    *entry = (struct trust_entry){
+        .name = xstrdup(name),
+        .threshold = threshold,
+        .keys = VEC_OF(struct trust_key, release_key),
+        .identities = VEC_OF(struct trust_identity, release_identity),
+    };
 }
 
 struct trust_entry *trust_policy_add_entry(struct trust_policy *policy, const char *name,
                                            unsigned threshold)
 {
     struct trust_entry *entry = vec_push(&policy->entries);
-    entry->name = xstrdup(name);
-    entry->threshold = threshold;
-    entry->keys = VEC_OF(struct trust_key, release_key);
-    entry->identities = VEC_OF(struct trust_identity, release_identity);
+    trust_entry_init(entry, name, threshold);
     return entry;
+}
+
+void trust_entry_copy_signers(struct trust_entry *to, const struct trust_entry *from)
+{
+    vec_foreach (const struct trust_key, key, &from->keys) {
+        struct trust_key *copy = vec_push(&to->keys);
+        *copy = *key;
+        copy->name = xstrdup(key->name);
+        copy->key = verify_key_ref(key->key);
+    }
+    vec_foreach (const struct trust_identity, identity, &from->identities) {
+        struct trust_identity *copy = vec_push(&to->identities);
+        copy->issuer = xstrdup(identity->issuer);
+        copy->subject = xstrdup(identity->subject);
+    }
+}
+
+void trust_policy_add_mirror(struct trust_policy *policy, const char *repository,
+                             const char *original)
+{
+    struct trust_mirror *mirror = vec_push(&policy->mirrors);
+    mirror->repository = xstrdup(repository);
+    mirror->original = xstrdup(original);
 }
 
 int trust_entry_add_identity(struct trust_entry *entry, const char *issuer, const char *subject,
@@ -156,7 +199,7 @@ static size_t possible_signers(const struct trust_entry *entry)
     return count;
 }
 
-static int check_entry(const struct trust_entry *entry, struct error *err)
+int trust_entry_check(const struct trust_entry *entry, struct error *err)
 {
     size_t listed = entry->keys.len + entry->identities.len;
     if (listed == 0 && entry->notation == NULL)
@@ -181,6 +224,36 @@ static int check_entry(const struct trust_entry *entry, struct error *err)
     return 0;
 }
 
+static int check_root(const struct trust_policy *policy, const struct trust_entry *entry,
+                      struct error *err)
+{
+    if (entry->identities.len == 0 || policy->root != NULL)
+        return 0;
+    return error_set(
+        err, ERROR_INVALID,
+        "entry %s lists keyless identities, and there is no trusted root to judge them "
+        "by",
+        entry->name);
+}
+
+static int check_attestations(const struct trust_policy *policy, struct error *err)
+{
+    if (policy->attestations.len > TRUST_MAX_ENTRIES)
+        return error_set(err, ERROR_INVALID, "it requires %zu attestations; at most %d are read",
+                         policy->attestations.len, TRUST_MAX_ENTRIES);
+    vec_foreach (const struct trust_attestation, wanted, &policy->attestations) {
+        if (trust_entry_check(&wanted->signers, err) < 0 ||
+            check_root(policy, &wanted->signers, err) < 0)
+            return error_wrap(err, "attestations");
+        if (wanted->max_age_ms > 0 && wanted->time_path == NULL)
+            return error_set(err, ERROR_INVALID,
+                             "attestation %s has a maxAge, and where a %s says when it was made is "
+                             "not known; name the place in time, like /metadata/finishedAt",
+                             wanted->signers.name, wanted->type);
+    }
+    return 0;
+}
+
 int trust_policy_check(const struct trust_policy *policy, struct error *err)
 {
     if (policy->entries.len == 0)
@@ -188,15 +261,14 @@ int trust_policy_check(const struct trust_policy *policy, struct error *err)
     if (policy->entries.len > TRUST_MAX_ENTRIES)
         return error_set(err, ERROR_INVALID, "it has %zu entries; at most %d are read",
                          policy->entries.len, TRUST_MAX_ENTRIES);
+    if (check_attestations(policy, err) < 0)
+        return -1;
     size_t attesting = 0;
     vec_foreach (struct trust_entry, entry, &policy->entries) {
-        if (check_entry(entry, err) < 0)
+        if (trust_entry_check(entry, err) < 0)
             return -1;
-        if (entry->identities.len > 0 && policy->root == NULL)
-            return error_set(err, ERROR_INVALID,
-                             "entry %s lists keyless identities, and there is no trusted root to "
-                             "judge them by",
-                             entry->name);
+        if (check_root(policy, entry, err) < 0)
+            return -1;
         attesting += entry->attests;
     }
     vec_foreach (const struct trust_entry, entry, &policy->entries)
@@ -264,6 +336,8 @@ bool trial_is_within(const struct trial *trial, const struct evidence *item)
 const char *trial_name(const struct trial *trial, const struct trust_entry *entry,
                        const struct evidence *item)
 {
+    if (trial_denied(trial, item) != NULL)
+        return NULL;
     if (item->form == EVIDENCE_NOTATION)
         return trial_trusts_notation(entry, item) && trial_is_within(trial, item) ? item->subject
                                                                                   : NULL;
@@ -273,6 +347,29 @@ const char *trial_name(const struct trial *trial, const struct trust_entry *entr
     if (trial_identity(trial, entry, item) == NULL)
         return NULL;
     return entry != trial->attesting || trial_claims_agree(trial, item) ? item->subject : NULL;
+}
+
+// The repository by its original's name; NULL when it is no mirror's. Owned.
+static char *original_of(const struct trust_mirror *mirror, const char *repository)
+{
+    size_t size = strlen(mirror->repository);
+    if (strncmp(repository, mirror->repository, size) != 0 ||
+        (repository[size] != '\0' && repository[size] != '/'))
+        return NULL;
+    return xasprintf("%s%s", mirror->original, repository + size);
+}
+
+bool trial_is_repository(const struct trial *trial, const char *named)
+{
+    const char *repository = trial->subject->repository;
+    if (strcmp(named, repository) == 0)
+        return true;
+    vec_foreach (const struct trust_mirror, mirror, &trial->policy->mirrors) {
+        cleanup_free char *original = original_of(mirror, repository);
+        if (original != NULL && strcmp(named, original) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void judge_windows_again(struct trial *trial, const struct trust_entry *entry)
@@ -298,6 +395,9 @@ static void judge_signatures_again(struct trial *trial)
 static void judge_policy(struct trial *trial)
 {
     cleanup_error struct error err = {0};
+    trial_judge_denied(trial);
+    if (trial->policy->only_denies)
+        return;
     if (trust_policy_check(trial->policy, &err) < 0) {
         trial_report(trial, TRUST_POLICY_INVALID, xstrdup("a policy that can be judged"),
                      xstrdup(error_message(&err)), xstrdup("a policy that can be met"),
@@ -311,9 +411,12 @@ static void judge_policy(struct trial *trial)
         judge_windows_again(trial, entry);
     }
     judge_signatures_again(trial);
+    vec_foreach (struct trust_attestation, wanted, &trial->policy->attestations)
+        judge_windows_again(trial, &wanted->signers);
     trial_judge_signers(trial);
     if (trial->attesting != NULL)
         trial_judge_attestations(trial);
+    trial_judge_others(trial);
 }
 
 static void conclude(struct trust_verdict *verdict)
@@ -347,7 +450,11 @@ void trust_evaluate(const struct trust_policy *policies, size_t count,
 {
     *ret_verdict = trust_verdict_empty();
     ret_verdict->rollback_allowed = count > 0;
-    struct trial trial = {.subject = subject, .evidence = evidence, .verdict = ret_verdict};
+    struct trial trial = {.policies = policies,
+                          .n_policies = count,
+                          .subject = subject,
+                          .evidence = evidence,
+                          .verdict = ret_verdict};
     if (count == 0) {
         static const struct trust_policy none = {.name = NULL};
         trial.policy = &none;
@@ -358,8 +465,8 @@ void trust_evaluate(const struct trust_policy *policies, size_t count,
     for (size_t i = 0; i < count; i++) {
         trial.policy = &policies[i];
         trial.attesting = NULL;
-        ret_verdict->rollback_allowed =
-            ret_verdict->rollback_allowed && policies[i].rollback_allowed;
+        ret_verdict->rollback_allowed = ret_verdict->rollback_allowed &&
+                                        (policies[i].rollback_allowed || policies[i].only_denies);
         judge_policy(&trial);
     }
     conclude(ret_verdict);

@@ -13,10 +13,15 @@
 // At most one entry attests: of the statements that its keys signed, the release with the highest
 // sequence for the channel decides about channel, freshness and floor, and the provenance about the
 // source; what the certificate of a keyless signer of that entry says about the source must agree.
-// An attestation is never a signature.
+// An attestation is never a signature. What others attest (scans, tests, provenance) is required by
+// its type, its signer, its age and its values.
+//
+// What a policy denies counts for none of the policies that are judged together: a key, an identity
+// or a certificate, whoever lists it, and a digest, whoever signed it.
 #ifndef OCI_SIGN_POLICY_H
 #define OCI_SIGN_POLICY_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,9 +38,10 @@ struct verify_key;
 
 enum {
     TRUST_MAX_KEYS = 64,    // of one entry, and as many identities
-    TRUST_MAX_ENTRIES = 16, // of one policy
+    TRUST_MAX_ENTRIES = 16, // of one policy, and as many attestations of others
     TRUST_AGE_SKEW_MS = 5 * 60 * 1000,
     TRUST_CLOCK_SKEW_MS = 24 * 60 * 60 * 1000,
+    TRUST_NEWS_MS = 10 * 60 * 1000, // how often a newer attestation of others is looked for
 };
 
 struct trust_key {
@@ -66,6 +72,47 @@ struct trust_entry {
     struct notation_trust *notation;
 };
 
+// A statement of a type that somebody else must have signed about the artifact.
+struct trust_attestation {
+    struct trust_entry signers; // its name is the requirement's; one of them is enough
+    char *type;                 // predicate type, written out; owned
+    char *time_path;       // where it says when it was made (oci/sign/predicate.h); NULL; owned
+    int64_t max_age_ms;    // 0 = none
+    struct vec conditions; // json_t *: all must hold
+};
+
+// All may be NULL but one, and the reason, which is for people; owned.
+struct trust_denied_key {
+    char *name;        // of keys that any of the policies lists, and so of what they are
+    char *fingerprint; // "sha256:<hex>" of its SubjectPublicKeyInfo
+    char *reason;
+};
+struct trust_denied_certificate {
+    char *serial; // certificate_serial_text
+    char *issuer; // certificate_name_text; NULL: whoever issued it
+    char *reason;
+};
+struct trust_denied_identity {
+    struct trust_identity identity;
+    char *reason;
+};
+struct trust_denied_digest {
+    char *digest;
+    char *reason;
+};
+struct trust_deny {
+    struct vec keys;         // struct trust_denied_key
+    struct vec certificates; // struct trust_denied_certificate
+    struct vec identities;   // struct trust_denied_identity
+    struct vec digests;      // struct trust_denied_digest
+};
+
+// A repository, or all below it, whose content is that of another.
+struct trust_mirror {
+    char *repository; // identity; owned
+    char *original;   // identity that signatures name; owned
+};
+
 struct trust_policy {
     char *name;         // as messages name it: "TrustPolicy prod", "spec.verify"; owned
     struct vec entries; // struct trust_entry
@@ -78,6 +125,10 @@ struct trust_policy {
     bool rollback_allowed;
     bool goes_back; // should it refuse what it accepted before: the last good one is to run instead
     struct trusted_root *root; // who vouches for identities; NULL where no entry lists any; owned
+    struct vec attestations;   // struct trust_attestation
+    struct trust_deny deny;
+    struct vec mirrors; // struct trust_mirror
+    bool only_denies;   // it governs, and its requirements are for other repositories
 };
 void trust_policy_init(struct trust_policy *policy, const char *name);
 void trust_policy_release(void *policy); // may be called twice
@@ -92,6 +143,34 @@ int trust_entry_add_key(struct trust_entry *entry, const char *name, const char 
 // ERROR_INVALID when anybody whom the issuer knows would match, or the issuer holds a wildcard.
 int trust_entry_add_identity(struct trust_entry *entry, const char *issuer, const char *subject,
                              struct error *err) __attribute__((warn_unused_result));
+// Those of one entry as those of another.
+void trust_entry_copy_signers(struct trust_entry *to, const struct trust_entry *from);
+
+// Borrowed until the next one. `type` may be a short name of oci/sign/predicate.h. ERROR_INVALID
+// for types that are this program's own.
+int trust_policy_add_attestation(struct trust_policy *policy, const char *name, const char *type,
+                                 struct trust_attestation **ret_attestation, struct error *err)
+    __attribute__((warn_unused_result));
+// `condition` as in oci/sign/predicate.h; it is copied. ERROR_INVALID.
+int trust_attestation_add_condition(struct trust_attestation *attestation, const json_t *condition,
+                                    struct error *err) __attribute__((warn_unused_result));
+
+// NULL stands for what is not said; reason is for people. ERROR_INVALID where nothing is denied by
+// it, or it is not written as such things are.
+int trust_deny_key(struct trust_policy *policy, const char *name, const char *fingerprint,
+                   const char *reason, struct error *err) __attribute__((warn_unused_result));
+int trust_deny_certificate(struct trust_policy *policy, const char *serial, const char *issuer,
+                           const char *reason, struct error *err)
+    __attribute__((warn_unused_result));
+void trust_deny_identity(struct trust_policy *policy, const char *issuer, const char *subject,
+                         const char *reason);
+int trust_deny_digest(struct trust_policy *policy, const char *digest, const char *reason,
+                      struct error *err) __attribute__((warn_unused_result));
+
+// Both are identities, without a wildcard.
+void trust_policy_add_mirror(struct trust_policy *policy, const char *repository,
+                             const char *original);
+
 // A trusted root as JSON; NULL stands for Sigstore's public instance, as it is built in.
 int trust_policy_set_root(struct trust_policy *policy, const char *data, size_t size,
                           const char *what, struct error *err) __attribute__((warn_unused_result));
@@ -113,15 +192,18 @@ struct trust_subject {
 enum trust_reason {
     TRUST_MET = 0,
     TRUST_UNGOVERNED,          // no policy at all
+    TRUST_DENIED,              // the digest is on a deny-list
     TRUST_POLICY_INVALID,      // trust_policy_check says no
     TRUST_UNVERIFIED,          // signatures are missing
     TRUST_CHANNEL_REQUIRED,    // an entry attests and no channel is known
     TRUST_CHANNEL_NOT_ALLOWED, // source.channels does not list it
     TRUST_NOT_ATTESTED,        // no release statement for the channel
     TRUST_SOURCE_NOT_ALLOWED,
-    TRUST_CLOCK_SKEW,        // the statement is more than a day ahead of this clock
-    TRUST_APPROVAL_REQUIRED, // all but signatures of entries that do not attest, beside one that
-                             // does
+    TRUST_ATTESTATION_REQUIRED, // of others: there is none of the type and signer
+    TRUST_ATTESTATION_REFUSED,  // of others: its values are not as required
+    TRUST_CLOCK_SKEW,           // the statement is more than a day ahead of this clock
+    TRUST_APPROVAL_REQUIRED,    // all but signatures of entries that do not attest, beside one that
+                                // does
     TRUST_STALE,
     TRUST_ROLLBACK_REFUSED, // of trust_floor_check
 };
@@ -154,6 +236,15 @@ struct trust_verdict {
 };
 void trust_verdict_release(struct trust_verdict *verdict); // may be called twice
 #define cleanup_trust_verdict __attribute__((cleanup(trust_verdict_release)))
+
+// What will happen to the policy by time alone.
+struct trust_outlook {
+    bool reachable;        // as many signers as each entry asks for have keys that are valid now
+    char *message;         // what runs out within the horizon, or is out of reach; NULL; owned
+    int64_t look_again_ms; // wall time at which this changes; 0 = never
+};
+void trust_policy_outlook(const struct trust_policy *policy, int64_t now_ms, int64_t horizon_ms,
+                          struct trust_outlook *ret_outlook);
 
 // Judges; never fails. *ret_verdict is owned.
 void trust_evaluate(const struct trust_policy *policies, size_t count,

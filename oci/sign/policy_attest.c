@@ -26,8 +26,7 @@ static bool is_attested(const struct trial *trial, const struct evidence *item,
 
 static bool is_for_repository(const struct trial *trial, const struct release *release)
 {
-    return trial->attesting->any_repository ||
-           strcmp(release->repository, trial->subject->repository) == 0;
+    return trial_is_repository(trial, release->repository);
 }
 
 static bool is_for_subject(const struct trial *trial, const struct release *release)
@@ -202,20 +201,35 @@ static const char *plain_path(const char *path, size_t *ret_size)
     return path;
 }
 
+// Whether the pattern names the path, or a folder that it is in.
+static bool holds_path(const char *pattern, const char *path)
+{
+    size_t size;
+    const char *plain = plain_path(pattern, &size);
+    cleanup_free char *folder = xstrndup(plain, size);
+    cleanup_free char *at = xstrdup(path);
+    if (size == 0)
+        return true;
+    for (;;) {
+        if (glob_match(folder, at))
+            return true;
+        char *end = strrchr(at, '/');
+        if (end == NULL)
+            return false;
+        *end = '\0';
+    }
+}
+
 static bool path_allowed(const struct trust_policy *policy, const char *path)
 {
     size_t size;
-    path = plain_path(path, &size);
+    const char *plain = plain_path(path, &size);
+    cleanup_free char *wanted = xstrndup(plain, size);
     if (policy->paths.len == 0)
         return true;
-    for (size_t i = 0; i < policy->paths.len; i++) {
-        size_t allowed_size;
-        const char *allowed = plain_path(*(char **)vec_at(&policy->paths, i), &allowed_size);
-        if (allowed_size == 0 ||
-            (size >= allowed_size && memcmp(path, allowed, allowed_size) == 0 &&
-             (size == allowed_size || path[allowed_size] == '/')))
+    for (size_t i = 0; i < policy->paths.len; i++)
+        if (holds_path(*(char **)vec_at(&policy->paths, i), wanted))
             return true;
-    }
     return false;
 }
 

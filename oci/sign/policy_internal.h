@@ -7,6 +7,8 @@
 // The judgement of one policy. All but the verdict is borrowed.
 struct trial {
     const struct trust_policy *policy;
+    const struct trust_policy *policies; // all that are judged together: what one denies, all do
+    size_t n_policies;
     const struct trust_subject *subject;
     const struct evidence_set *evidence;
     const struct trust_entry *attesting; // NULL: none
@@ -26,6 +28,12 @@ bool trial_trusts_notation(const struct trust_entry *entry, const struct evidenc
 bool trial_is_within(const struct trial *trial, const struct evidence *item);
 // Whether a keyless signer's certificate says nothing against the policy's source.
 bool trial_claims_agree(const struct trial *trial, const struct evidence *item);
+// Why the signer counts nowhere: the words of a deny-list, "" where it gives none; NULL when no
+// policy denies it. Borrowed.
+const char *trial_denied(const struct trial *trial, const struct evidence *item);
+// Whether what names this repository was said of the artifact: of its own, or of the one that it is
+// a mirror of.
+bool trial_is_repository(const struct trial *trial, const char *named);
 // As whom the entry lists the signer: a key's name or a subject, borrowed. NULL when it does not
 // count for the entry.
 const char *trial_name(const struct trial *trial, const struct trust_entry *entry,
@@ -41,6 +49,20 @@ void trial_judge_again(struct trial *trial, int64_t wall_ms);
 void trial_judge_signers(struct trial *trial);
 // Channel, age and source of the attesting entry (policy_attest.c).
 void trial_judge_attestations(struct trial *trial);
+
+// What others attest (policy_others.c).
+void trial_judge_others(struct trial *trial);
+// Digests that no policy lets in (policy_deny.c).
+void trial_judge_denied(struct trial *trial);
+
+void trust_entry_init(struct trust_entry *entry, const char *name, unsigned threshold);
+void trust_entry_release(void *entry);
+void trust_attestation_release(void *attestation);
+void trust_deny_init(struct trust_deny *deny);
+void trust_deny_release(struct trust_deny *deny);
+// Whether enough signers are listed for its threshold. ERROR_INVALID.
+int trust_entry_check(const struct trust_entry *entry, struct error *err)
+    __attribute__((warn_unused_result));
 
 // A verdict without findings.
 struct trust_verdict trust_verdict_empty(void);

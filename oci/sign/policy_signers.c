@@ -40,11 +40,9 @@ static void release_signer(void *element)
 static bool names_repository(const struct trial *trial, const struct trust_entry *entry,
                              const struct evidence *item)
 {
-    if (entry->any_repository)
-        return true;
     if (item->repository == NULL)
-        return trial->attesting != NULL;
-    return strcmp(item->repository, trial->subject->repository) == 0;
+        return entry->any_repository || trial->attesting != NULL;
+    return trial_is_repository(trial, item->repository);
 }
 
 static bool is_signature(const struct evidence *item)
@@ -216,6 +214,9 @@ static char *why_not(const struct trial *trial, const struct trust_entry *entry,
                      const struct call *call, const struct evidence *item)
 {
     const char *name = call->key != NULL ? call->key->name : item->subject;
+    const char *denied = trial_denied(trial, item);
+    if (denied != NULL)
+        return xasprintf("%s (denied%s%s)", name, *denied != '\0' ? ": " : "", denied);
     if (call->notation != NULL && !trial_is_within(trial, item))
         return why_not_now(trial, item);
     if (trial_name(trial, entry, item) == NULL && call->key != NULL)

@@ -113,6 +113,18 @@ def good() -> Iterator[Case]:
     yield "TrustPolicy", {"require": two}
     yield "TrustPolicy", {"require": [{"name": "a", "threshold": 2, "anyRepository": True, "notation": NOTATION}]}
     yield "TrustPolicy", {"require": [POLICY["require"][0], {"name": "b", "notation": NOTATION}]}
+    compared = [{"path": "/a/*/b~1c", "equals": value} for value in ("x", 1, 2.5, True)]
+    ranges = [{"path": "/a", "atMost": 7, "greaterThan": -1, "in": ["x", 1, False], "exists": True}]
+    scan = {"name": "scan", "type": "vuln", "keys": [KEY], "maxAge": "72h", "time": "/x", "values": compared + ranges}
+    tests = {"name": "tests", "type": "https://ci.example/tests/v1", "from": "packager"}
+    yield "TrustPolicy", put(POLICY, {"attestations": [scan, tests]})
+    yield "TrustPolicy", put(POLICY, {"mirrors": [{"repository": "m.example/acme", "of": "r.example/acme"}]})
+    identity = {"issuer": "https://a.example", "subject": "*@b.example", "reason": "has left"}
+    serials = [{"serial": text, "issuer": "CN=x"} for text in ("0a:1B", "0x1f", "7")]
+    keys = [{"name": "old"}, {"fingerprint": "sha256:" + "0a" * 32, "reason": "stolen"}]
+    digests = [{"digest": "sha256:" + "0b" * 32}]
+    deny = {"keys": keys, "keyless": [identity], "certificates": serials, "digests": digests}
+    yield "TrustPolicy", put(POLICY, {"deny": deny})
 
 
 def bad() -> Iterator[Case]:
@@ -204,6 +216,19 @@ def bad() -> Iterator[Case]:
         yield "TrustPolicy", {"require": [{"name": "a", "anyRepository": True, "notation": put(NOTATION, {path: value})}]}
     yield from values("TrustPolicy", "require", [], [POLICY["require"][0]] * 2)
     yield "TrustPolicy", {"require": [POLICY["require"][0], {"name": "b", "attests": True, "keys": [KEY]}]}
+    yield "TrustPolicy", {"require": [{"name": "a", "attests": True, "approves": True, "keys": [KEY]}]}
+    scan = {"name": "scan", "type": "vuln", "keys": [KEY]}
+    for change in (
+        *({"from": "packager"}, {"keys": GONE}, {"keys": GONE, "from": "nobody"}, {"type": "no type"}),
+        *({"time": "finishedAt"}, {"values": [{"path": "/a~2", "equals": 1}]}, {"maxAge": "soon"}),
+    ):
+        yield "TrustPolicy", put(POLICY, {"attestations": [put(scan, change)]})
+    for deny in (
+        *({"keys": [{"reason": "x"}]}, {"keys": [{"fingerprint": "abc"}]}, {"certificates": [{"serial": "xyz"}]}),
+        *({"digests": [{"digest": "latest"}]}, {"certificates": [{"issuer": "CN=x"}]}),
+    ):
+        yield "TrustPolicy", put(POLICY, {"deny": deny})
+    yield "TrustPolicy", put(POLICY, {"mirrors": [{"repository": "m.example/a:tag", "of": "r.example/acme"}]})
     for more in ({"source": {"channels": ["prod"]}}, {"freshness": {"maxAge": "1h"}}):
         yield "TrustPolicy", {"require": [{"name": "a", "keys": [KEY]}], **more}
     yield from values("TrustPolicy", "match", {"repositories": ["R.example/*"]}, {"repositories": ["a b"]})
