@@ -101,8 +101,11 @@ static void judge_found(struct sync_flow *flow, const struct sync_case *what,
         cleanup_evidence_set struct evidence_set both;
         evidence_set_init(&both);
         join(judgement->evidence, kept);
-        if (evidence_from_json(judgement->evidence, what->digest, &both, NULL) == 0)
+        if (evidence_from_json(judgement->evidence, what->digest, &both, NULL) == 0) {
+            evidence_renew_notation(&both, what->digest, flow->governance.policies.data,
+                                    flow->governance.policies.len);
             evaluate(flow, what, &both, &judgement->verdict);
+        }
     }
     judgement->whole = whole;
     judgement->asked = true;
@@ -117,6 +120,8 @@ int sync_judge(struct sync_flow *flow, const struct sync_case *what,
     evidence_set_init(&kept);
     evidence_set_init(&found);
     judgement.proven = recall(what, &kept);
+    evidence_renew_notation(&kept, what->digest, flow->governance.policies.data,
+                            flow->governance.policies.len);
     judgement.whole = judgement.proven;
     evaluate(flow, what, &kept, &judgement.verdict);
     judgement.evidence = json_copy(jval_unconst(jval_array(what->kept, "evidence")));

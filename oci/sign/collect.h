@@ -47,6 +47,11 @@ int evidence_collect(struct oci_repository *repository, const char *digest, cons
                      struct evidence_set *set, struct error *err)
     __attribute__((warn_unused_result));
 
+// Notation signatures that were kept with what was found about `digest` count by no trust yet, or
+// by one that has changed since: they are judged again by those of the policies, and the rest goes.
+void evidence_renew_notation(struct evidence_set *set, const char *digest,
+                             const struct trust_policy *policies, size_t count);
+
 // As evidence_collect, but hands each verified piece to `keep`, which owns it from then on
 // (evidence_release), before any limit on what is kept. false ends the walk.
 typedef bool evidence_keep(struct evidence *item, void *arg);

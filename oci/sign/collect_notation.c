@@ -1,6 +1,7 @@
 // Notation signatures: judged once by each trust that the policies have.
 #include "oci/sign/collect_internal.h"
 
+#include "base/encoding.h"
 #include "base/memory.h"
 #include "oci/repository.h"
 #include "oci/sign/certificate.h"
@@ -57,11 +58,19 @@ static int describe_artifact(struct collection *collection, struct notation_targ
     return 0;
 }
 
+// What is judged.
+struct signature {
+    const struct notation_envelope *envelope;
+    const struct digest *manifest;
+    const char *media_type; // static
+    const char *text;       // base64
+};
+
 // Consumes the outcome's parts.
-static void emit(struct collection *collection, const struct digest *manifest,
-                 const struct notation_trust *trust, X509 *certificate,
-                 struct notation_outcome *outcome)
+static void emit(struct collection *collection, const struct signature *signature,
+                 const struct notation_trust *trust, struct notation_outcome *outcome)
 {
+    X509 *certificate = notation_certificate(&signature->envelope->chain, 0);
     struct evidence item = {
         .form = EVIDENCE_NOTATION,
         .signer = *verify_key_fingerprint(outcome->key),
@@ -73,7 +82,9 @@ static void emit(struct collection *collection, const struct digest *manifest,
         .until_ms = outcome->window.until_ms,
         .limit = outcome->window.limit,
         .kind = STATEMENT_SIGN,
-        .manifest = *manifest,
+        .manifest = *signature->manifest,
+        .media_type = signature->media_type,
+        .envelope = xstrdup(signature->text),
     };
     vec_foreach (char *, warning, &outcome->warnings)
         evidence_note(collection->notes, "Notation signature by \"%s\" counts, but %s",
@@ -82,8 +93,8 @@ static void emit(struct collection *collection, const struct digest *manifest,
     collection->ended = !collection->keep(&item, collection->arg);
 }
 
-static int judge(struct collection *collection, const struct digest *manifest,
-                 const struct notation_envelope *envelope, struct error *err)
+static int judge(struct collection *collection, const struct signature *signature,
+                 struct error *err)
 {
     cleanup_vec struct vec trusts = VEC_OF(const struct notation_trust *, NULL);
     bool found = false;
@@ -91,9 +102,9 @@ static int judge(struct collection *collection, const struct digest *manifest,
     for (size_t i = 0; i < trusts.len && !collection->ended; i++) {
         const struct notation_trust *trust = *(const struct notation_trust **)vec_at(&trusts, i);
         cleanup_notation_outcome struct notation_outcome outcome = {0};
-        if (notation_verify(envelope, trust, &outcome, err) < 0)
+        if (notation_verify(signature->envelope, trust, &outcome, err) < 0)
             continue;
-        emit(collection, manifest, trust, notation_certificate(&envelope->chain, 0), &outcome);
+        emit(collection, signature, trust, &outcome);
         found = true;
     }
     if (found)
@@ -109,10 +120,77 @@ int collect_notation(struct collection *collection, const struct digest *manifes
     if (notation_envelope_parse(media_type, data, size, &envelope, err) < 0)
         return error_wrap(err, "Notation signature");
     cleanup_free char *subject = notation_subject(notation_certificate(&envelope.chain, 0));
+    cleanup_free char *text = base64_encode(data, size);
+    bool cose = strcmp(media_type, NOTATION_COSE_MEDIA) == 0;
+    const struct signature signature = {.envelope = &envelope,
+                                        .manifest = manifest,
+                                        .media_type =
+                                            cose ? NOTATION_COSE_MEDIA : NOTATION_JWS_MEDIA,
+                                        .text = text};
     if (notation_verify_integrity(&envelope, err) < 0 ||
         describe_artifact(collection, &artifact, err) < 0 ||
         notation_verify_target(&envelope, &artifact, err) < 0 ||
-        judge(collection, manifest, &envelope, err) < 0)
+        judge(collection, &signature, err) < 0)
         return error_wrap(err, "Notation signature that names \"%.300s\"", subject);
     return 0;
+}
+
+// One that was whole when it was kept; that it is of this size and media type was seen then.
+static void renew_one(struct collection *collection, const struct evidence *kept)
+{
+    cleanup_notation_envelope struct notation_envelope envelope = {.chain = NOTATION_CHAIN};
+    cleanup_bytes struct bytes data = {0};
+    const struct signature signature = {.envelope = &envelope,
+                                        .manifest = &kept->manifest,
+                                        .media_type = kept->media_type,
+                                        .text = kept->envelope};
+    cleanup_error struct error err = {0};
+    if (base64_decode(kept->envelope, strlen(kept->envelope), &data.data, &data.size, &err) < 0 ||
+        notation_envelope_parse(kept->media_type, data.data, data.size, &envelope, &err) < 0 ||
+        notation_verify_integrity(&envelope, &err) < 0 ||
+        strcmp(envelope.target.digest.text, collection->digest) != 0 ||
+        judge(collection, &signature, &err) < 0)
+        evidence_note(collection->notes, "Notation signature that was kept: %s",
+                      err.code != ERROR_NONE ? error_message(&err) : "it is for another artifact");
+}
+
+static bool came_before(const struct vec *items, size_t index)
+{
+    const struct evidence *item = vec_at(items, index);
+    for (size_t i = 0; i < index; i++) {
+        const struct evidence *other = vec_at(items, i);
+        if (other->form == EVIDENCE_NOTATION && strcmp(other->envelope, item->envelope) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool keep(struct evidence *item, void *arg)
+{
+    *(struct evidence *)vec_push(arg) = *item;
+    return true;
+}
+
+void evidence_renew_notation(struct evidence_set *set, const char *digest,
+                             const struct trust_policy *policies, size_t count)
+{
+    cleanup_vec struct vec renewed = VEC_OF(struct evidence, evidence_release);
+    struct collection collection = {.digest = digest,
+                                    .policies = policies,
+                                    .n_policies = count,
+                                    .notes = set,
+                                    .keep = keep,
+                                    .arg = &renewed};
+    for (size_t i = 0; i < set->items.len; i++) {
+        const struct evidence *item = vec_at(&set->items, i);
+        if (item->form == EVIDENCE_NOTATION && !came_before(&set->items, i))
+            renew_one(&collection, item);
+    }
+    for (size_t i = set->items.len; i > 0; i--)
+        if (((const struct evidence *)vec_at(&set->items, i - 1))->form == EVIDENCE_NOTATION)
+            vec_remove(&set->items, i - 1);
+    vec_foreach (struct evidence, item, &renewed)
+        *(struct evidence *)vec_push(&set->items) = *item;
+    // Its elements have moved.
+    renewed.len = 0;
 }

@@ -22,6 +22,7 @@ void evidence_release(void *evidence)
     free(item->certificate_issuer);
     free(item->certificate_serial);
     free(item->repository);
+    free(item->envelope);
     statement_release(&item->statement);
 }
 

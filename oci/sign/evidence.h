@@ -36,7 +36,11 @@ struct evidence {
     // Of a Notation signature: when it counts, both inclusive, and what ends that; else 0 and NULL.
     int64_t from_ms;
     int64_t until_ms;
-    const char *limit;          // "its expiry"; static
+    const char *limit; // "its expiry"; static
+    // The signature itself, in base64, and what it is (static), so that it can be judged again by
+    // another trust; owned. NULL of other forms.
+    char *envelope;
+    const char *media_type;
     enum statement_kind kind;   // STATEMENT_SIGN for EVIDENCE_SIMPLE
     char *repository;           // identity the signature names; NULL when it names none; owned
     struct statement statement; // with EVIDENCE_BUNDLE; else zero

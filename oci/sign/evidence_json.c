@@ -2,31 +2,37 @@
 
 #include "base/jval.h"
 #include "base/memory.h"
+#include "oci/sign/notation_envelope.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const forms[] = {
-    [EVIDENCE_SIMPLE] = "simple",
-    [EVIDENCE_BUNDLE] = "bundle",
-    [EVIDENCE_NOTATION] = "notation",
-};
+    [EVIDENCE_SIMPLE] = "simple", [EVIDENCE_BUNDLE] = "bundle", [EVIDENCE_NOTATION] = "notation"};
+
+// By which trust it was judged, and until when that holds, is for the next judgement to say.
+static json_t *notation_json(const struct evidence *item, json_t *value)
+{
+    jval_set_string(value, "subject", item->subject);
+    jval_set_string(value, "media", item->media_type);
+    jval_set_string(value, "envelope", item->envelope);
+    jval_set_string(value, "manifest", item->manifest.text);
+    return value;
+}
 
 static json_t *item_json(const struct evidence *item)
 {
     json_t *value = json_object();
     jval_set_string(value, "form", forms[item->form]);
     jval_set_string(value, "signer", item->signer.text);
+    if (item->form == EVIDENCE_NOTATION)
+        return notation_json(item, value);
     jval_set_string(value, "subject", item->subject);
     jval_set_string(value, "issuer", item->issuer);
     jval_set_string(value, "sourceRepository", item->source_repository);
     jval_set_string(value, "sourceRef", item->source_ref);
     jval_set_string(value, "certificateIssuer", item->certificate_issuer);
     jval_set_string(value, "certificateSerial", item->certificate_serial);
-    if (item->form == EVIDENCE_NOTATION) {
-        jval_set_int(value, "fromMs", item->from_ms);
-        jval_set_int(value, "untilMs", item->until_ms);
-    }
     jval_set_string(value, "root", *item->root.text != '\0' ? item->root.text : NULL);
     jval_set_string(value, "repository", item->repository);
     jval_set_string(value, "manifest", *item->manifest.text != '\0' ? item->manifest.text : NULL);
@@ -81,30 +87,35 @@ static int read_statement(const json_t *value, const char *digest, struct eviden
     return 0;
 }
 
+static int read_envelope(const json_t *value, struct evidence *item, struct error *err)
+{
+    const char *media_type = jval_string_or(value, "media", "");
+    if (item->form != EVIDENCE_NOTATION)
+        return 0;
+    item->media_type = strcmp(media_type, NOTATION_JWS_MEDIA) == 0    ? NOTATION_JWS_MEDIA
+                       : strcmp(media_type, NOTATION_COSE_MEDIA) == 0 ? NOTATION_COSE_MEDIA
+                                                                      : NULL;
+    item->envelope = xstrdup_or_null(jval_string(value, "envelope"));
+    if (item->media_type == NULL || item->envelope == NULL)
+        return error_set(err, ERROR_INVALID, "media and envelope hold no Notation signature");
+    return 0;
+}
+
 static int read_item(const json_t *value, const char *digest, struct evidence *item,
                      struct error *err)
 {
     const char *form = jval_string_or(value, "form", "");
-    size_t at = 0;
-    while (at < ARRAY_LENGTH(forms) && strcmp(forms[at], form) != 0)
-        at++;
-    if (at == ARRAY_LENGTH(forms))
+    size_t kind = 0;
+    while (kind < ARRAY_LENGTH(forms) && strcmp(forms[kind], form) != 0)
+        kind++;
+    if (kind == ARRAY_LENGTH(forms))
         return error_set(err, ERROR_INVALID,
                          "form \"%.32s\" is none of simple, bundle and notation", form);
-    item->form = (enum evidence_form)at;
-    if (item->form == EVIDENCE_NOTATION) {
-        // Without its window it would count for ever.
-        if (!json_is_integer(jval_get(value, "fromMs")) ||
-            !json_is_integer(jval_get(value, "untilMs")))
-            return error_set(err, ERROR_INVALID, "it says not when it counts");
-        item->from_ms = jval_int(value, "fromMs", 0);
-        item->until_ms = jval_int(value, "untilMs", 0);
-        item->limit = "its end";
-    }
+    item->form = (enum evidence_form)kind;
     if (read_digest(value, "signer", true, &item->signer, err) < 0 ||
         read_digest(value, "root", false, &item->root, err) < 0 ||
         read_digest(value, "manifest", false, &item->manifest, err) < 0 ||
-        read_statement(value, digest, item, err) < 0)
+        read_statement(value, digest, item, err) < 0 || read_envelope(value, item, err) < 0)
         return -1;
     item->subject = xstrdup_or_null(jval_string(value, "subject"));
     item->issuer = xstrdup_or_null(jval_string(value, "issuer"));

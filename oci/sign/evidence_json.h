@@ -1,8 +1,9 @@
 // Evidence as JSON, for whoever keeps what once verified, to judge it again by other rules without
 // asking a registry. What is read back is believed: keep it where nobody else may write.
 // [{form, signer, subject?, issuer?, sourceRepository?, sourceRef?, certificateIssuer?,
-//   certificateSerial?, fromMs?, untilMs?, root?, repository?, manifest, statement?}]; `statement`
-//   is the in-toto statement as it was signed.
+//   certificateSerial?, root?, repository?, manifest, statement?, media?, envelope?}]; `statement`
+//   is the in-toto statement as it was signed, `envelope` a Notation signature, which counts only
+//   once it was judged again: evidence_renew_notation.
 #ifndef OCI_SIGN_EVIDENCE_JSON_H
 #define OCI_SIGN_EVIDENCE_JSON_H
 

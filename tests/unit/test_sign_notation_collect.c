@@ -15,6 +15,7 @@
 #include "oci/manifest.h"
 #include "oci/reference.h"
 #include "oci/repository.h"
+#include "oci/sign/evidence_json.h"
 #include "oci/sign/key.h"
 #include "oci/sign/notation_envelope.h"
 #include "oci/sign/notation_sign.h"
@@ -405,6 +406,87 @@ static void test_what_does_not_count(void **state)
     passes(fixture);
 }
 
+// What was kept is judged again, by what is trusted now.
+static void test_what_was_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    struct trust_entry *entry = ask(fixture, "release", 1, ALL_OF_ACME);
+    const struct trust_subject subject = {
+        .repository = IDENTITY, .digest = fixture->artifact.digest.text, .now_ms = FAKE_NOW};
+    bool whole = false;
+    assert_int_equal(sign_as(fixture, &fixture->ada, 0), 0);
+    passes(fixture);
+    cleanup_json json_t *kept = evidence_to_json(&fixture->evidence, 1 << 20, &whole);
+    assert_true(whole);
+    for (int round = 0; round < 3; round++) {
+        cleanup_evidence_set struct evidence_set set;
+        cleanup_evidence_set struct evidence_set other;
+        cleanup_trust_verdict struct trust_verdict verdict = {0};
+        evidence_set_init(&set);
+        evidence_set_init(&other);
+        // Twice the same is one.
+        assert_int_equal(evidence_from_json(kept, subject.digest, &set, NULL), 0);
+        assert_int_equal(evidence_from_json(kept, subject.digest, &set, NULL), 0);
+        trust_evaluate(&fixture->policy, 1, &subject, &set, &verdict);
+        assert_false(verdict.met);
+        trust_verdict_release(&verdict);
+        if (round > 0) {
+            // Another list: first of nobody, then one that names the signer.
+            size_t size = 0;
+            cleanup_free unsigned char *list =
+                fake_list(&(struct fake_list){.issuer = &fixture->root,
+                                              .revoked = round == 2 ? fixture->ada.cert : NULL,
+                                              .from_s = -60 + round},
+                          &size);
+            assert_int_equal(
+                notation_trust_add_crl(entry->notation, (const char *)list, size, "a.crl", NULL),
+                0);
+            assert_int_equal(notation_trust_seal(entry->notation, NULL), 0);
+        }
+        evidence_renew_notation(&set, subject.digest, &fixture->policy, 1);
+        trust_evaluate(&fixture->policy, 1, &subject, &set, &verdict);
+        assert_int_equal(set.items.len, round == 2 ? 0 : 1);
+        assert_int_equal(verdict.met, round != 2);
+        assert_int_equal(evidence_from_json(kept, subject.digest, &other, NULL), 0);
+        evidence_renew_notation(&other, FAKE_DIGEST, &fixture->policy, 1);
+        assert_int_equal(other.items.len, 0);
+        assert_int_equal(other.notes.len, 1);
+    }
+}
+
+static void test_what_cannot_be_read_back(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "[{\"form\":\"notation\",\"signer\":\"" FAKE_DIGEST "\"}]",
+        "[{\"form\":\"notation\",\"signer\":\"" FAKE_DIGEST "\",\"media\":\"a/b\","
+        "\"envelope\":\"e30=\"}]",
+        "[{\"form\":\"notation\",\"signer\":\"" FAKE_DIGEST "\",\"media\":\"application/cose\"}]",
+        "[{\"form\":\"other\",\"signer\":\"" FAKE_DIGEST "\"}]",
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        cleanup_evidence_set struct evidence_set set;
+        cleanup_json json_t *array = json_loads(rows[i], 0, NULL);
+        evidence_set_init(&set);
+        assert_int_equal(evidence_from_json(array, FAKE_DIGEST, &set, NULL), -1);
+    }
+    // Read, and then judged to be nothing.
+    static const char *const odd[] = {"e30=", "?"};
+    for (size_t i = 0; i < ARRAY_LENGTH(odd); i++) {
+        cleanup_evidence_set struct evidence_set set;
+        cleanup_free char *text =
+            xasprintf("[{\"form\":\"notation\",\"signer\":\"" FAKE_DIGEST
+                      "\",\"media\":\"application/jose+json\",\"envelope\":\"%s\"}]",
+                      odd[i]);
+        cleanup_json json_t *array = json_loads(text, 0, NULL);
+        evidence_set_init(&set);
+        assert_int_equal(evidence_from_json(array, FAKE_DIGEST, &set, NULL), 0);
+        evidence_renew_notation(&set, FAKE_DIGEST, NULL, 0);
+        assert_int_equal(set.items.len, 0);
+        assert_int_equal(set.notes.len, 1);
+    }
+}
+
 static void test_warnings_are_told(void **state)
 {
     struct fixture *fixture = *state;
@@ -481,6 +563,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_signatures_name_no_repository, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_envelopes_of_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_does_not_count, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_kept, set_up, tear_down),
+        cmocka_unit_test(test_what_cannot_be_read_back),
         cmocka_unit_test_setup_teardown(test_warnings_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_not_signed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_signing_with_rsa, set_up, tear_down),
