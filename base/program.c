@@ -15,18 +15,18 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEFAULT_TIMEOUT_MS = 30 * 1000, LOOK_MS = 100, REAP_MS = 2 };
+enum {
+    DEFAULT_TIMEOUT_MS = 30 * 1000,
+    LOOK_MS = 100,
+    REAP_MS = 2,
+    PIPE_BYTES = 32 * 1024, // what every pipe holds
+};
 
 extern char **environ;
 
-static void close_fd(int *fd)
-{
-    cleanup_close_fd(fd);
-    *fd = -1;
-}
-
 // In a group of its own, so that what it starts can be ended with it.
-static int spawn(const char *const *argv, int in_fd, int out_fd, pid_t *ret_pid, struct error *err)
+static int spawn(const char *const *argv, int in_fd, int out_fd, int err_fd, pid_t *ret_pid,
+                 struct error *err)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -35,7 +35,10 @@ static int spawn(const char *const *argv, int in_fd, int out_fd, pid_t *ret_pid,
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_adddup2(&actions, in_fd, 0);
     posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    if (err_fd >= 0)
+        posix_spawn_file_actions_adddup2(&actions, err_fd, 2);
+    else
+        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                               POSIX_SPAWN_SETPGROUP);
     sigemptyset(&none);
@@ -71,6 +74,18 @@ static bool read_some(int fd, struct strbuf *into)
     return goes_on;
 }
 
+// Reads on beyond what `into` takes, so that the program never waits for its standard error. False
+// at its end, or where there is nothing yet.
+static bool read_errors(int fd, struct strbuf *into)
+{
+    char buffer[4096];
+    ssize_t size = read(fd, buffer, sizeof buffer);
+    for (ssize_t i = 0; i < size && into->len < into->max; i++)
+        strbuf_addch(into, buffer[i]);
+    explicit_bzero(buffer, sizeof buffer);
+    return size > 0 || (size < 0 && errno == EINTR);
+}
+
 // What is left until it should have ended, or -1.
 static int check_time(const struct program *program, int64_t until, int *ret_wait_ms,
                       struct error *err)
@@ -82,18 +97,21 @@ static int check_time(const struct program *program, int64_t until, int *ret_wai
     return cancel_check(program->cancel, err);
 }
 
-static int read_output(const struct program *program, int fd, int64_t until, struct strbuf *output,
-                       struct error *err)
+// Until it closes its output. err_fd is -1 where nobody listens to it.
+static int read_output(const struct program *program, int fd, int err_fd, int64_t until,
+                       struct strbuf *output, struct error *err)
 {
     int wait_ms = 0;
     for (bool open = true; open;) {
         if (check_time(program, until, &wait_ms, err) < 0)
             return -1;
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
-        int ready = poll(&wait, 1, wait_ms);
+        struct pollfd waits[] = {{.fd = fd, .events = POLLIN}, {.fd = err_fd, .events = POLLIN}};
+        int ready = poll(waits, ARRAY_LENGTH(waits), wait_ms);
         if (ready < 0 && errno != EINTR)
             return error_errno(err, errno, "wait for program %s", program->argv[0]);
-        open = ready <= 0 || read_some(fd, output);
+        if (ready > 0 && waits[1].revents != 0 && !read_errors(err_fd, program->errors))
+            err_fd = -1;
+        open = ready <= 0 || waits[0].revents == 0 || read_some(fd, output);
     }
     return strbuf_check(output, "what the program printed", err);
 }
@@ -140,6 +158,10 @@ static int fill_pipe(const struct program *program, int *ret_read_fd, struct err
         return error_errno(err, errno, "make a pipe");
     cleanup_fd int read_end = ends[0];
     cleanup_fd int write_end = ends[1];
+    if (program->input_size > PIPE_BYTES &&
+        fcntl(write_end, F_SETPIPE_SZ, (int)program->input_size) < (int)program->input_size)
+        return error_errno(err, errno, "make a pipe of %zu bytes for program %s",
+                           program->input_size, program->argv[0]);
     if (program->input_size > 0 &&
         file_write_all(write_end, program->input, program->input_size, "a pipe", err) < 0)
         return -1;
@@ -148,27 +170,54 @@ static int fill_pipe(const struct program *program, int *ret_read_fd, struct err
     return 0;
 }
 
+// Our ends of a running program's pipes.
+struct running {
+    pid_t pid;
+    int out_fd;
+    int err_fd; // -1 = nobody listens
+};
+
+static int start(const struct program *program, struct running *ret_running, struct error *err)
+{
+    int out[2], errors[2] = {-1, -1};
+    cleanup_fd int in_fd = -1;
+    if (fill_pipe(program, &in_fd, err) < 0)
+        return -1;
+    if (pipe2(out, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "make a pipe");
+    cleanup_fd int read_end = out[0];
+    cleanup_fd int write_end = out[1];
+    if (program->errors != NULL && pipe2(errors, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "make a pipe");
+    cleanup_fd int errors_read_end = errors[0];
+    cleanup_fd int errors_write_end = errors[1];
+    if (spawn(program->argv, in_fd, write_end, errors_write_end, &ret_running->pid, err) < 0)
+        return -1;
+    ret_running->out_fd = read_end;
+    ret_running->err_fd = errors_read_end;
+    read_end = errors_read_end = -1;
+    return 0;
+}
+
 int program_run(const struct program *program, struct strbuf *ret_output, int *ret_code,
                 struct error *err)
 {
-    int ends[2];
-    cleanup_fd int in_fd = -1;
-    pid_t pid = 0;
-    if (fill_pipe(program, &in_fd, err) < 0)
+    struct running running = {0};
+    if (start(program, &running, err) < 0)
         return -1;
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "make a pipe");
-    cleanup_fd int read_end = ends[0];
-    cleanup_fd int write_end = ends[1];
-    if (spawn(program->argv, in_fd, write_end, &pid, err) < 0)
-        return -1;
-    close_fd(&write_end);
-    close_fd(&in_fd);
+    cleanup_fd int out_fd = running.out_fd;
+    cleanup_fd int err_fd = running.err_fd;
     int64_t limit_ms = program->timeout_ms > 0 ? program->timeout_ms : DEFAULT_TIMEOUT_MS;
     int64_t until = clock_mono_ms(clock_system()) + limit_ms;
-    if (read_output(program, read_end, until, ret_output, err) == 0 &&
-        reap(program, pid, until, ret_code, err) == 0)
-        return 0;
-    end_group(pid);
-    return -1;
+    int result = read_output(program, out_fd, err_fd, until, ret_output, err);
+    // Whoever closes its output is about to end, or to say why not.
+    if (result == 0)
+        result = reap(program, running.pid, until, ret_code, err);
+    if (result < 0)
+        end_group(running.pid);
+    // What a child of its own left open gives no more than what is there now.
+    if (err_fd >= 0 && fcntl(err_fd, F_SETFL, O_NONBLOCK) == 0)
+        while (program->errors->len < program->errors->max && read_errors(err_fd, program->errors))
+            continue;
+    return result;
 }

@@ -109,6 +109,46 @@ static void test_program_whose_end_is_not_told(void **state)
     assert_non_null(strstr(err.message, "learn how program"));
 }
 
+static void test_program_is_heard(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script, *errors;
+        int code;
+    } cases[] = {
+        {"echo out; echo why >&2; exit 1", "why\n", 1},
+        {"echo out; exec >&-; sleep 0.1; echo late >&2", "late\n", 0},
+        {"echo out; yes >&2 & sleep 0.1; kill $!", "y\ny\ny\ny\ny\n", 0},
+        {"echo out; sleep 60 >&- & echo left >&2", "left\n", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_strbuf struct strbuf output, errors;
+        strbuf_init(&output, 100);
+        strbuf_init(&errors, 10);
+        int code = -1;
+        const struct program program = {
+            .argv = (const char *const[]){"sh", "-c", cases[i].script, NULL}, .errors = &errors};
+        assert_int_equal(program_run(&program, &output, &code, NULL), 0);
+        assert_string_equal(output.data, "out\n");
+        assert_string_equal(errors.data, cases[i].errors);
+        assert_int_equal(code, cases[i].code);
+    }
+}
+
+static void test_program_takes_much(void **state)
+{
+    (void)state;
+    cleanup_free char *input = xcalloc(1, PROGRAM_MAX_INPUT);
+    cleanup_strbuf struct strbuf output;
+    strbuf_init(&output, 100);
+    int code = -1;
+    const struct program program = {.argv = (const char *const[]){"wc", "-c", NULL},
+                                    .input = input,
+                                    .input_size = PROGRAM_MAX_INPUT};
+    assert_int_equal(program_run(&program, &output, &code, NULL), 0);
+    assert_string_equal(output.data, "1048576\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +156,8 @@ int main(void)
         cmocka_unit_test(test_program_is_bounded),
         cmocka_unit_test(test_program_that_is_not_there),
         cmocka_unit_test(test_program_whose_end_is_not_told),
+        cmocka_unit_test(test_program_is_heard),
+        cmocka_unit_test(test_program_takes_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
