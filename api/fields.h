@@ -244,6 +244,8 @@ field_check check_relative_path; // stays below where it starts
 field_check check_path_pattern;  // the same with * and **
 field_check check_absolute_path;
 field_check check_http_url;
+field_check check_pkcs11;
+field_check check_program;
 field_check check_issuer;            // URL of an OpenID issuer, no wildcard
 field_check check_subject_pattern;   // an identity, or a pattern that is not everybody
 field_check check_trust_store;       // "ca:acme"

@@ -400,3 +400,29 @@ bool check_base64(const char *text, struct strbuf *sentence)
     strbuf_addstr(sentence, "is no base64; encode it, or put the plain text under stringData");
     return false;
 }
+
+// Never repeats the text: a PIN may stand in it.
+bool check_pkcs11(const char *text, struct strbuf *sentence)
+{
+    const char *advice = NULL;
+    if (strchr(text, '?') != NULL)
+        advice = "holds a '?'; the PIN goes into the Secret of sign.secretRef, the token's library "
+                 "into sealift serve --pkcs11-module";
+    else if (!starts_with(text, "pkcs11:") ||
+             (strstr(text, "object=") == NULL && strstr(text, "id=") == NULL))
+        advice = "is no PKCS#11 URI of a key; write it like pkcs11:token=release;object=packager";
+    for (const char *at = text; *at != '\0' && advice == NULL; at++)
+        if (!isgraph((unsigned char)*at) || *at == '#')
+            advice = "is no PKCS#11 URI; write what is special as %XX";
+    if (advice != NULL)
+        strbuf_addstr(sentence, advice);
+    return advice == NULL;
+}
+
+bool check_program(const char *text, struct strbuf *sentence)
+{
+    return (*text == '/' && strpbrk(text, "\n=") == NULL) ||
+           refuse(sentence, text,
+                  "is no absolute path of a program; write it like "
+                  "/usr/libexec/kms-signer, without =");
+}

@@ -214,8 +214,8 @@ static const struct field fields[] = {
      .example = "{secretRef: {name: packager-key}}"},
     {.path = "spec.sign.secretRef",
      .type = FIELD_OBJECT,
-     .required = true,
-     .doc = "The Secret with `cosign.key` and `cosign.password`; `sealift keygen` makes one.",
+     .doc = "The Secret with `cosign.key` and `cosign.password`; `sealift keygen` makes one. With "
+            "`pkcs11`: the Secret with the token's PIN as `pkcs11.pin`.",
      .example = "{name: packager-key}"},
     {.path = "spec.sign.secretRef.name",
      .type = FIELD_STRING,
@@ -224,6 +224,33 @@ static const struct field fields[] = {
      .check = check_name,
      .doc = "Name of the Secret.",
      .example = "packager-key"},
+
+    {.path = "spec.sign.pkcs11",
+     .type = FIELD_STRING,
+     .max = 2048,
+     .check = check_pkcs11,
+     .doc =
+         "A key in a PKCS#11 token, as RFC 7512 writes it, without PIN and library. In a cluster "
+         "`--pkcs11-module` of `sealift serve` must allow it.",
+     .example = "pkcs11:token=release;object=packager"},
+    {.path = "spec.sign.command",
+     .type = FIELD_OBJECT,
+     .doc = "A program that keeps the key and signs with it (docs/signers.md). In a cluster "
+            "`--allow-signer` of `sealift serve` must name it.",
+     .example = "{program: /usr/libexec/kms-signer, key: projects/acme/packager}"},
+    {.path = "spec.sign.command.program",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 1024,
+     .check = check_program,
+     .doc = "Where it is on the packager's host.",
+     .example = "/usr/libexec/kms-signer"},
+    {.path = "spec.sign.command.key",
+     .type = FIELD_STRING,
+     .required = true,
+     .max = 1024,
+     .doc = "What the program calls the key.",
+     .example = "projects/acme/packager"},
 
     {.path = "spec.rollback",
      .type = FIELD_OBJECT,
@@ -305,7 +332,20 @@ static bool plain_http_to_layout(const json_t *value, const json_t *spec)
            strncmp(jval_string_or(value, "repository", ""), "oci-layout:", 11) == 0;
 }
 
+static bool signs_with_not_one(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    bool secret = jval_get(value, "secretRef") != NULL, token = jval_get(value, "pkcs11") != NULL;
+    return jval_get(value, "command") != NULL ? secret || token : !secret && !token;
+}
+
 static const struct field_rule rules[] = {
+    {"spec.sign", signs_with_not_one,
+     "one of secretRef, pkcs11 and command must be given; only pkcs11 takes a secretRef beside it, "
+     "for the PIN",
+     "has(self.command) ? !has(self.secretRef) && !has(self.pkcs11) : has(self.secretRef) || "
+     "has(self.pkcs11)",
+     NULL},
     {"spec.source.git.ref", ref_is_not_one,
      "exactly one of branch, tag, semver and commit must be given",
      "[has(self.branch), has(self.tag), has(self.semver), has(self.commit)].filter(x, x).size() == "

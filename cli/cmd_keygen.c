@@ -1,8 +1,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/signer.h"
 #include "cli/tell.h"
-#include "oci/sign/key.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -70,8 +70,31 @@ static int write_new(const char *path, const char *text, mode_t mode, struct err
     return file_write_atomic(path, text, strlen(text), mode, err);
 }
 
+// --public: prints the public half of a key that is there already, wherever it is.
+static int show_public(const struct cli *cli, struct error *err)
+{
+    const char *name = cli_string(cli, "key");
+    cleanup_verify_key struct verify_key *public_half = NULL;
+    cleanup_sign_key struct sign_key *key = NULL;
+    if (name == NULL)
+        return error_set(err, ERROR_INVALID, "--public of which key? name it with --key KEY");
+    if (signer_load_public(cli, name, &public_half, err) < 0 ||
+        (public_half == NULL && signer_load(cli, &key, err) < 0))
+        return -1;
+    cleanup_free char *pem =
+        verify_key_pem(public_half != NULL ? public_half : sign_key_public(key));
+    fputs(pem, stdout);
+    return 0;
+}
+
 static int run(struct cli *cli, struct error *err)
 {
+    if (cli_flag(cli, "public"))
+        return show_public(cli, err);
+    if (cli_string(cli, "key") != NULL || cli_string(cli, "signer") != NULL)
+        return error_set(err, ERROR_INVALID,
+                         "keygen makes a key in a file; one that is elsewhere is made with that "
+                         "place's own tools. --public prints its public half");
     const char *prefix = cli_string_or(cli, "output-prefix", "cosign");
     cleanup_free char *key_path = xasprintf("%s.key", prefix);
     cleanup_free char *public_path = xasprintf("%s.pub", prefix);
@@ -99,6 +122,10 @@ static const struct option_spec options[] = {
      NULL},
     {"password-file", 0, OPTION_STRING, "FILE",
      "password of the private key (or $COSIGN_PASSWORD, or asked)", NULL},
+    {"public", 0, OPTION_FLAG, NULL, "make nothing: print the public half of --key", NULL},
+    {"key", 0, OPTION_STRING, "KEY", "with --public: a file, pkcs11:…, or what --signer calls it",
+     NULL},
+    SIGNER_PROGRAM_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 
@@ -108,7 +135,8 @@ const struct command command_keygen = {
     .summary = "Make a signing key in cosign's format",
     .help =
         "An ECDSA P-256 key, encrypted with a password as cosign does; cosign can use it, too.\n\n"
-        "  COSIGN_PASSWORD=… sealift keygen --output-prefix packager\n",
+        "  COSIGN_PASSWORD=… sealift keygen --output-prefix packager\n"
+        "  sealift keygen --public --key 'pkcs11:token=release;object=packager' > packager.pub\n",
     .options = options,
     .run = run,
 };

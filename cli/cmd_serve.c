@@ -74,6 +74,7 @@ struct server {
     char *cache_dir;
     const char *own_dirs[4];
     struct vec local_paths; // const char *, NULL-ended
+    struct vec signers;     // likewise
     char *docker_config;
     struct vec mirrors; // struct oci_mirror
     struct receiver *receiver;
@@ -256,12 +257,17 @@ static int open_caches(struct server *server, struct error *err)
 // Objects of a cluster are written by many; those in files by whoever owns this host.
 static void set_reach(struct server *server, struct role *role)
 {
+    role->pkcs11_module = cli_string(server->cli, "pkcs11-module");
     if (workspace_on_files(server->cli))
         return;
     server->local_paths = VEC_OF(const char *, NULL);
     cli_list(server->cli, "allow-local-path", &server->local_paths);
     *(const char **)vec_push(&server->local_paths) = NULL;
     role->local_paths = server->local_paths.data;
+    server->signers = VEC_OF(const char *, NULL);
+    cli_list(server->cli, "allow-signer", &server->signers);
+    *(const char **)vec_push(&server->signers) = NULL;
+    role->signers = server->signers.data;
     if (!cli_flag(server->cli, "allow-loopback"))
         role->reach = HTTP_REACH_NOT_LOCAL;
 }
@@ -394,6 +400,7 @@ static void take_down(struct server *server)
     free(server->git_dir);
     free(server->cache_dir);
     vec_free(&server->local_paths);
+    vec_free(&server->signers);
     gitlib_teardown();
 }
 
@@ -437,6 +444,10 @@ static const struct option_spec options[] = {
      "in a cluster: objects may name places of this host below it; may be repeated", NULL},
     {"allow-loopback", 0, OPTION_FLAG, NULL,
      "in a cluster: URLs of objects may lead to loopback and link-local addresses", NULL},
+    {"allow-signer", 0, OPTION_LIST, "[NAMESPACE=]PROGRAM",
+     "in a cluster: Bundles may sign with this program (docs/signers.md); may be repeated", NULL},
+    {"pkcs11-module", 0, OPTION_STRING, "FILE",
+     "library of the PKCS#11 tokens that Bundles sign with; none in a cluster without it", NULL},
     {"cache-bytes", 0, OPTION_NUMBER, "BYTES", "of artifacts in it (default: 1 GiB)", NULL},
     LIMIT_OPTIONS,
     {"unpack-memory", 0, OPTION_NUMBER, "BYTES",

@@ -1,8 +1,9 @@
 // The table of commands, in the order in which help shows them.
 #include "cli/commands.h"
 
+// One a line, so that a command more is a line more.
+// clang-format off
 const struct command *const commands[] = {
-    // One a line: a command more is a line more.
     &command_install,
     &command_uninstall,
     &command_serve,
@@ -18,6 +19,7 @@ const struct command *const commands[] = {
     &command_sign_bundle,
     &command_verify_bundle,
     &command_keygen,
+    &command_pkcs11_signer,
     &command_inspect,
     &command_diff,
     &command_apply,

@@ -3,6 +3,7 @@
 #include "api/identity.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "cli/signer.h"
 #include "oci/sign/collect.h"
 #include "oci/sign/trusted_root.h"
 
@@ -18,6 +19,20 @@ void judgement_release(struct judgement *judgement)
     trust_verdict_release(&judgement->verdict);
 }
 
+// From a file, or from the program or the token that has it.
+static int read_key(const struct cli *cli, const char *name, char **ret_pem, size_t *ret_size,
+                    struct error *err)
+{
+    cleanup_verify_key struct verify_key *key = NULL;
+    if (signer_load_public(cli, name, &key, err) < 0)
+        return -1;
+    if (key == NULL)
+        return file_read(name, MAX_KEY_BYTES, ret_pem, ret_size, err);
+    *ret_pem = verify_key_pem(key);
+    *ret_size = strlen(*ret_pem);
+    return 0;
+}
+
 static int add_key_files(const struct cli *cli, struct trust_entry *entry, struct error *err)
 {
     cleanup_vec struct vec files = VEC_OF(const char *, NULL);
@@ -30,7 +45,7 @@ static int add_key_files(const struct cli *cli, struct trust_entry *entry, struc
     vec_foreach (const char *, file, &files) {
         cleanup_free char *pem = NULL;
         size_t size = 0;
-        if (file_read(*file, MAX_KEY_BYTES, &pem, &size, err) < 0)
+        if (read_key(cli, *file, &pem, &size, err) < 0)
             return error_wrap(err, "--key");
         if (trust_entry_add_key(entry, *file, pem, size, 0, 0, err) < 0)
             return -1;

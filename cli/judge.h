@@ -5,11 +5,18 @@
 #include "cli/command.h"
 #include "cli/notation.h"
 #include "cli/registry.h"
+#include "cli/signer.h"
 #include "oci/sign/evidence.h"
 #include "oci/sign/policy.h"
 
 #define JUDGE_OPTIONS                                                                              \
-    {"key", 0, OPTION_LIST, "FILE", "public key of a signer; may be repeated", NULL},              \
+    {"key",                                                                                        \
+     0,                                                                                            \
+     OPTION_LIST,                                                                                  \
+     "KEY",                                                                                        \
+     "public key of a signer: a file, pkcs11:…, or what --signer calls it; may be repeated",       \
+     NULL},                                                                                        \
+        SIGNER_PROGRAM_OPTION,                                                                     \
         {"certificate-identity",                                                                   \
          0,                                                                                        \
          OPTION_STRING,                                                                            \

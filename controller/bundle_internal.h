@@ -55,10 +55,11 @@ struct bundle_flow {
     struct oci_artifact artifact; // built in this flow
     struct registry_access access;
     struct oci_repository *repository;
-    const struct sign_key *key; // held from the keyring
-    struct vec rollback_keys;   // struct verify_key *: of spec.rollback, once asked for; owned
-    bool published;             // a new digest is out
-    bool went_back;             // and it is an older one
+    const struct sign_key *key;   // held from the keyring, or outside_key
+    struct sign_key *outside_key; // of a token or a program; or NULL
+    struct vec rollback_keys;     // struct verify_key *: of spec.rollback, once asked for; owned
+    bool published;               // a new digest is out
+    bool went_back;               // and it is an older one
 };
 
 // Worker: the whole reconcile, its status, events and log line.
@@ -120,6 +121,11 @@ int bundle_rollback_note(struct bundle_flow *flow, const struct release *release
 // Adds the keys of spec.rollback that count now to a list of const struct verify_key *.
 int bundle_rollback_keys(struct bundle_flow *flow, struct vec *keys, struct error *err)
     __attribute__((warn_unused_result));
+
+// bundle_signer.c: flow->key, as spec.sign says.
+int bundle_signer_open(struct bundle_flow *flow, struct error *err)
+    __attribute__((warn_unused_result));
+void bundle_signer_close(struct bundle_flow *flow);
 
 // bundle_notify.c: tells spec.notify about a new artifact. Failures become events, not errors.
 void bundle_notify(struct bundle_flow *flow);

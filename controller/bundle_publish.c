@@ -10,7 +10,6 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/semver.h"
-#include "controller/keyring.h"
 #include "controller/local.h"
 #include "controller/status.h"
 #include "oci/sign/attach.h"
@@ -43,10 +42,8 @@ static int open_repository(struct bundle_flow *flow, struct error *err)
     if (registry_access_init(&flow->access, flow->role, &wish, err) < 0)
         return -1;
     flow->access.access.identity = jval_string(artifact, "identity");
-    const char *key_secret = object_spec_string(flow->object, "sign.secretRef.name");
-    if (keyring_take(flow->role->keyring, flow->role->store, object_namespace(flow->object),
-                     key_secret != NULL ? key_secret : "", &flow->key, err) < 0)
-        return error_wrap(err, "spec.sign");
+    if (bundle_signer_open(flow, err) < 0)
+        return -1;
     flow->reason = "LocalPathRefused";
     if (local_check_url(flow->role, jval_string_or(artifact, "repository", ""), err) < 0)
         return error_wrap(err, "spec.artifact.repository");
@@ -79,9 +76,8 @@ void bundle_publish_release(struct bundle_flow *flow)
     oci_repository_close(flow->repository);
     registry_access_release(&flow->access);
     vec_free(&flow->rollback_keys);
-    keyring_give(flow->role->keyring, flow->key);
+    bundle_signer_close(flow);
     flow->repository = NULL;
-    flow->key = NULL;
 }
 
 static char *record_name(const struct bundle_flow *flow)

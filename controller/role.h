@@ -46,7 +46,11 @@ struct role {
     const char *const *own_dirs; // NULL-ended: config, state, cache; no target may be in them
     // NULL: anywhere. Else NULL-ended: folders below which objects may name places of this host.
     const char *const *local_paths;
-    struct cluster *cluster; // where Syncs without a target apply; NULL on a plain host
+    // NULL: any. Else NULL-ended: programs that may sign for Bundles, "PROGRAM" or
+    // "NAMESPACE=PROGRAM".
+    const char *const *signers;
+    const char *pkcs11_module; // the library of the tokens that Bundles sign with; NULL: none named
+    struct cluster *cluster;   // where Syncs without a target apply; NULL on a plain host
     // "name", in the Sync's namespace, or "namespace/name": whom Syncs act as that name nobody;
     // NULL = sealift.
     const char *default_account;

@@ -82,17 +82,20 @@ void cleanup_sign_key_pointer(struct sign_key **key);
 
 // The public half; borrowed.
 const struct verify_key *sign_key_public(const struct sign_key *key);
-// As cosign.key, encrypted with password ("" is allowed); owned, free() is enough.
+// As cosign.key, encrypted with password ("" is allowed); owned, free() is enough. ERROR_INVALID
+// for a key that another program keeps (oci/sign/signer.h).
 int sign_key_write(const struct sign_key *key, const char *password, char **ret_pem,
                    struct error *err) __attribute__((warn_unused_result));
 
 // The same with another hash and, of RSA keys, PSS with a salt as long as the hash: what JOSE and
-// COSE ask for. A signature of a curve is DER here, too.
+// COSE ask for. A signature of a curve is DER here, too. ERROR_INVALID for a key that another
+// program keeps.
 int sign_key_sign_pss(const struct sign_key *key, const EVP_MD *hash, const void *data, size_t size,
                       unsigned char **ret_signature, size_t *ret_size, struct error *err)
     __attribute__((warn_unused_result));
 
-// *ret_signature is owned.
+// *ret_signature is owned. Of a key that another program keeps this runs that program, with all of
+// its errors.
 int sign_key_sign(const struct sign_key *key, const void *data, size_t size,
                   unsigned char **ret_signature, size_t *ret_size, struct error *err)
     __attribute__((warn_unused_result));

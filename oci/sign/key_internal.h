@@ -17,6 +17,20 @@ struct verify_key {
     char *hint;
 };
 
+struct signer_link;
+
+struct sign_key {
+    EVP_PKEY *pkey;           // NULL: another program keeps it
+    struct signer_link *link; // then this leads there (signer.c)
+    struct verify_key *public_half;
+};
+
+void signer_link_free(struct signer_link *link); // NULL is fine
+// As sign_key_sign.
+int signer_link_sign(const struct signer_link *link, const struct verify_key *public_half,
+                     const void *data, size_t size, unsigned char **ret_signature, size_t *ret_size,
+                     struct error *err) __attribute__((warn_unused_result));
+
 // Takes the public half out of pkey (any key, borrowed), checks that it is of a kind that is
 // trusted here and written in the one form. `what` names it in messages.
 int key_public_of(EVP_PKEY *pkey, const char *what, struct verify_key **ret_key, struct error *err)

@@ -14,11 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct sign_key {
-    EVP_PKEY *pkey;
-    struct verify_key *public_half;
-};
-
 static EVP_PKEY *read_pkcs8(const unsigned char *der, size_t size)
 {
     const unsigned char *at = der;
@@ -124,6 +119,7 @@ void sign_key_free(struct sign_key *key)
     if (key == NULL)
         return;
     EVP_PKEY_free(key->pkey);
+    signer_link_free(key->link);
     verify_key_unref(key->public_half);
     free(key);
 }
@@ -141,6 +137,9 @@ const struct verify_key *sign_key_public(const struct sign_key *key)
 int sign_key_write(const struct sign_key *key, const char *password, char **ret_pem,
                    struct error *err)
 {
+    if (key->pkey == NULL)
+        return error_set(err, ERROR_INVALID, "key %s stays where it is: only its program has it",
+                         verify_key_fingerprint(key->public_half)->text);
     PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key->pkey);
     unsigned char *der = NULL;
     int size = info != NULL ? i2d_PKCS8_PRIV_KEY_INFO(info, &der) : -1;
@@ -180,6 +179,9 @@ static int sign_with(const struct sign_key *key, const EVP_MD *hash, bool pss, c
 int sign_key_sign(const struct sign_key *key, const void *data, size_t size,
                   unsigned char **ret_signature, size_t *ret_size, struct error *err)
 {
+    if (key->link != NULL)
+        return signer_link_sign(key->link, key->public_half, data, size, ret_signature, ret_size,
+                                err);
     // SHA-256 for every curve: cosign's verify and Flux know no other for keys.
     const EVP_MD *hash =
         verify_key_algorithm(key->public_half) == KEY_ED25519 ? NULL : EVP_sha256();
@@ -189,6 +191,11 @@ int sign_key_sign(const struct sign_key *key, const void *data, size_t size,
 int sign_key_sign_pss(const struct sign_key *key, const EVP_MD *hash, const void *data, size_t size,
                       unsigned char **ret_signature, size_t *ret_size, struct error *err)
 {
+    if (key->link != NULL)
+        return error_set(err, ERROR_INVALID,
+                         "key %s is kept by another program, which is not asked for Notation's "
+                         "signatures; sign them with a key in a file",
+                         verify_key_fingerprint(key->public_half)->text);
     bool pss = verify_key_algorithm(key->public_half) == KEY_RSA;
     return sign_with(key, hash, pss, data, size, ret_signature, ret_size, err);
 }

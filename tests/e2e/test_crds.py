@@ -90,6 +90,9 @@ def good() -> Iterator[Case]:
     yield "Bundle", put(BUNDLE, {"artifact.repository": "oci-layout:///srv/l", "artifact.identity": "r.example/a"})
     yield "Bundle", put(BUNDLE, {"artifact.tags": ["prod", "v1.2.3", "_x", "A" * 128], "exportTo": ["a", "b-c", "0"]})
     yield "Bundle", put(BUNDLE, {"notify": [{"url": "https://h.example/hook/1?a=b", "secretRef": {"name": "h.i"}}]})
+    token, program = "pkcs11:token=a%20b;id=%01;type=private", {"program": "/usr/libexec/kms", "key": "a b/c:1"}
+    for sign in ({"pkcs11": token}, {"pkcs11": token, "secretRef": {"name": "pin"}}, {"command": program}):
+        yield "Bundle", put(BUNDLE, {"sign": sign})
     yield "Sync", put(SYNC, {"artifact": {"secretRef": {"name": "pull"}, "certSecretRef": {"name": "ca"}}})
     yield "Sync", put(SYNC, {"prune": False, "drift": "Report", "allowNamespaces": ["x"], "path": "./y"})
     yield "Sync", put(FROM_TAG, {"artifact.tag": GONE, "artifact.digest": "sha256:" + "0a" * 32})
@@ -165,6 +168,14 @@ def bad() -> Iterator[Case]:
     yield from values("Bundle", "artifact.tags", [], ["a", "a"], ["-a"], ["a b"], [""], ["x" * 129])
     yield "Bundle", put(BUNDLE, {"artifact.repository": "oci-layout:///srv/l", "artifact.insecure": True})
     yield from values("Bundle", "sign.secretRef.name", "Key", "-a", "a_b", "a..b", "")
+    token, program = "pkcs11:object=a", {"program": "/usr/libexec/kms", "key": "a"}
+    for text in (token + "?pin-value=hunter2", "pkcs11:token=a", "file:/object=a", token + " b", token + "#b", ""):
+        yield "Bundle", put(BUNDLE, {"sign": {"pkcs11": text}})
+    for path in ("kms", "./kms", "/usr/a=b", ""):
+        yield "Bundle", put(BUNDLE, {"sign": {"command": {**program, "program": path}}})
+    for sign in ({}, {"command": {"key": "a"}}, {"command": {"program": "/a"}}, {"command": program, "pkcs11": token},
+                 {"command": program, "secretRef": {"name": "a"}}):  # fmt: skip
+        yield "Bundle", put(BUNDLE, {"sign": sign})
     yield from values("Bundle", "exportTo", ["shop", "shop"], ["a.b"], ["x" * 64], ["Shop"])
     yield from values(
         "Bundle",

@@ -116,6 +116,40 @@ def test_a_push_becomes_an_artifact(
     assert released[0]["reportingController"] == "sealift.dev/packager"
 
 
+def test_bundles_sign_with_what_is_allowed(
+    plane: ControlPlane,
+    serve: Serve,
+    journey: Journey,
+    namespace: str,
+    git_server: GitHttpServer,
+    repo: GitRepo,
+    referrers_registry: ReferrersRegistry,
+    repository: str,
+) -> None:
+    """A Bundle names a program, and a token: neither is used before an administrator's flag names it."""
+    program = journey.folder / "signer"
+    program.write_text('#!/bin/sh\ncat > "$0.asked"\necho \'{"error":"asked"}\'\n')
+    program.chmod(0o755)
+    url = f"{git_server.url}/config.git"
+    token = {"pkcs11": "pkcs11:object=packager", "secretRef": {"name": "packager-key"}}
+    journey.bundle(url, referrers_registry.oci(repository), sign=token)
+    journey.bundle(url, referrers_registry.oci(repository), name="program")
+    repo.commit({"a.yaml": config_map("a")})
+    repo.push()
+    apply_config(plane, journey.config.folder)
+    sign = {"secretRef": None, "command": {"program": str(program), "key": "packager"}}
+    patch = json.dumps({"spec": {"sign": sign}})
+    plane.kubectl("patch", "bundle.sealift.dev", "program", "-n", namespace, "--type=merge", "-p", patch)
+    packager = serve("packager", "--allow-signer", f"other={program}", "--allow-signer", f"/bin{program}")
+    packager.wait_condition("Bundle", "shop", namespace, "False", "SignerNotAllowed")
+    packager.wait_condition("Bundle", "program", namespace, "False", "SignerNotAllowed")
+    assert not Path(f"{program}.asked").exists()
+    packager.stop()
+    packager = serve("packager", "--allow-signer", f"{namespace}={program}")
+    packager.wait_condition("Bundle", "program", namespace, "False", "SignFailed")
+    assert json.loads(Path(f"{program}.asked").read_text())["namespace"] == namespace
+
+
 def test_the_store_keeps_its_promises(plane: ControlPlane, namespace: str) -> None:
     program = default_program().parents[1] / "tests/unit/unit_store_contract"
     if not program.exists():
