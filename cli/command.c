@@ -289,7 +289,7 @@ void commands_print_help(const char *program)
          "and exactly those bytes are verified, applied and kept.\n");
     printf("Usage: %s COMMAND [arguments] [options]\n\nCommands:\n", program);
     for (size_t i = 0; commands[i] != NULL; i++)
-        printf("  %-16s %s\n", commands[i]->name, commands[i]->summary);
+        printf("  %-20s %s\n", commands[i]->name, commands[i]->summary);
     printf("\n%s COMMAND --help tells more, with an example.\n", program);
 }
 

@@ -20,6 +20,7 @@ const struct command *const commands[] = {
     &command_verify_bundle,
     &command_keygen,
     &command_pkcs11_signer,
+    &command_trusted_root_update,
     &command_inspect,
     &command_diff,
     &command_apply,

@@ -17,6 +17,7 @@ extern const struct command command_sign_bundle;
 extern const struct command command_verify_bundle;
 extern const struct command command_keygen;
 extern const struct command command_pkcs11_signer;
+extern const struct command command_trusted_root_update;
 extern const struct command command_inspect;
 extern const struct command command_diff;
 extern const struct command command_apply;

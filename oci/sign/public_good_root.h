@@ -9,4 +9,10 @@
 extern const char public_good_root[];
 extern const size_t public_good_root_size;
 
+// Root metadata 14 of the same instance's TUF repository (sigstore/sigstore-go v1.2.2,
+// pkg/tuf/repository/root.json, Apache-2.0), which has expired: it says whose signatures the next
+// root needs, and nothing else is taken from it.
+extern const char public_good_tuf_root[];
+extern const size_t public_good_tuf_root_size;
+
 #endif
