@@ -101,6 +101,13 @@ static void settle_annotations(struct resource *resource)
     }
 }
 
+// What no field asks for, at the end of the build of this kustomization.
+static void explain_end(const struct frame *top, struct resmap *map, const char *what)
+{
+    cleanup_free char *source = xasprintf("%s: %s", top->kustomization.file, what);
+    explain_all(top, map, source);
+}
+
 static int finish(struct frame *top, struct accumulator *all, struct error *err)
 {
     const struct value *value = top->kustomization.value;
@@ -111,10 +118,10 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
     config_specs(&all->config, CONFIG_VAR_REFERENCE, &var_fields);
     if (hash_transform(top, NULL, &all->map, err) < 0)
         return error_wrap(err, "%s", top->kustomization.file);
-    explain_all(top, &all->map, "the hash of its content");
+    explain_end(top, &all->map, "the hash of its content");
     if (transform_references(&references, &all->map, err) < 0)
         return error_wrap(err, "%s", top->kustomization.file);
-    explain_all(top, &all->map, "the new name of the object that it refers to");
+    explain_end(top, &all->map, "the new name of the object that it refers to");
     if (value_array_size(all->vars) > 0 &&
         vars_resolve(top, all->vars, &var_fields, &all->map, err) < 0)
         return error_wrap(err, "%s: vars", top->kustomization.file);

@@ -104,3 +104,54 @@ def test_render_explains(sealift: Sealift, tmp_path: Path) -> None:
     assert [one["object"] for one in explained] == ["configmap/prod-web"]
     assert explained[0]["file"] == "base/web.yaml:1"
     assert explained[0]["fields"]["metadata.namespace"] == "prod/kustomization.yaml:2: namespace"
+
+
+DEEP = {
+    "base/web.yaml": (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n"
+        "spec: {replicas: 1, template: {spec: {containers: [{name: main, image: nginx}]}}}\n"
+    ),
+    "base/kustomization.yaml": (
+        "resources: [web.yaml]\nlabels:\n- {pairs: {app: web}, includeSelectors: true}\n"
+        "configMapGenerator: [{name: conf, literals: [color=red]}]\n"
+    ),
+    "middle/conf.yaml": (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n"
+        "spec: {template: {spec: {containers: [{name: main, workingDir: /srv, envFrom: [{configMapRef: {name: conf}}]}]}}}\n"
+    ),
+    "middle/kustomization.yaml": (
+        "resources: [../base]\nnamePrefix: m-\nimages: [{name: nginx, newTag: '1.2'}]\npatches:\n- path: conf.yaml\n"
+    ),
+    "prod/kustomization.yaml": (
+        "resources: [../middle]\nnamespace: shop\nnameSuffix: -eu\nreplicas: [{name: web, count: 5}]\nreplacements:\n"
+        "- source: {kind: ConfigMap, name: conf, fieldPath: data.color}\n"
+        "  targets: [{select: {kind: Deployment}, fieldPaths: [metadata.annotations.color], options: {create: true}}]\n"
+    ),
+}
+
+
+def test_render_explains_an_overlay_three_deep(sealift: Sealift, tmp_path: Path) -> None:
+    folder = write(tmp_path / "tree", DEEP)
+    words = ("render", str(folder), "--path", "prod", "-o", "json", "--explain")
+    fields = json.loads(sealift(*words, "deployment/m-web-eu").out)[0]["fields"]
+    container = "spec.template.spec.containers[main]"
+    assert fields == {
+        "apiVersion": "base/web.yaml:1",
+        "kind": "base/web.yaml:1",
+        "metadata.annotations.color": "prod/kustomization.yaml:5: replacements",
+        "metadata.labels.app": "base/kustomization.yaml:3: labels[0]",
+        "metadata.name": "prod/kustomization.yaml:3: nameSuffix",
+        "metadata.namespace": "prod/kustomization.yaml:2: namespace",
+        "spec.replicas": "prod/kustomization.yaml:4: replicas[0]",
+        "spec.selector.matchLabels.app": "base/kustomization.yaml:3: labels[0]",
+        "spec.template.metadata.labels.app": "base/kustomization.yaml:3: labels[0]",
+        f"{container}.envFrom[0].configMapRef.name": "prod/kustomization.yaml: the new name of the object that it refers to",
+        f"{container}.image": "middle/kustomization.yaml:3: images[0]",
+        f"{container}.name": "base/web.yaml:1",
+        f"{container}.workingDir": "middle/kustomization.yaml:5: patches[0]",
+    }
+    names = sealift("render", str(folder), "--path", "prod", "-o", "name").out.split()
+    config = next(name for name in names if name.startswith("configmap/m-conf-eu-"))
+    fields = json.loads(sealift(*words, config).out)[0]["fields"]
+    assert fields["data.color"] == "base/kustomization.yaml:4: configMapGenerator[0]"
+    assert fields["metadata.name"] == "prod/kustomization.yaml: the hash of its content"
