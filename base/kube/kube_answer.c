@@ -116,9 +116,9 @@ void kube_result_hide_values(struct kube_result *result)
     const char *value = is_bad_object(message) ? strstr(message, ", got ") : NULL;
     const json_t *causes = kube_result_causes(result);
     cleanup_strbuf struct strbuf fields;
+    strbuf_init(&fields, MESSAGE_MAX_BYTES);
     if (result->error.code != ERROR_INVALID)
         return;
-    strbuf_init(&fields, MESSAGE_MAX_BYTES);
     if (value != NULL)
         strbuf_add(&fields, message, (size_t)(value - message));
     for (size_t i = 0; i < json_array_size(causes); i++)
