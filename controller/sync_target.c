@@ -109,9 +109,14 @@ void sync_target_ensure(struct sync_memory *memory, const struct role *role, con
     free(memory->target_spec);
     free(STEAL(memory->kube_config_version));
     memory->target_spec = STEAL(wanted);
-    if (object_problem(object) == OBJECT_INVALID || kube_config_secret(object) != NULL)
+    bool in_directory = object_spec(object, "target.directory") != NULL;
+    // What an invalid Sync applied to a cluster still goes with it: a label tells what that is. In
+    // a directory the spec tells.
+    bool usable =
+        object_problem(object) != OBJECT_INVALID || (object_is_deleting(object) && !in_directory);
+    if (!usable || kube_config_secret(object) != NULL)
         return;
-    if (object_spec(object, "target.directory") != NULL)
+    if (in_directory)
         make_directory(memory, role, object);
     else if (role->cluster != NULL)
         make_cluster(memory, role, object, role->cluster);

@@ -130,6 +130,26 @@ def test_drift_that_cannot_be_looked_at_is_not_healed(site: Site, proxy: ApiProx
         assert site.data("b") == {"color": "blue"}
 
 
+def test_a_sync_that_became_invalid_clears_up(site: Site, control_plane: ControlPlane, sealift: Sealift) -> None:
+    """As where its kind was loosened, or another version of the controller asks for more."""
+    site.ship(maps("a"))
+    loose = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    kind = control_plane.get("crd", "syncs.sealift.dev")
+    kind["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": loose}
+    with site.controller():
+        site.ready()
+        try:
+            control_plane.apply({**{key: kind[key] for key in ("apiVersion", "kind", "spec")}, "metadata": {"name": kind["metadata"]["name"]}})
+            spoil = ("patch", "sync", "shop", "-n", site.namespace, "--type=merge", "-p", '{"spec":{"interval":"soon"}}')
+            wait_for("the loose kind", lambda: control_plane.try_kubectl(*spoil).returncode == 0)
+            site.becomes("False", "InvalidSpec")
+            assert site.names() == {"a"}
+            control_plane.kubectl("delete", "sync", "shop", "-n", site.namespace, "--timeout=30s")
+            assert site.map("a") is None
+        finally:
+            install_kinds(control_plane, sealift)
+
+
 # Watches
 
 
