@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, Iterator
@@ -280,6 +281,22 @@ def tenant(cluster: Cluster, tmp_path: Path) -> Iterator[Tenant]:
     made.plane.kubectl("delete", "namespace", "shop", "--timeout=60s")
 
 
+def planned(cluster: Cluster, *words: str) -> list[str]:
+    """The steps of a dry run, as a run tells them."""
+    verbs = {"delete": "is deleted, ", "let go": "is let go: ", "keep": "stays, "}
+    plan = cluster("uninstall", "--dry-run", "-o", "json", *words).json()
+    table = cluster("uninstall", "--dry-run", *words).out.splitlines()[1:]
+    assert [re.split(r" {2,}", line)[:2] for line in table] == [[step["action"], step["object"]] for step in plan]
+    return [
+        f"{step['object']}{' in ' * bool(step['namespace'])}{step['namespace']} {verbs[step['action']]}{step['note']}".rstrip(", ")
+        for step in plan
+    ]
+
+
+def without_waits(said: list[str]) -> list[str]:
+    return [line for line in said if not line.startswith("waiting")]
+
+
 def test_uninstall_leaves_what_was_applied(cluster: Cluster, tenant: Tenant, tmp_path: Path) -> None:
     plane = cluster.plane
     tenant.push(CONFIG_MAP)
@@ -290,13 +307,15 @@ def test_uninstall_leaves_what_was_applied(cluster: Cluster, tenant: Tenant, tmp
     plane.kubectl("create", "secret", "generic", "mine", "-n", SYSTEM)
 
     assert "there is nobody to ask" in cluster.fails("uninstall")
-    said = cluster.said("uninstall", "--dry-run")
-    assert "sync.sealift.dev/shop in shop is let go: what it applied stays (dry run)" in said
-    assert f"deployment.apps/sealift-controller in {SYSTEM} is deleted (dry run)" in said
-    assert "namespace/sealift-system is deleted (dry run)" in said and not any("customresource" in line for line in said)
+    plan = planned(cluster)
+    assert "sync.sealift.dev/shop in shop is let go: what it applied stays" in plan
+    assert f"deployment.apps/sealift-controller in {SYSTEM} is deleted" in plan
+    assert "namespace/sealift-system is deleted, with its Secrets and floors" in plan
+    assert "customresourcedefinition.apiextensions.k8s.io/syncs.sealift.dev stays, with all syncs (1)" in plan
     assert cluster.has("deployment", "sealift-controller", "-n", SYSTEM)
 
     said = cluster.said("uninstall", "--yes")
+    assert without_waits(said)[:-1] == plan  # a run is its plan
     assert said[-1].startswith("the definitions stay, with 1 object;")
     assert not cluster.has("namespace", SYSTEM)
     labelled = ["-l", "app.kubernetes.io/name=sealift", "-o", "name"]
@@ -347,8 +366,15 @@ def test_uninstall_takes_everything_when_told_to(cluster: Cluster, tenant: Tenan
     assert cluster.has("role", "sealift-hook-github", "-n", "shop")
     with cluster.serve("controller", "--allow-local-path", tmp_path) as controller:
         tenant.wait_applied(controller)
-        said = cluster.said("uninstall", "--prune", "--crds", "--silent", "--timeout", "60s")
-        assert "sync.sealift.dev/shop in shop is deleted" in said
+        everything = ["--prune", "--crds"]
+        plan = planned(cluster, *everything)
+        assert plan[0] == "sync.sealift.dev/shop in shop is deleted, with what it applied"
+        assert not any(" stays" in step or "let go" in step for step in plan)
+        assert "role.rbac.authorization.k8s.io/sealift-hook-github in shop is deleted" in plan
+        assert "customresourcedefinition.apiextensions.k8s.io/hooks.sealift.dev is deleted, with all hooks (1)" in plan
+        assert cluster.has("configmap", "a", "-n", "shop")
+        said = cluster.said("uninstall", *everything, "--silent", "--timeout", "60s")
+        assert without_waits(said) == plan
         assert not cluster.has("configmap", "a", "-n", "shop")
         controller.kill()
     assert not cluster.has("role", "sealift-hook-github", "-n", "shop")

@@ -1,0 +1,371 @@
+#include "cli/removal.h"
+
+#include "api/kind.h"
+#include "api/object.h"
+#include "base/jval.h"
+#include "base/memory.h"
+#include "cli/print.h"
+#include "cli/rollout.h"
+#include "cli/tell.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char sync_finalizer[] = "sealift.dev/sync";
+static const char managed_by_us[] = "app.kubernetes.io/managed-by=sealift";
+
+static void release_step(void *element)
+{
+    struct removal_step *step = element;
+    free(step->note);
+}
+
+void removal_release(struct removal *removal)
+{
+    vec_free(&removal->steps);
+    installation_release(&removal->installation);
+    vec_free(&removal->syncs);
+    vec_free(&removal->grants);
+    vec_free(&removal->parent);
+    json_decref(STEAL(removal->objects));
+}
+
+// ---- what there is ----
+
+static void add_live(const struct removal *removal, struct vec *pieces, const json_t *items)
+{
+    pieces_add(pieces, removal->installation.discovery, items);
+    vec_foreach (struct piece, piece, pieces) {
+        if (piece->live == NULL)
+            piece->live = jval_ref(piece->object);
+    }
+}
+
+static int look_for_objects(struct removal *removal, struct error *err)
+{
+    const struct kind *kind;
+    removal->objects = json_object();
+    for (size_t i = 0; (kind = kind_at(i)) != NULL; i++) {
+        if (!kind->has_status)
+            continue;
+        const struct kube_request request = {
+            .ref = {.group = API_GROUP, .version = "v1alpha1", .plural = kind->plural}};
+        cleanup_json json_t *items = NULL;
+        cleanup_error struct error cause = {0};
+        if (kube_list(removal->installation.client, &request, &items, &cause) < 0 &&
+            cause.code != ERROR_NOT_FOUND)
+            return error_move(err, &cause);
+        jval_set_int(removal->objects, kind->plural, (int64_t)json_array_size(items));
+        if (strcmp(kind->name, "Sync") == 0)
+            add_live(removal, &removal->syncs, items);
+    }
+    return 0;
+}
+
+static int look_for_grants(struct removal *removal, struct error *err)
+{
+    static const struct kube_ref refs[] = {
+        {"rbac.authorization.k8s.io", "v1", "rolebindings", NULL, NULL, NULL},
+        {"rbac.authorization.k8s.io", "v1", "roles", NULL, NULL, NULL},
+        {NULL, "v1", "serviceaccounts", NULL, NULL, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(refs); i++) {
+        const struct kube_request request = {.ref = refs[i], .label_selector = managed_by_us};
+        cleanup_json json_t *items = NULL;
+        if (kube_list(removal->installation.client, &request, &items, err) < 0)
+            return -1;
+        add_live(removal, &removal->grants, items);
+    }
+    return 0;
+}
+
+static bool has_work(const struct removal *removal)
+{
+    vec_foreach (struct piece, piece, &removal->installation.pieces) {
+        if (!piece_is(piece, "CustomResourceDefinition") || cli_flag(removal->cli, "crds"))
+            return true;
+    }
+    return removal->installation.parent != NULL;
+}
+
+// ---- the plan ----
+
+static struct removal_step *add_step(struct removal *removal, enum removal_action action,
+                                     const struct piece *piece, char *note)
+{
+    struct removal_step *step = vec_push(&removal->steps);
+    *step = (struct removal_step){
+        .action = action, .piece = piece, .propagation = "Background", .note = note};
+    return step;
+}
+
+static bool has_our_finalizer(const json_t *sync)
+{
+    size_t index;
+    json_t *name;
+    json_array_foreach (jval_array(sync, "metadata.finalizers"), index, name) {
+        if (strcmp(json_string_value(name), sync_finalizer) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void plan_syncs(struct removal *removal)
+{
+    bool prunes = cli_flag(removal->cli, "prune");
+    vec_foreach (struct piece, sync, &removal->syncs) {
+        if (prunes) {
+            bool keeps = json_is_false(jval_get(sync->live, "spec.prune"));
+            struct removal_step *step =
+                add_step(removal, REMOVAL_DELETE, sync,
+                         xstrdup(keeps ? "what it applied stays: it says prune: false"
+                                       : "with what it applied"));
+            step->propagation = NULL;
+            step->wait = "waiting until the controller has removed what they applied";
+        } else if (has_our_finalizer(sync->live)) {
+            add_step(removal, REMOVAL_LET_GO, sync, xstrdup("what it applied stays"));
+        }
+    }
+}
+
+// Those of one kind among the manifests. `wait` as in the step.
+static void plan_kind(struct removal *removal, const char *kind, const char *propagation,
+                      const char *wait)
+{
+    vec_foreach (struct piece, piece, &removal->installation.pieces) {
+        if (!piece_is(piece, kind))
+            continue;
+        struct removal_step *step = add_step(removal, REMOVAL_DELETE, piece, xstrdup(""));
+        step->propagation = propagation;
+        step->wait = wait;
+    }
+}
+
+// "with all 3 bundles", of the kind that a definition defines; "" when there is none.
+static char *note_of(const struct removal *removal, const struct piece *definition)
+{
+    const char *plural = jval_string_or(definition->live, "spec.names.plural", "");
+    bool gone = strcmp(plural, "syncs") == 0 && cli_flag(removal->cli, "prune");
+    int64_t count = jval_int(removal->objects, plural, 0);
+    return count > 0 && !gone ? xasprintf("with all %s (%lld)", plural, (long long)count)
+                              : xstrdup("");
+}
+
+static void plan_definitions(struct removal *removal, bool deletes)
+{
+    vec_foreach (struct piece, piece, &removal->installation.pieces) {
+        if (!piece_is(piece, "CustomResourceDefinition"))
+            continue;
+        struct removal_step *step = add_step(removal, deletes ? REMOVAL_DELETE : REMOVAL_KEEP,
+                                             piece, note_of(removal, piece));
+        step->wait = "waiting until the definitions are gone";
+    }
+}
+
+static void plan_namespace(struct removal *removal)
+{
+    bool keeps = cli_flag(removal->cli, "keep-namespace");
+    vec_foreach (struct piece, piece, &removal->installation.pieces) {
+        if (!piece_is(piece, "Namespace"))
+            continue;
+        struct removal_step *step = add_step(removal, keeps ? REMOVAL_KEEP : REMOVAL_DELETE, piece,
+                                             xstrdup("with its Secrets and floors"));
+        step->wait = "waiting until the namespace is gone";
+    }
+}
+
+static bool has_own_place(const struct piece *piece)
+{
+    return piece_is(piece, "CustomResourceDefinition") || piece_is(piece, "Deployment") ||
+           piece_is(piece, "Namespace");
+}
+
+static void plan_steps(struct removal *removal)
+{
+    const struct vec *pieces = &removal->installation.pieces;
+    bool crds = cli_flag(removal->cli, "crds");
+    bool prunes = cli_flag(removal->cli, "prune");
+    if (prunes)
+        plan_syncs(removal);
+    plan_kind(removal, "Deployment", "Foreground", "waiting until the roles have stopped");
+    // Nobody is left to finalize them: they, and their namespaces, could not be deleted.
+    if (!prunes)
+        plan_syncs(removal);
+    if (crds) {
+        vec_foreach (struct piece, piece, &removal->grants)
+            add_step(removal, REMOVAL_DELETE, piece, xstrdup(""));
+        plan_definitions(removal, true);
+    }
+    // Last applied, first removed.
+    for (size_t i = pieces->len; i-- > 0;) {
+        const struct piece *piece = vec_at(pieces, i);
+        if (!has_own_place(piece))
+            add_step(removal, REMOVAL_DELETE, piece, xstrdup(""));
+    }
+    vec_foreach (struct piece, piece, &removal->parent)
+        add_step(removal, REMOVAL_DELETE, piece, xstrdup(""));
+    plan_namespace(removal);
+    if (!crds)
+        plan_definitions(removal, false);
+}
+
+int removal_plan(const struct cli *cli, const char *namespace, struct removal *ret_removal,
+                 struct error *err)
+{
+    *ret_removal = (struct removal){.cli = cli,
+                                    .syncs = PIECES,
+                                    .grants = PIECES,
+                                    .parent = PIECES,
+                                    .steps = VEC_OF(struct removal_step, release_step)};
+    struct installation *installation = &ret_removal->installation;
+    if (installation_open(cli, namespace, installation, err) < 0 ||
+        installation_load_all(installation, err) < 0)
+        return -1;
+    if (!has_work(ret_removal))
+        return 0;
+    if (look_for_objects(ret_removal, err) < 0 ||
+        (cli_flag(cli, "crds") && look_for_grants(ret_removal, err) < 0))
+        return -1;
+    if (installation->parent != NULL) {
+        cleanup_json json_t *one = json_pack("[O]", installation->parent);
+        pieces_add(&ret_removal->parent, installation->discovery, one);
+    }
+    plan_steps(ret_removal);
+    return 0;
+}
+
+// ---- telling ----
+
+static const char *action_name(enum removal_action action)
+{
+    switch (action) {
+    case REMOVAL_DELETE:
+        return "delete";
+    case REMOVAL_LET_GO:
+        return "let go";
+    case REMOVAL_KEEP:
+        break;
+    }
+    return "keep";
+}
+
+static void print_table(const struct removal *removal)
+{
+    static const char *const header[] = {"ACTION", "OBJECT", "NAMESPACE", "NOTE", NULL};
+    struct table table;
+    table_init(&table, header);
+    vec_foreach (struct removal_step, step, &removal->steps) {
+        const char *cells[] = {action_name(step->action), step->piece->text, step->piece->ns,
+                               step->note, NULL};
+        table_row(&table, cells);
+    }
+    table_print(&table, removal->cli);
+    table_release(&table);
+}
+
+int removal_print(const struct removal *removal, struct error *err)
+{
+    cleanup_json json_t *steps = json_array();
+    cleanup_json json_t *names = json_array();
+    vec_foreach (struct removal_step, step, &removal->steps) {
+        json_array_append_new(
+            steps, json_pack("{s:s, s:s, s:s, s:s}", "action", action_name(step->action), "object",
+                             step->piece->text, "namespace", step->piece->ns, "note", step->note));
+        if (step->action == REMOVAL_DELETE)
+            json_array_append_new(names, json_string(step->piece->text));
+    }
+    if (*print_format(removal->cli) != '\0' && strcmp(print_format(removal->cli), "wide") != 0)
+        return print_answer(removal->cli, steps, names, err);
+    print_table(removal);
+    return 0;
+}
+
+static void tell(const struct removal *removal, const struct removal_step *step)
+{
+    const struct piece *piece = step->piece;
+    cleanup_free char *note =
+        *step->note != '\0'
+            ? xasprintf("%s%s", step->action == REMOVAL_LET_GO ? ": " : ", ", step->note)
+            : xstrdup("");
+    const char *in = *piece->ns != '\0' ? " in " : "";
+    if (step->action == REMOVAL_KEEP)
+        tell_warning(removal->cli, "%s%s%s stays%s", piece->text, in, piece->ns, note);
+    else
+        tell_done(removal->cli, "%s%s%s is %s%s", piece->text, in, piece->ns,
+                  step->action == REMOVAL_DELETE ? "deleted" : "let go", note);
+}
+
+// ---- doing ----
+
+static int let_go(const struct removal *removal, const struct piece *sync, struct error *err)
+{
+    json_t *kept = json_array();
+    size_t index;
+    json_t *name;
+    json_array_foreach (jval_array(sync->live, "metadata.finalizers"), index, name) {
+        if (strcmp(json_string_value(name), sync_finalizer) != 0)
+            json_array_append(kept, name);
+    }
+    cleanup_json json_t *patch =
+        json_pack("{s:{s:s, s:o}}", "metadata", "uid", object_uid(sync->live), "finalizers", kept);
+    const struct kube_request request = {
+        .verb = KUBE_MERGE, .ref = piece_ref(sync), .object = patch};
+    cleanup_error struct error cause = {0};
+    if (kube_do(removal->installation.client, &request, NULL, &cause) < 0 &&
+        cause.code != ERROR_NOT_FOUND) {
+        error_move(err, &cause);
+        return error_wrap(err, "take the finalizer from %s in %s", sync->text, sync->ns);
+    }
+    return 0;
+}
+
+static int do_step(const struct removal *removal, const struct removal_step *step,
+                   struct error *err)
+{
+    int result = 0;
+    if (step->action == REMOVAL_DELETE)
+        result = piece_delete(removal->installation.client, step->piece, step->propagation, err);
+    else if (step->action == REMOVAL_LET_GO)
+        result = let_go(removal, step->piece, err);
+    if (result == 0)
+        tell(removal, step);
+    return result;
+}
+
+// After the last of the steps that are waited for together: until all of them are gone.
+static int wait_for(const struct removal *removal, size_t first, size_t end, struct error *err)
+{
+    const struct removal_step *head = vec_at(&removal->steps, first);
+    cleanup_vec struct vec gone = PIECES;
+    tell_wait(removal->cli, "%s", head->wait);
+    for (size_t i = first; i < end; i++) {
+        const struct removal_step *step = vec_at(&removal->steps, i);
+        cleanup_json json_t *one = json_pack("[O]", step->piece->live);
+        add_live(removal, &gone, one);
+    }
+    if (rollout_wait_gone(removal->cli, removal->installation.client, &gone, err) == 0)
+        return 0;
+    return piece_is(head->piece, "Sync")
+               ? error_wrap(err, "what a Sync applied could not be removed, so the roles stay; "
+                                 "does the controller run? without --prune it is left as it is")
+               : -1;
+}
+
+int removal_run(const struct removal *removal, struct error *err)
+{
+    size_t count = removal->steps.len;
+    for (size_t first = 0, i = 0; i < count; i++) {
+        const struct removal_step *step = vec_at(&removal->steps, i);
+        const struct removal_step *next = i + 1 < count ? vec_at(&removal->steps, i + 1) : NULL;
+        const struct removal_step *head = vec_at(&removal->steps, first);
+        if (head->wait != step->wait || head->action != step->action)
+            first = i;
+        if (do_step(removal, step, err) < 0)
+            return -1;
+        bool is_last = next == NULL || next->wait != step->wait || next->action != step->action;
+        if (is_last && step->wait != NULL && step->action == REMOVAL_DELETE &&
+            wait_for(removal, first, i + 1, err) < 0)
+            return -1;
+    }
+    return 0;
+}
