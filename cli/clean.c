@@ -16,20 +16,48 @@ void clean_metadata(json_t *object)
         json_object_del(metadata, counted[i]);
 }
 
-// What commands leave behind, once it was heard.
-static void clean_annotations(json_t *metadata)
+// Which set an object is or belongs to (KEP-3659) is written by whoever applies it.
+static bool is_of_a_set(const char *name)
 {
-    static const char *const ours[] = {ANNOTATION_REQUESTED_AT, ANNOTATION_ACCEPT_HISTORY,
-                                       ANNOTATION_CONFIRM_PRUNE,
-                                       "kubectl.kubernetes.io/last-applied-configuration"};
-    json_t *annotations = json_object_get(metadata, "annotations");
-    for (size_t i = 0; i < ARRAY_LENGTH(ours); i++)
-        json_object_del(annotations, ours[i]);
-    if (json_is_object(annotations) && json_object_size(annotations) == 0)
-        json_object_del(metadata, "annotations");
-    json_object_del(metadata, "finalizers");
-    json_object_del(metadata, "deletionTimestamp");
-    json_object_del(metadata, "deletionGracePeriodSeconds");
+    static const char prefix[] = "applyset.kubernetes.io/";
+    return strncmp(name, prefix, sizeof prefix - 1) == 0;
+}
+
+// What commands leave behind, once it was heard.
+static bool is_of_a_command(const char *name)
+{
+    static const char *const names[] = {ANNOTATION_REQUESTED_AT, ANNOTATION_ACCEPT_HISTORY,
+                                        ANNOTATION_CONFIRM_PRUNE,
+                                        "kubectl.kubernetes.io/last-applied-configuration"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+// `which` is "labels" or "annotations".
+static void clean_marks(json_t *metadata, const char *which)
+{
+    json_t *marks = json_object_get(metadata, which);
+    const char *name;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe (marks, next, name, value) {
+        if (is_of_a_set(name) || is_of_a_command(name))
+            json_object_del(marks, name);
+    }
+    if (json_is_object(marks) && json_object_size(marks) == 0)
+        json_object_del(metadata, which);
+}
+
+// How the object came to be, and how it ends, is the cluster's.
+static void clean_life(json_t *metadata)
+{
+    static const char *const fields[] = {"finalizers", "ownerReferences", "generateName",
+                                         "deletionTimestamp", "deletionGracePeriodSeconds"};
+    for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
+        json_object_del(metadata, fields[i]);
 }
 
 static bool means_the_same(const json_t *object, const json_t *full)
@@ -65,7 +93,9 @@ json_t *clean_object(const json_t *object)
     json_object_del(clean, "status");
     json_object_del(clean, "problem");
     clean_metadata(clean);
-    clean_annotations(json_object_get(clean, "metadata"));
+    clean_marks(json_object_get(clean, "metadata"), "labels");
+    clean_marks(json_object_get(clean, "metadata"), "annotations");
+    clean_life(json_object_get(clean, "metadata"));
     cleanup_json json_t *full = api_with_defaults(clean);
     // What breaks a rule is shown as it stands.
     if (object_problem(object) == OBJECT_FINE && means_the_same(clean, full))

@@ -24,6 +24,7 @@ static int apply_objects(struct cli *cli, const char *file, struct error *err)
     cleanup_free char *text = NULL;
     cleanup_vec struct vec documents = YAMLJSON_DOCUMENTS;
     cleanup_store struct store *store = NULL;
+    cleanup_json json_t *applied = json_array();
     size_t size = 0;
     if (file_read(file, MAX_FILE_BYTES, &text, &size, err) < 0 ||
         yamljson_parse_all(text, size, file, NULL, &documents, err) < 0)
@@ -45,8 +46,9 @@ static int apply_objects(struct cli *cli, const char *file, struct error *err)
             return -1;
         cleanup_free char *name = print_name(document->value);
         tell_done(cli, "%s is applied", name);
+        json_array_append(applied, document->value);
     }
-    return 0;
+    return *print_format(cli) != '\0' ? print_objects(cli, applied, false, err) : 0;
 }
 
 static int compare_files(const void *a, const void *b)
@@ -66,6 +68,25 @@ static int load(struct registry *registry, const char *digest, struct vec *files
         return -1;
     vec_sort(files, compare_files);
     return 0;
+}
+
+// {digest, directory, changes: [{action, path}]}, and of -o name the paths.
+static int print_changes(const struct cli *cli, const struct vec *results, const char *digest,
+                         const char *directory, struct error *err)
+{
+    cleanup_json json_t *paths = json_array();
+    json_t *changes = json_array();
+    vec_foreach (struct target_result, result, results) {
+        if (result->error.code != ERROR_NONE || result->action == TARGET_UNCHANGED)
+            continue;
+        json_array_append_new(changes,
+                              json_pack("{s:s, s:s}", "action", target_action_name(result->action),
+                                        "path", result->path));
+        json_array_append_new(paths, json_string(result->path));
+    }
+    cleanup_json json_t *value =
+        json_pack("{s:s, s:s, s:o}", "digest", digest, "directory", directory, "changes", changes);
+    return print_answer(cli, value, paths, err);
 }
 
 static void tell_results(const struct cli *cli, const struct vec *results)
@@ -105,6 +126,8 @@ static int put(struct cli *cli, const struct vec *files, const char *digest, con
         result = cli_flag(cli, "dry-run") ? target_plan(target, &request, &results, err)
                                           : target_apply(target, &request, &results, err);
     tell_results(cli, &results);
+    if (result == 0)
+        result = print_changes(cli, &results, digest, directory, err);
     target_free(target);
     loop_free(loop);
     return result;
@@ -149,6 +172,7 @@ static const struct option_spec options[] = {
     {"no-prune", 0, OPTION_FLAG, NULL, "leave what the artifact does not have", NULL},
     {"dry-run", 0, OPTION_FLAG, NULL, "only say what would change", NULL},
     JUDGE_OPTIONS,
+    RESULT_OPTION,
     LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},

@@ -183,8 +183,7 @@ static int find_sync(struct approving *approving, struct error *err)
         return 0;
     if (workspace_open(cli, WORKSPACE_WRITE, &approving->store, err) < 0)
         return error_wrap(err, "--sync");
-    return store_get(approving->store, "Sync", workspace_namespace(cli), name, &approving->sync,
-                     err);
+    return workspace_get(cli, approving->store, "Sync", name, &approving->sync, err);
 }
 
 static int open_all(struct approving *approving, struct error *err)
@@ -244,8 +243,9 @@ static int approve(struct approving *approving, struct error *err)
               oci_repository_identity(approving->registry.repository),
               approving->artifact.digest.text, approving->channel);
     jval_set_bool(approving->told, "new", new);
+    cleanup_free char *name = registry_name(&approving->registry, approving->artifact.digest.text);
     if (*print_format(cli) != '\0')
-        return print_value(approving->told, print_format(cli), err);
+        return print_answer_of(cli, approving->told, name, err);
     printf("%s\n", approving->artifact.digest.text);
     return 0;
 }
@@ -269,7 +269,7 @@ static const struct option_spec options[] = {
     {"against", 0, OPTION_STRING, "TAG|DIGEST",
      "show what differs from this artifact of the repository", NULL},
     {"yes", 'y', OPTION_FLAG, NULL, "do not ask", NULL},
-    {"output", 'o', OPTION_STRING, "FORMAT", "print what was approved as", "json|yaml"},
+    RESULT_OPTION,
     LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},

@@ -18,13 +18,33 @@ struct checking {
     const struct cli *cli;
     struct store *store;
     json_t *problems; // sentences
+    json_t *names;    // of the objects that have some, each once
+    const json_t *object;
     size_t objects;
 };
+
+// Of the object that is being checked; NULL while it is a file.
+static void note_name(struct checking *checking)
+{
+    if (checking->object == NULL)
+        return;
+    cleanup_free char *name = print_name(checking->object);
+    size_t count = json_array_size(checking->names);
+    const char *last = json_string_value(json_array_get(checking->names, count - 1));
+    if (count == 0 || strcmp(last, name) != 0)
+        json_array_append_new(checking->names, json_string(name));
+}
+
+static bool is_listed(const struct cli *cli)
+{
+    return *print_format(cli) == '\0' || strcmp(print_format(cli), "wide") == 0;
+}
 
 static void problem(struct checking *checking, const char *text)
 {
     json_array_append_new(checking->problems, json_string(text));
-    if (*print_format(checking->cli) != '\0')
+    note_name(checking);
+    if (!is_listed(checking->cli))
         return;
     print_visible(text);
     putchar('\n');
@@ -183,17 +203,17 @@ static int check_kind(struct checking *checking, struct listing *listing, const 
     cleanup_json json_t *all = NULL;
     size_t index;
     json_t *object;
-    // A tenant may look at one namespace only.
-    const char *namespace = cli_string(checking->cli, "namespace");
-    if (listing_add(listing, kind_find(kind), namespace, &all, err) < 0)
+    if (listing_add(listing, kind_find(kind), workspace_namespaces(checking->cli), &all, err) < 0)
         return -1;
     json_array_foreach (all, index, object) {
         checking->objects++;
+        checking->object = object;
         if (object_problem(object) != OBJECT_FINE)
             problem(checking, object_problem_message(object));
         else
             check(checking, object);
     }
+    checking->object = NULL;
     return 0;
 }
 
@@ -216,13 +236,12 @@ static const char *plural(size_t count)
 
 static int print_report(const struct checking *checking, struct error *err)
 {
-    const char *format = print_format(checking->cli);
     cleanup_json json_t *report = json_object();
-    if (*format == '\0')
+    if (is_listed(checking->cli))
         return 0;
     jval_set_int(report, "objects", (int64_t)checking->objects);
     jval_set(report, "problems", json_incref(checking->problems));
-    return print_value(report, format, err);
+    return print_answer(checking->cli, report, checking->names, err);
 }
 
 static int run(struct cli *cli, struct error *err)
@@ -231,7 +250,8 @@ static int run(struct cli *cli, struct error *err)
     if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
         return -1;
     cleanup_json json_t *problems = json_array();
-    struct checking checking = {.cli = cli, .store = store, .problems = problems};
+    cleanup_json json_t *names = json_array();
+    struct checking checking = {.cli = cli, .store = store, .problems = problems, .names = names};
     cleanup_json json_t *files = workspace_on_files(cli) ? store_files_problems(store) : NULL;
     size_t index;
     json_t *text;
@@ -245,14 +265,17 @@ static int run(struct cli *cli, struct error *err)
     if (found > 0)
         return error_set(err, ERROR_INVALID, "%zu problem%s in %zu object%s", found, plural(found),
                          checking.objects, plural(checking.objects));
-    tell_done(cli, "%zu object%s, no problem", checking.objects, plural(checking.objects));
+    const char *namespace = workspace_namespaces(cli);
+    tell_done(cli, "%zu object%s%s%s, no problem", checking.objects, plural(checking.objects),
+              namespace != NULL ? " in namespace " : "", namespace != NULL ? namespace : "");
     return 0;
 }
 
 static const struct option_spec options[] = {
     {"system-namespace", 0, OPTION_STRING, "NAME",
      "where TrustPolicies find Secrets (default: sealift-system)", NULL},
-    {"output", 'o', OPTION_STRING, "FORMAT", "print what was found as", "json|yaml"},
+    OUTPUT_OPTION,
+    ALL_NAMESPACES_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 
@@ -261,9 +284,10 @@ const struct command command_check = {
     .arguments = "",
     .summary = "Check a configuration before it is served",
     .help = "Files that do not parse, specs that break a rule, Secrets and objects that are "
-            "missing; of all namespaces, or one (-n).\n"
-            "Exit status 1 when anything is found.\n\n  sealift check --config ./config --state "
-            "/tmp/state\n",
+            "missing: in files those of all namespaces\n"
+            "(or of --namespace), in a cluster those of one (or all with -A), and the policies.\n"
+            "Exit status 1 when anything is found; -o name prints the objects that have problems."
+            "\n\n  sealift check --config ./config --state /tmp/state\n  sealift check -A\n",
     .options = options,
     .run = run,
 };

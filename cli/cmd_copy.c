@@ -113,6 +113,7 @@ static int check_arguments(const struct cli *cli, const struct transfer *transfe
 static int report(const struct cli *cli, struct transfer *transfer, struct error *err)
 {
     const struct oci_copy_count *count = &transfer->count;
+    cleanup_json json_t *names = json_array();
     if (*print_format(cli) != '\0') {
         cleanup_json json_t *value = json_object();
         jval_set_string(value, "from", oci_repository_identity(transfer->from->repository));
@@ -124,7 +125,12 @@ static int report(const struct cli *cli, struct transfer *transfer, struct error
         jval_set_int(value, "blobs.mounted", (int64_t)count->mounted);
         jval_set_int(value, "blobs.there", (int64_t)count->there);
         jval_set_int(value, "bytes", (int64_t)count->sent_bytes);
-        return print_value(value, print_format(cli), err);
+        for (size_t i = 0; i < json_array_size(transfer->copied); i++) {
+            const char *digest = jval_string(json_array_get(transfer->copied, i), "digest");
+            cleanup_free char *name = registry_name(transfer->to, digest);
+            json_array_append_new(names, json_string(name));
+        }
+        return print_answer(cli, value, names, err);
     }
     for (size_t i = 0; i < json_array_size(transfer->copied); i++)
         puts(jval_string(json_array_get(transfer->copied, i), "digest"));
@@ -164,7 +170,7 @@ static const struct option_spec options[] = {
     {"tag", 0, OPTION_LIST, "TAG", "give it this tag, too; may be repeated", NULL},
     {"bare", 0, OPTION_FLAG, NULL, "leave signatures and attestations behind", NULL},
     {"max-blob-bytes", 0, OPTION_NUMBER, "BYTES", "largest blob (default: 1 GiB)", NULL},
-    {"output", 'o', OPTION_STRING, "FORMAT", "print the result as", "json|yaml"},
+    RESULT_OPTION,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

@@ -11,7 +11,8 @@ static int run_policy(struct cli *cli, struct error *err)
     create_set_list(cli, object, "spec.match.repositories", "match");
     cleanup_json json_t *entry = json_object();
     jval_set_string(entry, "name", cli_string_or(cli, "entry", "packager"));
-    jval_set_bool(entry, "attests", !cli_flag(cli, "no-attest"));
+    jval_set_bool(entry, "attests",
+                  cli_given(cli, "attest") ? cli_flag(cli, "attest") : !cli_flag(cli, "no-attest"));
     jval_set_int(entry, "threshold", cli_number(cli, "threshold", 1));
     if (create_add_keys(cli, entry, "keys", err) < 0)
         return -1;
@@ -46,8 +47,9 @@ static const struct option_spec policy_options[] = {
     {"trusted-root-secret", 0, OPTION_STRING, "NAME",
      "Secret with trusted_root.json (default: Sigstore's public instance)", NULL},
     {"threshold", 0, OPTION_NUMBER, "N", "how many of them must have signed (default: 1)", NULL},
-    {"no-attest", 0, OPTION_FLAG, NULL, "do not ask for release statements (no channel, no floor)",
-     NULL},
+    {"attest", 0, OPTION_FLAG, NULL,
+     "their release statements count: channel, floor, source (default: true)", NULL},
+    {"no-attest", 0, OPTION_FLAG, NULL, "the same as --attest=false: no channel, no floor", NULL},
     {"source", 0, OPTION_STRING, "URL", "Git repository that artifacts must come from", NULL},
     {"source-ref", 0, OPTION_LIST, "REF", "and branch or tag", NULL},
     {"source-path", 0, OPTION_LIST, "PATH", "and path", NULL},

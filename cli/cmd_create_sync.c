@@ -56,12 +56,12 @@ static int run_sync(struct cli *cli, struct error *err)
     create_set_list(cli, object, "spec.allowNamespaces", "allow-namespace");
     create_set(cli, object, "spec.serviceAccountName", "service-account");
     create_set(cli, object, "spec.force", "force");
-    if (cli_flag(cli, "wait"))
-        jval_set_bool(object, "spec.wait", true);
+    create_set_flag(cli, object, "spec.wait", "wait-healthy");
     create_set(cli, object, "spec.target.kubeConfig.secretRef.name", "kubeconfig-secret");
     create_set(cli, object, "spec.target.directory.path", "directory");
     create_set(cli, object, "spec.target.directory.layout", "layout");
-    jval_set_bool(object, "spec.prune", !cli_flag(cli, "no-prune"));
+    jval_set_bool(object, "spec.prune",
+                  cli_given(cli, "prune") ? cli_flag(cli, "prune") : !cli_flag(cli, "no-prune"));
     if (create_add_keys(cli, object, "spec.verify.keys", err) < 0)
         return -1;
     cleanup_json json_t *grants = json_array();
@@ -93,7 +93,8 @@ static const struct option_spec sync_options[] = {
     {"create-service-account", 0, OPTION_FLAG, NULL,
      "make that account, and bind --role to it where it applies", NULL},
     {"role", 0, OPTION_STRING, "NAME", "ClusterRole for it (default: edit)", NULL},
-    {"wait", 0, OPTION_FLAG, NULL, "Ready only when all objects are healthy", NULL},
+    {"wait-healthy", 0, OPTION_FLAG, NULL,
+     "spec.wait: Ready only when all objects are healthy (this command waits for nothing)", NULL},
     {"force", 0, OPTION_STRING, "RULE", "what to do when a field cannot be changed",
      "Never|Recreate"},
     {"kubeconfig-secret", 0, OPTION_STRING, "NAME", "apply to the cluster that this Secret names",
@@ -101,7 +102,9 @@ static const struct option_spec sync_options[] = {
     {"directory", 0, OPTION_STRING, "DIR", "apply to this folder", NULL},
     {"layout", 0, OPTION_STRING, "LAYOUT", "how files are laid out in it", "Tree|OneFile|Pods"},
     {"key", 0, OPTION_LIST, "FILE", "public key that must have signed; may be repeated", NULL},
-    {"no-prune", 0, OPTION_FLAG, NULL, "leave what is no longer in the artifact", NULL},
+    {"prune", 0, OPTION_FLAG, NULL, "delete what is no longer in the artifact (default: true)",
+     NULL},
+    {"no-prune", 0, OPTION_FLAG, NULL, "the same as --prune=false", NULL},
     CREATE_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
@@ -112,8 +115,12 @@ const struct command command_create_sync = {
     .summary = "Create a Sync: a verified artifact that is applied and kept",
     .help = "In a cluster a Sync applies as a ServiceAccount of its namespace. "
             "--create-service-account makes it, and lets it do\n"
-            "in the target namespace what --role says. A Sync with --directory needs none.\n\n"
-            "  sealift create sync shop --bundle shop --create-service-account --role edit\n"
+            "in the target namespace what --role says. A Sync with --directory needs none.\n"
+            "Run it again to change the Sync: what is not said again goes back to its default, and "
+            "a flag is taken back\n"
+            "with =false.\n\n"
+            "  sealift create sync shop --bundle shop --create-service-account --role edit "
+            "--wait-healthy\n"
             "  sealift create sync shop --bundle shop --directory /srv/shop --key cosign.pub\n",
     .options = sync_options,
     .min_arguments = 1,

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int export_crds(struct error *err)
+static int print_crds(struct error *err)
 {
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, 4 << 20);
@@ -32,6 +32,19 @@ static int export_crds(struct error *err)
     return 0;
 }
 
+static int export_crds(const struct cli *cli, struct error *err)
+{
+    const struct kind *kind;
+    cleanup_json json_t *objects = json_array();
+    if (*print_format(cli) == '\0' || strcmp(print_format(cli), "yaml") == 0)
+        return print_crds(err);
+    for (size_t i = 0; (kind = kind_at(i)) != NULL; i++) {
+        if (kind->has_status)
+            json_array_append_new(objects, api_crd(kind->name));
+    }
+    return print_manifests(cli, objects, err);
+}
+
 static int export_install(const struct cli *cli, struct error *err)
 {
     const struct manifests_choice choice = {
@@ -42,7 +55,7 @@ static int export_install(const struct cli *cli, struct error *err)
     cleanup_json json_t *objects = NULL;
     if (manifests_render(&choice, &objects, err) < 0)
         return -1;
-    return print_documents(objects, err);
+    return print_manifests(cli, objects, err);
 }
 
 static int export_tenant(const struct cli *cli, struct error *err)
@@ -52,7 +65,7 @@ static int export_tenant(const struct cli *cli, struct error *err)
                                 cli_string_or(cli, "system-namespace", SYSTEM_NAMESPACE), &objects,
                                 err) < 0)
         return -1;
-    return print_documents(objects, err);
+    return print_manifests(cli, objects, err);
 }
 
 static int may_export(const struct kind *kind, struct error *err)
@@ -100,8 +113,13 @@ static int collect(const struct cli *cli, struct store *store, json_t *objects, 
         return add_all(cli, store, NULL, objects, err);
     if (workspace_parse(cli, 0, &kind, &name, err) < 0 || may_export(kind, err) < 0)
         return -1;
-    if ((name != NULL) == cli_flag(cli, "all"))
-        return error_set(err, ERROR_INVALID, "export which %s? name one, or say --all", kind->name);
+    bool all = cli_flag(cli, "all") || cli_flag(cli, "all-namespaces");
+    if (name != NULL && all && workspace_no_name(cli, kind, name, err) < 0)
+        return -1;
+    if ((name != NULL) == all)
+        return error_set(err, ERROR_INVALID,
+                         "export which %s? name one, like sealift export %s NAME, or say --all",
+                         kind->name, kind->plural);
     if (name == NULL)
         return add_all(cli, store, kind, objects, err);
     cleanup_json json_t *object = NULL;
@@ -118,7 +136,7 @@ static int export_objects(const struct cli *cli, struct error *err)
     if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0 ||
         collect(cli, store, objects, err) < 0)
         return -1;
-    return print_documents(objects, err);
+    return print_manifests(cli, objects, err);
 }
 
 static int run(struct cli *cli, struct error *err)
@@ -126,7 +144,7 @@ static int run(struct cli *cli, struct error *err)
     const char *what = cli_argument(cli, 0);
     bool alone = cli_argument(cli, 1) == NULL;
     if (strcmp(what, "crds") == 0 && alone)
-        return export_crds(err);
+        return export_crds(cli, err);
     if (strcmp(what, "install") == 0 && alone)
         return export_install(cli, err);
     if (strcmp(what, "tenant") == 0 && alone)
@@ -137,6 +155,7 @@ static int run(struct cli *cli, struct error *err)
 static const struct option_spec options[] = {
     {"all", 0, OPTION_FLAG, NULL, "every object of the kind", NULL},
     ALL_NAMESPACES_OPTION,
+    RESULT_OPTION,
     INSTALL_OPTIONS,
     {"system-namespace", 0, OPTION_STRING, "NAME",
      "of a tenant: where the roles run (default: sealift-system)", NULL},

@@ -2,6 +2,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 #include "controller/floor.h"
@@ -12,6 +13,7 @@ static int run(struct cli *cli, struct error *err)
 {
     cleanup_store struct store *store = NULL;
     cleanup_json json_t *names = NULL;
+    cleanup_json json_t *gone = json_array();
     cleanup_free char *repository = NULL;
     size_t index, found = 0;
     json_t *name;
@@ -29,20 +31,26 @@ static int run(struct cli *cli, struct error *err)
             continue;
         if (store_record_delete(store, path, err) < 0)
             return -1;
+        json_array_append(gone, record);
         found++;
     }
     if (found == 0)
-        return error_set(err, ERROR_NOT_FOUND, "namespace %s has no floor for %s:%s",
+        return error_set(err, ERROR_NOT_FOUND,
+                         "namespace %s has no floor for %s:%s; floors are of the "
+                         "Syncs' namespaces (-n), and `sealift get syncs -o yaml` has repository "
+                         "and channel",
                          workspace_namespace(cli), repository, cli_argument(cli, 1));
     tell_warning(
         cli, "the floor of %s:%s is gone: the next artifact that verifies is adopted, however old",
         repository, cli_argument(cli, 1));
-    return 0;
+    cleanup_free char *channel = xasprintf("%s:%s", repository, cli_argument(cli, 1));
+    return print_answer_of(cli, gone, channel, err);
 }
 
 static const struct option_spec options[] = {
     {"system-namespace", 0, OPTION_STRING, "NAME",
      "where the controller of a cluster keeps its floors (default: sealift-system)", NULL},
+    RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 

@@ -95,14 +95,20 @@ static int remove_all(const struct cli *cli, struct registry *registry,
     return oci_sweep_blobs(registry->repository, &outcome->files, &outcome->bytes, err);
 }
 
-static int report(const struct cli *cli, const struct vec *items, const struct outcome *outcome,
-                  struct error *err)
+static int report(const struct cli *cli, const struct registry *registry, const struct vec *items,
+                  const struct outcome *outcome, struct error *err)
 {
     cleanup_json json_t *list = describe_all(items);
+    cleanup_json json_t *names = json_array();
     bool deletes = cli_flag(cli, "delete");
     size_t removable = 0;
-    vec_foreach (const struct oci_sweep_item, item, items)
-        removable += item->fate == OCI_SWEEP_REMOVE;
+    vec_foreach (const struct oci_sweep_item, item, items) {
+        if (item->fate != OCI_SWEEP_REMOVE)
+            continue;
+        cleanup_free char *name = registry_name(registry, item->digest.text);
+        json_array_append_new(names, json_string(name));
+        removable++;
+    }
     if (*print_format(cli) != '\0') {
         cleanup_json json_t *value = json_object();
         jval_set(value, "artifacts", json_incref(list));
@@ -111,7 +117,7 @@ static int report(const struct cli *cli, const struct vec *items, const struct o
         jval_set_int(value, "removed.manifests", (int64_t)outcome->manifests);
         jval_set_int(value, "removed.files", (int64_t)outcome->files);
         jval_set_int(value, "removed.bytes", (int64_t)outcome->bytes);
-        return print_value(value, print_format(cli), err);
+        return print_answer(cli, value, names, err);
     }
     print_plan(list);
     if (deletes)
@@ -142,7 +148,7 @@ static int run(struct cli *cli, struct error *err)
     if (oci_sweep_plan(registry.repository, &policy, &items, err) < 0 ||
         (deletes && remove_all(cli, &registry, &policy, &items, &outcome, err) < 0))
         return -1;
-    return report(cli, &items, &outcome, err);
+    return report(cli, &registry, &items, &outcome, err);
 }
 
 static const struct option_spec options[] = {
@@ -151,7 +157,7 @@ static const struct option_spec options[] = {
      NULL},
     {"tags", 0, OPTION_STRING, "GLOB", "tags that keep nothing alive (default: git-*)", NULL},
     {"delete", 0, OPTION_FLAG, NULL, "remove them; without it they are only listed", NULL},
-    {"output", 'o', OPTION_STRING, "FORMAT", "print it as", "json|yaml"},
+    RESULT_OPTION,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

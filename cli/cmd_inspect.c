@@ -121,14 +121,15 @@ static int run(struct cli *cli, struct error *err)
                  err) < 0)
         return -1;
     cleanup_json json_t *value = describe(&registry, &descriptor, &manifest, &files);
+    cleanup_free char *name = registry_name(&registry, descriptor.digest.text);
     if (*print_format(cli) != '\0')
-        return print_value(value, print_format(cli), err);
+        return print_answer_of(cli, value, name, err);
     print_text(value);
     return 0;
 }
 
 static const struct option_spec options[] = {
-    {"output", 'o', OPTION_STRING, "FORMAT", "print it as", "json|yaml"},
+    RESULT_OPTION,
     LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},

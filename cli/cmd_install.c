@@ -86,6 +86,17 @@ static int refuse_second_install(const struct installation *installation, struct
         other, other, other);
 }
 
+// What is installed now (or, dry, would be), when --output asks for it.
+static int print_pieces(const struct installation *installation, struct error *err)
+{
+    cleanup_json json_t *objects = json_array();
+    vec_foreach (struct piece, piece, &installation->pieces)
+        json_array_append(objects, piece->object);
+    return *print_format(installation->cli) != '\0'
+               ? print_objects(installation->cli, objects, false, err)
+               : 0;
+}
+
 static int install(struct cli *cli, const char *namespace, struct error *err)
 {
     cleanup_installation struct installation installation = {0};
@@ -101,14 +112,14 @@ static int install(struct cli *cli, const char *namespace, struct error *err)
         installation_apply(&installation, &choice, err) < 0)
         return -1;
     if (installation.dry_run)
-        return 0;
+        return print_pieces(&installation, err);
     if (!cli_flag(cli, "no-wait") &&
         rollout_wait_deployments(cli, installation.client, &installation.pieces, err) < 0)
         return -1;
     tell_missing_keys(&installation);
     tell_done(cli, "sealift " SEALIFT_VERSION " is installed in %s (%s)", namespace,
               choice.overlay);
-    return 0;
+    return print_pieces(&installation, err);
 }
 
 static int print(const struct cli *cli, const char *namespace, struct error *err)
@@ -121,7 +132,7 @@ static int print(const struct cli *cli, const char *namespace, struct error *err
     cleanup_json json_t *objects = NULL;
     if (manifests_render(&choice, &objects, err) < 0)
         return -1;
-    return print_documents(objects, err);
+    return print_manifests(cli, objects, err);
 }
 
 static int run(struct cli *cli, struct error *err)
@@ -140,6 +151,7 @@ static const struct option_spec options[] = {
     {"no-wait", 0, OPTION_FLAG, NULL, "do not wait until the roles run", NULL},
     {"dry-run", 0, OPTION_FLAG, NULL, "let the API server judge it, and change nothing", NULL},
     {"export", 0, OPTION_FLAG, NULL, "print the manifests instead of applying them", NULL},
+    RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 

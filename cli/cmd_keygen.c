@@ -1,6 +1,8 @@
 #include "base/file.h"
+#include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 #include "cli/signer.h"
 #include "cli/tell.h"
 
@@ -114,12 +116,17 @@ static int run(struct cli *cli, struct error *err)
         return -1;
     tell_made(cli, "private key: %s (keep it where only the packager reads it)", key_path);
     tell_made(cli, "public key:  %s (goes into the TrustPolicy)", public_path);
-    return 0;
+    cleanup_json json_t *names = json_pack("[s, s]", key_path, public_path);
+    cleanup_json json_t *value =
+        json_pack("{s:s, s:s, s:s}", "privateKey", key_path, "publicKey", public_path,
+                  "fingerprint", verify_key_fingerprint(sign_key_public(key))->text);
+    return print_answer(cli, value, names, err);
 }
 
 static const struct option_spec options[] = {
     {"output-prefix", 0, OPTION_STRING, "PATH", "write PATH.key and PATH.pub (default: cosign)",
      NULL},
+    RESULT_OPTION,
     {"password-file", 0, OPTION_STRING, "FILE",
      "password of the private key (or $COSIGN_PASSWORD, or asked)", NULL},
     {"public", 0, OPTION_FLAG, NULL, "make nothing: print the public half of --key", NULL},

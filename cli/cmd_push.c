@@ -167,7 +167,8 @@ static int run(struct cli *cli, struct error *err)
         jval_set_string(value, "tag", registry.reference.tag);
         jval_set_string(value, "digest", digest);
         jval_set_bool(value, "signed", key != NULL);
-        return print_value(value, print_format(cli), err);
+        cleanup_free char *name = registry_name(&registry, digest);
+        return print_answer_of(cli, value, name, err);
     }
     printf("%s\n", digest);
     tell_done(cli, "pushed %s:%s%s", oci_repository_identity(registry.repository),
@@ -191,7 +192,7 @@ static const struct option_spec options[] = {
      "time of the commit (default: 1970, so that bytes repeat)", NULL},
     {"sequence", 0, OPTION_NUMBER, "N",
      "sequence of the release statement (default: the time in ms)", NULL},
-    {"output", 'o', OPTION_STRING, "FORMAT", "print the result as", "json|yaml"},
+    RESULT_OPTION,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

@@ -152,7 +152,7 @@ static int run(struct cli *cli, struct error *err)
 }
 
 static const struct option_spec options[] = {
-    {"output", 'o', OPTION_STRING, "FORMAT", "print it as", "yaml|json|name"},
+    {"output", 'o', OPTION_STRING, "FORMAT", "print it as (default: yaml)", RESULT_CHOICES},
     {"path", 0, OPTION_STRING, "PATH", "render only this path of the folder", NULL},
     {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain|Kustomize"},
     {"explain", 0, OPTION_STRING, "KIND/NAME", "say what set each field of this object", NULL},

@@ -1,6 +1,8 @@
 #include "base/file.h"
+#include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 #include "cli/registry.h"
 #include "cli/signer.h"
 #include "cli/tell.h"
@@ -10,6 +12,21 @@
 #include "oci/sign/notation_sign.h"
 
 #include <stdio.h>
+
+// The digest, or what --output asks for.
+static int print_signed(const struct cli *cli, const struct registry *registry,
+                        const struct oci_descriptor *artifact, const char *channel,
+                        struct error *err)
+{
+    cleanup_free char *name = registry_name(registry, artifact->digest.text);
+    cleanup_json json_t *value =
+        json_pack("{s:s, s:s, s:s*}", "repository", oci_repository_identity(registry->repository),
+                  "digest", artifact->digest.text, "channel", channel);
+    if (*print_format(cli) != '\0')
+        return print_answer_of(cli, value, name, err);
+    printf("%s\n", artifact->digest.text);
+    return 0;
+}
 
 static int sign_notation(const struct cli *cli, struct registry *registry,
                          const struct oci_descriptor *artifact, const struct sign_key *key,
@@ -37,10 +54,9 @@ static int sign_notation(const struct cli *cli, struct registry *registry,
     if (notation_sign_artifact(registry->repository, artifact, &signing, err) < 0)
         return -1;
     cleanup_free char *subject = notation_subject(notation_certificate(&chain, 0));
-    printf("%s\n", artifact->digest.text);
     tell_done(cli, "signed %s@%s as %s", oci_repository_identity(registry->repository),
               artifact->digest.text, subject);
-    return 0;
+    return print_signed(cli, registry, artifact, NULL, err);
 }
 
 static int run(struct cli *cli, struct error *err)
@@ -72,11 +88,10 @@ static int run(struct cli *cli, struct error *err)
     tell_step(cli, "signing %s", artifact.digest.text);
     if (sign_artifact(registry.repository, &artifact, key, &request, err) < 0)
         return -1;
-    printf("%s\n", artifact.digest.text);
     tell_done(cli, "signed %s@%s%s%s", oci_repository_identity(registry.repository),
               artifact.digest.text, release.channel != NULL ? " and released it to " : "",
               release.channel != NULL ? release.channel : "");
-    return 0;
+    return print_signed(cli, &registry, &artifact, release.channel, err);
 }
 
 static const struct option_spec options[] = {
@@ -89,6 +104,7 @@ static const struct option_spec options[] = {
      "with --notation: the signer's certificate, its issuer's, up to the root (PEM)", NULL},
     {"expiry", 0, OPTION_DURATION, "DURATION",
      "with --notation: how long it may be used (default: for ever)", NULL},
+    RESULT_OPTION,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

@@ -1,6 +1,8 @@
 #include "base/file.h"
+#include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 #include "cli/signer.h"
 #include "cli/tell.h"
 #include "oci/sign/dsse.h"
@@ -55,12 +57,16 @@ static int run(struct cli *cli, struct error *err)
         return -1;
     tell_done(cli, "signed %s with key %s", cli_argument(cli, 0),
               verify_key_fingerprint(sign_key_public(key))->text);
-    return 0;
+    cleanup_json json_t *value =
+        json_pack("{s:s, s:s, s:s}", "file", cli_argument(cli, 0), "bundle", file, "key",
+                  verify_key_fingerprint(sign_key_public(key))->text);
+    return print_answer_of(cli, value, file, err);
 }
 
 static const struct option_spec options[] = {
     {"bundle", 0, OPTION_STRING, "FILE", "where the Sigstore bundle goes", NULL},
     SIGNER_OPTIONS,
+    RESULT_OPTION,
     {"in-toto", 0, OPTION_FLAG, NULL, "the file is an in-toto statement: sign it in an envelope",
      NULL},
     {"identity-token", 0, OPTION_STRING, "TOKEN", "keyless signing; refused, see above", NULL},

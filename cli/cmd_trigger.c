@@ -7,6 +7,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 #include "receiver/route.h"
@@ -18,6 +19,8 @@
 
 static const char zero_commit[] = "0000000000000000000000000000000000000000";
 static const char other_commit[] = "0000000000000000000000000000000000000001";
+
+static const char default_receiver[] = "http://127.0.0.1:8080";
 
 // The first Bundle that the Hook names says which repository and branch a push would be about.
 static json_t *first_bundle(struct store *store, const json_t *hook)
@@ -88,13 +91,27 @@ static void add_headers(struct vec *headers, bool github, const char *event, con
     http_headers_add(headers, "X-Hub-Signature-256", signature);
 }
 
+static int print_delivery(const struct cli *cli, const json_t *hook, const char *id,
+                          const char *answer, struct error *err)
+{
+    cleanup_free char *name = print_name(hook);
+    cleanup_json json_t *value =
+        json_pack("{s:s, s:s, s:s, s:s}", "hook", object_name(hook), "namespace",
+                  object_namespace(hook), "delivery", id, "answer", answer);
+    return print_answer_of(cli, value, name, err);
+}
+
 static int send_body(const struct cli *cli, const json_t *hook, const struct secret_data *secret,
                      const json_t *value, struct error *err)
 {
     size_t token_size = 0;
     const void *token = secret_data_get(secret, "token", &token_size);
     if (token == NULL)
-        return error_set(err, ERROR_INVALID, "the Hook's Secret has no key token");
+        return error_set(err, ERROR_INVALID,
+                         "the Secret %s/%s of Hook %s has no key token: sealift create hook makes "
+                         "one",
+                         object_namespace(hook), object_spec_string(hook, "secretRef.name"),
+                         object_name(hook));
     cleanup_free char *body = jval_compact(value);
     unsigned char mac[SHA256_SIZE];
     hmac_sha256(token, token_size, body, strlen(body), mac);
@@ -102,12 +119,14 @@ static int send_body(const struct cli *cli, const json_t *hook, const struct sec
     cleanup_free char *signature = xasprintf("sha256=%s", hex);
     cleanup_free char *id = new_delivery_id();
     if (token_size < HOOK_TOKEN_MIN_BYTES)
-        return error_set(err, ERROR_INVALID, "the Hook's token is shorter than %d bytes",
-                         HOOK_TOKEN_MIN_BYTES);
+        return error_set(err, ERROR_INVALID,
+                         "the token in the Secret %s/%s of Hook %s is shorter than %d bytes, and "
+                         "the receiver refuses it; `openssl rand -hex 32` makes one",
+                         object_namespace(hook), object_spec_string(hook, "secretRef.name"),
+                         object_name(hook), HOOK_TOKEN_MIN_BYTES);
     char path[HOOK_PATH_SIZE];
     hook_path(token, token_size, object_namespace(hook), object_name(hook), path);
-    cleanup_free char *url =
-        xasprintf("%s%s", cli_string_or(cli, "server", "http://127.0.0.1:8080"), path);
+    cleanup_free char *url = xasprintf("%s%s", cli_string_or(cli, "to", default_receiver), path);
     cleanup_vec struct vec headers = HTTP_HEADERS;
     bool github = strcmp(jval_string_or(object_spec(hook, ""), "provider", ""), "github") == 0;
     add_headers(&headers, github, cli_flag(cli, "ping") ? "ping" : "push", id, signature);
@@ -119,12 +138,14 @@ static int send_body(const struct cli *cli, const json_t *hook, const struct sec
                                          .deadline_ms = cli->timeout_ms};
     cleanup_http_client struct http_client *client = http_client_new();
     cleanup_http_response struct http_response response = {0};
-    if (http_do(client, &request, &response, err) < 0 ||
-        http_status_error(&response, "the receiver refused the delivery", err) < 0)
+    if (http_do(client, &request, &response, err) < 0)
+        return error_wrap(err, "the receiver, by --to %s",
+                          cli_string_or(cli, "to", default_receiver));
+    if (http_status_error(&response, "the receiver refused the delivery", err) < 0)
         return -1;
-    tell_done(cli, "delivered %s: %.*s", id, (int)strcspn(response.body.data, "\n"),
-              response.body.data);
-    return 0;
+    cleanup_free char *answer = xstrndup(response.body.data, strcspn(response.body.data, "\n"));
+    tell_done(cli, "delivered %s: %s", id, answer);
+    return print_delivery(cli, hook, id, answer, err);
 }
 
 static int run(struct cli *cli, struct error *err)
@@ -135,7 +156,7 @@ static int run(struct cli *cli, struct error *err)
     if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
         return -1;
     const char *namespace = workspace_namespace(cli);
-    if (store_get(store, "Hook", namespace, cli_argument(cli, 0), &hook, err) < 0)
+    if (workspace_get(cli, store, "Hook", cli_argument(cli, 0), &hook, err) < 0)
         return -1;
     const char *secret_name = object_spec_string(hook, "secretRef.name");
     if (store_secret(store, namespace, secret_name != NULL ? secret_name : "", &secret, err) < 0)
@@ -150,8 +171,8 @@ static int run(struct cli *cli, struct error *err)
 }
 
 static const struct option_spec options[] = {
-    {"server", 0, OPTION_STRING, "URL",
-     "where the receiver listens (default: http://127.0.0.1:8080)", NULL},
+    {"to", 0, OPTION_STRING, "URL", "where the receiver listens (default: http://127.0.0.1:8080)",
+     NULL},
     {"ping", 0, OPTION_FLAG, NULL, "send a ping, which changes nothing", NULL},
     {"repository", 0, OPTION_STRING, "URL",
      "the repository it is about (default: the first Bundle's)", NULL},
@@ -159,6 +180,7 @@ static const struct option_spec options[] = {
     {"commit", 0, OPTION_STRING, "COMMIT", "the commit that was pushed", NULL},
     {"tag", 0, OPTION_STRING, "NAME", "provider sealift: the tag that moved", NULL},
     {"digest", 0, OPTION_STRING, "DIGEST", "provider sealift: where it points now", NULL},
+    RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 
@@ -170,7 +192,7 @@ const struct command command_trigger = {
         "Sends what the Hook's provider would send after a push, signed with the Hook's token, and "
         "prints\n"
         "the answer. The delivery is a hint: it makes the packager look, and proves the way in.\n\n"
-        "  sealift trigger github --server https://hooks.example.com\n",
+        "  sealift trigger github --to https://hooks.example.com\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

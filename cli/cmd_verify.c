@@ -38,11 +38,15 @@ static json_t *as_json(const struct judgement *judgement)
     return value;
 }
 
-static int show(const struct cli *cli, const struct judgement *judgement, struct error *err)
+static int show(const struct cli *cli, const struct registry *registry,
+                const struct judgement *judgement, struct error *err)
 {
     if (*print_format(cli) != '\0') {
         cleanup_json json_t *value = as_json(judgement);
-        return print_value(value, print_format(cli), err);
+        cleanup_free char *name = registry_name(registry, judgement->artifact.digest.text);
+        // A name on its own says that it verifies.
+        cleanup_json json_t *names = judgement->verdict.met ? json_pack("[s]", name) : json_array();
+        return print_answer(cli, value, names, err);
     }
     if (cli_flag(cli, "explain")) {
         cleanup_free char *text = trust_explain(&judgement->verdict, &judgement->evidence);
@@ -61,7 +65,7 @@ static int run(struct cli *cli, struct error *err)
     evidence_set_init(&judgement.evidence);
     tell_step(cli, "collecting signatures of %s", cli_argument(cli, 0));
     if (registry_open(cli, cli_argument(cli, 0), REGISTRY_PULL, &registry, err) < 0 ||
-        judge(cli, &registry, &judgement, err) < 0 || show(cli, &judgement, err) < 0)
+        judge(cli, &registry, &judgement, err) < 0 || show(cli, &registry, &judgement, err) < 0)
         return -1;
     if (!judgement.verdict.met)
         return error_set(err, ERROR_UNVERIFIED, "%s: %s",
@@ -74,7 +78,7 @@ static int run(struct cli *cli, struct error *err)
 static const struct option_spec options[] = {
     JUDGE_OPTIONS,
     {"explain", 0, OPTION_FLAG, NULL, "show every requirement: found, missing, what to do", NULL},
-    {"output", 'o', OPTION_STRING, "FORMAT", "print the verdict as", "json|yaml"},
+    RESULT_OPTION,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

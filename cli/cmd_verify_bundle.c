@@ -1,6 +1,8 @@
 #include "base/file.h"
+#include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 #include "cli/tell.h"
 #include "oci/sign/certificate.h"
 #include "oci/sign/key.h"
@@ -85,25 +87,28 @@ static int check_identity(const struct cli *cli, const struct certificate *signe
 
 static int check_keyless(const struct cli *cli, const struct sigstore_bundle *bundle,
                          const struct trusted_root *root, const struct signed_data *data,
-                         struct error *err)
+                         json_t **ret_signer, struct error *err)
 {
     cleanup_certificate struct certificate *signer = NULL;
     if (sigstore_verify_keyless(bundle, root, data, &signer, err) < 0 ||
         check_identity(cli, signer, err) < 0)
         return -1;
     tell_done(cli, "signed by %s (%s)", signer->subject, signer->issuer);
+    *ret_signer = json_pack("{s:s, s:s}", "subject", signer->subject, "issuer", signer->issuer);
     return 0;
 }
 
 static int check_keyed(const struct cli *cli, const struct sigstore_bundle *bundle,
                        const struct trusted_root *root, const struct signed_data *data,
-                       struct error *err)
+                       json_t **ret_signer, struct error *err)
 {
     const char *file = cli_string(cli, "key");
     cleanup_verify_key struct verify_key *key = NULL;
     if (load_key(file, &key, err) < 0 || sigstore_verify_keyed(bundle, key, root, data, err) < 0)
         return -1;
     tell_done(cli, "signed by %s (%s)", file, verify_key_fingerprint(key)->text);
+    *ret_signer =
+        json_pack("{s:s, s:s}", "key", file, "fingerprint", verify_key_fingerprint(key)->text);
     return 0;
 }
 
@@ -122,14 +127,17 @@ static int run(struct cli *cli, struct error *err)
     cleanup_trusted_root struct trusted_root *root = NULL;
     cleanup_free char *bytes = NULL;
     struct signed_data data;
+    cleanup_json json_t *signer = NULL;
     if (load_root(cli, &root, err) < 0 || load_bundle(cli, &bundle, err) < 0 ||
         load_artifact(cli_argument(cli, 0), &bytes, &data, err) < 0)
         return -1;
-    if ((keyed ? check_keyed(cli, &bundle, root, &data, err)
-               : check_keyless(cli, &bundle, root, &data, err)) < 0 ||
+    if ((keyed ? check_keyed(cli, &bundle, root, &data, &signer, err)
+               : check_keyless(cli, &bundle, root, &data, &signer, err)) < 0 ||
         sigstore_check_content(&bundle, &data, err) < 0)
         return error_wrap(err, "%s", cli_string(cli, "bundle"));
-    return 0;
+    cleanup_json json_t *value = json_pack("{s:s, s:s, s:O}", "file", cli_argument(cli, 0),
+                                           "bundle", cli_string(cli, "bundle"), "signer", signer);
+    return print_answer_of(cli, value, cli_argument(cli, 0), err);
 }
 
 static const struct option_spec options[] = {
@@ -145,6 +153,7 @@ static const struct option_spec options[] = {
      "instance)",
      NULL},
     {"staging", 0, OPTION_FLAG, NULL, "of Sigstore's staging instance; needs --trusted-root", NULL},
+    RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 

@@ -18,11 +18,11 @@ static int run(struct cli *cli, struct error *err)
     jval_set_string(value, "libraries.curl", curl_version_info(CURLVERSION_NOW)->version);
     jval_set_string(value, "libraries.openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
     jval_set_string(value, "libraries.jansson", jansson_version_str());
-    return print_value(value, print_format(cli), err);
+    return print_answer_of(cli, value, SEALIFT_VERSION, err);
 }
 
 static const struct option_spec options[] = {
-    {"output", 'o', OPTION_STRING, "FORMAT", "print it, with the libraries, as", "json|yaml"},
+    RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 

@@ -3,8 +3,11 @@
 #include "base/clock.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "cli/complete.h"
+#include "cli/help.h"
 #include "cli/tell.h"
+#include "cli/trouble.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,11 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HELP_COLUMNS = 110 };
-
 struct option_value {
     const struct option_spec *spec;
-    const char *text; // borrowed from argv; NULL for a flag
+    const char *text; // borrowed from argv; of a flag "true" or "false"
 };
 
 const struct option_spec common_options[] = {
@@ -31,11 +32,22 @@ const struct option_spec common_options[] = {
     {"cluster", 0, OPTION_STRING, "NAME", "cluster of the kubeconfig, instead of the context's",
      NULL},
     {"user", 0, OPTION_STRING, "NAME", "user of the kubeconfig, instead of the context's", NULL},
-    {"server", 0, OPTION_STRING, "URL", "address of the API server, instead of the cluster's",
+    {"server", 's', OPTION_STRING, "URL", "address of the API server, instead of the cluster's",
+     NULL},
+    {"certificate-authority", 0, OPTION_STRING, "FILE", "certificate authority of the API server",
+     NULL},
+    {"tls-server-name", 0, OPTION_STRING, "NAME", "name that its certificate must have", NULL},
+    {"insecure-skip-tls-verify", 0, OPTION_FLAG, NULL, "take any certificate of the API server",
      NULL},
     {"token", 0, OPTION_STRING, "TOKEN", "bearer token for it, instead of the user's", NULL},
+    {"client-certificate", 0, OPTION_STRING, "FILE", "or a certificate, instead of the user's",
+     NULL},
+    {"client-key", 0, OPTION_STRING, "FILE", "and its key", NULL},
     {"as", 0, OPTION_STRING, "USER", "act as this user of the cluster", NULL},
     {"as-group", 0, OPTION_LIST, "GROUP", "and in this group; may be repeated", NULL},
+    {"as-uid", 0, OPTION_STRING, "UID", "and with this uid", NULL},
+    {"request-timeout", 0, OPTION_DURATION, "DURATION",
+     "give up one request to the API server after this long (default: 60s)", NULL},
     {"namespace", 'n', OPTION_STRING, "NAME",
      "namespace of the objects (default: the context's, or default)", NULL},
     {"timeout", 0, OPTION_DURATION, "DURATION", "give up after this long (default: 5m)", NULL},
@@ -66,6 +78,12 @@ static const struct option_value *find_value(const struct cli *cli, const char *
 }
 
 bool cli_flag(const struct cli *cli, const char *name)
+{
+    const struct option_value *value = find_value(cli, name);
+    return value != NULL && strcmp(value->text, "true") == 0;
+}
+
+bool cli_given(const struct cli *cli, const char *name)
 {
     return find_value(cli, name) != NULL;
 }
@@ -137,6 +155,8 @@ static int check_value(const struct option_spec *spec, const char *text, struct 
     if (spec->choices != NULL && !is_choice(spec->choices, text))
         return error_set(err, ERROR_INVALID, "--%s is one of %s, not \"%s\"", spec->name,
                          spec->choices, text);
+    if (spec->type == OPTION_FLAG && strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+        return error_set(err, ERROR_INVALID, "--%s is true or false, not \"%s\"", spec->name, text);
     if (spec->type == OPTION_DURATION && duration_parse(text, &ignored, err) < 0)
         return error_wrap(err, "--%s", spec->name);
     if (spec->type == OPTION_NUMBER) {
@@ -150,10 +170,29 @@ static int check_value(const struct option_spec *spec, const char *text, struct 
     return 0;
 }
 
+static void offer_options(struct nearest *nearest, const struct option_spec *specs)
+{
+    for (; specs != NULL && specs->name != NULL; specs++)
+        nearest_offer(nearest, specs->name);
+}
+
 static int unknown_option(const struct command *command, const char *text, struct error *err)
 {
-    return error_set(err, ERROR_INVALID, "%s is no option of \"sealift %s\"; see sealift %s --help",
-                     text, command->name, command->name);
+    cleanup_free char *name = xstrndup(text + 2, text[1] == '-' ? strcspn(text + 2, "=") : 0);
+    struct nearest nearest = {.wanted = name};
+    offer_options(&nearest, command->options);
+    offer_options(&nearest, common_options);
+    // Where one object is named, there is nothing to be had from all namespaces.
+    bool all = strcmp(text, "-A") == 0 || strcmp(name, "all-namespaces") == 0;
+    if (all && command->completes != NULL && strcmp(command->completes, "object") == 0)
+        return error_set(err, ERROR_INVALID,
+                         "sealift %s is about one namespace: name it with -n NAMESPACE instead of "
+                         "%s",
+                         command->name, text);
+    return error_set(
+        err, ERROR_INVALID, "%s is no option of \"sealift %s\"%s%s%s; see sealift %s --help", text,
+        command->name, nearest.best != NULL ? " (did you mean --" : "",
+        nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "?)" : "", command->name);
 }
 
 // One option at argv[*index], with its value behind '=' or in the next argument.
@@ -170,15 +209,15 @@ static int parse_option(struct cli *cli, int argc, char *const *argv, int *index
         return unknown_option(cli->command, text, err);
     const char *value =
         is_long ? (equals != NULL ? equals + 1 : NULL) : (name[1] != '\0' ? name + 1 : NULL);
-    if (spec->type == OPTION_FLAG && value != NULL)
-        return error_set(err, ERROR_INVALID, "--%s takes no value", spec->name);
-    if (spec->type != OPTION_FLAG && value == NULL) {
+    if (spec->type == OPTION_FLAG && value == NULL)
+        value = "true";
+    if (value == NULL) {
         if (*index + 1 >= argc)
             return error_set(err, ERROR_INVALID, "--%s needs a value: %s", spec->name,
                              spec->argument);
         value = argv[++*index];
     }
-    if (value != NULL && check_value(spec, value, err) < 0)
+    if (check_value(spec, value, err) < 0)
         return -1;
     *(struct option_value *)vec_push(&cli->values) =
         (struct option_value){.spec = spec, .text = value};
@@ -228,71 +267,6 @@ const struct command *command_find(int argc, char *const *argv, int *ret_words)
     return NULL;
 }
 
-// "-o, --output FORMAT". Owned.
-static char *option_text(const struct option_spec *spec)
-{
-    return xasprintf("%c%c%s --%s%s%s", spec->letter ? '-' : ' ', spec->letter ? spec->letter : ' ',
-                     spec->letter ? "," : " ", spec->name, spec->argument != NULL ? " " : "",
-                     spec->argument != NULL ? spec->argument : "");
-}
-
-static int widest(const struct option_spec *options, int width)
-{
-    for (const struct option_spec *spec = options; spec != NULL && spec->name != NULL; spec++) {
-        cleanup_free char *text = option_text(spec);
-        width = (int)strlen(text) > width ? (int)strlen(text) : width;
-    }
-    return width;
-}
-
-// Words from column `indent` on, in lines of HELP_COLUMNS.
-static void print_wrapped(const char *text, int indent)
-{
-    int column = indent;
-    while (*text != '\0') {
-        int length = (int)strcspn(text, " ");
-        if (column > indent && column + 1 + length > HELP_COLUMNS) {
-            printf("\n%*s", indent, "");
-            column = indent;
-        }
-        column += printf("%s%.*s", column > indent ? " " : "", length, text);
-        text += length + (text[length] == ' ');
-    }
-    putchar('\n');
-}
-
-static void print_options(const struct option_spec *options, int width)
-{
-    for (const struct option_spec *spec = options; spec != NULL && spec->name != NULL; spec++) {
-        cleanup_free char *left = option_text(spec);
-        cleanup_free char *right = spec->choices != NULL
-                                       ? xasprintf("%s: %s", spec->help, spec->choices)
-                                       : xstrdup(spec->help);
-        printf("  %-*s ", width, left);
-        print_wrapped(right, width + 3);
-    }
-}
-
-void command_print_help(const struct command *command, const char *program)
-{
-    printf("%s\n\nUsage: %s %s%s%s [options]\n\n%s", command->summary, program, command->name,
-           *command->arguments != '\0' ? " " : "", command->arguments, command->help);
-    printf("\nOptions:\n");
-    int width = widest(common_options, widest(command->options, 0));
-    print_options(command->options, width);
-    print_options(common_options, width);
-}
-
-void commands_print_help(const char *program)
-{
-    puts("sealift: what was reviewed is what runs. A push to Git becomes one signed OCI artifact,\n"
-         "and exactly those bytes are verified, applied and kept.\n");
-    printf("Usage: %s COMMAND [arguments] [options]\n\nCommands:\n", program);
-    for (size_t i = 0; commands[i] != NULL; i++)
-        printf("  %-20s %s\n", commands[i]->name, commands[i]->summary);
-    printf("\n%s COMMAND --help tells more, with an example.\n", program);
-}
-
 static bool may_color(void)
 {
     const char *no_color = getenv("NO_COLOR");
@@ -313,6 +287,7 @@ static int run_command(struct cli *cli)
     cleanup_error struct error err = {0};
     int status = cli->command->run(cli, &err);
     if (err.code != ERROR_NONE) {
+        trouble_explain(cli, &err);
         tell_failure(&err);
         return status > 1 ? status : 1;
     }
@@ -329,7 +304,7 @@ int cli_parse(const struct command *command, int argc, char *const *argv, struct
               struct error *err)
 {
     *ret_cli = (struct cli){.command = command,
-                            .context_namespace = xcalloc(1, sizeof(char *)),
+                            .found = xcalloc(1, sizeof *ret_cli->found),
                             .values = VEC_OF(struct option_value, NULL),
                             .arguments = VEC_OF(const char *, NULL)};
     if (parse_arguments(ret_cli, argc, argv, err) < 0)
@@ -344,9 +319,11 @@ void cli_release(struct cli *cli)
 {
     vec_free(&cli->values);
     vec_free(&cli->arguments);
-    if (cli->context_namespace != NULL)
-        free(*cli->context_namespace);
-    free(cli->context_namespace);
+    if (cli->found != NULL) {
+        free(cli->found->namespace);
+        free(cli->found->server);
+    }
+    free(cli->found);
 }
 
 // Options that all commands have may stand before the command, as kubectl's users write them: how
@@ -387,18 +364,26 @@ static int run_as(const struct command *command, const char *program, int argc, 
     return status;
 }
 
+static int unknown_command(const char *word, const char *program)
+{
+    cleanup_error struct error err = {0};
+    struct nearest nearest = {.wanted = word};
+    for (size_t i = 0; commands[i] != NULL; i++)
+        nearest_offer(&nearest, commands[i]->name);
+    error_set(&err, ERROR_INVALID, "\"%s\" is no command of sealift%s%s%s; see %s help", word,
+              nearest.best != NULL ? " (did you mean " : "",
+              nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "?)" : "", program);
+    return usage_error(&err);
+}
+
 static int run_words(const char *program, int argc, char **argv)
 {
     int words = 0;
     int leading = leading_options(argc, argv);
     const struct command *command =
         leading >= 0 ? command_find(argc - leading, argv + leading, &words) : NULL;
-    if (command == NULL) {
-        cleanup_error struct error err = {0};
-        error_set(&err, ERROR_INVALID, "\"%s\" is no command of sealift; see %s help",
-                  argv[leading > 0 ? leading : 0], program);
-        return usage_error(&err);
-    }
+    if (command == NULL)
+        return unknown_command(argv[leading > 0 ? leading : 0], program);
     // The options that stood in front go where the command's name was.
     cleanup_free char **rest = xcalloc((size_t)argc + 1, sizeof *rest);
     size_t count = 0;

@@ -13,7 +13,7 @@
 struct cli;
 
 enum option_type {
-    OPTION_FLAG,     // present or not
+    OPTION_FLAG,     // present or not; "=true" and "=false" may follow
     OPTION_STRING,   // the last one counts
     OPTION_LIST,     // may be repeated
     OPTION_DURATION, // "5m"
@@ -55,11 +55,19 @@ struct cli {
     bool color;           // stdout may be coloured
     bool progress;        // stderr is a terminal: tell what is going on
     int64_t timeout_ms;
-    char **context_namespace; // what workspace_namespace found; owned by cli_main
+    struct cli_found *found; // owned by cli_main
 };
 
-// Flags: true when given. Strings: the last value or NULL. Lists: vec of char *, in order.
+// What the kubeconfig said, once it was read.
+struct cli_found {
+    char *namespace; // of the context; NULL = not looked for yet
+    char *server;    // of the cluster that was asked; NULL = none was
+};
+
+// Flags: true when given, and not with "=false". Strings: the last value or NULL. Lists: vec of
+// char *, in order.
 bool cli_flag(const struct cli *cli, const char *name);
+bool cli_given(const struct cli *cli, const char *name); // whatever its value
 const char *cli_string(const struct cli *cli, const char *name);
 const char *cli_string_or(const struct cli *cli, const char *name, const char *fallback);
 // Of an option that all commands have; NULL where the command has one of its own by that name.
@@ -85,9 +93,5 @@ const struct option_spec *command_option(const struct command *command, const ch
 int cli_parse(const struct command *command, int argc, char *const *argv, struct cli *ret_cli,
               struct error *err) __attribute__((warn_unused_result));
 void cli_release(struct cli *cli);
-
-// Appends every option that the command takes: its own, then the common ones.
-void command_print_help(const struct command *command, const char *program);
-void commands_print_help(const char *program);
 
 #endif

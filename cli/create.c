@@ -31,6 +31,12 @@ void create_set(const struct cli *cli, json_t *object, const char *path, const c
         jval_set_string(object, path, cli_string(cli, option));
 }
 
+void create_set_flag(const struct cli *cli, json_t *object, const char *path, const char *option)
+{
+    if (cli_given(cli, option))
+        jval_set_bool(object, path, cli_flag(cli, option));
+}
+
 void create_set_list(const struct cli *cli, json_t *object, const char *path, const char *option)
 {
     cleanup_vec struct vec values = VEC_OF(const char *, NULL);
@@ -95,14 +101,16 @@ bool create_in_cluster(const struct cli *cli)
     return cli_flag(cli, "export") ? workspace_names_cluster(cli) : !workspace_on_files(cli);
 }
 
-static int print_all(const json_t *object, const json_t *grants, struct error *err)
+static int print_all(const struct cli *cli, const json_t *object, const json_t *grants,
+                     struct error *err)
 {
     if (json_array_size(grants) == 0)
-        return print_value(object, "yaml", err);
+        return *print_format(cli) != '\0' ? print_result(cli, object, err)
+                                          : print_value(object, "yaml", err);
     cleanup_json json_t *all = json_array();
     json_array_extend(all, jval_unconst(grants));
     json_array_append(all, jval_unconst(object));
-    return print_documents(all, err);
+    return print_manifests(cli, all, err);
 }
 
 int create_finish(const struct cli *cli, const json_t *object, const json_t *grants,
@@ -111,7 +119,7 @@ int create_finish(const struct cli *cli, const json_t *object, const json_t *gra
     if (api_check(object, err) < 0)
         return -1;
     if (cli_flag(cli, "export"))
-        return print_all(object, grants, err);
+        return print_all(cli, object, grants, err);
     cleanup_store struct store *store = NULL;
     if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0)
         return -1;

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/print.h"
 
+// --export prints YAML unless --output says otherwise.
 #define CREATE_OPTIONS                                                                        \
     {"export", 0, OPTION_FLAG, NULL, "print what would be written instead of writing", NULL}, \
         RESULT_OPTION
@@ -17,6 +18,8 @@
 json_t *create_object(const struct cli *cli, const char *kind, bool namespaced);
 // Set `path` when the option was given.
 void create_set(const struct cli *cli, json_t *object, const char *path, const char *option);
+// A flag given as --option is true, as --option=false false.
+void create_set_flag(const struct cli *cli, json_t *object, const char *path, const char *option);
 void create_set_list(const struct cli *cli, json_t *object, const char *path, const char *option);
 // {name: its file name, pem: its text} for each --key; nothing when there is none.
 int create_add_keys(const struct cli *cli, json_t *object, const char *path, struct error *err)

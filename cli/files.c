@@ -134,7 +134,7 @@ static int load_object(const struct cli *cli, const char *kind, const char *name
     cleanup_store struct store *store = NULL;
     cleanup_json json_t *object = NULL;
     if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0 ||
-        store_get(store, kind, workspace_namespace(cli), name, &object, err) < 0)
+        workspace_get(cli, store, kind, name, &object, err) < 0)
         return -1;
     return strcmp(kind, "Sync") == 0 ? load_target(object, ret_files, err)
                                      : sync_files_load(cli, store, object, ret_files, err);

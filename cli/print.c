@@ -13,13 +13,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 // What a person may ask to see at once.
 static const size_t max_output_bytes = 256 << 20;
 
+enum { COLUMN_GAP = 3, CELL_MIN_WIDTH = 24, STATUS_COLUMN = 4 };
+
 const char *print_format(const struct cli *cli)
 {
     return cli_string_or(cli, "output", "");
+}
+
+static char *visible(const char *text)
+{
+    size_t size = strlen(text);
+    struct strbuf out;
+    strbuf_init(&out, 4 * size + 1);
+    strbuf_add_visible(&out, text, size);
+    return strbuf_steal(&out);
+}
+
+void print_visible(const char *text)
+{
+    cleanup_free char *shown = visible(text);
+    fputs(shown, stdout);
 }
 
 int print_value(const json_t *value, const char *format, struct error *err)
@@ -37,6 +56,28 @@ int print_value(const json_t *value, const char *format, struct error *err)
     return 0;
 }
 
+int print_answer(const struct cli *cli, const json_t *value, const json_t *names, struct error *err)
+{
+    const char *format = print_format(cli);
+    size_t index;
+    json_t *name;
+    if (*format == '\0')
+        return 0;
+    if (strcmp(format, "name") != 0)
+        return print_value(value, format, err);
+    json_array_foreach (names, index, name) {
+        print_visible(json_string_value(name));
+        putchar('\n');
+    }
+    return 0;
+}
+
+int print_answer_of(const struct cli *cli, const json_t *value, const char *name, struct error *err)
+{
+    cleanup_json json_t *names = json_pack("[s]", name);
+    return print_answer(cli, value, names, err);
+}
+
 int print_documents(const json_t *values, struct error *err)
 {
     size_t index;
@@ -47,21 +88,6 @@ int print_documents(const json_t *values, struct error *err)
             return -1;
     }
     return 0;
-}
-
-static char *visible(const char *text)
-{
-    size_t size = strlen(text);
-    struct strbuf out;
-    strbuf_init(&out, 4 * size + 1);
-    strbuf_add_visible(&out, text, size);
-    return strbuf_steal(&out);
-}
-
-void print_visible(const char *text)
-{
-    cleanup_free char *shown = visible(text);
-    fputs(shown, stdout);
 }
 
 char *print_name(const json_t *object)
@@ -128,6 +154,51 @@ static size_t column_width(const struct table *table, size_t column)
     return widest;
 }
 
+size_t print_width(void)
+{
+    static const size_t default_width = 120;
+    struct winsize size = {0};
+    const char *columns = getenv("COLUMNS");
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    long width = columns != NULL ? strtol(columns, NULL, 10) : 0;
+    return width > 0 && width < 10000 ? (size_t)width : default_width;
+}
+
+// Leaves the first `width` characters of a longer text, the last of them "…".
+static void cut_cell(char **text, size_t width)
+{
+    const char *end = *text;
+    if (width_of(*text) <= width)
+        return;
+    for (size_t seen = 0; seen + 1 < width; seen++) {
+        do
+            end++;
+        while (((unsigned char)*end & 0xc0) == 0x80);
+    }
+    char *whole = *text;
+    *text = xasprintf("%.*s…", (int)(end - whole), whole);
+    free(whole);
+}
+
+// Takes from one column what the others leave no room for.
+static void cut_column(const struct table *table, size_t *widths)
+{
+    size_t all = 0;
+    if (table->cut == 0)
+        return;
+    for (size_t i = 0; i < table->columns; i++)
+        all += widths[i] + (i + 1 < table->columns ? COLUMN_GAP : 0);
+    size_t column = table->cut - 1;
+    size_t others = all - widths[column];
+    size_t room = print_width() > others + CELL_MIN_WIDTH ? print_width() - others : CELL_MIN_WIDTH;
+    if (widths[column] <= room)
+        return;
+    vec_foreach (char **, row, &table->rows)
+        cut_cell(&(*row)[column], room);
+    widths[column] = room;
+}
+
 static const char *color_of(const char *cell)
 {
     if (strcmp(cell, "True") == 0)
@@ -140,6 +211,7 @@ void table_print(const struct table *table, const struct cli *cli)
     cleanup_free size_t *widths = xcalloc(table->columns, sizeof *widths);
     for (size_t i = 0; i < table->columns; i++)
         widths[i] = column_width(table, i);
+    cut_column(table, widths);
     vec_foreach (char **, row, &table->rows) {
         for (size_t i = 0; i < table->columns; i++) {
             const char *cell = (*row)[i];
@@ -147,7 +219,7 @@ void table_print(const struct table *table, const struct cli *cli)
             bool last = i + 1 == table->columns;
             printf("%s%s%s", color != NULL ? color : "", cell, color != NULL ? "\033[0m" : "");
             if (!last)
-                printf("%*s", (int)(widths[i] - width_of(cell)) + 3, "");
+                printf("%*s", (int)(widths[i] - width_of(cell)) + COLUMN_GAP, "");
         }
         putchar('\n');
     }
@@ -215,6 +287,7 @@ static void print_table(const struct cli *cli, const json_t *objects, bool wide)
         "NAMESPACE", "NAME", "READY", "STATUS", "REVISION", "AGE", wide ? "DIGEST" : NULL, NULL};
     struct table table;
     table_init(&table, header);
+    table.cut = wide ? 0 : STATUS_COLUMN;
     size_t index;
     json_t *object;
     json_array_foreach (objects, index, object) {
@@ -252,6 +325,12 @@ int print_objects(const struct cli *cli, const json_t *objects, bool single, str
     }
     print_table(cli, objects, strcmp(format, "wide") == 0);
     return 0;
+}
+
+int print_manifests(const struct cli *cli, const json_t *objects, struct error *err)
+{
+    bool yaml = *print_format(cli) == '\0' || strcmp(print_format(cli), "yaml") == 0;
+    return yaml ? print_documents(objects, err) : print_objects(cli, objects, false, err);
 }
 
 int print_result(const struct cli *cli, const json_t *object, struct error *err)

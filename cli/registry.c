@@ -33,6 +33,12 @@ char *registry_login(const struct cli *cli)
     return NULL;
 }
 
+char *registry_name(const struct registry *registry, const char *digest)
+{
+    cleanup_free char *repository = oci_reference_repository(&registry->reference);
+    return xasprintf("%s@%s", repository, digest);
+}
+
 static int read_named(const struct cli *cli, const char *option, char **ret_text, struct error *err)
 {
     const char *file = cli_string(cli, option);

@@ -60,6 +60,9 @@ void registry_release(struct registry *registry); // may be called twice
 int registry_resolve(struct registry *registry, struct oci_descriptor *ret_descriptor,
                      struct error *err) __attribute__((warn_unused_result));
 
+// "oci://host/path@sha256:…", as commands take it; owned.
+char *registry_name(const struct registry *registry, const char *digest);
+
 // What --registry-mirror says: appends struct oci_mirror.
 int registry_read_mirrors(const struct cli *cli, struct vec *mirrors, struct error *err)
     __attribute__((warn_unused_result));

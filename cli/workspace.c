@@ -6,10 +6,14 @@
 #include "base/jval.h"
 #include "base/kube/kube_client.h"
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "base/strbuf.h"
+#include "cli/kubeconfig.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { MAX_NAMES_BYTES = 400 };
 
 static const char *flag_or_environment(const struct cli *cli, const char *flag,
                                        const char *variable)
@@ -25,19 +29,9 @@ static bool names_files(const struct cli *cli)
     return cli_string(cli, "config") != NULL || cli_string(cli, "state") != NULL;
 }
 
-static bool names_cluster(const struct cli *cli)
-{
-    static const char *const options[] = {"kubeconfig", "context", "cluster", "user", "server"};
-    for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
-        if (cli_common(cli, options[i]) != NULL)
-            return true;
-    }
-    return false;
-}
-
 bool workspace_on_files(const struct cli *cli)
 {
-    if (names_files(cli) || names_cluster(cli) || cli->is_plugin)
+    if (names_files(cli) || kubeconfig_is_named(cli) || cli->is_plugin)
         return names_files(cli);
     return flag_or_environment(cli, "config", "SEALIFT_CONFIG") != NULL ||
            flag_or_environment(cli, "state", "SEALIFT_STATE") != NULL;
@@ -52,7 +46,7 @@ static int open_files(const struct cli *cli, enum workspace_mode mode, struct st
         .clock = clock_system(),
         .read_only = mode == WORKSPACE_READ,
     };
-    if (names_cluster(cli))
+    if (kubeconfig_is_named(cli))
         return error_set(err, ERROR_INVALID,
                          "--config and --state name files, --kubeconfig and --context a cluster: "
                          "the objects are in one of them");
@@ -64,60 +58,12 @@ static int open_files(const struct cli *cli, enum workspace_mode mode, struct st
     return store_files_open(&options, ret_store, err);
 }
 
-// Instead of all that the kubeconfig's user has.
-static void use_token(struct kube_config *config, const char *token)
-{
-    struct kube_config plain = {.server = STEAL(config->server),
-                                .namespace_ = STEAL(config->namespace_),
-                                .ca_pem = STEAL(config->ca_pem),
-                                .ca_file = STEAL(config->ca_file),
-                                .tls_server_name = STEAL(config->tls_server_name),
-                                .insecure_skip_tls_verify = config->insecure_skip_tls_verify,
-                                .proxy_url = STEAL(config->proxy_url),
-                                .token = xstrdup(token),
-                                .as_groups = VEC_OF(char *, vec_release_string)};
-    kube_config_release(config);
-    *config = plain;
-}
-
-static int act_as(const struct cli *cli, struct kube_config *config, struct error *err)
-{
-    const char *user = cli_common(cli, "as");
-    cleanup_vec struct vec groups = VEC_OF(const char *, NULL);
-    cli_list(cli, "as-group", &groups);
-    if (user == NULL)
-        return groups.len == 0 ? 0
-                               : error_set(err, ERROR_INVALID, "--as-group needs --as USER, too");
-    free(config->as_user);
-    config->as_user = xstrdup(user);
-    vec_free(&config->as_groups);
-    config->as_groups = VEC_OF(char *, vec_release_string);
-    vec_foreach (const char *, group, &groups)
-        vec_push_string(&config->as_groups, *group);
-    return 0;
-}
-
-static int load_kubeconfig(const struct cli *cli, struct kube_config *config, struct error *err)
-{
-    const struct kube_config_choice choice = {.kubeconfig = cli_string(cli, "kubeconfig"),
-                                              .context = cli_string(cli, "context"),
-                                              .cluster = cli_common(cli, "cluster"),
-                                              .user = cli_common(cli, "user"),
-                                              .server = cli_common(cli, "server"),
-                                              .namespace_ = cli_string(cli, "namespace")};
-    if (kube_config_load(&choice, config, err) < 0)
-        return -1;
-    if (cli_common(cli, "token") != NULL)
-        use_token(config, cli_common(cli, "token"));
-    return act_as(cli, config, err);
-}
-
 static int open_cluster(const struct cli *cli, struct store **ret_store, struct error *err)
 {
     cleanup_kube_config struct kube_config config = {0};
     cleanup_error struct error cause = {0};
-    if (load_kubeconfig(cli, &config, &cause) < 0) {
-        if (cause.code == ERROR_NOT_FOUND && !names_cluster(cli))
+    if (kubeconfig_load(cli, &config, &cause) < 0) {
+        if (cause.code == ERROR_NOT_FOUND && !kubeconfig_is_named(cli))
             return error_set(err, ERROR_INVALID,
                              "where are the objects? name the folders with --config DIR and "
                              "--state DIR, or set SEALIFT_CONFIG and SEALIFT_STATE; there is no "
@@ -143,7 +89,7 @@ int workspace_open(const struct cli *cli, enum workspace_mode mode, struct store
 bool workspace_names_cluster(const struct cli *cli)
 {
     cleanup_kube_config struct kube_config config = {0};
-    return !workspace_on_files(cli) && load_kubeconfig(cli, &config, NULL) == 0;
+    return !workspace_on_files(cli) && kubeconfig_load(cli, &config, NULL) == 0;
 }
 
 int workspace_client(const struct cli *cli, struct kube_client **ret_client, struct error *err)
@@ -154,7 +100,7 @@ int workspace_client(const struct cli *cli, struct kube_client **ret_client, str
                          "sealift %s works on a cluster: name it with --kubeconfig or --context, "
                          "not --config and --state",
                          cli->command->name);
-    if (load_kubeconfig(cli, &config, err) < 0)
+    if (kubeconfig_load(cli, &config, err) < 0)
         return -1;
     return kube_client_new(&config, NULL, ret_client, err);
 }
@@ -169,12 +115,12 @@ const char *workspace_namespace(const struct cli *cli)
     const char *named = cli_string(cli, "namespace");
     if (named != NULL || workspace_on_files(cli))
         return named != NULL ? named : NAMESPACE_DEFAULT;
-    if (*cli->context_namespace == NULL) {
+    if (cli->found->namespace == NULL) {
         cleanup_kube_config struct kube_config config = {0};
-        bool known = load_kubeconfig(cli, &config, NULL) == 0 && config.namespace_ != NULL;
-        *cli->context_namespace = xstrdup(known ? config.namespace_ : NAMESPACE_DEFAULT);
+        bool known = kubeconfig_load(cli, &config, NULL) == 0 && config.namespace_ != NULL;
+        cli->found->namespace = xstrdup(known ? config.namespace_ : NAMESPACE_DEFAULT);
     }
-    return *cli->context_namespace;
+    return cli->found->namespace;
 }
 
 const char *workspace_namespaces(const struct cli *cli)
@@ -186,14 +132,18 @@ const char *workspace_namespaces(const struct cli *cli)
 
 static int unknown_kind(const char *text, size_t length, struct error *err)
 {
-    struct strbuf known;
+    cleanup_strbuf struct strbuf known;
+    cleanup_free char *word = xstrndup(text, length);
+    struct nearest nearest = {.wanted = word};
     strbuf_init(&known, 1024);
-    for (size_t i = 0; kind_at(i) != NULL; i++)
+    for (size_t i = 0; kind_at(i) != NULL; i++) {
+        nearest_offer(&nearest, kind_at(i)->plural);
         strbuf_addf(&known, "%s%s", i > 0 ? ", " : "", kind_at(i)->plural);
-    error_set(err, ERROR_INVALID, "\"%.*s\" is no kind; the kinds are %s", (int)length, text,
-              known.data);
-    strbuf_release(&known);
-    return -1;
+    }
+    return error_set(err, ERROR_INVALID, "\"%s\" is no kind%s%s%s; the kinds are %s", word,
+                     nearest.best != NULL ? " (did you mean " : "",
+                     nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "?)" : "",
+                     known.data);
 }
 
 int workspace_parse(const struct cli *cli, size_t index, const struct kind **ret_kind,
@@ -215,27 +165,84 @@ int workspace_parse(const struct cli *cli, size_t index, const struct kind **ret
     return 0;
 }
 
-static int say_what_there_is(struct store *store, const struct kind *kind, const char *namespace,
-                             const char *name, struct error *err)
+// "there is shop, web", of one kind in one namespace; "" when there is none. Owned.
+static char *names_in(struct store *store, const struct kind *kind, const char *namespace)
 {
     cleanup_json json_t *all = NULL;
     struct strbuf names;
-    strbuf_init(&names, 400);
+    strbuf_init(&names, MAX_NAMES_BYTES);
     size_t index;
     json_t *object;
     if (store_list(store, kind->name, kind->namespaced ? namespace : NULL, &all, NULL) == 0) {
         json_array_foreach (all, index, object) {
-            strbuf_addf(&names, "%s%s", index > 0 ? ", " : "", object_name(object));
+            strbuf_addf(&names, "%s%s", index > 0 ? ", " : "there is ", object_name(object));
         }
     }
-    const char *found = names.len > 0      ? "there is "
-                        : kind->namespaced ? "there is none in this namespace; name another with -n"
-                                           : "there is none at all";
-    error_set(err, ERROR_NOT_FOUND, "there is no %s %s%s%s; %s%s", kind->name,
-              kind->namespaced ? namespace : "", kind->namespaced ? "/" : "", name, found,
-              names.data);
-    strbuf_release(&names);
-    return -1;
+    return strbuf_steal(&names);
+}
+
+// Other namespaces with an object of this name, as "-n blog, -n docs"; "" when there is none, or
+// when this account may not look. Owned.
+static char *namespaces_with(struct store *store, const struct kind *kind, const char *name)
+{
+    cleanup_json json_t *all = NULL;
+    struct strbuf places;
+    strbuf_init(&places, MAX_NAMES_BYTES);
+    size_t index;
+    json_t *object;
+    if (kind->namespaced && kind->has_status &&
+        store_list(store, kind->name, NULL, &all, NULL) == 0) {
+        json_array_foreach (all, index, object) {
+            if (strcmp(object_name(object), name) == 0)
+                strbuf_addf(&places, "%s-n %s", places.len > 0 ? ", " : "",
+                            object_namespace(object));
+        }
+    }
+    return strbuf_steal(&places);
+}
+
+static int say_what_there_is(struct store *store, const struct kind *kind, const char *namespace,
+                             const char *name, struct error *err)
+{
+    cleanup_free char *places = namespaces_with(store, kind, name);
+    cleanup_free char *names = names_in(store, kind, namespace);
+    cleanup_free char *who = xasprintf("%s %s%s%s", kind->name, namespace != NULL ? namespace : "",
+                                       namespace != NULL ? "/" : "", name);
+    if (*places != '\0')
+        return error_set(err, ERROR_NOT_FOUND,
+                         "there is no %s, but one of that name elsewhere: say %s", who, places);
+    if (*names != '\0')
+        return error_set(err, ERROR_NOT_FOUND, "there is no %s; %s", who, names);
+    return error_set(err, ERROR_NOT_FOUND, "there is no %s; %s", who,
+                     kind->namespaced ? "there is none in this namespace; name another with -n"
+                                      : "there is none at all");
+}
+
+int workspace_no_name(const struct cli *cli, const struct kind *kind, const char *name,
+                      struct error *err)
+{
+    if (!cli_flag(cli, "all-namespaces"))
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     kind->namespaced
+                         ? "-A and a name do not go together: sealift %s %s %s -n NAMESPACE is one "
+                           "object, sealift %s %s%s -A all of them"
+                         : "-A and a name do not go together: sealift %s %s %s is one object, "
+                           "sealift %s %s%s all of them",
+                     cli->command->name, kind->plural, name, cli->command->name, kind->plural,
+                     command_option(cli->command, "all", 3, 0) != NULL ? " --all" : "");
+}
+
+int workspace_get(const struct cli *cli, struct store *store, const char *kind_name,
+                  const char *name, json_t **ret_object, struct error *err)
+{
+    const struct kind *kind = kind_find(kind_name);
+    const char *namespace = kind->namespaced ? workspace_namespace(cli) : NULL;
+    cleanup_error struct error cause = {0};
+    if (store_get(store, kind->name, namespace, name, ret_object, &cause) == 0)
+        return 0;
+    return cause.code == ERROR_NOT_FOUND ? say_what_there_is(store, kind, namespace, name, err)
+                                         : error_move(err, &cause);
 }
 
 int workspace_find(const struct cli *cli, struct store *store, size_t index, json_t **ret_object,
@@ -246,15 +253,11 @@ int workspace_find(const struct cli *cli, struct store *store, size_t index, jso
     if (workspace_parse(cli, index, &kind, &name, err) < 0)
         return -1;
     if (name == NULL || *name == '\0')
-        return error_set(err, ERROR_INVALID, "which %s? name it, like %s shop", kind->name,
-                         kind->plural);
-    const char *namespace = workspace_namespace(cli);
-    if (store_get(store, kind->name, kind->namespaced ? namespace : NULL, name, ret_object, err) ==
-        0)
-        return 0;
-    if (err->code == ERROR_NOT_FOUND)
-        return say_what_there_is(store, kind, namespace, name, err);
-    return -1;
+        return error_set(err, ERROR_INVALID, "which %s? name it, like sealift %s %s NAME",
+                         kind->name, cli->command->name, kind->plural);
+    return workspace_no_name(cli, kind, name, err) < 0
+               ? -1
+               : workspace_get(cli, store, kind->name, name, ret_object, err);
 }
 
 const char *workspace_who_works(const struct cli *cli)

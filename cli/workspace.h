@@ -34,17 +34,25 @@ int workspace_client(const struct cli *cli, struct kube_client **ret_client, str
 // --namespace, or the kubeconfig's, or "default".
 const char *workspace_namespace(const struct cli *cli);
 // For commands that list: one namespace, or NULL for all. In files, all unless one is named; in a
-// cluster, all with --all-namespaces.
+// cluster the context's, or --namespace; everywhere all with --all-namespaces, as kubectl has it.
 const char *workspace_namespaces(const struct cli *cli);
-#define ALL_NAMESPACES_OPTION                                                     \
-    {                                                                             \
-        "all-namespaces", 'A', OPTION_FLAG, NULL, "those of all namespaces", NULL \
+#define ALL_NAMESPACES_OPTION                                                                 \
+    {                                                                                         \
+        "all-namespaces", 'A', OPTION_FLAG, NULL, "of all namespaces, whatever -n says", NULL \
     }
 
+// The object of this kind and name, in the namespace that was chosen. *ret_object is owned.
+// ERROR_NOT_FOUND says where one of that name is, or what there is instead.
+int workspace_get(const struct cli *cli, struct store *store, const char *kind_name,
+                  const char *name, json_t **ret_object, struct error *err)
+    __attribute__((warn_unused_result));
 // The object that the arguments from `index` on name: "bundle shop" or "bundle/shop". *ret_object
-// is owned. ERROR_NOT_FOUND names what there is instead.
+// is owned. Fails as workspace_get.
 int workspace_find(const struct cli *cli, struct store *store, size_t index, json_t **ret_object,
                    struct error *err) __attribute__((warn_unused_result));
+// ERROR_INVALID, with what to write instead, when --all-namespaces stands beside a name.
+int workspace_no_name(const struct cli *cli, const struct kind *kind, const char *name,
+                      struct error *err) __attribute__((warn_unused_result));
 // The kind and name (NULL when absent) in those arguments. *ret_name is borrowed.
 int workspace_parse(const struct cli *cli, size_t index, const struct kind **ret_kind,
                     const char **ret_name, struct error *err) __attribute__((warn_unused_result));

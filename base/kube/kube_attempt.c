@@ -15,7 +15,10 @@ enum {
 void kube_attempt_init(struct kube_attempt *attempt, struct kube_client *client,
                        const struct kube_request *request)
 {
-    int64_t deadline = request->deadline_ms > 0 ? request->deadline_ms : KUBE_DEADLINE_DEFAULT_MS;
+    int64_t chosen = client->config.request_timeout_ms;
+    int64_t deadline = request->deadline_ms > 0 ? request->deadline_ms
+                       : chosen > 0             ? chosen
+                                                : KUBE_DEADLINE_DEFAULT_MS;
     int64_t now = clock_mono_ms(client->clock);
     *attempt =
         (struct kube_attempt){.client = client,

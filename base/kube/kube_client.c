@@ -20,6 +20,7 @@ static void copy_config(struct kube_config *to, const struct kube_config *from)
     *to = (struct kube_config){
         .server = xstrdup(from->server),
         .namespace_ = xstrdup_or_null(from->namespace_),
+        .request_timeout_ms = from->request_timeout_ms,
         .token_file = xstrdup_or_null(from->token_file),
         .client_cert_file = xstrdup_or_null(from->client_cert_file),
         .username = xstrdup_or_null(from->username),

@@ -120,7 +120,7 @@ struct kube_request {
     const char *if_none_match; // an ETag; the answer may then be 304, without an object
 
     const struct kube_impersonation *as; // NULL = kube_config's
-    int64_t deadline_ms;                 // over all tries and waits; 0 = 60 s
+    int64_t deadline_ms;                 // over all tries and waits; 0 = the config's
     size_t max_body_bytes;               // of the answer; 0 = 32 MiB
     bool no_retry;                       // one try, and one more with a token that is read anew
     bool urgent;                         // does not wait for a place in the window (leases)

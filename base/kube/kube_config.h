@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/vec.h"
@@ -34,7 +35,8 @@ struct kube_config {
     char *ca_file; // where ca_pem came from, to be read again
     char *tls_server_name;
     bool insecure_skip_tls_verify;
-    char *proxy_url; // NULL = from the environment
+    char *proxy_url;            // NULL = from the environment
+    int64_t request_timeout_ms; // of a request that has no deadline of its own; 0 = 60 s
     char *client_cert_pem;
     char *client_cert_file;
     char *client_key_pem;

@@ -328,7 +328,7 @@ def test_create(sealift: Sealift, config: Config, tmp_path: Path, serve: Serve) 
     applied(daemon, released(daemon, repo.head)["digest"])
     daemon.wait_ready_of("Hook", "github")
     repo.commit({"web.yaml": config_map("web", color="blue")})
-    assert "delivered" in sealift("trigger", "github", "--server", daemon.hook_url, *places).err
+    assert "delivered" in sealift("trigger", "github", "--to", daemon.hook_url, *places).err
     released(daemon, repo.head)
 
 
@@ -358,7 +358,8 @@ def test_suspend_shows(world: World) -> None:
     world.run("reconcile", "bundle", "shop")
     assert world.sealift.fails(*world.at("suspend", "hook", "shop")).code == 1
     assert "nothing to wait for" in world.sealift.fails(*world.at("reconcile", "hook", "shop")).err
-    assert "another with -n" in world.sealift.fails(*world.at("get", "sync", "shop", "-n", "empty")).err
+    assert "say -n default" in world.sealift.fails(*world.at("get", "sync", "shop", "-n", "empty")).err
+    assert "another with -n" in world.sealift.fails(*world.at("get", "sync", "ship", "-n", "empty")).err
 
 
 @pytest.mark.quick

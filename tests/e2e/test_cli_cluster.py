@@ -68,7 +68,7 @@ def world(
     made.in_shop("create", "hook", "github", "--resource", "bundle/shop")
     match = reference.removeprefix("oci://")
     made("create", "policy", "all", "--match", match, "--key", public, "--channel", "prod")
-    sync = ["--bundle", "shop", "--wait", "--interval", "24h", "--create-service-account", "--role", "edit"]
+    sync = ["--bundle", "shop", "--wait-healthy", "--interval", "24h", "--create-service-account", "--role", "edit"]
     made.in_shop("create", "sync", "shop", *sync)
     for role in ("packager", "receiver", "controller"):
         daemon = stack.enter_context(made.serve(role))
@@ -105,10 +105,10 @@ def test_every_command(world: World, tmp_path: Path) -> None:
 
     # The way in, the whole path behind it, and what is told of it.
     assert world.in_shop("get", "hook", "github", "--show-path").out.startswith("/hook/")
-    assert "pong" in world.in_shop("trigger", "github", "--server", world.receiver.hook_url, "--ping").err
+    assert "pong" in world.in_shop("trigger", "github", "--to", world.receiver.hook_url, "--ping").err
     world.repo.commit({"a.yaml": config_map("a", color="blue")})
     world.repo.push()
-    assert "delivered" in world.in_shop("trigger", "github", "--server", world.receiver.hook_url).err
+    assert "delivered" in world.in_shop("trigger", "github", "--to", world.receiver.hook_url).err
     wait_for("blue", lambda: world.color() == "blue")
     wait_for("the event", lambda: "Applied" in world.in_shop("events", "sync", "shop").out)
     assert "Released" in world("events", "-A").out and "Released" not in world("events", "-n", "blog").out
@@ -135,6 +135,21 @@ def test_every_command(world: World, tmp_path: Path) -> None:
     wait_for("green", lambda: world.color() == "green")
     world.in_shop("reconcile", "sync", "shop")
     assert world.run("diff", "sync/shop", "-n", "shop").code == 0
+
+    # An export is what one would write: applied again it changes nothing, elsewhere it makes the same.
+    live = world.plane.get("sync", "shop", "-n", "shop")
+    assert "applyset.kubernetes.io/id" in live["metadata"]["labels"] and live["metadata"]["finalizers"]
+    world.in_shop("reconcile", "sync", "shop")
+    exported = world.in_shop("export", "sync/shop").out
+    kept = yaml.safe_load(exported)
+    assert set(kept) == {"apiVersion", "kind", "metadata", "spec"}
+    assert kept["metadata"] == {"name": "shop", "namespace": "shop"}
+    assert {"bundleRef", "wait"} <= set(kept["spec"]) and "status" not in kept
+    (tmp_path / "kept.yaml").write_text(exported)
+    before = live["metadata"]["generation"]
+    world("apply", "-f", tmp_path / "kept.yaml")
+    after = world.plane.get("sync", "shop", "-n", "shop")
+    assert after["metadata"]["generation"] == before and after["spec"] == live["spec"]
 
     # What is gone is gone, with what it applied.
     world.in_shop("delete", "sync", "shop")

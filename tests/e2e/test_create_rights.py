@@ -155,7 +155,7 @@ def test_bundle_of_somebody_who_may_not_bind(cluster: Cluster) -> None:
 
 def test_sync(cluster: Cluster, tmp_path: Path) -> None:
     plane = cluster.plane
-    words = [*SYNC, "-n", "shop", "--target-namespace", "blog", "--allow-namespace", "docs", "--wait"]
+    words = [*SYNC, "-n", "shop", "--target-namespace", "blog", "--allow-namespace", "docs", "--wait-healthy"]
     words += ["--force", "Recreate"]
     said = cluster.said(*words, "--create-service-account", "--service-account", "robot", "--role", "view")
     assert "serviceaccount/robot in shop is created" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,53 @@ def test_it_takes_kubectl_s_options(
     assert '"nobody"' in kubectl.run(*get, "--context", "good", "--as", "nobody").stderr
     assert kubectl(*get, "--context", "good", "--as", "nobody", "--as-group", "system:masters") == bundle
     assert "--as USER" in kubectl.run(*get, "--context", "good", "--as-group", "x").stderr
+    uid = ["--as", "nobody", "--as-group", "system:masters", "--as-uid", "7"]
+    assert kubectl(*get, "--context", "good", *uid) == bundle
+    assert kubectl(*get, "--context", "good", "-s", plane.url) == bundle
     assert 'no context "none"' in kubectl.run(*get, "--context", "none").stderr
     assert "which is not there" in kubectl.run(*get, "--context", "good", "--user", "none").stderr
+
+
+def test_it_takes_an_address_and_credentials_alone(
+    plane: ControlPlane, kubectl: Kubectl, namespace: str, bundle: str, tmp_path: Path
+) -> None:
+    kubectl.env["KUBECONFIG"] = str(tmp_path / "none")
+    get = ["sealift", "get", "bundles", "-o", "name", "-n", namespace, "-s", plane.url]
+    token = ["--token", plane.admin_token]
+    authority = ["--certificate-authority", str(plane.ca)]
+    assert kubectl(*get, *token, *authority) == bundle
+    assert kubectl(*get, *token, "--insecure-skip-tls-verify") == bundle
+    assert kubectl(*get, *token, *authority, "--insecure-skip-tls-verify=false") == bundle
+    assert kubectl(*get, *token, *authority, "--tls-server-name", "localhost") == bundle
+    assert kubectl.run(*get, *token, *authority, "--tls-server-name", "elsewhere.example.com").returncode == 1
+    assert kubectl.run(*get, *token).returncode == 1  # nobody vouches for its certificate
+    certificate = ["--client-certificate", str(plane.folder / "admin.crt"), "--client-key", str(plane.folder / "admin.key")]
+    assert kubectl(*get, *certificate, *authority) == bundle
+    assert "go together" in kubectl.run(*get, *certificate[:2], *authority).stderr
+    assert "contradict" in kubectl.run(*get, *token, *authority, "--insecure-skip-tls-verify").stderr
+    assert "--certificate-authority" in kubectl.run(*get, *token, "--certificate-authority", "/none").stderr
+
+
+def test_it_says_what_to_do_without_a_cluster(plane: ControlPlane, kubectl: Kubectl, tmp_path: Path) -> None:
+    get = ["sealift", "get", "bundles"]
+    for more in (["-s", "https://127.0.0.1:1"], ["-s", "https://127.0.0.1:1", "--request-timeout", "1s"]):
+        said = kubectl.run(*get, *more).stderr
+        assert "Connection refused" in said and f"the API server of $KUBECONFIG ({plane.kubeconfig})" in said
+        assert "--context or --kubeconfig" in said and "--config DIR" in said
+    said = kubectl.run(*get, "--as", "nobody").stderr
+    assert "ClusterRole view" in said and "--context or --user" in said
+    kubectl.env["KUBECONFIG"] = str(tmp_path / "none")
+    said = kubectl.run(*get).stderr
+    assert "--config DIR" in said and "$KUBECONFIG" in said
+
+
+def test_request_timeout(kubectl: Kubectl) -> None:
+    with socket.socket() as deaf:  # takes connections and never answers
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        server = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        said = kubectl.run("sealift", "get", "bundles", "-s", server, "--request-timeout", "300ms").stderr
+        assert server.removeprefix("http://") in said and "--kubeconfig" in said
 
 
 def test_it_completes(kubectl: Kubectl, namespace: str, bundle: str) -> None:

@@ -363,9 +363,9 @@ def test_trigger(journey: Journey, serve: Serve, repo: GitRepo, url: str, layout
     released(daemon, repo.head)
     commit = repo.commit({"web.yaml": config_map("web", color="blue")})
     repo.push()
-    journey.run("trigger", "shop", "--server", daemon.hook_url, "--ping")
+    journey.run("trigger", "shop", "--to", daemon.hook_url, "--ping")
     stays("a Bundle after a ping", lambda: commit not in json.dumps(daemon.status("Bundle", "shop")), 0.3)
-    journey.run("trigger", "shop", "--server", daemon.hook_url)
+    journey.run("trigger", "shop", "--to", daemon.hook_url)
     released(daemon, commit)
 
 

@@ -77,7 +77,7 @@ def check_all(secrecy: Secrecy, journey: Journey, daemon: Daemon, said: list[str
         *(("get", f"{kind}s", "-o", form) for kind in kinds for form in ("wide", "yaml", "json", "name")),
         *(("get", kind, "shop", *more) for kind in kinds for more in ((), ("-o", "yaml"))),
         *(("events",), ("check",), ("reconcile", "bundle", "shop"), ("reconcile", "sync", "shop")),
-        ("trigger", "shop", "--server", daemon.hook_url),
+        ("trigger", "shop", "--to", daemon.hook_url),
     ]
     for words in commands:
         result = journey.sealift.run(*journey.at(*words))

@@ -349,7 +349,7 @@ def test_commands_work_on_a_cluster(
     run("reconcile", "bundle", "shop")
     receiver.wait_condition("Hook", "shop", namespace, "True", "Listening")
     assert run("get", "hook", "shop", "--show-path").startswith("/hook/")
-    run("trigger", "shop", "--server", receiver.hook_url)
+    run("trigger", "shop", "--to", receiver.hook_url)
     assert receiver.object("Hook", "shop", namespace)["status"]["pending"][0]["repository"].endswith("config")
     wait_for("the event", lambda: "Released" in run("events", "bundle", "shop"))
     assert "Released" in run("events") and namespace in sealift("events", "-A", env=env).out
