@@ -4,6 +4,7 @@ and is refused the rest."""
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ from parts.cluster import ClusterDaemon, apply_config
 from parts.control_plane import ControlPlane
 from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
+from parts.installed import Cluster, Tenant
 from parts.journey import Journey
 from parts.net import Answer
 from parts.need import CHECKOUT, need_program
@@ -390,6 +392,70 @@ def test_production(plane: ControlPlane) -> None:
     for role in ROLES:
         assert plane.get("deployment", f"sealift-{role}", "-n", SYSTEM)["spec"]["replicas"] == 2
         plane.kubectl("rollout", "status", f"deployment/sealift-{role}", "-n", SYSTEM, "--timeout=30s")
+
+
+WITHOUT_SECRETS = "deploy/components/without-secret-watch"
+
+
+@pytest.fixture
+def without_secrets(plane: ControlPlane, tmp_path: Path) -> Iterator[Path]:
+    """The overlay multi-tenant with the component, applied; a kustomization."""
+    folder = tmp_path / "install"
+    folder.mkdir()
+    parts = {"resources": "deploy/overlays/multi-tenant", "components": WITHOUT_SECRETS}
+    lists = {name: [os.path.relpath(CHECKOUT / path, folder.resolve())] for name, path in parts.items()}
+    head = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump({**head, **lists}))
+    plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(folder))
+    yield folder
+    install(plane, "multi-tenant")
+    plane.kubectl("delete", "clusterrole,rolebinding", "sealift-controller-secrets", "-n", SYSTEM)
+
+
+def watchable(plane: ControlPlane) -> set[str]:
+    """"deployments.apps" of all that can be listed and watched."""
+    return set(plane.kubectl("api-resources", "--verbs=list,watch", "-o", "name").split())
+
+
+def test_without_secret_watch(
+    plane: ControlPlane, without_secrets: Path, sealift: Sealift, tmp_path: Path, stack: contextlib.ExitStack
+) -> None:
+    controller = Role(plane, "controller")
+    account = f"system:serviceaccount:{SYSTEM}:sealift-controller"
+    wait_for("the lesser rights", lambda: controller("GET", "/api/v1/secrets") == 403)
+    # All but Secrets (and events, which nobody applies) is watched; and of all that it might do before, less is left.
+    refused = {name for name in watchable(plane) if not plane.can(account, "watch", name)}
+    assert refused == {"secrets", "events", "events.events.k8s.io"}
+    rules, before = controller.rules("stranger"), RIGHTS["controller"]
+    added = {rule for rule in rules - before if rule[2] not in ("list", "watch")}
+    assert not added and before - rules == rights("*", "*", "list watch") | rights("", "secrets", "get")
+    assert controller.watches("/api/v1/secrets") == 403 and controller("GET", "/api/v1/namespaces/shop/secrets") == 403
+    assert controller.reads_secret("shop") == controller.reads_secret("stranger") == 403
+    wait_for("the keys of policies", lambda: controller.reads_secret(SYSTEM) == 200)
+    assert controller("GET", f"/api/v1/namespaces/{SYSTEM}/secrets") == 403
+    # As the component's first lines say.
+    words = ["--clusterrole=sealift-controller-secrets", f"--serviceaccount={SYSTEM}:sealift-controller"]
+    plane.kubectl("create", "rolebinding", "sealift-controller-secrets", "-n", "shop", *words)
+    wait_for("the Secrets of shop", lambda: controller.reads_secret("shop") == 200)
+    assert controller("GET", "/api/v1/namespaces/shop/secrets") == controller.reads_secret("stranger") == 403
+
+    # The program works so, with the flags of the manifest.
+    things = yaml.safe_load_all(plane.kubectl("kustomize", str(without_secrets)))
+    (deployment,) = [thing for thing in things if thing["metadata"]["name"] == "sealift-controller" and thing["kind"] == "Deployment"]
+    flags = [flag for flag in deployment["spec"]["template"]["spec"]["containers"][0]["args"] if "secrets" in flag]
+    assert flags == ["--watch-secrets=false"]
+    tenant = Tenant(Cluster(sealift, plane), "quiet", tmp_path)
+    tenant.push(COLOR)
+    plane.kubectl("delete", "lease", "--all", "-n", SYSTEM)
+    kubeconfig = plane.kubeconfig_of(SYSTEM, "sealift-controller")
+    local = [*flags, "--allow-loopback", "--allow-local-path", tmp_path]
+    daemon = stack.enter_context(ClusterDaemon(sealift, plane, kubeconfig, SYSTEM, *local, roles="controller"))
+    tenant.sync()
+    tenant.wait_applied(daemon)
+    plane.kubectl("patch", "configmap", "a", "-n", "quiet", "--type=merge", "-p", '{"data":{"color":"blue"}}')
+    wait_for("the heal", lambda: tenant.get("configmap", "a")["data"] == {"color": "red"})
+    plane.kubectl("delete", "sync", "shop", "-n", "quiet", "--timeout=20s")
+    assert not [line for line in daemon.output.splitlines() if "forbidden" in line]
 
 
 @pytest.mark.parametrize("overlay", ["single-tenant", "multi-tenant", "production"])
