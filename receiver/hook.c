@@ -150,7 +150,7 @@ static void log_delivery(const struct hook *hook, const struct hook_delivery *de
     log_write(err == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
               err == NULL ? "delivery recorded" : "delivery not recorded", "kind", "Hook",
               "namespace", object_namespace(hook->object), "name", object_name(hook->object),
-              "path", shown, "request_id", delivery->id, "repository", delivery->repository, "ref",
+              "path", shown, "reconcile_id", delivery->id, "repository", delivery->repository, "ref",
               delivery->ref, "tag", delivery->tag, "error", err != NULL ? error_message(err) : NULL,
               NULL);
 }

@@ -91,7 +91,7 @@ static void log_refusal(const struct hook *hook, const struct http_exchange *exc
     char shown[HOOK_PATH_SHOWN_SIZE];
     hook_path_shown(hook->path, shown);
     log_info("delivery refused", "kind", "Hook", "namespace", object_namespace(hook->object),
-             "name", object_name(hook->object), "path", shown, "request_id", answer->delivery.id,
+             "name", object_name(hook->object), "path", shown, "reconcile_id", answer->delivery.id,
              "peer", http_exchange_peer(exchange), "error", answer->text);
 }
 

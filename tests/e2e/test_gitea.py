@@ -58,7 +58,7 @@ def test_journey_with_gitea(
     repo.push("main", "v1")
     daemon.wait_status("Bundle", "shop", lambda status: status["source"]["revision"].endswith(outside))
     assert daemon.status("Bundle", "shop")["artifact"] == second
-    deliveries = [line["request_id"] for line in daemon.lines(msg="delivery recorded")]
+    deliveries = [line["reconcile_id"] for line in daemon.lines(msg="delivery recorded")]
     assert len(set(deliveries)) == len(deliveries) >= 2
     last = wait_for("the last delivery", lambda: daemon.status("Hook", "shop")["lastDelivery"])
     assert last["result"] == "accepted"

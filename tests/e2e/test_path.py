@@ -103,7 +103,7 @@ def test_request_id_runs_through(journey: Journey, serve: Serve, repo: GitRepo, 
     applied(daemon, released(daemon, repo.head)["digest"])
     commit = push(daemon, repo, url, {"web.yaml": config_map("web", color="blue")}, delivery="delivery-4711")
     applied(daemon, released(daemon, commit)["digest"])
-    for message in ("bundle released", "sync applied"):
+    for message in ("delivery recorded", "bundle released", "sync applied"):
         daemon.wait_line(msg=message, reconcile_id="delivery-4711")
 
 
