@@ -148,24 +148,29 @@ static int generate_key(const struct cli *cli, json_t *object, struct error *err
     return api_check(object, err) < 0 ? -1 : ensure_key(cli, name, file, err);
 }
 
+static const struct create_field bundle_fields[] = {
+    {"spec.source.git.url", "url"},
+    {"spec.source.git.ref.branch", "branch"},
+    {"spec.source.git.ref.tag", "git-tag"},
+    {"spec.source.git.ref.semver", "semver"},
+    {"spec.source.git.ref.commit", "commit"},
+    {"spec.source.git.secretRef.name", "git-secret"},
+    {"spec.source.git.history", "history"},
+    {"spec.path", "path"},
+    {"spec.interval", "interval"},
+    {"spec.artifact.repository", "repository"},
+    {"spec.artifact.secretRef.name", "registry-secret"},
+    {"spec.sign.secretRef.name", "key-secret"},
+    {NULL, NULL},
+};
+
 static int run_bundle(struct cli *cli, struct error *err)
 {
     cleanup_json json_t *object = create_object(cli, "Bundle", true);
-    create_set(cli, object, "spec.source.git.url", "url");
-    create_set(cli, object, "spec.source.git.ref.branch", "branch");
-    create_set(cli, object, "spec.source.git.ref.tag", "git-tag");
-    create_set(cli, object, "spec.source.git.ref.semver", "semver");
-    create_set(cli, object, "spec.source.git.ref.commit", "commit");
+    create_set_fields(cli, object, bundle_fields);
     if (jval_get(object, "spec.source.git.ref") == NULL)
         jval_set_string(object, "spec.source.git.ref.branch", "main");
-    create_set(cli, object, "spec.source.git.secretRef.name", "git-secret");
-    create_set(cli, object, "spec.source.git.history", "history");
-    create_set(cli, object, "spec.path", "path");
-    create_set(cli, object, "spec.interval", "interval");
-    create_set(cli, object, "spec.artifact.repository", "repository");
-    create_set(cli, object, "spec.artifact.secretRef.name", "registry-secret");
     create_set_list(cli, object, "spec.artifact.tags", "tag");
-    create_set(cli, object, "spec.sign.secretRef.name", "key-secret");
     create_set_list(cli, object, "spec.exportTo", "export-to");
     cleanup_json json_t *grants = json_array();
     if (generate_key(cli, object, err) < 0)

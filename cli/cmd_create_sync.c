@@ -38,28 +38,33 @@ static int add_account(const struct cli *cli, const json_t *object, json_t *gran
     return 0;
 }
 
+static const struct create_field sync_fields[] = {
+    {"spec.bundleRef.name", "bundle"},
+    {"spec.artifact.repository", "repository"},
+    {"spec.artifact.tag", "tag"},
+    {"spec.artifact.semver", "semver"},
+    {"spec.artifact.digest", "digest"},
+    {"spec.artifact.channel", "channel"},
+    {"spec.artifact.secretRef.name", "registry-secret"},
+    {"spec.path", "path"},
+    {"spec.interval", "interval"},
+    {"spec.drift", "drift"},
+    {"spec.bundleRef.namespace", "bundle-namespace"},
+    {"spec.targetNamespace", "target-namespace"},
+    {"spec.serviceAccountName", "service-account"},
+    {"spec.force", "force"},
+    {"spec.target.kubeConfig.secretRef.name", "kubeconfig-secret"},
+    {"spec.target.directory.path", "directory"},
+    {"spec.target.directory.layout", "layout"},
+    {NULL, NULL},
+};
+
 static int run_sync(struct cli *cli, struct error *err)
 {
     cleanup_json json_t *object = create_object(cli, "Sync", true);
-    create_set(cli, object, "spec.bundleRef.name", "bundle");
-    create_set(cli, object, "spec.artifact.repository", "repository");
-    create_set(cli, object, "spec.artifact.tag", "tag");
-    create_set(cli, object, "spec.artifact.semver", "semver");
-    create_set(cli, object, "spec.artifact.digest", "digest");
-    create_set(cli, object, "spec.artifact.channel", "channel");
-    create_set(cli, object, "spec.artifact.secretRef.name", "registry-secret");
-    create_set(cli, object, "spec.path", "path");
-    create_set(cli, object, "spec.interval", "interval");
-    create_set(cli, object, "spec.drift", "drift");
-    create_set(cli, object, "spec.bundleRef.namespace", "bundle-namespace");
-    create_set(cli, object, "spec.targetNamespace", "target-namespace");
+    create_set_fields(cli, object, sync_fields);
     create_set_list(cli, object, "spec.allowNamespaces", "allow-namespace");
-    create_set(cli, object, "spec.serviceAccountName", "service-account");
-    create_set(cli, object, "spec.force", "force");
     create_set_flag(cli, object, "spec.wait", "wait-healthy");
-    create_set(cli, object, "spec.target.kubeConfig.secretRef.name", "kubeconfig-secret");
-    create_set(cli, object, "spec.target.directory.path", "directory");
-    create_set(cli, object, "spec.target.directory.layout", "layout");
     jval_set_bool(object, "spec.prune",
                   cli_given(cli, "prune") ? cli_flag(cli, "prune") : !cli_flag(cli, "no-prune"));
     if (create_add_keys(cli, object, "spec.verify.keys", err) < 0)

@@ -31,6 +31,12 @@ void create_set(const struct cli *cli, json_t *object, const char *path, const c
         jval_set_string(object, path, cli_string(cli, option));
 }
 
+void create_set_fields(const struct cli *cli, json_t *object, const struct create_field *fields)
+{
+    for (; fields->path != NULL; fields++)
+        create_set(cli, object, fields->path, fields->option);
+}
+
 void create_set_flag(const struct cli *cli, json_t *object, const char *path, const char *option)
 {
     if (cli_given(cli, option))

@@ -16,6 +16,12 @@
 
 // Named by the first argument, in the namespace that was chosen. Owned.
 json_t *create_object(const struct cli *cli, const char *kind, bool namespaced);
+// Where the values of options go, in an object; ended by NULL.
+struct create_field {
+    const char *path;
+    const char *option;
+};
+void create_set_fields(const struct cli *cli, json_t *object, const struct create_field *fields);
 // Set `path` when the option was given.
 void create_set(const struct cli *cli, json_t *object, const char *path, const char *option);
 // A flag given as --option is true, as --option=false false.
