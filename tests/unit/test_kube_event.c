@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "loop_steps.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,24 +81,11 @@ static int teardown(void **state)
     return 0;
 }
 
-static void stop_loop(void *arg)
-{
-    loop_stop(arg);
-}
-
-static void run_for(struct scene *scene, int64_t ms)
-{
-    struct loop_timer *timer = loop_timer_new(scene->loop, stop_loop, scene->loop);
-    loop_timer_set(timer, ms);
-    assert_int_equal(loop_run(scene->loop, NULL), 0);
-    loop_timer_free(timer);
-}
-
 static void run_until_sent(struct scene *scene, unsigned created, unsigned patched)
 {
     bool reached = false;
     for (int tries = 0; !reached && tries < 250; tries++) {
-        run_for(scene, 20);
+        loop_run_for(scene->loop, 20);
         pthread_mutex_lock(&scene->lock);
         reached = scene->created >= created && scene->patched >= patched;
         pthread_mutex_unlock(&scene->lock);
@@ -142,7 +131,7 @@ static void test_event_that_comes_again_is_a_series(void **state)
     for (int i = 0; i < 50; i++)
         kube_recorder_event(scene->recorder, object, KUBE_EVENT_NORMAL, "Said", "Say", "same");
     run_until_sent(scene, 1, 1);
-    run_for(scene, 100);
+    loop_run_for(scene->loop, 100);
     assert_int_equal(scene->created + scene->patched, 2);
     kube_recorder_event(scene->recorder, object, KUBE_EVENT_NORMAL, "Said", "Say", "other");
     run_until_sent(scene, 2, 1);
@@ -164,7 +153,7 @@ static void test_event_flood_is_held_back(void **state)
         kube_recorder_event(scene->recorder, object, KUBE_EVENT_NORMAL, "Said", "Say", note);
     }
     run_until_sent(scene, 25, 0);
-    run_for(scene, 200);
+    loop_run_for(scene->loop, 200);
     assert_int_equal(scene->created, 25);
 }
 

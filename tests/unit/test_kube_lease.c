@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "loop_steps.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,27 +151,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static void stop_loop(void *arg)
-{
-    loop_stop(arg);
-}
-
-static void run_for(struct scene *scene, int64_t ms)
-{
-    struct loop_timer *timer = loop_timer_new(scene->loop, stop_loop, scene->loop);
-    loop_timer_set(timer, ms);
-    assert_int_equal(loop_run(scene->loop, NULL), 0);
-    loop_timer_free(timer);
-}
-
-// Until `condition` holds, for at most ten seconds.
-#define run_until(scene, condition)                               \
-    do {                                                          \
-        for (int tries = 0; !(condition) && tries < 500; tries++) \
-            run_for((scene), 20);                                 \
-        assert_true(condition);                                   \
-    } while (0)
-
 static void set(struct scene *scene, bool *flag, bool value)
 {
     pthread_mutex_lock(&scene->lock);
@@ -211,14 +192,14 @@ static void test_lease_is_made_and_renewed(void **state)
 {
     struct scene *scene = *state;
     begin(scene);
-    run_until(scene, scene->acquired == 1);
+    loop_run_until(scene->loop, scene->acquired == 1);
     assert_stored(scene, "spec.holderIdentity", "me");
     assert_stored(scene, "spec.leaseDurationSeconds", "1");
     assert_stored(scene, "spec.leaseTransitions", "0");
     cleanup_free char *acquired = stored(scene, "spec.acquireTime");
     assert_int_equal(strlen(acquired), strlen("2026-11-21T10:00:00.000000Z"));
     cleanup_free char *before = stored(scene, "spec.renewTime");
-    run_for(scene, DURATION_MS + 300);
+    loop_run_for(scene->loop, DURATION_MS + 300);
     cleanup_free char *after = stored(scene, "spec.renewTime");
     assert_string_not_equal(before, after);
     assert_stored(scene, "spec.acquireTime", acquired);
@@ -232,19 +213,19 @@ static void test_lease_of_another_is_waited_for(void **state)
     give_to(scene, "other", 0);
     begin(scene);
     for (int i = 1; i <= 8; i++) { // it lives, by its own strange clock
-        run_for(scene, 250);
+        loop_run_for(scene->loop, 250);
         give_to(scene, "other", i);
     }
     assert_int_equal(scene->acquired, 0);
     assert_string_equal(kube_lease_holder(scene->lease), "other");
     int64_t start = clock_mono_ms(clock_system());
-    run_until(scene, scene->acquired == 1);
+    loop_run_until(scene->loop, scene->acquired == 1);
     assert_in_range(clock_mono_ms(clock_system()) - start, DURATION_MS - 300, 5000);
     assert_stored(scene, "spec.leaseTransitions", "8");
     // Taken away by force: it is lost when that is seen, not at the deadline.
     give_to(scene, "other", 9);
     start = clock_mono_ms(clock_system());
-    run_until(scene, scene->lost == 1);
+    loop_run_until(scene->loop, scene->lost == 1);
     assert_false(kube_lease_held(scene->lease));
 }
 
@@ -254,17 +235,17 @@ static void test_lease_is_lost_when_it_cannot_be_renewed(void **state)
     bool *const faults[] = {&scene->down, &scene->mute};
     begin(scene);
     for (unsigned i = 0; i < ARRAY_LENGTH(faults); i++) {
-        run_until(scene, scene->acquired == i + 1);
+        loop_run_until(scene->loop, scene->acquired == i + 1);
         set(scene, faults[i], true);
         int64_t start = clock_mono_ms(clock_system());
-        run_until(scene, scene->lost == i + 1);
+        loop_run_until(scene->loop, scene->lost == i + 1);
         // Before anybody else may take it.
         assert_true(clock_mono_ms(clock_system()) - start < DURATION_MS + 200);
         assert_false(kube_lease_held(scene->lease));
-        run_until(scene, scene->errors > i);
+        loop_run_until(scene->loop, scene->errors > i);
         set(scene, faults[i], false);
     }
-    run_until(scene, scene->acquired == 3);
+    loop_run_until(scene->loop, scene->acquired == 3);
 }
 
 static void test_lease_survives_lost_answers(void **state)
@@ -272,10 +253,10 @@ static void test_lease_survives_lost_answers(void **state)
     struct scene *scene = *state;
     set(scene, &scene->lose_answers, true);
     begin(scene);
-    run_until(scene, scene->errors > 0);
+    loop_run_until(scene->loop, scene->errors > 0);
     assert_stored(scene, "spec.holderIdentity", "me"); // it was written all the same
     set(scene, &scene->lose_answers, false);
-    run_until(scene, scene->acquired == 1);
+    loop_run_until(scene->loop, scene->acquired == 1);
     assert_stored(scene, "spec.leaseTransitions", "0");
 }
 
@@ -288,10 +269,10 @@ static void test_lease_is_given_back(void **state)
 {
     struct scene *scene = *state;
     begin(scene);
-    run_until(scene, scene->acquired == 1);
+    loop_run_until(scene->loop, scene->acquired == 1);
     bool released = false;
     kube_lease_release(scene->lease, on_released, &released);
-    run_until(scene, released);
+    loop_run_until(scene->loop, released);
     assert_stored(scene, "spec.holderIdentity", "");
     assert_stored(scene, "spec.leaseDurationSeconds", "1");
     assert_int_equal(scene->lost, 0);
@@ -301,7 +282,7 @@ static void test_lease_is_given_back(void **state)
     begin(scene);
     released = false;
     kube_lease_release(scene->lease, on_released, &released);
-    run_until(scene, released);
+    loop_run_until(scene->loop, released);
     assert_stored(scene, "spec.holderIdentity", "other");
 }
 
@@ -310,11 +291,11 @@ static void test_lease_may_be_freed_when_it_is_lost(void **state)
     struct scene *scene = *state;
     scene->free_when_lost = true;
     begin(scene);
-    run_until(scene, scene->acquired == 1);
+    loop_run_until(scene->loop, scene->acquired == 1);
     set(scene, &scene->down, true);
-    run_until(scene, scene->lost == 1);
+    loop_run_until(scene->loop, scene->lost == 1);
     assert_null(scene->lease);
-    run_for(scene, 100);
+    loop_run_for(scene->loop, 100);
 }
 
 int main(void)

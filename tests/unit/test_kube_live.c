@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "loop_steps.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,27 +71,6 @@ static int teardown(void **state)
     strbuf_release(&scene->log);
     free(scene);
     return 0;
-}
-
-static void stop_loop(void *arg)
-{
-    loop_stop(arg);
-}
-
-static void run_for(struct scene *scene, int64_t ms)
-{
-    struct loop_timer *timer = loop_timer_new(scene->loop, stop_loop, scene->loop);
-    loop_timer_set(timer, ms);
-    assert_int_equal(loop_run(scene->loop, NULL), 0);
-    loop_timer_free(timer);
-}
-
-static void run_until_log(struct scene *scene, const char *text)
-{
-    for (int tries = 0; strstr(scene->log.data, text) == NULL && tries < 1500; tries++)
-        run_for(scene, 10);
-    if (strstr(scene->log.data, text) == NULL)
-        fail_msg("\"%s\" is not in: %s", text, scene->log.data);
 }
 
 static json_t *make_config_map(const char *name, const char *value)
@@ -313,19 +294,19 @@ static void test_live_watch(void **state)
         .ref = config_map(NULL), .label_selector = "test=kube", .accept = KUBE_METADATA};
     struct kube_watch *watch = NULL;
     assert_int_equal(kube_watch_new(scene->kube, &options, &WATCH_EVENTS, scene, &watch, NULL), 0);
-    run_until_log(scene, "+w-before synced ");
+    loop_run_until_log(scene->loop, &scene->log, "+w-before synced ");
     apply(scene, "w-after", "x", NULL);
-    run_until_log(scene, "+w-after ");
+    loop_run_until_log(scene->loop, &scene->log, "+w-after ");
     apply(scene, "w-after", "y", NULL);
-    run_until_log(scene, "~w-after ");
+    loop_run_until_log(scene->loop, &scene->log, "~w-after ");
     struct kube_request relabel = {.verb = KUBE_MERGE,
                                    .ref = config_map("w-after"),
                                    BYTES("{\"metadata\":{\"labels\":{\"test\":null}}}")};
     do_or_fail(scene, &relabel, NULL);
-    run_until_log(scene, "-w-after ");
+    loop_run_until_log(scene->loop, &scene->log, "-w-after ");
     struct kube_request delete = {.verb = KUBE_DELETE, .ref = config_map("w-before")};
     do_or_fail(scene, &delete, NULL);
-    run_until_log(scene, "-w-before ");
+    loop_run_until_log(scene->loop, &scene->log, "-w-before ");
     assert_null(strstr(scene->log.data, "["));
     assert_int_equal(kube_watch_count(watch), 0);
     kube_watch_free(watch);
@@ -344,13 +325,13 @@ static void test_live_many_watches(void **state)
             kube_watch_new(scene->kube, &options, &WATCH_EVENTS, scene, &watches[i], NULL), 0);
     size_t synced = 0;
     for (int tries = 0; synced < N && tries < 1500; tries++) {
-        run_for(scene, 10);
+        loop_run_for(scene->loop, 10);
         synced = 0;
         for (size_t i = 0; i < N; i++)
             synced += kube_watch_is_synced(watches[i]);
     }
     assert_int_equal(synced, N);
-    run_for(scene, 300);
+    loop_run_for(scene->loop, 300);
     cleanup_json json_t *object = make_config_map("many", "x");
     jval_set_string(object, "metadata.labels.test", "many");
     struct kube_request request = {
@@ -358,7 +339,7 @@ static void test_live_many_watches(void **state)
     do_or_fail(scene, &request, NULL);
     size_t seen = 0;
     for (int tries = 0; seen < N && tries < 1500; tries++) {
-        run_for(scene, 10);
+        loop_run_for(scene->loop, 10);
         seen = 0;
         for (size_t i = 0; i < N; i++)
             seen += kube_watch_count(watches[i]);
@@ -397,25 +378,25 @@ static void test_live_lease(void **state)
     struct kube_lease *one = NULL;
     struct kube_lease *two = NULL;
     assert_int_equal(kube_lease_new(scene->kube, &options, &events, scene, &one, NULL), 0);
-    run_until_log(scene, "acquired ");
+    loop_run_until_log(scene->loop, &scene->log, "acquired ");
     options.identity = "two";
     assert_int_equal(kube_lease_new(scene->kube, &options, &events, scene, &two, NULL), 0);
-    run_for(scene, 3000);
+    loop_run_for(scene->loop, 3000);
     assert_true(kube_lease_held(one) && !kube_lease_held(two));
     assert_string_equal(kube_lease_holder(two), "one");
     // Given back: the other one has it at once.
     kube_lease_release(one, on_released, scene);
-    run_until_log(scene, "released ");
+    loop_run_until_log(scene->loop, &scene->log, "released ");
     kube_lease_free(one);
     int64_t start = clock_mono_ms(clock_system());
-    run_until_log(scene, "released acquired ");
+    loop_run_until_log(scene->loop, &scene->log, "released acquired ");
     assert_true(clock_mono_ms(clock_system()) - start < 1500);
     // Not given back: it has to end first.
     kube_lease_free(two);
     options.identity = "three";
     assert_int_equal(kube_lease_new(scene->kube, &options, &events, scene, &one, NULL), 0);
     start = clock_mono_ms(clock_system());
-    run_until_log(scene, "released acquired acquired ");
+    loop_run_until_log(scene->loop, &scene->log, "released acquired acquired ");
     assert_in_range(clock_mono_ms(clock_system()) - start, 1500, 6000);
     cleanup_json json_t *lease = NULL;
     struct kube_ref ref = {"coordination.k8s.io", "v1", "leases", namespace_name(), "leader", NULL};
@@ -429,7 +410,7 @@ static void test_live_lease(void **state)
         .ref = ref,
         BYTES("{\"spec\":{\"holderIdentity\":\"four\",\"leaseDurationSeconds\":60}}")};
     do_or_fail(scene, &take, NULL);
-    run_until_log(scene, "lost ");
+    loop_run_until_log(scene->loop, &scene->log, "lost ");
     assert_false(kube_lease_held(one));
     kube_lease_free(one);
 }
@@ -552,14 +533,14 @@ static void test_live_events(void **state)
     assert_int_equal(kube_recorder_new(scene->kube, "sealift.dev/test", "me", &recorder, NULL), 0);
     kube_recorder_event(recorder, object, KUBE_EVENT_WARNING, "Broken", "Reconcile", "It broke.");
     kube_recorder_event(recorder, object, KUBE_EVENT_NORMAL, "Fine", NULL, "It works.");
-    run_for(scene, 300);
+    loop_run_for(scene->loop, 300);
     kube_recorder_event(recorder, object, KUBE_EVENT_WARNING, "Broken", "Reconcile", "It broke.");
     struct kube_request list = {
         .ref = {"events.k8s.io", "v1", "events", namespace_name(), NULL, NULL},
         .field_selector = "reason=Broken"};
     int64_t count = 0;
     for (int tries = 0; count != 2 && tries < 100; tries++) {
-        run_for(scene, 50);
+        loop_run_for(scene->loop, 50);
         json_decref(events);
         events = NULL;
         assert_int_equal(kube_list(scene->client, &list, &events, NULL), 0);

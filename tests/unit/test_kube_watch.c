@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "loop_steps.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,27 +174,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static void stop_loop(void *arg)
-{
-    loop_stop(arg);
-}
-
-static void run_for(struct scene *scene, int64_t ms)
-{
-    struct loop_timer *timer = loop_timer_new(scene->loop, stop_loop, scene->loop);
-    loop_timer_set(timer, ms);
-    assert_int_equal(loop_run(scene->loop, NULL), 0);
-    loop_timer_free(timer);
-}
-
-static void run_until_log(struct scene *scene, const char *text)
-{
-    for (int tries = 0; strstr(scene->log.data, text) == NULL && tries < 500; tries++)
-        run_for(scene, 20);
-    if (strstr(scene->log.data, text) == NULL)
-        fail_msg("\"%s\" is not in: %s", text, scene->log.data);
-}
-
 static void assert_received(struct scene *scene, const char *text)
 {
     cleanup_free char *received = fake_http_received(scene->server);
@@ -225,12 +206,12 @@ static void test_watch_lists_pages_then_follows(void **state)
                  EVENT("BOOKMARK", OBJECT("", "", "99")) ".",
          "~"}};
     begin(scene, &script, &(struct kube_watch_options){.label_selector = "app=x"});
-    run_until_log(scene, "+d/4@15 ");
+    loop_run_until_log(scene->loop, &scene->log, "+d/4@15 ");
     assert_string_equal(scene->log.data, "+a/1@5 +b/2@6 +c/3@7 synced ~a/1@12 -b/2@13 +d/4@15 ");
     assert_int_equal(kube_watch_count(scene->watch), 3);
     for (int i = 0; i < 250 && scene->watches < 2; i++)
-        run_for(scene, 20);
-    run_for(scene, 50);
+        loop_run_for(scene->loop, 20);
+    loop_run_for(scene->loop, 50);
     assert_true(kube_watch_is_synced(scene->watch));
     assert_received(scene, "?limit=150&continue=more&labelSelector=app%3Dx HTTP");
     assert_received(scene, "labelSelector=app%3Dx&resourceVersion=11&watch=1");
@@ -246,8 +227,8 @@ static void test_watch_tells_what_it_missed(void **state)
          LIST("20", "", META("b", "2", "6") "," META("c", "33", "17") "," META("e", "5", "18"))},
         {GONE, "~"}};
     begin(scene, &script, NULL);
-    run_until_log(scene, "synced -");
-    run_until_log(scene, "-a/1@5 synced");
+    loop_run_until_log(scene->loop, &scene->log, "synced -");
+    loop_run_until_log(scene->loop, &scene->log, "-a/1@5 synced");
     assert_string_equal(scene->log.data, "+a/1@5 +b/2@6 +c/3@7 synced -c/3@7 +c/33@17 +e/5@18 "
                                          "-a/1@5 synced ");
 }
@@ -262,15 +243,15 @@ static void test_watch_knows_what_it_has_no_event_of(void **state)
     begin(scene, &script, &(struct kube_watch_options){.idle_ms = 200});
     // Nothing was asked yet: nothing is concluded.
     assert_false(kube_watch_misses(scene->watch, "shop", "x", 1));
-    run_until_log(scene, "synced -a/1@12 ");
+    loop_run_until_log(scene->loop, &scene->log, "synced -a/1@12 ");
     assert_false(kube_watch_misses(scene->watch, "shop", "b", 6));
     assert_true(kube_watch_misses(scene->watch, "shop", "a", 5));
     assert_true(kube_watch_misses(scene->watch, "shop", "x", 9));
     assert_true(kube_watch_misses(scene->watch, "other", "b", 9));
     // What was made after the newest that was told may be on its way.
     assert_false(kube_watch_misses(scene->watch, "shop", "x", 13));
-    run_until_log(scene, "synced -a/1@12 [");
-    run_until_log(scene, "] synced ");
+    loop_run_until_log(scene->loop, &scene->log, "synced -a/1@12 [");
+    loop_run_until_log(scene->loop, &scene->log, "] synced ");
     assert_true(kube_watch_misses(scene->watch, "shop", "x", 13));
     assert_false(kube_watch_misses(scene->watch, "shop", "x", 31));
 }
@@ -285,7 +266,7 @@ static void test_watch_starts_a_list_again_when_it_expired(void **state)
          LIST("11", "", META("a", "1", "5") "," META("b", "2", "6"))},
         {"~"}};
     begin(scene, &script, NULL);
-    run_until_log(scene, "synced");
+    loop_run_until_log(scene->loop, &scene->log, "synced");
     assert_string_equal(scene->log.data, "+a/1@5 +b/2@6 synced ");
 }
 
@@ -342,10 +323,10 @@ static void test_watch_survives_what_servers_do(void **state)
             {cases[i].answer, EVENT("MODIFIED", OBJECT("a", "1", "30")) "~"}};
         strbuf_reset(&scene->log);
         begin(scene, &script, NULL);
-        run_until_log(scene, cases[i].error);
+        loop_run_until_log(scene->loop, &scene->log, cases[i].error);
         int64_t start = clock_mono_ms(clock_system());
         assert_false(kube_watch_is_synced(scene->watch));
-        run_until_log(scene, "~a/1@30 ");
+        loop_run_until_log(scene->loop, &scene->log, "~a/1@30 ");
         assert_true(clock_mono_ms(clock_system()) - start >= cases[i].at_least_ms);
         assert_true(kube_watch_is_synced(scene->watch));
         assert_int_equal(scene->lists, 1); // the version was kept
@@ -360,8 +341,8 @@ static void test_watch_takes_a_silent_connection_for_dead(void **state)
     static const struct script script = {{LIST("10", "", META("a", "1", "5"))},
                                          {"~", EVENT("MODIFIED", OBJECT("a", "1", "30")) "~"}};
     begin(scene, &script, &(struct kube_watch_options){.idle_ms = 200});
-    run_until_log(scene, "sent nothing for 200 ms");
-    run_until_log(scene, "~a/1@30 ");
+    loop_run_until_log(scene->loop, &scene->log, "sent nothing for 200 ms");
+    loop_run_until_log(scene->loop, &scene->log, "~a/1@30 ");
 }
 
 static void test_watch_bounds_an_event(void **state)
@@ -379,11 +360,11 @@ static void test_watch_bounds_an_event(void **state)
     free(big);
     const struct script script = {{LIST("10", "", "")}, {scene->text}};
     begin(scene, &script, NULL);
-    run_until_log(scene, "+big/1@11 ");
+    loop_run_until_log(scene->loop, &scene->log, "+big/1@11 ");
     kube_watch_free(scene->watch);
     strbuf_reset(&scene->log);
     begin(scene, &script, &(struct kube_watch_options){.max_event_bytes = 1024 * 1024});
-    run_until_log(scene, "[limit: ");
+    loop_run_until_log(scene->loop, &scene->log, "[limit: ");
 }
 
 static void test_watch_may_be_freed_by_its_own_call(void **state)
@@ -396,13 +377,13 @@ static void test_watch_may_be_freed_by_its_own_call(void **state)
         {EVENT("ADDED", OBJECT("c", "1", "12")) EVENT("ADDED", OBJECT("d", "1", "13")) "~"}};
     scene->free_on_object = true;
     begin(scene, &listed, NULL);
-    run_until_log(scene, "+a/1@5 ");
-    run_for(scene, 50);
+    loop_run_until_log(scene->loop, &scene->log, "+a/1@5 ");
+    loop_run_for(scene->loop, 50);
     assert_string_equal(scene->log.data, "+a/1@5 ");
     strbuf_reset(&scene->log);
     begin(scene, &followed, NULL);
-    run_until_log(scene, "+c/1@12 ");
-    run_for(scene, 50);
+    loop_run_until_log(scene->loop, &scene->log, "+c/1@12 ");
+    loop_run_for(scene->loop, 50);
     assert_string_equal(scene->log.data, "synced +c/1@12 ");
     assert_null(scene->watch);
 }
@@ -420,7 +401,7 @@ static void test_watch_keeps_lists_few(void **state)
         assert_int_equal(kube_watch_new(scene->kube, &options, &events, scene, &watches[i], NULL),
                          0);
     for (int i = 0; i < 250 && scene->syncs < 11; i++) {
-        run_for(scene, 20);
+        loop_run_for(scene->loop, 20);
         kube_watch_free(watches[0]); // one goes while it waits, or later
         watches[0] = NULL;
     }
@@ -451,12 +432,12 @@ static void test_call_many_at_once(void **state)
     }
     kube_call_cancel(first);
     for (int i = 0; i < 250 && scene->calls < 99; i++)
-        run_for(scene, 20);
+        loop_run_for(scene->loop, 20);
     assert_int_equal(scene->calls, 99);
     // What is under way is cancelled by the teardown.
     struct kube_request request = {.verb = KUBE_GET, .path = "/x?watch=1"};
     kube_call_start(scene->kube, &request, count_done, scene);
-    run_for(scene, 50);
+    loop_run_for(scene->loop, 50);
 }
 
 static void test_call_waits_for_a_plugin(void **state)
@@ -485,7 +466,7 @@ static void test_call_waits_for_a_plugin(void **state)
     vec_free(&exec.args);
     assert_int_equal(kube_loop_new(client, scene->loop, &kube, NULL), 0);
     assert_int_equal(kube_watch_new(kube, &options, &events, scene, &watch, NULL), 0);
-    run_until_log(scene, "+a/1@5 synced ");
+    loop_run_until_log(scene->loop, &scene->log, "+a/1@5 synced ");
     assert_null(strstr(scene->log.data, "["));
     assert_received(scene, "Authorization: Bearer plugged");
     kube_watch_free(watch);
@@ -517,7 +498,7 @@ static void test_loop_closes_idle_connections(void **state)
     }
     loop_run_once(loop);
     for (int tries = 0; fake_http_closed(scene->server) == 0 && tries < 100; tries++)
-        run_for(scene, 20);
+        loop_run_for(scene->loop, 20);
     assert_int_equal(fake_http_closed(scene->server), 1);
     kube_loop_free(kube);
     loop_free(loop);
