@@ -138,7 +138,9 @@ int api_reference_markdown(const char *kind, struct strbuf *out, struct error *e
 {
     const struct kind_table *table = kind_table_find(kind);
     if (table == NULL)
-        return error_set(err, ERROR_INVALID, "\"%.100s\" is no kind of sealift", kind);
+        return error_set(
+            err, ERROR_INVALID,
+            "\"%.100s\" is no kind of sealift; there are Bundle, Sync, Hook and TrustPolicy", kind);
     strbuf_addf(out, "## %s\n\n`apiVersion: %s`, %s.\n\n%s\n\n", table->kind.name,
                 table->kind.api_version, table->kind.namespaced ? "namespaced" : "cluster-scoped",
                 table->doc);

@@ -19,6 +19,15 @@
 
 enum { MAX_FILE_BYTES = 16 << 20 };
 
+static bool has_objects(const struct vec *documents)
+{
+    vec_foreach (struct yamljson_document, document, documents) {
+        if (!json_is_null(document->value))
+            return true;
+    }
+    return false;
+}
+
 static int apply_objects(struct cli *cli, const char *file, struct error *err)
 {
     cleanup_free char *text = NULL;
@@ -26,14 +35,17 @@ static int apply_objects(struct cli *cli, const char *file, struct error *err)
     cleanup_store struct store *store = NULL;
     cleanup_json json_t *applied = json_array();
     size_t size = 0;
-    if (file_read(file, MAX_FILE_BYTES, &text, &size, err) < 0 ||
-        yamljson_parse_all(text, size, file, NULL, &documents, err) < 0)
+    if (file_read(file, MAX_FILE_BYTES, &text, &size, err) < 0)
+        return error_wrap(err, "--filename");
+    if (yamljson_parse_all(text, size, file, NULL, &documents, err) < 0)
         return -1;
     // All are checked before the first is written.
     vec_foreach (struct yamljson_document, document, &documents) {
         if (!json_is_null(document->value) && api_check(document->value, err) < 0)
             return error_wrap(err, "%s:%zu", file, document->line);
     }
+    if (!has_objects(&documents))
+        return error_set(err, ERROR_INVALID, "%s holds no object; nothing was applied", file);
     if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0)
         return -1;
     vec_foreach (struct yamljson_document, document, &documents) {

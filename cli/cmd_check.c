@@ -21,6 +21,7 @@ struct checking {
     json_t *names;    // of the objects that have some, each once
     const json_t *object;
     size_t objects;
+    size_t in_namespaces; // of these
 };
 
 // Of the object that is being checked; NULL while it is a file.
@@ -207,6 +208,7 @@ static int check_kind(struct checking *checking, struct listing *listing, const 
         return -1;
     json_array_foreach (all, index, object) {
         checking->objects++;
+        checking->in_namespaces += *object_namespace(object) != '\0';
         checking->object = object;
         if (object_problem(object) != OBJECT_FINE)
             problem(checking, object_problem_message(object));
@@ -266,6 +268,8 @@ static int run(struct cli *cli, struct error *err)
         return error_set(err, ERROR_INVALID, "%zu problem%s in %zu object%s", found, plural(found),
                          checking.objects, plural(checking.objects));
     const char *namespace = workspace_namespaces(cli);
+    if (checking.in_namespaces == 0)
+        workspace_tell_nothing(cli, store);
     tell_done(cli, "%zu object%s%s%s, no problem", checking.objects, plural(checking.objects),
               namespace != NULL ? " in namespace " : "", namespace != NULL ? namespace : "");
     return 0;

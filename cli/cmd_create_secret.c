@@ -15,7 +15,8 @@ static int split_pair(const char *option, const char *text, char **ret_name, con
 {
     const char *equals = strchr(text, '=');
     if (equals == NULL || equals == text)
-        return error_set(err, ERROR_INVALID, "--%s is KEY=VALUE, not \"%.40s\"", option, text);
+        return error_set(err, ERROR_INVALID, "--%s is KEY=%s, not \"%.40s\"", option,
+                         strcmp(option, "from-file") == 0 ? "FILE" : "VALUE", text);
     *ret_name = xstrndup(text, (size_t)(equals - text));
     *ret_value = equals + 1;
     return 0;
@@ -48,6 +49,11 @@ static int run_secret(struct cli *cli, struct error *err)
     cli_list(cli, "from-file", &files);
     json_t *data = json_object();
     jval_set(object, "data", data);
+    if (literals.len == 0 && files.len == 0)
+        return error_set(err, ERROR_INVALID,
+                         "what is in Secret %s? name its keys with --from-file KEY=FILE or "
+                         "--from-literal KEY=VALUE",
+                         cli_argument(cli, 0));
     vec_foreach (const char *, text, &literals) {
         cleanup_free char *name = NULL;
         const char *value = NULL;
@@ -61,9 +67,10 @@ static int run_secret(struct cli *cli, struct error *err)
         const char *path = NULL;
         cleanup_secret char *content = NULL;
         size_t size = 0;
-        if (split_pair("from-file", *text, &name, &path, err) < 0 ||
-            file_read(path, MAX_FILE_BYTES, &content, &size, err) < 0)
+        if (split_pair("from-file", *text, &name, &path, err) < 0)
             return -1;
+        if (file_read(path, MAX_FILE_BYTES, &content, &size, err) < 0)
+            return error_wrap(err, "--from-file %s", name);
         size = without_line_break(cli, name, path, content, size);
         cleanup_secret char *encoded = base64_encode(content, size);
         json_object_set_new(data, name, json_string(encoded));

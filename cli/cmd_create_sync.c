@@ -38,6 +38,24 @@ static int add_account(const struct cli *cli, const json_t *object, json_t *gran
     return 0;
 }
 
+// It may come later; who mistyped its name should hear of it now.
+static int warn_of_absent_bundle(const struct cli *cli, const json_t *object, struct error *err)
+{
+    cleanup_store struct store *store = NULL;
+    cleanup_json json_t *bundle = NULL;
+    cleanup_error struct error cause = {0};
+    const char *name = cli_string(cli, "bundle");
+    const char *namespace = cli_string_or(cli, "bundle-namespace", object_namespace(object));
+    if (name == NULL || cli_flag(cli, "export"))
+        return 0;
+    if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
+        return -1;
+    if (store_get(store, "Bundle", namespace, name, &bundle, &cause) < 0 &&
+        cause.code == ERROR_NOT_FOUND)
+        tell_warning(cli, "there is no Bundle %s/%s yet: the Sync waits for it", namespace, name);
+    return 0;
+}
+
 static const struct create_field sync_fields[] = {
     {"spec.bundleRef.name", "bundle"},
     {"spec.artifact.repository", "repository"},
@@ -72,7 +90,8 @@ static int run_sync(struct cli *cli, struct error *err)
     cleanup_json json_t *grants = json_array();
     if (add_account(cli, object, grants, err) < 0)
         return -1;
-    return create_finish(cli, object, grants, err);
+    return create_finish(cli, object, grants, err) < 0 ? -1
+                                                       : warn_of_absent_bundle(cli, object, err);
 }
 
 static const struct option_spec sync_options[] = {

@@ -80,6 +80,8 @@ static int run(struct cli *cli, struct error *err)
         key = object_key(object);
     if (store_list_events(store, key.namespace != NULL ? &key : NULL, &events, err) < 0)
         return -1;
+    if (json_array_size(events) == 0 && object == NULL)
+        workspace_tell_nothing(cli, store);
     if (*print_format(cli) == '\0' || strcmp(print_format(cli), "wide") == 0) {
         print_events(cli, events);
         return 0;

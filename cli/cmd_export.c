@@ -136,6 +136,8 @@ static int export_objects(const struct cli *cli, struct error *err)
     if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0 ||
         collect(cli, store, objects, err) < 0)
         return -1;
+    if (json_array_size(objects) == 0)
+        workspace_tell_nothing(cli, store);
     return print_manifests(cli, objects, err);
 }
 

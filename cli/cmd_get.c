@@ -72,12 +72,6 @@ static int show_path(const struct cli *cli, struct store *store, const json_t *h
     return 0;
 }
 
-static void tell_nothing(const struct cli *cli, const char *namespace)
-{
-    if (namespace != NULL && !workspace_on_files(cli))
-        tell_warning(cli, "there is nothing in namespace %s; -A looks in all", namespace);
-}
-
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_store struct store *store = NULL;
@@ -94,6 +88,10 @@ static int run(struct cli *cli, struct error *err)
         if (workspace_find(cli, store, 0, &object, err) < 0)
             return -1;
         json_array_append_new(objects, object);
+        if (cli_flag(cli, "show-path") && strcmp(object_kind(object), "Hook") != 0)
+            return error_set(err, ERROR_INVALID,
+                             "--show-path is for Hooks, which have an address: sealift get hook "
+                             "NAME --show-path");
         if (cli_flag(cli, "show-path"))
             return show_path(cli, store, object, err);
         return print_objects(cli, objects, true, err);
@@ -102,7 +100,7 @@ static int run(struct cli *cli, struct error *err)
                    : list_kind(cli, store, kind, objects, err)) < 0)
         return -1;
     if (json_array_size(objects) == 0)
-        tell_nothing(cli, workspace_namespaces(cli));
+        workspace_tell_nothing(cli, store);
     return print_objects(cli, objects, false, err);
 }
 

@@ -139,8 +139,12 @@ static int send_body(const struct cli *cli, const json_t *hook, const struct sec
     cleanup_http_client struct http_client *client = http_client_new();
     cleanup_http_response struct http_response response = {0};
     if (http_do(client, &request, &response, err) < 0)
-        return error_wrap(err, "the receiver, by --to %s",
-                          cli_string_or(cli, "to", default_receiver));
+        return cli_given(cli, "to")
+                   ? error_wrap(err, "the receiver that --to names")
+                   : error_wrap(err,
+                                "no receiver is named with --to URL, and none is here (to bring "
+                                "it here: kubectl port-forward -n " SYSTEM_NAMESPACE
+                                " service/sealift-receiver 8080:80)");
     if (http_status_error(&response, "the receiver refused the delivery", err) < 0)
         return -1;
     cleanup_free char *answer = xstrndup(response.body.data, strcspn(response.body.data, "\n"));

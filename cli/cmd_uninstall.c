@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static void print_plan(const struct removal *removal)
@@ -67,14 +68,20 @@ static void tell_what_stays(const struct removal *removal)
 static int where(const struct cli *cli, char **ret_namespace, struct error *err)
 {
     struct kube_client *client = NULL;
-    if (cli_string(cli, "namespace") != NULL) {
-        *ret_namespace = xstrdup(cli_string(cli, "namespace"));
-        return 0;
-    }
+    const char *named = cli_string(cli, "namespace");
     if (workspace_client(cli, &client, err) < 0)
         return -1;
     cleanup_free char *found = installation_find(client);
     kube_client_free(client);
+    if (named != NULL && *found != '\0' && strcmp(named, found) != 0)
+        return error_set(err, ERROR_NOT_FOUND,
+                         "sealift is installed in namespace %s, not in %s: say --namespace %s, or "
+                         "leave it away",
+                         found, named, found);
+    if (named != NULL) {
+        *ret_namespace = xstrdup(named);
+        return 0;
+    }
     *ret_namespace = *found != '\0' ? STEAL(found) : xstrdup(SYSTEM_NAMESPACE);
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/jval.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "cli/complete.h"
@@ -152,6 +153,10 @@ static bool is_choice(const char *choices, const char *text)
 static int check_value(const struct option_spec *spec, const char *text, struct error *err)
 {
     int64_t ignored;
+    // A variable that is not set would mean the cluster or namespace that is chosen anyway.
+    if (*text == '\0' && find_in(common_options, spec->name, strlen(spec->name), 0) == spec)
+        return error_set(err, ERROR_INVALID, "--%s is empty: give it a value, or leave it away",
+                         spec->name);
     if (spec->choices != NULL && !is_choice(spec->choices, text))
         return error_set(err, ERROR_INVALID, "--%s is one of %s, not \"%s\"", spec->name,
                          spec->choices, text);
@@ -285,6 +290,8 @@ static int flush_output(int status)
 static int run_command(struct cli *cli)
 {
     cleanup_error struct error err = {0};
+    // A command says itself what is wrong; the log is that of `serve`, which configures it.
+    log_configure(LOG_LEVEL_ERROR, STDERR_FILENO, clock_system());
     int status = cli->command->run(cli, &err);
     if (err.code != ERROR_NONE) {
         trouble_explain(cli, &err);

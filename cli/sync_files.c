@@ -17,8 +17,11 @@ static int released(const json_t *bundle, char **ret_reference, struct error *er
     const char *repository = object_spec_string(bundle, "artifact.repository");
     const char *digest = object_status_string(bundle, "artifact.digest");
     if (repository == NULL || digest == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "Bundle %s/%s has released no artifact yet",
-                         object_namespace(bundle), object_name(bundle));
+        return error_set(
+            err, ERROR_NOT_FOUND,
+            "Bundle %s/%s has released no artifact yet; `sealift get bundle %s -n %s` says why",
+            object_namespace(bundle), object_name(bundle), object_name(bundle),
+            object_namespace(bundle));
     *ret_reference = xasprintf("%s@%s", repository, digest);
     return 0;
 }

@@ -1,39 +1,127 @@
 #include "cli/trouble.h"
 
+#include "api/object.h"
 #include "base/memory.h"
 #include "base/url.h"
 #include "cli/kubeconfig.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
+// A sentence that ends in a question is followed by another one.
 static void append(struct error *err, const char *text)
 {
-    cleanup_free char *sentence = xasprintf("%s; %s", error_message(err), text);
+    const char *said = error_message(err);
+    size_t size = strlen(said);
+    bool asks = size > 0 && said[size - 1] == '?';
+    cleanup_free char *sentence =
+        xasprintf("%s%s%c%s", said, asks ? " " : "; ",
+                  asks ? toupper((unsigned char)text[0]) : text[0], text + 1);
     error_set(err, err->code, "%s", sentence);
 }
 
-// Whether it is the cluster's API server that could not be reached, and not a registry or Git.
+// ---- an API server that cannot be reached ----
+
+// Whether it is the cluster's API server, and not a registry, Git or a receiver on another port.
 static bool is_about(const char *server, const struct error *err)
 {
     cleanup_url struct url url = {0};
-    return server != NULL && url_parse(server, &url, NULL) == 0 &&
-           strstr(error_message(err), url.host) != NULL;
+    if (server == NULL || url_parse(server, &url, NULL) < 0)
+        return false;
+    for (const char *at = strstr(error_message(err), url.host); at != NULL;
+         at = strstr(at + 1, url.host)) {
+        const char *behind = at + strlen(url.host);
+        if (behind[0] != ':' || !isdigit((unsigned char)behind[1]) ||
+            strtol(behind + 1, NULL, 10) == url.port)
+            return true;
+    }
+    return false;
+}
+
+static void explain_away(const struct cli *cli, struct error *err)
+{
+    cleanup_free char *origin = kubeconfig_origin(cli);
+    cleanup_free char *text =
+        cli_common(cli, "server") != NULL
+            ? xasprintf("it is the API server that --server names; without it the one of %s is "
+                        "asked",
+                        origin)
+            : xasprintf("it is the API server of %s: choose another with --context or "
+                        "--kubeconfig, or name files with --config DIR and --state DIR",
+                        origin);
+    append(err, text);
+}
+
+// ---- a right that is missing ----
+
+// What stands in quotes behind `before`; owned, NULL when there is none.
+static char *quoted(const char *text, const char *before)
+{
+    const char *found = strstr(text, before);
+    if (found == NULL)
+        return NULL;
+    found += strlen(before);
+    return xstrndup(found, strcspn(found, "\""));
+}
+
+// Those that change something look first, and would be refused next.
+static bool is_reading(const struct cli *cli)
+{
+    static const char *const names[] = {"get", "events", "check", "export", "diff"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (strcmp(cli->command->name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+// "--user=ada" or "--serviceaccount=shop:ada"; owned.
+static char *subject_of(const char *user)
+{
+    static const char account[] = "system:serviceaccount:";
+    bool is_account = strncmp(user, account, sizeof account - 1) == 0;
+    return is_account ? xasprintf("--serviceaccount=%s", user + sizeof account - 1)
+                      : xasprintf("--user=%s", user);
+}
+
+// The API server's own sentence says who may not do what, and where.
+static void explain_denied(const struct cli *cli, struct error *err)
+{
+    const char *said = error_message(err);
+    cleanup_free char *user = quoted(said, "User \"");
+    cleanup_free char *group = quoted(said, "API group \"");
+    cleanup_free char *namespace = quoted(said, "in the namespace \"");
+    if (user == NULL || strstr(said, "allow it: ") != NULL)
+        return;
+    if (namespace != NULL && group != NULL && strcmp(group, API_GROUP) == 0) {
+        const char *role = is_reading(cli) ? "view" : "edit";
+        cleanup_free char *subject = subject_of(user);
+        cleanup_free char *text =
+            xasprintf("an administrator can allow it: kubectl create rolebinding sealift-%s -n %s "
+                      "--clusterrole=%s %s; or be somebody else with --context or --user",
+                      role, namespace, role, subject);
+        append(err, text);
+        return;
+    }
+    append(err, cli_given(cli, "all-namespaces")
+                    ? "name one namespace with -n instead of -A, or be somebody else with "
+                      "--context or --user"
+                    : "ask an administrator of the cluster, or be somebody else with --context or "
+                      "--user");
 }
 
 void trouble_explain(const struct cli *cli, struct error *err)
 {
-    const char *server = cli->found->server;
     bool away = err->code == ERROR_UNAVAILABLE || err->code == ERROR_TIMEOUT;
-    if (away && is_about(server, err)) {
-        cleanup_free char *origin = kubeconfig_origin(cli);
+    cleanup_free char *namespace = quoted(error_message(err), "namespaces \"");
+    if (away && is_about(cli->found->server, err)) {
+        explain_away(cli, err);
+    } else if (err->code == ERROR_DENIED && strstr(error_message(err), " is forbidden: User ")) {
+        explain_denied(cli, err);
+    } else if (err->code == ERROR_NOT_FOUND && namespace != NULL) {
         cleanup_free char *text =
-            xasprintf("it is the API server of %s: choose another with --context or --kubeconfig, "
-                      "or name files with --config DIR and --state DIR",
-                      origin);
+            xasprintf("run: kubectl create namespace %s, or name another with -n", namespace);
         append(err, text);
     }
-    // The API server's own sentence says who may not do what, and where.
-    if (err->code == ERROR_DENIED && strstr(error_message(err), " is forbidden: User ") != NULL)
-        append(err, "ask an administrator for a RoleBinding to the ClusterRole view (to look) or "
-                    "edit (to change), or be somebody else with --context or --user");
 }

@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "base/strbuf.h"
 #include "cli/kubeconfig.h"
+#include "cli/tell.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,11 @@ static int open_files(const struct cli *cli, enum workspace_mode mode, struct st
         return error_set(err, ERROR_INVALID,
                          "--config and --state name files, --kubeconfig and --context a cluster: "
                          "the objects are in one of them");
+    if (options.config_dir != NULL && options.state_dir == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "--config %s needs --state DIR beside it (or $SEALIFT_STATE): the folder "
+                         "where `sealift serve` keeps status",
+                         options.config_dir);
     if (options.config_dir == NULL || options.state_dir == NULL)
         return error_set(
             err, ERROR_INVALID,
@@ -138,6 +144,7 @@ static int unknown_kind(const char *text, size_t length, struct error *err)
     strbuf_init(&known, 1024);
     for (size_t i = 0; kind_at(i) != NULL; i++) {
         nearest_offer(&nearest, kind_at(i)->plural);
+        nearest_offer(&nearest, kind_at(i)->name);
         strbuf_addf(&known, "%s%s", i > 0 ? ", " : "", kind_at(i)->plural);
     }
     return error_set(err, ERROR_INVALID, "\"%s\" is no kind%s%s%s; the kinds are %s", word,
@@ -201,8 +208,47 @@ static char *namespaces_with(struct store *store, const struct kind *kind, const
     return strbuf_steal(&places);
 }
 
-static int say_what_there_is(struct store *store, const struct kind *kind, const char *namespace,
-                             const char *name, struct error *err)
+// " (did you mean shop?)", of a namespace that is not there; "" when nothing is alike. Owned.
+static char *like_namespace(struct store *store, const char *namespace)
+{
+    cleanup_json json_t *all = NULL;
+    struct nearest nearest = {.wanted = namespace};
+    size_t index;
+    json_t *object;
+    if (store_list(store, "Namespace", NULL, &all, NULL) < 0)
+        return xstrdup("");
+    json_array_foreach (all, index, object)
+        nearest_offer(&nearest, object_name(object));
+    return nearest.best != NULL ? xasprintf(" (did you mean %s?)", nearest.best) : xstrdup("");
+}
+
+// "there is no namespace shpo …" where a cluster has none; NULL when it has, or on files. Owned.
+static char *absent_namespace(const struct cli *cli, struct store *store, const char *namespace)
+{
+    cleanup_json json_t *object = NULL;
+    cleanup_error struct error cause = {0};
+    if (workspace_on_files(cli) ||
+        store_get(store, "Namespace", NULL, namespace, &object, &cause) == 0 ||
+        cause.code != ERROR_NOT_FOUND)
+        return NULL;
+    cleanup_free char *like = like_namespace(store, namespace);
+    return xasprintf("there is no namespace %s%s", namespace, like);
+}
+
+void workspace_tell_nothing(const struct cli *cli, struct store *store)
+{
+    const char *namespace = workspace_namespaces(cli);
+    if (namespace == NULL || workspace_on_files(cli))
+        return;
+    cleanup_free char *absent = absent_namespace(cli, store, namespace);
+    if (absent != NULL)
+        tell_warning(cli, "%s; name another with -n, or look in all with -A", absent);
+    else
+        tell_warning(cli, "there is nothing in namespace %s; -A looks in all", namespace);
+}
+
+static int say_what_there_is(const struct cli *cli, struct store *store, const struct kind *kind,
+                             const char *namespace, const char *name, struct error *err)
 {
     cleanup_free char *places = namespaces_with(store, kind, name);
     cleanup_free char *names = names_in(store, kind, namespace);
@@ -213,6 +259,10 @@ static int say_what_there_is(struct store *store, const struct kind *kind, const
                          "there is no %s, but one of that name elsewhere: say %s", who, places);
     if (*names != '\0')
         return error_set(err, ERROR_NOT_FOUND, "there is no %s; %s", who, names);
+    cleanup_free char *absent = namespace != NULL ? absent_namespace(cli, store, namespace) : NULL;
+    if (absent != NULL)
+        return error_set(err, ERROR_NOT_FOUND, "%s, and so no %s %s; name another with -n", absent,
+                         kind->name, name);
     return error_set(err, ERROR_NOT_FOUND, "there is no %s; %s", who,
                      kind->namespaced ? "there is none in this namespace; name another with -n"
                                       : "there is none at all");
@@ -241,7 +291,7 @@ int workspace_get(const struct cli *cli, struct store *store, const char *kind_n
     cleanup_error struct error cause = {0};
     if (store_get(store, kind->name, namespace, name, ret_object, &cause) == 0)
         return 0;
-    return cause.code == ERROR_NOT_FOUND ? say_what_there_is(store, kind, namespace, name, err)
+    return cause.code == ERROR_NOT_FOUND ? say_what_there_is(cli, store, kind, namespace, name, err)
                                          : error_move(err, &cause);
 }
 

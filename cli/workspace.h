@@ -57,6 +57,9 @@ int workspace_no_name(const struct cli *cli, const struct kind *kind, const char
 int workspace_parse(const struct cli *cli, size_t index, const struct kind **ret_kind,
                     const char **ret_name, struct error *err) __attribute__((warn_unused_result));
 
+// Warns, of a list with nothing in it, that there is no such namespace, or that -A has more.
+void workspace_tell_nothing(const struct cli *cli, struct store *store);
+
 // The end of a sentence about something that nobody did: what to look at. Static.
 const char *workspace_who_works(const struct cli *cli);
 

@@ -4,6 +4,7 @@
 #include "base/jval.h"
 #include "base/kube/kube_config_internal.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "base/yamljson.h"
 
 #include <stdlib.h>
@@ -76,6 +77,21 @@ static const char *current_context(const struct vec *documents)
     return NULL;
 }
 
+// Says which there are.
+static int unknown_context(const struct vec *documents, const char *what, const char *name,
+                           struct error *err)
+{
+    cleanup_strbuf struct strbuf known;
+    strbuf_init(&known, 1024);
+    vec_foreach (struct document, document, documents) {
+        const json_t *contexts = jval_array(document->value, "contexts");
+        for (size_t i = 0; i < json_array_size(contexts); i++)
+            strbuf_addf(&known, "%s%s", known.len > 0 ? ", " : "; it has ",
+                        jval_string_or(json_array_get(contexts, i), "name", ""));
+    }
+    return error_set(err, ERROR_NOT_FOUND, "%s has no context \"%s\"%s", what, name, known.data);
+}
+
 static int fill(const struct vec *documents, const struct kube_config_choice *choice,
                 const char *what, struct kube_config *config, struct error *err)
 {
@@ -87,7 +103,7 @@ static int fill(const struct vec *documents, const struct kube_config_choice *ch
         return error_set(err, ERROR_INVALID, "%s chooses no context; set current-context", what);
     const json_t *context = find(documents, "contexts", "context", context_name, &where);
     if (context == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "%s has no context \"%s\"", what, context_name);
+        return unknown_context(documents, what, context_name, err);
     const char *cluster_name = jval_string_or(context, "cluster", "");
     const char *user_name = jval_string(context, "user");
     const char *namespace_ = jval_string(context, "namespace");

@@ -135,10 +135,22 @@ def test_it_says_what_to_do_without_a_cluster(plane: ControlPlane, kubectl: Kube
     get = ["sealift", "get", "bundles"]
     for more in (["-s", "https://127.0.0.1:1"], ["-s", "https://127.0.0.1:1", "--request-timeout", "1s"]):
         said = kubectl.run(*get, *more).stderr
-        assert "Connection refused" in said and f"the API server of $KUBECONFIG ({plane.kubeconfig})" in said
-        assert "--context or --kubeconfig" in said and "--config DIR" in said
+        assert "Connection refused" in said and "the API server that --server names; without it" in said
+        assert f"the one of $KUBECONFIG ({plane.kubeconfig})" in said
+    config = yaml.safe_load(plane.kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    file = tmp_path / "away"
+    file.write_text(yaml.safe_dump(config))
+    said = kubectl.run(*get, "--kubeconfig", file).stderr
+    assert f"the API server of --kubeconfig {file}" in said and "--context" in said and "--config DIR" in said
     said = kubectl.run(*get, "--as", "nobody").stderr
-    assert "ClusterRole view" in said and "--context or --user" in said
+    allow = "kubectl create rolebinding sealift-view -n default --clusterrole=view --user=nobody"
+    assert allow in said and "--context or --user" in said
+    assert "--clusterrole=edit" in kubectl.run("sealift", "suspend", "bundle", "x", "--as", "nobody").stderr
+    assert "-n instead of -A" in kubectl.run(*get, "-A", "--as", "nobody").stderr
+    for option in ("--context", "--namespace", "--kubeconfig"):
+        assert f"{option} is empty" in kubectl.run(*get, f"{option}=").stderr
+    assert "it has " in kubectl.run(*get, "--context", "none").stderr
     kubectl.env["KUBECONFIG"] = str(tmp_path / "none")
     said = kubectl.run(*get).stderr
     assert "--config DIR" in said and "$KUBECONFIG" in said
@@ -150,7 +162,7 @@ def test_request_timeout(kubectl: Kubectl) -> None:
         deaf.listen()
         server = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         said = kubectl.run("sealift", "get", "bundles", "-s", server, "--request-timeout", "300ms").stderr
-        assert server.removeprefix("http://") in said and "--kubeconfig" in said
+        assert server.removeprefix("http://") in said and "--server names" in said
 
 
 def test_it_completes(kubectl: Kubectl, namespace: str, bundle: str) -> None:

@@ -259,6 +259,8 @@ def test_slips_are_answered_with_the_next_step(on_files: Place) -> None:
         (["trigger", "github", "-n", "elsewhere"], "but one of that name elsewhere: say -n shop"),
         (["get", "sync", "shp", "-n", "shop"], "there is shop"),
         (["suspend", "sync"], "like sealift suspend syncs NAME"),
+        (["create", "secret", "s"], "--from-file KEY=FILE"),
+        (["get", "hooks", "--config="], "--config is empty"),
         (["floor", "reset", "r.example.com/other", "prod", "-n", "shop"], "(-n)"),
     ):
         assert hint in on_files.run(*words).err, words
@@ -302,6 +304,31 @@ def as_plugin(plane: ControlPlane, tmp_path: Path, listener: HookListener) -> It
 def test_every_documented_output_in_a_cluster(as_plugin: Place) -> None:
     check_choices(as_plugin.sealift)
     check_all(as_plugin)
+
+
+def test_slips_in_a_cluster_are_answered_with_the_next_step(as_plugin: Place) -> None:
+    secret = ["create", "secret", "s"]
+    for words, hint in (
+        (["get", "bundles", "-n", "shpo"], "there is no namespace shpo (did you mean shop?)"),
+        (["events", "-n", "shpo"], "there is no namespace shpo"),
+        (["check", "-n", "shpo"], "there is no namespace shpo"),
+        (["get", "sync", "ship", "-n", "shpo"], "there is no namespace shpo"),
+        (["get", "sync", "shop"], "but one of that name elsewhere: say -n shop"),
+        (["diff", "bundle/shop", "sync/shop", "-n", "shop"], "sealift get bundle shop -n shop` says why"),
+        ([*as_plugin.sync[:-2], "-n", "shpo"], "kubectl create namespace shpo"),
+        ([*as_plugin.sync[:-2], "-n", "shpo", "--create-service-account"], "kubectl create namespace shpo, or name another"),
+        (["trigger", "github", "-n", "shop", "--to", "http://127.0.0.1:1"], "the receiver that --to names"),
+        (["get", "sync", "shop", "-n", "shop", "--show-path"], "--show-path is for Hooks"),
+        (["uninstall", "-n", "shop", "--dry-run"], "nothing of sealift in shop"),
+        ([*secret], "--from-file KEY=FILE or --from-literal KEY=VALUE"),
+        ([*secret, "--from-file", "x=/none"], "--from-file x: open /none"),
+    ):
+        assert hint in as_plugin.run(*words).err, words
+    said = as_plugin.run("trigger", "github", "-n", "shop", "--to", "http://127.0.0.1:1").err
+    assert "API server" not in said
+    said = as_plugin("create", "sync", "early", "--bundle", "later", "-n", "shop").err
+    assert "there is no Bundle shop/later yet" in said
+    as_plugin("delete", "sync", "early", "-n", "shop")
 
 
 def test_namespaces_mean_the_same_everywhere(as_plugin: Place, plane: ControlPlane, tmp_path: Path) -> None:
