@@ -447,8 +447,9 @@ static int roll_back(struct rolling *rolling, struct error *err)
     warn(rolling);
     if (!cli_flag(cli, "dry-run") && carry_out(rolling, err) < 0)
         return -1;
+    cleanup_free char *name = registry_name(&rolling->registry, rolling->to.artifact.digest.text);
     if (*print_format(cli) != '\0')
-        return print_value(rolling->told, print_format(cli), err);
+        return print_answer_of(cli, rolling->told, name, err);
     printf("%s\n", rolling->to.artifact.digest.text);
     return 0;
 }
@@ -472,7 +473,7 @@ static const struct option_spec options[] = {
     {"reason", 0, OPTION_STRING, "TEXT", "why, for people; it becomes part of what is signed",
      NULL},
     {"dry-run", 0, OPTION_FLAG, NULL, "say what would change, and change nothing", NULL},
-    {"output", 'o', OPTION_STRING, "FORMAT", "print what was done as", "json|yaml"},
+    RESULT_OPTION,
     LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},

@@ -150,9 +150,9 @@ static void log_delivery(const struct hook *hook, const struct hook_delivery *de
     log_write(err == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
               err == NULL ? "delivery recorded" : "delivery not recorded", "kind", "Hook",
               "namespace", object_namespace(hook->object), "name", object_name(hook->object),
-              "path", shown, "reconcile_id", delivery->id, "repository", delivery->repository, "ref",
-              delivery->ref, "tag", delivery->tag, "error", err != NULL ? error_message(err) : NULL,
-              NULL);
+              "path", shown, "reconcile_id", delivery->id, "repository", delivery->repository,
+              "ref", delivery->ref, "tag", delivery->tag, "error",
+              err != NULL ? error_message(err) : NULL, NULL);
 }
 
 static void finish_batch(struct hook *hook, struct vec *batch, const struct error *err)

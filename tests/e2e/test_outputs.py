@@ -45,6 +45,8 @@ class Place:
             (self.folder / name).mkdir()
             (self.folder / name / "a.yaml").write_text(config_map("a", color=color))
         self("push", self.folder / "a", self.layout, "--key", self.private)
+        for name in ("a", "b"):
+            self("push", self.folder / name, f"{self.repository}-2:prod", "--key", self.private)
         self("sign-bundle", "--key", self.private, "--bundle", self.folder / "a.json", self.folder / "a/a.yaml")
         self("create", "secret", "token", "--from-literal", f"token={'t' * 32}", *self.shop)
         for words in (self.bundle, self.sync, self.policy):
@@ -102,6 +104,7 @@ class Place:
             "copy": [self.layout, f"oci-layout://{self.new()}:prod"],
             "gc": [self.repository, "--keep", "1"],
             "sign": [self.layout, *keys],
+            "rollback": [f"{self.repository}-2:prod", *keys, "--dry-run"],
             "approve": [self.layout, *keys, "--yes"],
             "verify": [self.layout, "--key", self.public],
             "sign-bundle": [*keys, "--bundle", self.new(".json"), self.folder / "a/a.yaml"],
