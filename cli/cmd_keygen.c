@@ -85,6 +85,12 @@ static int show_public(const struct cli *cli, struct error *err)
         return -1;
     cleanup_free char *pem =
         verify_key_pem(public_half != NULL ? public_half : sign_key_public(key));
+    const char *fingerprint =
+        verify_key_fingerprint(public_half != NULL ? public_half : sign_key_public(key))->text;
+    cleanup_json json_t *value =
+        json_pack("{s:s, s:s}", "publicKey", pem, "fingerprint", fingerprint);
+    if (*print_format(cli) != '\0')
+        return print_answer_of(cli, value, fingerprint, err);
     fputs(pem, stdout);
     return 0;
 }

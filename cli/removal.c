@@ -14,6 +14,8 @@
 static const char sync_finalizer[] = "sealift.dev/sync";
 static const char managed_by_us[] = "app.kubernetes.io/managed-by=sealift";
 
+static char removal_stays[] = "what it applied stays";
+
 static void release_step(void *element)
 {
     struct removal_step *step = element;
@@ -41,6 +43,18 @@ static void add_live(const struct removal *removal, struct vec *pieces, const js
     }
 }
 
+static int list_all(const struct removal *removal, const struct kind *kind, json_t **ret_items,
+                    struct error *err)
+{
+    const struct kube_request request = {
+        .ref = {.group = API_GROUP, .version = "v1alpha1", .plural = kind->plural}};
+    cleanup_error struct error cause = {0};
+    if (kube_list(removal->installation.client, &request, ret_items, &cause) < 0 &&
+        cause.code != ERROR_NOT_FOUND)
+        return error_move(err, &cause);
+    return 0;
+}
+
 static int look_for_objects(struct removal *removal, struct error *err)
 {
     const struct kind *kind;
@@ -48,13 +62,9 @@ static int look_for_objects(struct removal *removal, struct error *err)
     for (size_t i = 0; (kind = kind_at(i)) != NULL; i++) {
         if (!kind->has_status)
             continue;
-        const struct kube_request request = {
-            .ref = {.group = API_GROUP, .version = "v1alpha1", .plural = kind->plural}};
         cleanup_json json_t *items = NULL;
-        cleanup_error struct error cause = {0};
-        if (kube_list(removal->installation.client, &request, &items, &cause) < 0 &&
-            cause.code != ERROR_NOT_FOUND)
-            return error_move(err, &cause);
+        if (list_all(removal, kind, &items, err) < 0)
+            return -1;
         jval_set_int(removal->objects, kind->plural, (int64_t)json_array_size(items));
         if (strcmp(kind->name, "Sync") == 0)
             add_live(removal, &removal->syncs, items);
@@ -123,7 +133,7 @@ static void plan_syncs(struct removal *removal)
             step->propagation = NULL;
             step->wait = "waiting until the controller has removed what they applied";
         } else if (has_our_finalizer(sync->live)) {
-            add_step(removal, REMOVAL_LET_GO, sync, xstrdup("what it applied stays"));
+            add_step(removal, REMOVAL_LET_GO, sync, xstrdup(removal_stays));
         }
     }
 }
@@ -188,6 +198,7 @@ static void plan_steps(struct removal *removal)
     if (prunes)
         plan_syncs(removal);
     plan_kind(removal, "Deployment", "Foreground", "waiting until the roles have stopped");
+    removal->stopped = removal->steps.len;
     // Nobody is left to finalize them: they, and their namespaces, could not be deleted.
     if (!prunes)
         plan_syncs(removal);
@@ -319,14 +330,36 @@ static int let_go(const struct removal *removal, const struct piece *sync, struc
     return 0;
 }
 
+// Once no controller is left. Read only now: until a moment ago one held Syncs that the plan does
+// not have, and somebody may have made more.
+static int let_all_go(const struct removal *removal, struct error *err)
+{
+    cleanup_vec struct vec syncs = PIECES;
+    cleanup_json json_t *items = NULL;
+    if (list_all(removal, kind_find("Sync"), &items, err) < 0)
+        return -1;
+    add_live(removal, &syncs, items);
+    vec_foreach (struct piece, sync, &syncs) {
+        const struct removal_step step = {
+            .action = REMOVAL_LET_GO, .piece = sync, .note = removal_stays};
+        if (!has_our_finalizer(sync->live))
+            continue;
+        if (let_go(removal, sync, err) < 0)
+            return -1;
+        tell(removal, &step);
+    }
+    return 0;
+}
+
 static int do_step(const struct removal *removal, const struct removal_step *step,
                    struct error *err)
 {
     int result = 0;
+    // let_all_go has done it.
+    if (step->action == REMOVAL_LET_GO)
+        return 0;
     if (step->action == REMOVAL_DELETE)
         result = piece_delete(removal->installation.client, step->piece, step->propagation, err);
-    else if (step->action == REMOVAL_LET_GO)
-        result = let_go(removal, step->piece, err);
     if (result == 0)
         tell(removal, step);
     return result;
@@ -360,12 +393,13 @@ int removal_run(const struct removal *removal, struct error *err)
         const struct removal_step *head = vec_at(&removal->steps, first);
         if (head->wait != step->wait || head->action != step->action)
             first = i;
-        if (do_step(removal, step, err) < 0)
+        if ((i == removal->stopped && let_all_go(removal, err) < 0) ||
+            do_step(removal, step, err) < 0)
             return -1;
         bool is_last = next == NULL || next->wait != step->wait || next->action != step->action;
         if (is_last && step->wait != NULL && step->action == REMOVAL_DELETE &&
             wait_for(removal, first, i + 1, err) < 0)
             return -1;
     }
-    return 0;
+    return removal->stopped == count ? let_all_go(removal, err) : 0;
 }

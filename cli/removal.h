@@ -33,6 +33,7 @@ struct removal {
     struct vec parent; // struct piece
     json_t *objects;   // how many of our kinds there are: {plural: number}; owned
     struct vec steps;  // struct removal_step
+    size_t stopped;    // how many of them there are until no role runs
 };
 
 // Looks at what is there; no step means that there is nothing to do. *ret_removal is released by

@@ -20,9 +20,9 @@ from parts.journey import KEY_PASSWORD, config_map, make_key
 from parts.sealift import Result, Sealift, default_program
 from parts.webhook import HookListener
 
-# What prints text for people, shells or the web, or writes files (-o is the folder of `pull`).
-NO_DATA = {"serve", "completion", "reference", "pull"}
-LISTS = ("get", "events", "check", "export")
+# What prints text for people, shells or the web, or writes files, where -o says.
+NO_DATA = {"serve", "completion", "reference", "pull", "trusted-root update"}
+PARTS = 4
 NAME = re.compile(r"[a-z0-9.]+/[A-Za-z0-9_.-]+|oci-layout:///\S+@sha256:[0-9a-f]{64}|\S+\.(key|pub|json|yaml)|\S+:prod|[0-9.]+|\S+/a\.yaml")
 
 
@@ -37,6 +37,7 @@ class Place:
     floor: Callable[[], None]  # makes one, in namespace shop
     private: Path = field(init=False)
     public: Path = field(init=False)
+    older: str = field(init=False)  # a digest that something was released after
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -45,8 +46,9 @@ class Place:
             (self.folder / name).mkdir()
             (self.folder / name / "a.yaml").write_text(config_map("a", color=color))
         self("push", self.folder / "a", self.layout, "--key", self.private)
-        for name in ("a", "b"):
-            self("push", self.folder / name, f"{self.repository}-2:prod", "--key", self.private)
+        push = ["push", self.folder / "a", f"{self.repository}-2:prod", "--key", self.private]
+        self.older = self(*push).out.strip()
+        self(*push[:1], self.folder / "b", *push[2:])
         self("sign-bundle", "--key", self.private, "--bundle", self.folder / "a.json", self.folder / "a/a.yaml")
         self("create", "secret", "token", "--from-literal", f"token={'t' * 32}", *self.shop)
         for words in (self.bundle, self.sync, self.policy):
@@ -104,7 +106,7 @@ class Place:
             "copy": [self.layout, f"oci-layout://{self.new()}:prod"],
             "gc": [self.repository, "--keep", "1"],
             "sign": [self.layout, *keys],
-            "rollback": [f"{self.repository}-2:prod", *keys, "--dry-run"],
+            "rollback": [f"{self.repository}-2:prod", "--to", self.older, *keys, "--dry-run"],
             "approve": [self.layout, *keys, "--yes"],
             "verify": [self.layout, "--key", self.public],
             "sign-bundle": [*keys, "--bundle", self.new(".json"), self.folder / "a/a.yaml"],
@@ -163,8 +165,9 @@ def check_output(command: str, form: str, text: str) -> None:
         assert text or command == "check", said
 
 
-def check_all(place: Place, without: frozenset[str] = frozenset()) -> None:
-    for command in commands(place.sealift):
+def check_all(place: Place, part: int, without: frozenset[str] = frozenset()) -> None:
+    """Every PARTS-th command, from `part` on."""
+    for command in commands(place.sealift)[part::PARTS]:
         if command in NO_DATA | without:
             continue
         for form in formats(place.sealift, command):
@@ -203,9 +206,14 @@ def test_every_command_documents_the_same_choices(sealift: Sealift) -> None:
 
 
 @pytest.mark.quick
-def test_every_documented_output_on_files(on_files: Place) -> None:
-    # Install and uninstall are about clusters; the manifests are printed without one.
-    check_all(on_files, without=frozenset({"install", "uninstall"}))
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_documented_output_on_files(on_files: Place, part: int) -> None:
+    # Install and uninstall are about clusters.
+    check_all(on_files, part, without=frozenset({"install", "uninstall"}))
+
+
+@pytest.mark.quick
+def test_every_documented_output_of_install_without_a_cluster(on_files: Place) -> None:
     for form in ("json", "yaml", "name"):
         check_output("install", form, on_files.sealift("install", "--export", "-o", form).out)
 
@@ -304,9 +312,13 @@ def as_plugin(plane: ControlPlane, tmp_path: Path, listener: HookListener) -> It
     place("delete", "policy", "all")
 
 
-def test_every_documented_output_in_a_cluster(as_plugin: Place) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_documented_output_in_a_cluster(as_plugin: Place, part: int) -> None:
+    check_all(as_plugin, part)
+
+
+def test_the_plugin_documents_the_same_choices(as_plugin: Place) -> None:
     check_choices(as_plugin.sealift)
-    check_all(as_plugin)
 
 
 def test_slips_in_a_cluster_are_answered_with_the_next_step(as_plugin: Place) -> None:
