@@ -8,7 +8,7 @@
 #include "cli/command.h"
 
 // Every command that prints something for programs takes -o in one of these two forms; the first is
-// for what is a table otherwise. (The exception is `pull`, which writes files: -o is their folder.)
+// for what is a table otherwise. (`pull` and `trusted-root update` write files: -o is where to.)
 #define OUTPUT_CHOICES "json|yaml|wide|name"
 #define RESULT_CHOICES "json|yaml|name"
 #define OUTPUT_OPTION                                                         \

@@ -21,7 +21,7 @@ from parts.sealift import Result, Sealift, default_program
 from parts.webhook import HookListener
 
 # What prints text for people, shells or the web, or writes files, where -o says.
-NO_DATA = {"serve", "completion", "reference", "pull", "trusted-root update"}
+NO_DATA = {"serve", "completion", "reference", "pull", "trusted-root update", "pkcs11-signer"}
 PARTS = 4
 NAME = re.compile(r"[a-z0-9.]+/[A-Za-z0-9_.-]+|oci-layout:///\S+@sha256:[0-9a-f]{64}|\S+\.(key|pub|json|yaml)|\S+:prod|[0-9.]+|\S+/a\.yaml")
 

@@ -283,13 +283,13 @@ static void test_watch_pauses_where_a_list_has_no_end(void **state)
     static const struct script circles = {{page}, {"~"}};
     scene->lists_in_circles = true;
     begin(scene, &expires, NULL);
-    run_until_log(scene, "[conflict: ");
+    loop_run_until_log(scene->loop, &scene->log, "[conflict: ");
     assert_int_equal(scene->lists, 8);
     kube_watch_free(scene->watch);
     scene->watch = NULL;
     strbuf_reset(&scene->log);
     begin(scene, &circles, NULL);
-    run_until_log(scene, "the same page of a list again] ");
+    loop_run_until_log(scene->loop, &scene->log, "the same page of a list again] ");
     assert_int_equal(scene->lists, 2);
 }
 
