@@ -29,12 +29,17 @@ static json_t *as_json(const struct judgement *judgement)
         jval_set_string(row, "policy", finding->policy);
         jval_set_string(row, "requirement", finding->requirement);
         jval_set_bool(row, "met", finding->met);
+        jval_set_string(row, "reason", trust_reason_name(finding->reason));
         jval_set_string(row, "found", finding->found);
         jval_set_string(row, "missing", finding->missing);
         jval_set_string(row, "action", finding->action);
         json_array_append_new(findings, row);
     }
     jval_set(value, "findings", findings);
+    json_t *notes = json_array();
+    vec_foreach (char *, note, &judgement->evidence.notes)
+        json_array_append_new(notes, json_string(*note));
+    jval_set(value, "notCounted", notes);
     return value;
 }
 
@@ -90,9 +95,12 @@ const struct command command_verify = {
     .help =
         "Judges an artifact as a Sync would: signatures in both of cosign's forms and in "
         "Notation's, release statement, source.\n"
+        "With --sync it is judged by the TrustPolicies that govern that Sync, but for the floor "
+        "below which it does not go.\n"
         "Prints the digest and exits with 0 when it verifies, says what is missing and exits with "
         "1 when not.\n\n"
         "  sealift verify oci://registry.example.com/acme/shop:prod --key cosign.pub --explain\n"
+        "  sealift verify oci://registry.example.com/acme/shop:prod --sync shop -n shop --explain\n"
         "  sealift verify oci://registry.example.com/acme/shop:prod --notation-policy "
         "~/.config/notation/trustpolicy.json\n",
     .options = options,

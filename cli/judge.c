@@ -1,9 +1,14 @@
 #include "cli/judge.h"
 
 #include "api/identity.h"
+#include "api/object.h"
 #include "base/file.h"
+#include "base/jval.h"
 #include "base/memory.h"
+#include "base/semver.h"
 #include "cli/signer.h"
+#include "cli/workspace.h"
+#include "controller/governance.h"
 #include "oci/sign/collect.h"
 #include "oci/sign/trusted_root.h"
 
@@ -119,26 +124,154 @@ static int policy_of_flags(const struct cli *cli, const char *identity, struct t
     return add_key_files(cli, entry, err);
 }
 
-int judge(const struct cli *cli, struct registry *registry, struct judgement *ret_judgement,
-          struct error *err)
+// What is judged by, and what of the artifact.
+struct rules {
+    struct governance governance; // with --sync
+    struct trust_policy flags;    // else
+    char *channel;
+    char *version; // of a Sync that follows a range
+};
+
+static void release_rules(struct rules *rules)
 {
-    cleanup_trust_policy struct trust_policy policy = {0};
-    cleanup_judgement struct judgement judgement = {0};
-    evidence_set_init(&judgement.evidence);
-    if (policy_of_flags(cli, oci_repository_identity(registry->repository), &policy, err) < 0 ||
-        trust_policy_check(&policy, err) < 0 ||
-        registry_resolve(registry, &judgement.artifact, err) < 0)
+    governance_release(&rules->governance);
+    trust_policy_release(&rules->flags);
+    free(rules->channel);
+    free(rules->version);
+}
+
+static int check_no_key_flags(const struct cli *cli, struct error *err)
+{
+    static const char *const flags[] = {
+        "key",      "certificate-identity", "notation-policy", "threshold", "source", "max-age",
+        "no-attest"};
+    for (size_t i = 0; i < ARRAY_LENGTH(flags); i++) {
+        if (cli_flag(cli, flags[i]))
+            return error_set(err, ERROR_INVALID,
+                             "--sync judges by the policies that govern the Sync, and --%s by what "
+                             "you name; leave one of them out",
+                             flags[i]);
+    }
+    return 0;
+}
+
+// The channel that the Sync follows: its own, its tag, or its Bundle's first tag. Owned; NULL.
+static int channel_of(struct store *store, const json_t *sync, char **ret_channel,
+                      struct error *err)
+{
+    const char *bundle_name = object_spec_string(sync, "bundleRef.name");
+    const char *namespace = object_spec_string(sync, "bundleRef.namespace");
+    const char *channel = object_spec_string(sync, "artifact.channel");
+    const char *tag = object_spec_string(sync, "artifact.tag");
+    cleanup_json json_t *bundle = NULL;
+    if (bundle_name == NULL) {
+        bool pin = tag != NULL && strncmp(tag, "git-", 4) == 0;
+        *ret_channel = xstrdup_or_null(channel != NULL ? channel : pin ? NULL : tag);
+        return 0;
+    }
+    if (store_get(store, "Bundle", namespace != NULL ? namespace : object_namespace(sync),
+                  bundle_name, &bundle, err) < 0)
         return -1;
-    if (evidence_collect_for(registry->repository, judgement.artifact.digest.text, &policy, 1,
-                             &judgement.evidence, err) < 0)
+    *ret_channel =
+        xstrdup_or_null(json_string_value(json_array_get(object_spec(bundle, "artifact.tags"), 0)));
+    return 0;
+}
+
+// Registries write the '+' of a version as '_'.
+static int version_of(const char *tag, char **ret_version, struct error *err)
+{
+    cleanup_semver struct semver version = {0};
+    cleanup_free char *plain = xstrdup(tag != NULL ? tag : "");
+    char *underscore = strchr(plain, '_');
+    if (underscore != NULL)
+        *underscore = '+';
+    if (semver_parse(plain, &version, err) < 0)
+        return error_wrap(err,
+                          "the Sync follows a range of versions, so name a version as the tag");
+    *ret_version = semver_format(&version);
+    return 0;
+}
+
+static int rules_of_sync(const struct cli *cli, const char *identity, const char *tag,
+                         struct rules *rules, struct error *err)
+{
+    const char *reason = "";
+    cleanup_store struct store *store = NULL;
+    cleanup_json json_t *sync = NULL;
+    if (check_no_key_flags(cli, err) < 0 || workspace_open(cli, WORKSPACE_READ, &store, err) < 0 ||
+        store_get(store, "Sync", workspace_namespace(cli), cli_string(cli, "sync"), &sync, err) < 0)
+        return error_wrap(err, "--sync");
+    const struct role role = {.store = store,
+                              .clock = clock_system(),
+                              .namespace =
+                                  cli_string_or(cli, "system-namespace", SYSTEM_NAMESPACE)};
+    if (governance_of(&role, sync, identity, &rules->governance, &reason, err) < 0)
+        return error_wrap(err, "%s", reason);
+    if (object_spec_string(sync, "artifact.semver") != NULL) {
+        rules->channel = xstrdup_or_null(object_spec_string(sync, "artifact.channel"));
+        if (rules->channel == NULL)
+            rules->channel = xstrdup_or_null(tag);
+        return version_of(tag, &rules->version, err);
+    }
+    return channel_of(store, sync, &rules->channel, err);
+}
+
+static int find_rules(const struct cli *cli, const struct registry *registry, struct rules *rules,
+                      struct error *err)
+{
+    const char *identity = oci_repository_identity(registry->repository);
+    const char *tag = registry->reference.tag;
+    const char *channel = cli_string(cli, "channel");
+    if (cli_string(cli, "sync") != NULL) {
+        if (rules_of_sync(cli, identity, tag, rules, err) < 0)
+            return -1;
+    } else {
+        rules->channel = xstrdup_or_null(tag);
+        if (policy_of_flags(cli, identity, &rules->flags, err) < 0 ||
+            trust_policy_check(&rules->flags, err) < 0)
+            return -1;
+    }
+    if (channel != NULL) {
+        free(rules->channel);
+        rules->channel = xstrdup(channel);
+    }
+    return 0;
+}
+
+static int judge_by(struct registry *registry, const struct rules *rules,
+                    struct judgement *judgement, struct error *err)
+{
+    bool governed = rules->flags.name == NULL;
+    const struct trust_policy *policies =
+        governed ? rules->governance.policies.data : &rules->flags;
+    size_t count = governed ? rules->governance.policies.len : 1;
+    if (registry_resolve(registry, &judgement->artifact, err) < 0 ||
+        evidence_collect_for(registry->repository, judgement->artifact.digest.text, policies, count,
+                             &judgement->evidence, err) < 0)
         return -1;
     const struct trust_subject subject = {
         .repository = oci_repository_identity(registry->repository),
-        .digest = judgement.artifact.digest.text,
-        .channel = cli_string_or(cli, "channel", registry->reference.tag),
+        .digest = judgement->artifact.digest.text,
+        .channel = rules->channel,
+        .version = rules->version,
         .now_ms = clock_wall_ms(clock_system()),
     };
-    trust_evaluate(&policy, 1, &subject, &judgement.evidence, &judgement.verdict);
+    trust_evaluate(policies, count, &subject, &judgement->evidence, &judgement->verdict);
+    return 0;
+}
+
+int judge(const struct cli *cli, struct registry *registry, struct judgement *ret_judgement,
+          struct error *err)
+{
+    struct rules rules = {0};
+    cleanup_judgement struct judgement judgement = {0};
+    evidence_set_init(&judgement.evidence);
+    int result = find_rules(cli, registry, &rules, err);
+    if (result == 0)
+        result = judge_by(registry, &rules, &judgement, err);
+    release_rules(&rules);
+    if (result < 0)
+        return -1;
     *ret_judgement = judgement;
     judgement = (struct judgement){0};
     evidence_set_init(&judgement.evidence);

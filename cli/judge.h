@@ -10,12 +10,18 @@
 #include "oci/sign/policy.h"
 
 #define JUDGE_OPTIONS                                                                              \
-    {"key",                                                                                        \
+    {"sync",                                                                                       \
      0,                                                                                            \
-     OPTION_LIST,                                                                                  \
-     "KEY",                                                                                        \
-     "public key of a signer: a file, pkcs11:…, or what --signer calls it; may be repeated",       \
+     OPTION_STRING,                                                                                \
+     "NAME",                                                                                       \
+     "judge by the TrustPolicies that govern this Sync, and by its own keys",                      \
      NULL},                                                                                        \
+        {"key",                                                                                    \
+         0,                                                                                        \
+         OPTION_LIST,                                                                              \
+         "KEY",                                                                                    \
+         "public key of a signer: a file, pkcs11:…, or what --signer calls it; may be repeated",   \
+         NULL},                                                                                    \
         SIGNER_PROGRAM_OPTION,                                                                     \
         {"certificate-identity",                                                                   \
          0,                                                                                        \

@@ -422,10 +422,12 @@ static void judge_policy(struct trial *trial)
 static void conclude(struct trust_verdict *verdict)
 {
     const struct trust_finding *first = NULL;
+    size_t unmet = 0;
     bool only_stale = true;
     vec_foreach (struct trust_finding, finding, &verdict->findings) {
         if (finding->met)
             continue;
+        unmet++;
         if (first == NULL || finding->reason < first->reason)
             first = finding;
         only_stale = only_stale && finding->reason == TRUST_STALE;
@@ -439,6 +441,13 @@ static void conclude(struct trust_verdict *verdict)
                       first->found, first->missing, first->action);
     else
         verdict->message = xstrdup("all requirements are met");
+    if (unmet > 1) {
+        char *message =
+            xasprintf("%s (and %zu more %s unmet; sealift verify --sync NAME --explain shows all)",
+                      verdict->message, unmet - 1, unmet == 2 ? "is" : "are");
+        free(verdict->message);
+        verdict->message = message;
+    }
     // What one policy adopted is nothing that the whole vouches for.
     if (!verdict->met && !verdict->stale_only)
         vec_clear(&verdict->verified_by);

@@ -66,10 +66,12 @@ static bool is_for_subject(const struct trial *trial, const struct trust_entry *
     return names_repository(trial, entry, item) && names_channel(trial, entry, item);
 }
 
-// Whether its signers are people who agree to what another entry's signers made.
+// Whether its signers agree to what another entry's signers made. A Notation signature is none that
+// approve makes.
 static bool is_approving(const struct trial *trial, const struct trust_entry *entry)
 {
-    return entry->approves || (trial->attesting != NULL && !entry->attests);
+    bool people = entry->keys.len + entry->identities.len > 0;
+    return entry->approves || (trial->attesting != NULL && !entry->attests && people);
 }
 
 // The signature by which the signer counts for the entry; NULL when none does.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -178,3 +179,25 @@ def test_cosign_reads_and_writes_approvals(gate: Gate, tmp_path: Path) -> None:
     )
     cosign.attest(reference, gate.key("grace")[0], predicate, APPROVAL)
     gate.passes("good")
+
+
+def test_verify_as_the_sync_would(gate: Gate) -> None:
+    """The same policies and words, before anything is released or approved."""
+    words = gate.journey.at("verify", gate.reference(":prod"), "--sync", "shop", "--insecure")
+    approve(gate, "ada")
+    told = gate.refuses("ApprovalRequired", "found 1 of 2: ada")
+    result = gate.journey.sealift.fails(*words, "--explain")
+    assert told in result.err, result.err
+    rows = re.findall(r"^(met  |UNMET)  (.*)$", result.out, re.M)
+    assert [row[0].strip() for row in rows] == ["met", "UNMET", "met"], result.out
+    for part in ("found:   1 of 2: ada", "missing: 1 more of grace, joan", "do:      run: sealift approve"):
+        assert part in result.out, result.out
+    verdict = gate.journey.sealift.fails(*words, "-o", "json").json()
+    assert verdict["reason"] == "ApprovalRequired" and verdict["message"] == told
+    assert [row["reason"] for row in verdict["findings"]] == ["Verified", "ApprovalRequired", "Verified"]
+    approve(gate, "grace")
+    assert gate.journey.sealift(*words).out.strip() == gate.digest
+    refused = gate.journey.sealift.fails(*words, "--key", gate.key("ada")[1])
+    assert "leave one of them out" in refused.err
+    staging = gate.journey.sealift.fails(*words, "--channel", "staging", "--explain")
+    assert "1 more is unmet" in staging.err and "ada (approved for prod)" in staging.out, staging.out + staging.err
