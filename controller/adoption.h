@@ -6,9 +6,10 @@
 // trusted like them:
 //   {namespace, name,
 //    history: [{digest, reference, repository, channel?, version?, revision, sequence, adoptedAt,
-//               whole, evidence: [...]}],
+//               whole, signers: [...], evidence: [...]}],
 //    revoked?: {digest, since, reason, message, rolledBackTo?}}
-// `whole` is false where evidence did not fit. One flow at a time writes the record of a Sync.
+// `whole` is false where evidence did not fit; signers are those whose evidence was looked for. One
+// flow at a time writes the record of a Sync.
 #ifndef CONTROLLER_ADOPTION_H
 #define CONTROLLER_ADOPTION_H
 

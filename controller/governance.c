@@ -245,6 +245,11 @@ static void push_strings(struct vec *strings, const json_t *array)
         vec_push_string(strings, json_string_value(text));
 }
 
+static bool goes_back(const json_t *spec)
+{
+    return strcmp(jval_string_or(spec, "onRevoke", "Hold"), "Rollback") == 0;
+}
+
 static int add_source(struct trust_policy *policy, const json_t *spec, struct error *err)
 {
     const char *repository = jval_string(spec, "source.repository");
@@ -255,7 +260,7 @@ static int add_source(struct trust_policy *policy, const json_t *spec, struct er
         return error_wrap(err, "freshness.maxAge");
     policy->rollback_allowed =
         strcmp(jval_string_or(spec, "freshness.rollback", "Deny"), "Allow") == 0;
-    policy->goes_back = strcmp(jval_string_or(spec, "onRevoke", "Hold"), "Rollback") == 0;
+    policy->goes_back = goes_back(spec);
     push_strings(&policy->refs, jval_array(spec, "source.refs"));
     push_strings(&policy->paths, jval_array(spec, "source.paths"));
     push_strings(&policy->channels, jval_array(spec, "source.channels"));
@@ -362,6 +367,7 @@ static int add_denials(struct gathering *gathering, const json_t *object, struct
     struct trust_policy *policy = vec_push(&gathering->governance->policies);
     trust_policy_init(policy, name);
     policy->only_denies = true;
+    policy->goes_back = goes_back(spec);
     if (add_deny(policy, spec, err) < 0)
         return error_wrap(err, "%s", name);
     add_rule(gathering, name, jval_object(spec, "deny"));

@@ -33,6 +33,7 @@ struct sync_source {
 
 struct floor_adoption;
 struct oci_cache;
+struct sync_judgement;
 
 // What the process remembers of one Sync between its flows. The loop owns it; a flow uses
 // `verified` and `target` while it runs, the loop everything else.
@@ -158,10 +159,11 @@ int sync_verify(struct sync_flow *flow, struct error *err) __attribute__((warn_u
 char *sync_adopted(const struct sync_flow *flow);
 // Whether it is this one, and was adopted by the rules of now.
 bool sync_was_adopted(const struct sync_flow *flow, const char *digest);
-// Notes that the Sync adopts what flow->verdict and `evidence` (consumed) are about, beside the
+// Notes that the Sync adopts what flow->verdict and the judgement's evidence are about, beside the
 // floor, which stays unless `raise`.
-int sync_adopt(struct sync_flow *flow, const struct floor_adoption *adoption, json_t *evidence,
-               bool whole, struct error *err) __attribute__((warn_unused_result));
+int sync_adopt(struct sync_flow *flow, const struct floor_adoption *adoption,
+               const struct sync_judgement *judgement, struct error *err)
+    __attribute__((warn_unused_result));
 
 // sync_judge.c: the judgement of one artifact by flow->governance.
 struct sync_case {
@@ -175,6 +177,7 @@ struct sync_judgement {
     struct trust_verdict verdict;
     json_t *evidence; // that the verdict is about
     bool whole;       // and it is all there was
+    json_t *signers;  // whose evidence was looked for
     bool asked;       // of the registry, too
     bool proven;      // nothing is missing of what it was adopted by, so that lies with the rules
 };

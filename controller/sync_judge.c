@@ -9,6 +9,8 @@
 #include "controller/adoption.h"
 #include "oci/sign/collect.h"
 #include "oci/sign/evidence_json.h"
+#include "oci/sign/key.h"
+#include "oci/sign/trusted_root.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,7 @@ void sync_judgement_release(struct sync_judgement *judgement)
 {
     trust_verdict_release(&judgement->verdict);
     json_decref(judgement->evidence);
+    json_decref(judgement->signers);
     *judgement = (struct sync_judgement){0};
 }
 
@@ -48,12 +51,53 @@ static bool recall(const struct sync_case *what, struct evidence_set *set)
     return false;
 }
 
+static void add_signers(json_t *signers, const struct governance *governance,
+                        const struct trust_entry *entry)
+{
+    vec_foreach (const struct trust_key, key, &entry->keys)
+        json_array_append_new(signers, json_string(verify_key_fingerprint(key->key)->text));
+    vec_foreach (const struct trust_identity, identity, &entry->identities) {
+        cleanup_free char *text = xasprintf("%s %s", identity->issuer, identity->subject);
+        json_array_append_new(signers, json_string(text));
+    }
+    // Who that is depends on trust stores: any change counts.
+    if (entry->notation != NULL)
+        json_array_append_new(signers, json_string(governance->rules.text));
+}
+
+// Whose signatures and statements are looked for, as texts. Owned.
+static json_t *signers_of(const struct governance *governance)
+{
+    json_t *signers = json_array();
+    vec_foreach (const struct trust_policy, policy, &governance->policies) {
+        vec_foreach (const struct trust_entry, entry, &policy->entries)
+            add_signers(signers, governance, entry);
+        vec_foreach (const struct trust_attestation, wanted, &policy->attestations)
+            add_signers(signers, governance, &wanted->signers);
+        if (policy->root != NULL)
+            json_array_append_new(signers, json_string(policy->root->digest.text));
+    }
+    return signers;
+}
+
 static bool holds(const json_t *array, const json_t *item)
 {
     size_t index;
     json_t *other;
     json_array_foreach (array, index, other) {
         if (json_equal(other, item))
+            return true;
+    }
+    return false;
+}
+
+// Somebody is listed whose word was never looked for: what is kept may not be all there is.
+static bool has_new_signers(const json_t *signers, const json_t *kept)
+{
+    size_t index;
+    json_t *signer;
+    json_array_foreach (signers, index, signer) {
+        if (!holds(jval_array(kept, "signers"), signer))
             return true;
     }
     return false;
@@ -125,11 +169,17 @@ int sync_judge(struct sync_flow *flow, const struct sync_case *what,
     judgement.whole = judgement.proven;
     evaluate(flow, what, &kept, &judgement.verdict);
     judgement.evidence = json_copy(jval_unconst(jval_array(what->kept, "evidence")));
-    int result = 0;
-    if (!what->kept_first || !judgement.verdict.met)
-        result = ask(flow, what, &found, err);
-    if (result == 0 && (!what->kept_first || !judgement.verdict.met))
+    // A digest that is denied is denied whatever is shown for it.
+    cleanup_json json_t *signers = signers_of(&flow->governance);
+    bool kept_is_all = what->kept_first && !has_new_signers(signers, what->kept);
+    bool enough =
+        (kept_is_all && judgement.verdict.met) || judgement.verdict.reason == TRUST_DENIED;
+    int result = enough ? 0 : ask(flow, what, &found, err);
+    if (!enough && result == 0)
         judge_found(flow, what, &found, &judgement);
+    const json_t *kept_signers = jval_array(what->kept, "signers");
+    judgement.signers =
+        judgement.asked || kept_signers == NULL ? json_incref(signers) : jval_ref(kept_signers);
     *ret_judgement = judgement;
     return result;
 }
@@ -158,5 +208,6 @@ bool sync_goes_back(const struct sync_flow *flow, const struct trust_verdict *ve
             return false;
         unmet += !finding->met;
     }
-    return unmet > 0 && sync_is_revocation(verdict) && judgement->proven && judgement->asked;
+    bool settled = verdict->reason == TRUST_DENIED || (judgement->proven && judgement->asked);
+    return unmet > 0 && sync_is_revocation(verdict) && settled;
 }

@@ -204,8 +204,7 @@ static int put_last_good(struct sync_flow *flow, const json_t *entry, const char
         .sequence = flow->verdict.sequence,
         .rules = flow->governance.rules.text,
     };
-    if (sync_adopt(flow, &adoption, STEAL(judgement->evidence), judgement->whole, err) < 0 ||
-        sync_put_back(flow, digest, err) < 0)
+    if (sync_adopt(flow, &adoption, judgement, err) < 0 || sync_put_back(flow, digest, err) < 0)
         return -1;
     sync_applyset_settle(flow);
     note_standing(flow, digest, flow->verdict.judge_again_ms);

@@ -111,7 +111,7 @@ static struct floor_key key_of(const struct sync_flow *flow)
     };
 }
 
-static json_t *entry_of(const struct sync_flow *flow, json_t *evidence, bool whole)
+static json_t *entry_of(const struct sync_flow *flow, const struct sync_judgement *judgement)
 {
     const struct sync_source *source = &flow->source;
     char now[TIME_TEXT_SIZE];
@@ -125,8 +125,9 @@ static json_t *entry_of(const struct sync_flow *flow, json_t *evidence, bool who
     jval_set_string(entry, "revision", source->revision);
     jval_set_int(entry, "sequence", flow->verdict.sequence);
     jval_set_string(entry, "adoptedAt", now);
-    jval_set_bool(entry, "whole", whole);
-    json_object_set_new(entry, "evidence", evidence);
+    jval_set_bool(entry, "whole", judgement->whole);
+    json_object_set(entry, "evidence", judgement->evidence);
+    json_object_set(entry, "signers", judgement->signers);
     return entry;
 }
 
@@ -138,15 +139,16 @@ static bool is_noted(const json_t *record, const json_t *entry)
            strcmp(jval_string_or(first, "digest", ""), jval_string_or(entry, "digest", "")) == 0 &&
            jval_int(first, "sequence", 0) == jval_int(entry, "sequence", 0) &&
            jval_bool(first, "whole", false) == jval_bool(entry, "whole", false) &&
+           json_equal(jval_array(first, "signers"), jval_array(entry, "signers")) &&
            json_equal(jval_array(first, "evidence"), jval_array(entry, "evidence"));
 }
 
-int sync_adopt(struct sync_flow *flow, const struct floor_adoption *adoption, json_t *evidence,
-               bool whole, struct error *err)
+int sync_adopt(struct sync_flow *flow, const struct floor_adoption *adoption,
+               const struct sync_judgement *judgement, struct error *err)
 {
     const struct floor_key key = key_of(flow);
     json_t *record = flow->memory->adoptions;
-    json_t *entry = entry_of(flow, evidence, whole);
+    json_t *entry = entry_of(flow, judgement);
     flow->reason = "FloorFailed";
     bool noted = is_noted(record, entry) && !flow->record_changed;
     adoptions_note(record, entry);
@@ -178,7 +180,7 @@ static int hold_floor(struct sync_flow *flow, struct floor *floor, struct sync_j
         .version = raise_version ? flow->source.version : NULL,
     };
     flow->record_changed = json_object_del(flow->memory->adoptions, "revoked") == 0;
-    return sync_adopt(flow, &adoption, STEAL(judgement->evidence), judgement->whole, err);
+    return sync_adopt(flow, &adoption, judgement, err);
 }
 
 // The registry cannot be asked, but this very digest was adopted by this Sync under these rules,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -51,6 +52,19 @@ def revoked(gate: Gate, reason: str = "Revoked") -> str:
 def judged(gate: Gate) -> str:
     """What the controller keeps of the Sync's floor: it names the rules that what runs met last."""
     return "".join(path.read_text() for path in sorted((gate.journey.folder / "state/floors").iterdir()))
+
+
+def kept(gate: Gate) -> Any:
+    """What the controller keeps of the newest that the Sync adopted."""
+    record = next((gate.journey.folder / "state/adoptions").glob("[0-9a-f]*.json"))
+    return json.loads(record.read_text())["history"][0]
+
+
+def hide_signatures(gate: Gate, digest: str) -> None:
+    """As anybody can who may write to the registry."""
+    empty = b'{"schemaVersion": 2, "mediaType": "%b", "manifests": []}' % INDEX.encode()
+    gate.registry.put_manifest(gate.repository, digest.replace(":", "-"), empty, INDEX)
+    gate.copy(digest, digest.replace(":", "-") + ".sig")
 
 
 def requests(gate: Gate) -> int:
@@ -135,9 +149,7 @@ def test_hidden_signatures_revoke_nothing(gate: Gate) -> None:
     gate.policy(keys=("ada", "grace"), onRevoke="Rollback")
     gate.passes("second")
     digest = gate.daemon.status("Sync", "shop")["artifact"]["digest"]
-    empty = b'{"schemaVersion": 2, "mediaType": "%b", "manifests": []}' % INDEX.encode()
-    gate.registry.put_manifest(gate.repository, digest.replace(":", "-"), empty, INDEX)
-    gate.copy(digest, digest.replace(":", "-") + ".sig")
+    hide_signatures(gate, digest)
     assert "no signature" in gate.explain(key="grace")
     gate.daemon.kill()
     gate.daemon.start()
@@ -152,11 +164,26 @@ def test_only_the_governed_are_judged_again(gate: Gate) -> None:
     """A policy for others, or a change that comes to the same, asks no registry for anything."""
     before, known = requests(gate), judged(gate)
     gate.policy("others", keys=("ada",), match={"namespaces": {"matchLabels": {"env": "elsewhere"}}})
-    gate.policy(keys=("ada", "grace", "packager"))
+    gate.policy(keys=("grace",), source={"channels": ["prod"]})
     wait_for("the rules to be read", lambda: judged(gate) != known)
     gate.heals("second")
     assert requests(gate) == before
+    # Whose word was never looked for is asked for once, and then known.
+    gate.policy(keys=("grace", "joan"))
+    wait_for("the registry to be asked", lambda: requests(gate) > before)
     gate.passes("second")
+
+
+def test_a_key_is_followed_by_another(gate: Gate) -> None:
+    """Signed by the next key, too, and seen so while both are listed: hidden then, it still counts."""
+    digest = gate.daemon.status("Sync", "shop")["artifact"]["digest"]
+    gate.sign(digest, "joan", "--channel", "prod")
+    gate.policy(keys=("grace", "joan"), onRevoke="Rollback")
+    wait_for("the next key to be known", lambda: len({item["signer"] for item in kept(gate)["evidence"]}) == 2)
+    hide_signatures(gate, digest)
+    gate.policy(keys=("joan",), onRevoke="Rollback")
+    gate.passes("second")
+    gate.heals("second")
 
 
 def test_killed_while_going_back(gate: Gate) -> None:
@@ -182,6 +209,55 @@ def test_held_through_a_restart(gate: Gate) -> None:
     gate.daemon.start()
     gate.refuses("Revoked")
     assert "drifted" in gate.content()
+
+
+def test_denied_digest(gate: Gate) -> None:
+    digest = gate.daemon.status("Sync", "shop")["artifact"]["digest"]
+    denied = {"digests": [{"digest": digest, "reason": "CVE-2026-1"}]}
+    gate.policy(keys=("ada", "grace"), deny=denied)
+    assert "CVE-2026-1" in revoked(gate)
+    gate.holds("second")
+    gate.policy(keys=("ada", "grace"), deny=denied, onRevoke="Rollback")
+    assert "CVE-2026-1" in revoked(gate, "RolledBack")
+    gate.heals("first")
+    # By another policy, whose requirements are for other repositories.
+    gate.policy(keys=("ada", "grace"))
+    gate.passes("second")
+    gate.policy("recalls", match={"repositories": ["registry.example.com/other/**"]}, deny=denied)
+    revoked(gate)
+    gate.holds("second")
+
+
+def test_denied_key(gate: Gate) -> None:
+    gate.policy(keys=("ada", "grace"), onRevoke="Rollback", deny={"keys": [{"name": "grace", "reason": "stolen"}]})
+    assert "stolen" in revoked(gate, "RolledBack")
+    gate.heals("first")
+
+
+def test_denied_while_the_registry_is_gone(
+    closed: Gate, stack: contextlib.ExitStack, serve: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    """What is denied needs nobody's word, and the last good one is in the cache."""
+    gate = two_releases(Gate(closed.journey, stack.enter_context(DockerRegistry(tmp_path / "own")), "tests/own"), serve)
+    digest = gate.daemon.status("Sync", "shop")["artifact"]["digest"]
+    gate.registry.stop()
+    gate.policy(keys=("ada", "grace"), deny={"digests": [{"digest": digest}]}, onRevoke="Rollback")
+    revoked(gate, "RolledBack")
+    gate.heals("first")
+
+
+def test_floor_that_policies_let_go_below(gate: Gate) -> None:
+    """freshness.rollback: Allow lets the registry decide, and what is above still raises the floor."""
+    second, first = (entry["digest"] for entry in gate.daemon.status("Sync", "shop")["history"])
+    gate.policy(keys=("ada", "grace"), freshness={"rollback": "Allow"})
+    gate.copy(first, "prod")
+    gate.passes("first")
+    gate.push("third", key="ada")
+    gate.passes("third")
+    gate.policy(keys=("ada", "grace"))
+    gate.copy(second, "prod")
+    gate.refuses("RollbackRefused")
+    gate.heals("third")
 
 
 def test_registry_that_is_gone_while_a_key_is_revoked(
