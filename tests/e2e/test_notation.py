@@ -247,4 +247,5 @@ def test_sync_waits_for_a_notation_signature(
     config.secret("acme-crls", namespace="sealift-system", acme__crl=notation.crl(signer))
     third = gate.push("third", key=None)
     notation.sign(f"{docker_registry.repository(repository)}@{third}", signer, form)
-    gate.refuses("Unverified", "no signature")
+    # What runs was signed with it, too.
+    gate.refuses("Revoked", "no signature")
