@@ -56,6 +56,15 @@ static void set_signed(struct notation_envelope *envelope, const struct cbor_ite
     envelope->signed_bytes.data = (unsigned char *)strbuf_steal(&out);
 }
 
+// The next item of a value that cbor_map has checked; past its end, a simple value.
+static struct cbor_item take(struct cbor_span *span)
+{
+    struct cbor_item item = {.kind = CBOR_SIMPLE};
+    int result = cbor_next(span, &item, NULL);
+    (void)result;
+    return item;
+}
+
 static int parse_algorithm(struct cbor_span value, struct notation_envelope *envelope,
                            struct error *err)
 {
@@ -65,9 +74,7 @@ static int parse_algorithm(struct cbor_span value, struct notation_envelope *env
         enum notation_algorithm algorithm;
     } numbers[] = {{36, NOTATION_PS256}, {37, NOTATION_PS384}, {38, NOTATION_PS512},
                    {6, NOTATION_ES256},  {34, NOTATION_ES384}, {35, NOTATION_ES512}};
-    struct cbor_item item;
-    if (cbor_next(&value, &item, err) < 0)
-        return -1;
+    struct cbor_item item = take(&value);
     for (size_t i = 0; i < ARRAY_LENGTH(numbers) && item.kind == CBOR_NEGATIVE; i++)
         if (numbers[i].value == item.value) {
             envelope->algorithm = numbers[i].algorithm;
@@ -79,15 +86,11 @@ static int parse_algorithm(struct cbor_span value, struct notation_envelope *env
 static int parse_critical(struct cbor_span value, struct notation_headers *headers,
                           struct error *err)
 {
-    struct cbor_item list;
-    if (cbor_next(&value, &list, err) < 0)
-        return -1;
+    struct cbor_item list = take(&value);
     if (list.kind != CBOR_ARRAY || list.value == 0 || list.value > MAX_CRITICAL)
         return error_set(err, ERROR_INVALID, "it has no list of critical headers");
     for (uint64_t i = 0; i < list.value; i++) {
-        struct cbor_item name;
-        if (cbor_next(&value, &name, err) < 0)
-            return -1;
+        struct cbor_item name = take(&value);
         if (name.kind != CBOR_TEXT)
             return error_set(err, ERROR_INVALID,
                              "it has a critical header that is not understood here");
@@ -100,9 +103,7 @@ static int parse_critical(struct cbor_span value, struct notation_headers *heade
 static int parse_text(struct cbor_span value, const char *what, char *ret_text, size_t room,
                       struct error *err)
 {
-    struct cbor_item item;
-    if (cbor_next(&value, &item, err) < 0)
-        return -1;
+    struct cbor_item item = take(&value);
     if (item.kind != CBOR_TEXT)
         return error_set(err, ERROR_INVALID, "its %s is no text", what);
     return notation_header_text(ret_text, room, what, (const char *)item.data, item.size, err);
@@ -111,12 +112,10 @@ static int parse_text(struct cbor_span value, const char *what, char *ret_text, 
 // Tag 1: seconds since 1970, as a whole number.
 static int parse_time(struct cbor_span value, int64_t *ret_ms, struct error *err)
 {
-    struct cbor_item tag;
-    struct cbor_item seconds = {.kind = CBOR_SIMPLE};
-    if (cbor_next(&value, &tag, err) < 0 ||
-        (tag.kind == CBOR_TAG && cbor_next(&value, &seconds, err) < 0))
-        return -1;
-    if (tag.value != TAG_TIME || seconds.kind != CBOR_NUMBER || seconds.value > INT64_MAX / 1000)
+    struct cbor_item tag = take(&value);
+    struct cbor_item seconds = take(&value);
+    if (tag.kind != CBOR_TAG || tag.value != TAG_TIME || seconds.kind != CBOR_NUMBER ||
+        seconds.value > INT64_MAX / 1000)
         return error_set(err, ERROR_INVALID, "one of its times is no number of seconds (tag 1)");
     *ret_ms = (int64_t)seconds.value * 1000;
     return 0;
@@ -169,16 +168,13 @@ static int parse_protected(const struct cbor_item *protected, struct notation_en
 static int parse_chain(struct cbor_span value, struct notation_envelope *envelope,
                        struct error *err)
 {
-    struct cbor_item item;
-    if (cbor_next(&value, &item, err) < 0)
-        return -1;
+    struct cbor_item item = take(&value);
     if (item.kind == CBOR_BYTES)
         return notation_add_certificate(envelope, item.data, item.size, err);
     if (item.kind != CBOR_ARRAY)
         return error_set(err, ERROR_INVALID, "its certificates are no list");
     for (uint64_t i = 0, count = item.value; i < count; i++) {
-        if (cbor_next(&value, &item, err) < 0)
-            return -1;
+        item = take(&value);
         if (item.kind != CBOR_BYTES)
             return error_set(err, ERROR_INVALID, "certificate %d of its chain is no bytes",
                              (int)i + 1);
@@ -191,9 +187,7 @@ static int parse_chain(struct cbor_span value, struct notation_envelope *envelop
 static int parse_stamp(struct cbor_span value, struct notation_envelope *envelope,
                        struct error *err)
 {
-    struct cbor_item item;
-    if (cbor_next(&value, &item, err) < 0)
-        return -1;
+    struct cbor_item item = take(&value);
     if (item.kind != CBOR_BYTES || item.size == 0)
         return error_set(err, ERROR_INVALID, "its timestamp is no bytes");
     envelope->timestamp = (struct bytes){xmemdup(item.data, item.size), item.size};

@@ -109,15 +109,17 @@ static bool is_issued_by(X509 *certificate, const X509 *issuer)
     const unsigned char *wanted = NULL;
     size_t name_size = 0;
     size_t wanted_size = 0;
-    return X509_NAME_get0_der(X509_get_issuer_name(certificate), &name, &name_size) == 1 &&
-           X509_NAME_get0_der(X509_get_subject_name(issuer), &wanted, &wanted_size) == 1 &&
-           name_size == wanted_size && memcmp(name, wanted, name_size) == 0;
+    if (X509_NAME_get0_der(X509_get_issuer_name(certificate), &name, &name_size) != 1 ||
+        X509_NAME_get0_der(X509_get_subject_name(issuer), &wanted, &wanted_size) != 1)
+        abort();
+    return name_size == wanted_size && memcmp(name, wanted, name_size) == 0;
 }
 
 bool notation_is_self_signed(X509 *certificate)
 {
-    bool own = is_issued_by(certificate, certificate) &&
-               X509_verify(certificate, X509_get0_pubkey(certificate)) == 1;
+    EVP_PKEY *key = X509_get0_pubkey(certificate);
+    bool own =
+        key != NULL && is_issued_by(certificate, certificate) && X509_verify(certificate, key) == 1;
     ERR_clear_error();
     return own;
 }
@@ -246,19 +248,16 @@ static int check_path(const struct vec *chain, struct error *err)
     for (size_t i = 1; i + 1 < chain->len; i++)
         sk_X509_push(between, notation_certificate(chain, i));
     X509_STORE_add_cert(anchors, notation_certificate(chain, chain->len - 1));
-    bool sound = false;
-    const char *why = "the path cannot be checked";
-    if (X509_STORE_CTX_init(context, anchors, notation_certificate(chain, 0), between) == 1) {
-        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
-        X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
-        X509_VERIFY_PARAM_set_depth(param, NOTATION_MAX_CHAIN);
-        X509_STORE_CTX_set_verify_cb(context, accept_times);
-        sound = X509_verify_cert(context) == 1;
-        if (!sound)
-            why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(context));
-        else if (sk_X509_num(X509_STORE_CTX_get0_chain(context)) != (int)chain->len)
-            sound = (why = "the chain holds certificates that are not needed", false);
-    }
+    if (X509_STORE_CTX_init(context, anchors, notation_certificate(chain, 0), between) != 1)
+        abort();
+    X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
+    X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
+    X509_VERIFY_PARAM_set_depth(param, NOTATION_MAX_CHAIN);
+    X509_STORE_CTX_set_verify_cb(context, accept_times);
+    bool sound = X509_verify_cert(context) == 1;
+    const char *why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(context));
+    if (sound && sk_X509_num(X509_STORE_CTX_get0_chain(context)) != (int)chain->len)
+        sound = (why = "the chain holds certificates that are not needed", false);
     int result = sound ? 0
                        : error_set(err, ERROR_UNVERIFIED,
                                    "its certificates do not lead to their root: %s", why);

@@ -91,16 +91,15 @@ static int look_up(const struct vec *chain, size_t index, STACK_OF(X509_CRL) * l
     for (size_t i = 0; i + 1 < chain->len; i++)
         sk_X509_push(between, notation_certificate(chain, i));
     X509_STORE_add_cert(anchors, notation_certificate(chain, chain->len - 1));
-    int why = X509_V_ERR_UNSPECIFIED;
-    if (X509_STORE_CTX_init(context, anchors, notation_certificate(chain, index), between) == 1) {
-        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
-        X509_VERIFY_PARAM_set_time(param, (time_t)end_of_time);
-        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK);
-        X509_STORE_CTX_set0_crls(context, lists);
-        X509_STORE_CTX_set_app_data(context, lookup);
-        X509_STORE_CTX_set_verify_cb(context, decide);
-        why = X509_verify_cert(context) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context);
-    }
+    if (X509_STORE_CTX_init(context, anchors, notation_certificate(chain, index), between) != 1)
+        abort();
+    X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
+    X509_VERIFY_PARAM_set_time(param, (time_t)end_of_time);
+    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK);
+    X509_STORE_CTX_set0_crls(context, lists);
+    X509_STORE_CTX_set_app_data(context, lookup);
+    X509_STORE_CTX_set_verify_cb(context, decide);
+    int why = X509_verify_cert(context) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context);
     X509_STORE_CTX_free(context);
     sk_X509_free(between);
     X509_STORE_free(anchors);

@@ -50,9 +50,11 @@ static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
     X509_EXTENSION_free(extension);
 }
 
-static void add_strange(X509 *cert, bool critical)
+// "broken": a key usage that is none.
+static void add_strange(X509 *cert, const char *kind)
 {
-    ASN1_OBJECT *object = OBJ_txt2obj("1.2.3.4.5", 1);
+    bool critical = strcmp(kind, "plain") != 0;
+    ASN1_OBJECT *object = OBJ_txt2obj(strcmp(kind, "broken") == 0 ? "2.5.29.15" : "1.2.3.4.5", 1);
     ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
     must(ASN1_OCTET_STRING_set(value, (const unsigned char *)"\5", 2));
     X509_EXTENSION *extension = X509_EXTENSION_create_by_OBJ(NULL, object, critical, value);
@@ -99,7 +101,7 @@ void fake_certify(const struct fake_certificate *wanted, const struct fake_signe
     X509 *cert = X509_new();
     uint32_t serial = 1;
     must(key != NULL && cert != NULL && RAND_bytes((unsigned char *)&serial, 3) == 1);
-    must(X509_set_version(cert, wanted->version != 0 ? wanted->version : 2));
+    must(X509_set_version(cert, wanted->version < 0 ? 0 : 2));
     must(ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial | 1));
     set_time(X509_getm_notBefore(cert), wanted->from_s != 0 ? wanted->from_s : -24 * FAKE_HOUR_S);
     set_time(X509_getm_notAfter(cert), wanted->until_s != 0 ? wanted->until_s : 24 * FAKE_HOUR_S);
@@ -114,7 +116,7 @@ void fake_certify(const struct fake_certificate *wanted, const struct fake_signe
     add_extension(cert, above, NID_crl_distribution_points, wanted->lists);
     add_extension(cert, above, NID_name_constraints, wanted->names);
     if (wanted->strange != NULL)
-        add_strange(cert, strcmp(wanted->strange, "critical") == 0);
+        add_strange(cert, wanted->strange);
     EVP_PKEY *signing = issuer != NULL ? issuer->key : key;
     must(X509_sign(cert, signing, hash_for(signing, wanted->hash)) > 0);
     *ret_signer = (struct fake_signer){cert, key};
@@ -418,7 +420,7 @@ void fake_cose(const struct fake_envelope *wanted, const struct strbuf *header, 
     const char *payload = or_default(wanted->payload, FAKE_PAYLOAD);
     struct strbuf text;
     size_t chain = 0;
-    strbuf_init(&text, 1 << 16);
+    strbuf_init(&text, 1 << 18);
     fake_cbor(&text, 4, 4);
     fake_cbor_text(&text, "Signature1");
     fake_cbor_bytes(&text, header->data, header->len);
@@ -447,4 +449,18 @@ void fake_cose(const struct fake_envelope *wanted, const struct strbuf *header, 
     }
     fake_cbor_bytes(out, payload, strlen(payload));
     fake_cbor_bytes(out, signature, size);
+}
+
+X509 *fake_unreadable_key(const X509 *certificate)
+{
+    static const unsigned char kind[] = {0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01};
+    size_t size = 0;
+    cleanup_free unsigned char *der = fake_der(certificate, &size);
+    unsigned char *at = memmem(der, size, kind, sizeof kind);
+    must(at != NULL);
+    at[sizeof kind - 1] = 0x7F;
+    const unsigned char *from = der;
+    X509 *made = d2i_X509(NULL, &from, (long)size);
+    must(made != NULL);
+    return made;
 }

@@ -29,11 +29,11 @@ struct fake_certificate {
     const char *constraints; // basic constraints; NULL for none
     const char *lists;       // where revocation lists are
     const char *names;       // name constraints
-    const char *strange;     // an extension of an unknown kind: "critical" or "plain"
+    const char *strange;     // an extension of an unknown kind: "critical" or "plain"; or "broken"
     int64_t from_s;          // against FAKE_NOW; default: a day before and after
     int64_t until_s;
     const char *hash; // default SHA256
-    int version;      // default 2, which is version 3
+    int version;      // -1: version 1
 };
 // issuer NULL: it signs itself.
 void fake_certify(const struct fake_certificate *wanted, const struct fake_signer *issuer,
@@ -42,6 +42,9 @@ void fake_certify(const struct fake_certificate *wanted, const struct fake_signe
 void fake_root(const char *name, struct fake_signer *ret_root);
 // A leaf of the root, C=US, ST=WA, O=acme.
 void fake_leaf(const char *name, const struct fake_signer *root, struct fake_signer *ret_leaf);
+
+// The same with a key of an unknown kind; owned (X509_free).
+X509 *fake_unreadable_key(const X509 *certificate);
 
 // PEM of several; owned.
 char *fake_pem(X509 *const certificates[], size_t count);

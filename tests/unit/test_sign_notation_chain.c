@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "fake_notation.h"
 #include "oci/sign/notation_envelope.h"
+#include "oci/sign/pem.h"
 
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -63,6 +64,11 @@ static const struct leaf_row leaves[] = {
     {{.kind = "secp256k1"}, "Notation signs with"},
     {{.hash = "SHA1"}, "a hash other than"},
     {{.hash = "SHA224"}, "a hash other than"},
+    {{.hash = "SHA384"}, NULL},
+    {{.from_s = 400 * 24 * FAKE_HOUR_S, .until_s = 500 * 24 * FAKE_HOUR_S}, NULL},
+    {{.from_s = -500 * 24 * FAKE_HOUR_S, .until_s = -400 * 24 * FAKE_HOUR_S}, NULL},
+    {{.version = -1, .usage = "", .purpose = ""}, "version 3"},
+    {{.strange = "broken", .usage = ""}, "readable"},
     {{.strange = "critical"}, "critical extension that is not understood"},
     {{.usage = "digitalSignature"}, "does not mark its key usage as critical"},
     {{.usage = ""}, "not for digital signatures alone"},
@@ -221,6 +227,24 @@ static void test_leaf_that_signed_itself(void **state)
     expect("more", check(more, 2, NOTATION_FOR_CODE, &err), &err, "is not the last of the chain");
 }
 
+static void test_keys_that_cannot_be_read(void **state)
+{
+    (void)state;
+    cleanup_fake_signer struct fake_signer root = {0};
+    cleanup_fake_signer struct fake_signer leaf = {0};
+    cleanup_error struct error err = {0};
+    fake_root("root", &root);
+    fake_leaf("leaf", &root, &leaf);
+    X509 *odd_leaf = fake_unreadable_key(leaf.cert);
+    X509 *odd_root = fake_unreadable_key(root.cert);
+    X509 *const first[] = {odd_leaf, root.cert};
+    X509 *const last[] = {leaf.cert, odd_root};
+    expect("leaf", check(first, 2, NOTATION_FOR_CODE, &err), &err, "weak key");
+    expect("root", check(last, 2, NOTATION_FOR_CODE, &err), &err, "did not sign itself");
+    X509_free(odd_leaf);
+    X509_free(odd_root);
+}
+
 static void test_stampers(void **state)
 {
     (void)state;
@@ -303,10 +327,15 @@ static void test_files_of_certificates(void **state)
         xasprintf("%s-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", pem);
     cleanup_free char *odd =
         xasprintf("%s-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", pem);
+    cleanup_free unsigned char *longer = xcalloc(size + 1, 1);
+    memcpy(longer, der, size);
+    cleanup_free char *padded = pem_encode("CERTIFICATE", longer, size + 1);
+    assert_int_equal(read_pem((const char *)longer, size + 1, &count, NULL), -1);
     const struct {
         const char *text;
         const char *wrong;
-    } rows[] = {{"", "no certificate"},
+    } rows[] = {{padded, "damaged or no certificate"},
+                {"", "no certificate"},
                 {"text", "no certificate"},
                 {cut, "damaged"},
                 {key, "damaged or no certificate"},
@@ -343,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_name_constraints),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_leaf_that_signed_itself),
+        cmocka_unit_test(test_keys_that_cannot_be_read),
         cmocka_unit_test(test_stampers),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_files_of_certificates),

@@ -119,6 +119,16 @@ static const struct {
     {HEAD SCHEME TIME CRIT("") "}", NULL},
     {HEAD SCHEME TIME EXPIRY CRIT(",\"io.cncf.notary.expiry\"") "}", NULL},
     {HEAD SCHEME TIME CRIT(",\"io.cncf.notary.signingTime\"") "}", NULL},
+    {HEAD SCHEME TIME CRIT("") ",\"io.cncf.notary.signingSchemX\":1,"
+                               "\"io.cncf.notary.verificationByOthersOnly\":1}",
+     NULL},
+    {HEAD SCHEME TIME CRIT(",\"a234567890a234567890a234567890a234567890a234567890a234567890a23456"
+                           "7890a234567890a234567890a234567890a234567890\"") "}",
+     "not understood here"},
+    {"{\"alg\":\"ES256\",\"cty\":\"a234567890a234567890a234567890a234567890a234567890a234567890a"
+     "234567890a234567890a234567890a234567890a234567890a234567890a234567890\"" SCHEME TIME CRIT(
+         "") "}",
+     "content type is no text"},
     {HEAD SCHEME TIME "}", "no list of critical headers"},
     {HEAD SCHEME TIME ",\"crit\":[]}", "no list of critical headers"},
     {HEAD SCHEME TIME ",\"crit\":{}}", "no list of critical headers"},
@@ -233,6 +243,8 @@ static const struct {
     {"\"payload\"", "\"payloads\"", "unknown member"},
     {"{\"payload\":\"", "{\"payload\":1,\"protected\":\"", "duplicate"},
     {"\"signature\":\"", "\"signature\":\"____", "did not make this signature"},
+    {"\"signature\":\"", "\"signature\":\"=", "no base64url"},
+    {"\"protected\":\"", "\"protected\":\"=", "no base64url"},
     {"\"signature\"", "\"protected\"", "duplicate"},
     {"\"header\"", "\"header\":{},\"header\"", "duplicate"},
     {"\"header\":{", "\"header\":{\"alg\":\"ES256\",", "is not signed"},
@@ -295,6 +307,8 @@ static void test_jws_without_signature_or_header(void **state)
            "no signature");
     const char *header = strstr(good, "\"header\"");
     cleanup_free char *bare = xasprintf("%.*s\"header\":[],%s", (int)(header - good), good, at);
+    cleanup_free char *none = xasprintf("%.*s%s", (int)(header - good), good, at);
+    expect("none", parse(NOTATION_JWS_MEDIA, none, strlen(none), &err), &err, "no \"header\"");
     expect("bare", parse(NOTATION_JWS_MEDIA, bare, strlen(bare), &err), &err, "no \"header\"");
 }
 
@@ -322,6 +336,31 @@ static void test_keys_that_do_not_sign(void **state)
         expect(kinds[i], parse(NOTATION_JWS_MEDIA, text, strlen(text), &err), &err,
                "Notation signs with");
     }
+}
+
+static void test_certificates_that_are_none(void **state)
+{
+    struct scene *scene = *state;
+    cleanup_free char *good = fake_jws(&scene->usual, NULL, NULL);
+    cleanup_error struct error err = {0};
+    size_t size = 0;
+    cleanup_free unsigned char *der = fake_der(scene->leaf.cert, &size);
+    cleanup_free unsigned char *large = xcalloc((64 << 10) + 1, 1);
+    memcpy(large, der, size);
+    cleanup_free char *longer = base64_encode(large, size + 1);
+    cleanup_free char *largest = base64_encode(large, (64 << 10) + 1);
+    cleanup_free char *first = xasprintf("\"x5c\":[\"%s\",", longer);
+    cleanup_free char *second = xasprintf("\"x5c\":[\"%s\",", largest);
+    cleanup_free char *padded = replaced(good, "\"x5c\":[", first);
+    cleanup_free char *huge = replaced(good, "\"x5c\":[", second);
+    expect("longer", parse(NOTATION_JWS_MEDIA, padded, strlen(padded), &err), &err, "no X.509");
+    expect("largest", parse(NOTATION_JWS_MEDIA, huge, strlen(huge), &err), &err,
+           "more than 65536 bytes");
+    X509 *odd = fake_unreadable_key(scene->leaf.cert);
+    scene->usual.chain[0] = odd;
+    cleanup_free char *text = fake_jws(&scene->usual, NULL, NULL);
+    expect("key", parse(NOTATION_JWS_MEDIA, text, strlen(text), &err), &err, "cannot be read");
+    X509_free(odd);
 }
 
 static void test_signature_of_another_key(void **state)
@@ -372,6 +411,23 @@ static void test_cose_is_read(void **state)
     assert_int_equal(envelope.expires_ms, FAKE_NOW + 60000);
     assert_int_equal(envelope.timestamp.size, 5);
     assert_string_equal(envelope.target.digest.text, FAKE_DIGEST);
+}
+
+static void test_cose_payload_that_is_large(void **state)
+{
+    struct scene *scene = *state;
+    cleanup_strbuf struct strbuf header;
+    cleanup_strbuf struct strbuf out;
+    cleanup_error struct error err = {0};
+    cleanup_free char *large = xmalloc(70001);
+    memset(large, ' ', 70000);
+    large[70000] = '\0';
+    strbuf_init(&header, 4096);
+    strbuf_init(&out, 1 << 18);
+    fake_cose_header(&header, 0);
+    scene->usual.payload = large;
+    fake_cose(&scene->usual, &header, &out);
+    expect("large", parse(NOTATION_COSE_MEDIA, out.data, out.len, &err), &err, "at most 65536");
 }
 
 // Signed headers in a small language: "1=-7" and so on are too long to spell in CBOR, so each row
@@ -617,9 +673,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_jws_without_signature_or_header, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_chains_that_are_too_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keys_that_do_not_sign, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_certificates_that_are_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_signature_of_another_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rsa_signature_that_is_wrong, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cose_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cose_payload_that_is_large, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cose_headers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cose_messages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cose_unsigned_names, set_up, tear_down),

@@ -178,6 +178,17 @@ static void test_certificates_of_long_ago(void **state)
     assert_int_equal(scene->outcome.window.until_ms, 1);
 }
 
+static void test_nobody_is_trusted(void **state)
+{
+    struct scene *scene = *state;
+    refuses(scene, "names no trust store of type ca");
+    scene->trust->actions[NOTATION_AUTHENTICITY] = NOTATION_SKIP;
+    passes(scene);
+    scene->trust->actions[NOTATION_AUTHENTICITY] = NOTATION_ENFORCE;
+    assert_int_equal(store(scene, NOTATION_CA, "acme", scene->root.cert), 0);
+    refuses(scene, "none of the policy's trusted identities");
+}
+
 static void test_store_of_another_type(void **state)
 {
     struct scene *scene = *state;
@@ -370,6 +381,24 @@ static void test_revoked_after_it_signed(void **state)
                      0);
     // What the signer says of its time proves nothing.
     refuses(scene, "was revoked");
+    scene->usual.protected = AUTHORITY("2026-11-21T09:00:00Z");
+    passes(scene);
+    scene->usual.protected = AUTHORITY("2026-11-21T09:45:00Z");
+    refuses(scene, "was revoked");
+}
+
+// A list that outlives the end of time is not named by OpenSSL's complaint.
+static void test_revoked_for_ever(void **state)
+{
+    struct scene *scene = *state;
+    trust_acme(scene);
+    assert_int_equal(store(scene, NOTATION_AUTHORITY, "acme", scene->root.cert), 0);
+    assert_int_equal(
+        add_list(scene, &(struct fake_list){.issuer = &scene->root,
+                                            .revoked = scene->leaf.cert,
+                                            .invalid_from_s = -1800,
+                                            .until_s = INT64_C(253402300799) - FAKE_NOW_S}),
+        0);
     scene->usual.protected = AUTHORITY("2026-11-21T09:00:00Z");
     passes(scene);
     scene->usual.protected = AUTHORITY("2026-11-21T09:45:00Z");
@@ -640,6 +669,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_who_is_trusted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_is_not_trusted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_certificates_of_long_ago, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nobody_is_trusted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_store_of_another_type, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_identity_that_is_not_listed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_anchor_in_the_middle, set_up, tear_down),
@@ -651,6 +681,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_revocation_lists, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_revoked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_revoked_after_it_signed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_revoked_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_revoked_without_a_date, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lists_that_cannot_be_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lists_in_pem, set_up, tear_down),
