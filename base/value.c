@@ -138,6 +138,17 @@ struct value *value_string(const char *text)
     return text != NULL ? value_stringn(text, strlen(text)) : NULL;
 }
 
+void value_string_note(struct value *string, char note)
+{
+    if (value_is_string(string) && string->references == 1)
+        string->capacity = (uint8_t)note;
+}
+
+char value_string_noted(const struct value *value)
+{
+    return value_is_string(value) ? (char)value->capacity : '\0';
+}
+
 int64_t value_integer_value(const struct value *value)
 {
     int64_t number = 0;

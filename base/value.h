@@ -34,7 +34,7 @@ enum value_type {
 struct value {
     uint32_t references; // VALUE_IMMORTAL: never freed, never written to
     uint8_t type;        // enum value_type
-    uint8_t capacity;
+    uint8_t capacity;    // of a string its note
     uint16_t size;
 };
 
@@ -97,6 +97,11 @@ struct value *value_string(const char *text);
 struct value *value_stringn(const char *text, size_t length);
 // Of a text that is known to be UTF-8.
 struct value *value_stringn_nocheck(const char *text, size_t length);
+
+// A byte that whoever makes a string may leave on it before it is shared, and that is no part of
+// what it is. 0 unless somebody did.
+void value_string_note(struct value *string, char note);
+char value_string_noted(const struct value *value);
 
 // 0 and NULL for another type; the text is borrowed from the value.
 int64_t value_integer_value(const struct value *value);

@@ -121,8 +121,10 @@ static struct value *scalar(struct quick *q, const struct token *token, bool in_
         strbuf_add(&q->scratch, text, token->length);
         text = q->scratch.data;
     }
-    return yamlvalue_with_style(q->limits, in_flow, text, token->length,
-                                token->quoted ? NULL : &resolved, value);
+    value = yamlvalue_with_style(q->limits, in_flow, text, token->length,
+                                 token->quoted ? NULL : &resolved, value);
+    value_string_note(value, token->quote);
+    return value;
 }
 
 // `at` stands on the bar; `parent` is the column of the collection around.

@@ -34,6 +34,7 @@ struct token {
     const char *text; // borrowed from the text or from scratch
     size_t length;
     bool quoted;
+    char quote; // ', " or |; 0 without
 };
 
 static inline bool quick_is_end_or(const struct quick *q, const char *at, const char *set)

@@ -90,7 +90,7 @@ static bool scan_double(struct quick *q, struct token *token)
     while (stop < q->end && *stop != '"' && *stop != '\\' && *stop != '\n' && *stop != '\t')
         stop++;
     if (stop < q->end && *stop == '"') {
-        *token = (struct token){at, (size_t)(stop - at), true};
+        *token = (struct token){at, (size_t)(stop - at), true, '"'};
         q->at = stop + 1;
         return true;
     }
@@ -111,7 +111,7 @@ static bool scan_double(struct quick *q, struct token *token)
     }
     if (at >= q->end)
         return false;
-    *token = (struct token){q->scratch.data, q->scratch.len, true};
+    *token = (struct token){q->scratch.data, q->scratch.len, true, '"'};
     q->at = at + 1;
     return true;
 }
@@ -123,7 +123,7 @@ static bool scan_single(struct quick *q, struct token *token)
         if (*at == '\n' || *at == '\t')
             return false;
         if (*at == '\'' && (at + 1 == q->end || *++at != '\'')) {
-            *token = (struct token){q->scratch.data, q->scratch.len, true};
+            *token = (struct token){q->scratch.data, q->scratch.len, true, '\''};
             q->at = at + (*at == '\'');
             return true;
         }
@@ -157,7 +157,7 @@ static bool scan_plain(struct quick *q, bool in_flow, struct token *token)
     q->at = at;
     while (at[-1] == ' ')
         at--;
-    *token = (struct token){start, (size_t)(at - start), false};
+    *token = (struct token){start, (size_t)(at - start), false, '\0'};
     return true;
 }
 
@@ -237,7 +237,7 @@ bool quick_scan_literal(struct quick *q, int parent, struct token *token)
     }
     size_t length = chomping == '+' ? q->scratch.len : chomping == '-' ? kept - 1 : kept;
     strbuf_truncate(&q->scratch, length);
-    *token = (struct token){q->scratch.data, length, true};
+    *token = (struct token){q->scratch.data, length, true, '|'};
     return true;
 }
 

@@ -266,13 +266,33 @@ struct value *yamlvalue_with_style(const struct yamlvalue_limits *limits, bool i
                                  quoted);
 }
 
+static char quote_of(yaml_scalar_style_t style)
+{
+    switch (style) {
+    case YAML_SINGLE_QUOTED_SCALAR_STYLE:
+        return '\'';
+    case YAML_DOUBLE_QUOTED_SCALAR_STYLE:
+        return '"';
+    case YAML_LITERAL_SCALAR_STYLE:
+        return '|';
+    case YAML_FOLDED_SCALAR_STYLE:
+        return '>';
+    case YAML_ANY_SCALAR_STYLE:
+    case YAML_PLAIN_SCALAR_STYLE:
+        break;
+    }
+    return '\0';
+}
+
 static struct value *with_style(const struct yamlvalue_reader *reader, const char *text,
                                 size_t length, const struct yamlvalue_scalar *scalar,
                                 struct value *value)
 {
-    return reader->in_key ? value
-                          : yamlvalue_with_style(&reader->limits, reader->in_flow, text, length,
-                                                 scalar, value);
+    if (reader->in_key || !reader->limits.written)
+        return value;
+    value = yamlvalue_with_style(&reader->limits, reader->in_flow, text, length, scalar, value);
+    value_string_note(value, quote_of(reader->event.data.scalar.style));
+    return value;
 }
 
 int yamlvalue_scalar_value(struct yamlvalue_reader *reader, struct value **ret_value,

@@ -64,6 +64,7 @@ void yamlvalue_written_of(const struct value *value, struct yamlvalue_written *r
         ret->text = value_string_value(value);
         ret->length = strlen(ret->text);
         ret->tag = YAMLVALUE_TAG_STR;
+        ret->quote = value_string_noted(value);
         if (is_marked(value))
             read_mark(value, ret);
         else

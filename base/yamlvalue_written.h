@@ -31,6 +31,7 @@ struct yamlvalue_written {
     size_t length;
     enum yamlvalue_tag tag;
     bool quoted; // in any way, block scalars included
+    char quote;  // of a text: its ' or ", the | or > of a block; 0 where it is not known
     char room[64];
 };
 

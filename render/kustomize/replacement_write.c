@@ -119,13 +119,28 @@ static struct value *find_structured(struct value *object, const struct vec *par
     return NULL;
 }
 
-static void write_inside(const struct field_matches *matches, const struct source_value *source)
+static void release_value(void *element)
+{
+    value_decref(*(struct value **)element);
+}
+
+static struct value *put_copy(const struct value *value, struct vec *put)
+{
+    struct value *copy = value_deep_copy(value);
+    if (value_is_object(copy) || value_is_array(copy))
+        *(struct value **)vec_push(put) = value_incref(copy);
+    return copy;
+}
+
+// Pushes to `put` what stands in the place of a mapping or list.
+static void write_inside(const struct field_matches *matches, const struct source_value *source,
+                         struct vec *put)
 {
     vec_foreach (struct field_match, match, &matches->found) {
         const struct value *old = slot_get(&match->slot);
         struct value *value = NULL;
         if (!replacement_is_scalar(old))
-            value = value_deep_copy(source->value);
+            value = put_copy(source->value, put);
         else if (match->created)
             value = yamlvalue_written_new(source->text, strlen(source->text), YAMLVALUE_TAG_NONE,
                                           false);
@@ -153,7 +168,8 @@ static int write_structured(struct value *object, const struct vec *parts, enum 
         return 0;
     if (count_copies(source, matches.found.len, err) < 0)
         return -1;
-    write_inside(&matches, source);
+    cleanup_vec struct vec put = VEC_OF(struct value *, release_value);
+    write_inside(&matches, source, &put);
     const char *start = value_string_value(scalar);
     start += strspn(start, " \t\r\n");
     // Where a value does not fit into JSON, kustomize changes nothing and says nothing.
@@ -163,7 +179,7 @@ static int write_structured(struct value *object, const struct vec *parts, enum 
     head.len = count;
     cleanup_field_matches struct field_matches place = {0};
     char *text = NULL;
-    if (structured_text_update(value_string_value(scalar), before, document, &text, err) < 0)
+    if (structured_text_update(value_string_value(scalar), before, document, &put, &text, err) < 0)
         return -1;
     cleanup_free char *held = text;
     if (field_path_match(object, &head, FIELD_FIND, &place, err) < 0)

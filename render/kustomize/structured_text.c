@@ -64,6 +64,27 @@ static void set_scalar(struct structured_node *node, const struct value *value)
         node->style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
 }
 
+// Quotes stay, also where nothing asks for them.
+static yaml_scalar_style_t style_of(const struct value *value)
+{
+    struct yamlvalue_written written;
+    yamlvalue_written_of(value, &written);
+    if (!written.quoted || written.tag != YAMLVALUE_TAG_STR)
+        return YAML_PLAIN_SCALAR_STYLE;
+    switch (written.quote) {
+    case '\'':
+        return YAML_SINGLE_QUOTED_SCALAR_STYLE;
+    case '|':
+        return YAML_LITERAL_SCALAR_STYLE;
+    case '>':
+        return YAML_FOLDED_SCALAR_STYLE;
+    case '"':
+        return YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    default:
+        return YAML_PLAIN_SCALAR_STYLE;
+    }
+}
+
 static struct structured_node *node_from_json(const struct value *value)
 {
     struct structured_node *node = structured_node_new();
@@ -85,60 +106,87 @@ static struct structured_node *node_from_json(const struct value *value)
                 node_from_json(value_array_get(value, i));
         return node;
     }
-    node->style = YAML_PLAIN_SCALAR_STYLE;
+    node->style = style_of(value);
     set_scalar(node, value);
     return node;
 }
 
-static void update(struct structured_node **place, const struct value *before,
-                   const struct value *after);
+// What a text held, what it shall hold, and what of it was put there as a whole.
+struct change {
+    const struct value *before;
+    const struct value *after;
+    const struct vec *put; // struct value *; NULL for none
+};
 
-static void update_mapping(struct structured_node *node, const struct value *before,
-                           const struct value *after)
+static struct change change_of(const struct change *whole, const struct value *before,
+                               const struct value *after)
+{
+    return (struct change){before, after, whole->put};
+}
+
+static bool was_put(const struct change *change)
+{
+    if (change->put == NULL)
+        return false;
+    vec_foreach (struct value *, put, change->put)
+        if (*put == change->after)
+            return true;
+    return false;
+}
+
+static void update(struct structured_node **place, const struct change *change);
+
+static bool changes_nothing(const struct change *change)
+{
+    return change->before != NULL && value_equal(change->before, change->after) && !was_put(change);
+}
+
+static void update_mapping(struct structured_node *node, const struct change *change)
 {
     const char *name = NULL;
     struct value *member = NULL;
-    value_foreach (after, name, member) {
+    value_foreach (change->after, name, member) {
         size_t at = 0;
-        const struct value *old = value_object_get(before, name);
-        if (old != NULL && value_equal(old, member))
-            continue;
+        struct change inner = change_of(change, value_object_get(change->before, name), member);
         while (at < node->children.len && strcmp(child(node, at)->text, name) != 0)
             at += 2;
         if (at < node->children.len) {
-            update(vec_at(&node->children, at + 1), value_object_get(before, name), member);
+            update(vec_at(&node->children, at + 1), &inner);
             continue;
         }
+        if (inner.before != NULL && value_equal(inner.before, member))
+            continue;
         cleanup_value struct value *key = value_string(name);
         *(struct structured_node **)vec_push(&node->children) = node_from_json(key);
         *(struct structured_node **)vec_push(&node->children) = node_from_json(member);
     }
 }
 
-static void update_sequence(struct structured_node *node, const struct value *before,
-                            const struct value *after)
+static void update_sequence(struct structured_node *node, const struct change *change)
 {
-    for (size_t i = 0; i < value_array_size(after); i++) {
-        struct value *element = value_array_get(after, i);
+    for (size_t i = 0; i < value_array_size(change->after); i++) {
+        struct change inner = change_of(change, value_array_get(change->before, i),
+                                        value_array_get(change->after, i));
         if (i < node->children.len)
-            update(vec_at(&node->children, i), value_array_get(before, i), element);
+            update(vec_at(&node->children, i), &inner);
         else
-            *(struct structured_node **)vec_push(&node->children) = node_from_json(element);
+            *(struct structured_node **)vec_push(&node->children) = node_from_json(inner.after);
     }
 }
 
-static void update(struct structured_node **place, const struct value *before,
-                   const struct value *after)
+static void update(struct structured_node **place, const struct change *change)
 {
     struct structured_node *node = *place;
-    if (before != NULL && value_equal(before, after))
+    const struct value *after = change->after;
+    bool stays = !was_put(change);
+    if (changes_nothing(change))
         return;
-    if (node->kind == STRUCTURED_MAPPING && value_is_object(after)) {
-        update_mapping(node, before, after);
-    } else if (node->kind == STRUCTURED_SEQUENCE && value_is_array(after)) {
-        update_sequence(node, before, after);
-    } else if (node->kind == STRUCTURED_SCALAR && !value_is_object(after) &&
-               !value_is_array(after) && before != NULL) {
+    if (stays && node->kind == STRUCTURED_MAPPING && value_is_object(after)) {
+        update_mapping(node, change);
+    } else if (stays && node->kind == STRUCTURED_SEQUENCE && value_is_array(after)) {
+        update_sequence(node, change);
+    } else if (stays && node->kind == STRUCTURED_SCALAR && !value_is_object(after) &&
+               !value_is_array(after) && change->before != NULL) {
         set_scalar(node, after);
     } else {
         *place = node_from_json(after);
@@ -225,7 +273,7 @@ static int write_text(const struct structured_node *node, char **ret_text, struc
 }
 
 int structured_text_update(const char *text, const struct value *before, const struct value *after,
-                           char **ret_text, struct error *err)
+                           const struct vec *put, char **ret_text, struct error *err)
 {
     const char *start = text + strspn(text, " \t\r\n");
     if (*start == '{' || *start == '[') {
@@ -244,7 +292,7 @@ int structured_text_update(const char *text, const struct value *before, const s
     bool comments = strchr(text, '#') != NULL;
     if (comments && structured_comments_read(text, node, err) < 0)
         return -1;
-    update(&node, before, after);
+    update(&node, &(struct change){before, after, put});
     if (!comments)
         return write_text(node, ret_text, err);
     cleanup_free char *written = NULL;

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     write_all(object, &parts, FIELD_CREATE_OBJECT);
     cleanup_free char *text = xstrndup((const char *)line_end + 1, rest);
     cleanup_free char *updated = NULL;
-    if (structured_text_update(text, before, object, &updated, NULL) < 0)
+    if (structured_text_update(text, before, object, NULL, &updated, NULL) < 0)
         return 0;
     return 0;
 }

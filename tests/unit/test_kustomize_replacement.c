@@ -7,7 +7,7 @@
 static void load(struct resmap *map, const char *text)
 {
     struct vec documents = YAMLVALUE_DOCUMENTS;
-    struct yamlvalue_limits limits = {.kustomize = true};
+    struct yamlvalue_limits limits = {.kustomize = true, .written = true};
     cleanup_error struct error err = {0};
     resmap_init(map);
     if (yamlvalue_parse_all(text, strlen(text), "test", &limits, &documents, &err) < 0)
@@ -199,6 +199,46 @@ static void test_kustomize_replacement_into_text(void **state)
     }
 }
 
+// What takes the place of a mapping or list comes with its own quotes, and nothing of the old
+// stays.
+static void test_kustomize_replacement_of_mappings_in_text(void **state)
+{
+    (void)state;
+    static const char object[] =
+        "kind: C\nmetadata:\n  name: c\nfrom:\n  double: \"needless\"\n  single: 'needless'\n"
+        "  digit: '5'\n  bare: plain\n  block: |-\n    one\n  map:\n    x: \"1\"\n    y: 'z'\n"
+        "data:\n  f.yaml: |\n    a:\n      b: {c: 1}\n      l: [1]\n";
+    static const struct {
+        const char *source;
+        const char *target;
+        const char *expected;
+    } cases[] = {
+        {"double", "a.b", "a:\n  b: \"needless\"\n  l: [1]"},
+        {"single", "a.b", "a:\n  b: 'needless'\n  l: [1]"},
+        {"digit", "a.l", "a:\n  b: {c: 1}\n  l: '5'"},
+        {"bare", "a", "a: plain"},
+        {"block", "a", "a: |-\n  one"},
+        {"map", "a.b", "a:\n  b:\n    x: \"1\"\n    y: 'z'\n  l: [1]"},
+        {"map", "a.l", "a:\n  b: {c: 1}\n  l:\n    x: \"1\"\n    y: 'z'"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_resmap struct resmap map;
+        load(&map, object);
+        cleanup_free char *text = xasprintf(
+            "replacements: [{source: {kind: C, fieldPath: from.%s}, targets: [{select: {kind: C}, "
+            "fieldPaths: ['data.f\\.yaml.%s']}]}]",
+            cases[i].source, cases[i].target);
+        cleanup_value struct value *config = yaml_value(text);
+        cleanup_error struct error err = {0};
+        if (replacement_transform(NULL, config, &map, &err) < 0)
+            fail_msg("row %zu: %s", i, error_message(&err));
+        const struct resource *resource = *(struct resource **)vec_at(&map.list, 0);
+        const struct value *got =
+            value_object_get(value_object_get(resource->value, "data"), "f.yaml");
+        assert_string_equal(value_string_value(got), cases[i].expected);
+    }
+}
+
 // ---- rows of kustomize's own tables ----
 
 // Rows that say something else than kustomize 5.8.1, or need what only it has.
@@ -274,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_kustomize_replacement_writes),
         cmocka_unit_test(test_kustomize_replacement_refuses),
         cmocka_unit_test(test_kustomize_replacement_into_text),
+        cmocka_unit_test(test_kustomize_replacement_of_mappings_in_text),
         cmocka_unit_test(test_kustomize_replacement_rows),
         cmocka_unit_test(test_kustomize_field_path_rows),
     };
