@@ -136,18 +136,21 @@ def test_a_sync_that_became_invalid_clears_up(site: Site, control_plane: Control
     loose = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     kind = control_plane.get("crd", "syncs.sealift.dev")
     kind["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": loose}
+    loosened = {key: kind[key] for key in ("apiVersion", "kind", "spec")}
+    loosened["metadata"] = {"name": "syncs.sealift.dev"}
+    spoil = ("patch", "sync", "shop", "-n", site.namespace, "--type=merge", "-p", '{"spec":{"interval":"soon"}}')
     with site.controller():
         site.ready()
-        try:
-            control_plane.apply({**{key: kind[key] for key in ("apiVersion", "kind", "spec")}, "metadata": {"name": kind["metadata"]["name"]}})
-            spoil = ("patch", "sync", "shop", "-n", site.namespace, "--type=merge", "-p", '{"spec":{"interval":"soon"}}')
-            wait_for("the loose kind", lambda: control_plane.try_kubectl(*spoil).returncode == 0)
+    try:
+        control_plane.apply(loosened)
+        wait_for("the loose kind", lambda: control_plane.try_kubectl(*spoil).returncode == 0)
+        with site.controller():  # which knows nothing of when it was valid
             site.becomes("False", "InvalidSpec")
             assert site.names() == {"a"}
             control_plane.kubectl("delete", "sync", "shop", "-n", site.namespace, "--timeout=30s")
             assert site.map("a") is None
-        finally:
-            install_kinds(control_plane, sealift)
+    finally:
+        install_kinds(control_plane, sealift)
 
 
 # Watches
