@@ -1,7 +1,7 @@
-"""Packing and pushing 64 MiB of manifests, beside Flux's artifact client and beside zlib alone.
+"""Packing and pushing 64 MiB of manifests, beside Flux's artifact client, oras-go, and zlib alone.
 
 CPU is that of the whole process, reading its folder included; the registry is Debian's, on loopback. sealift parses and
-checks every object before it packs, which the client does not: `--unsigned` and plain rendering keep the rest alike.
+checks every object before it packs, which the clients do not: `--unsigned` and plain rendering keep the rest alike.
 """
 
 from __future__ import annotations
@@ -67,24 +67,29 @@ def main() -> None:
         folder.mkdir()
         total = write_manifests(folder, options.objects, options.size)
         print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; {total / (1 << 20):.0f} MiB in {options.objects} files")
-        sealift, flux = Sealift(Path(name) / "home"), need_part("clients")
+        sealift, clients = Sealift(Path(name) / "home"), need_part("clients")
         with DockerRegistry(Path(name) / "registry") as registry:
 
             def ours(number: int) -> None:
                 ref = registry.oci(f"bench/ours-{number}:prod")
                 sealift("push", folder, ref, "--unsigned", "--type", "Plain", "--max-artifact-bytes", str(256 << 20), timeout=300)
 
-            def theirs(number: int) -> None:
-                words = [flux, "flux-push", folder, registry.repository(f"bench/flux-{number}:prod")]
+            def theirs(client: str, number: int) -> None:
+                words = [clients, client, folder, registry.repository(f"bench/{client}-{number}:prod")]
                 subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "DOCKER_CONFIG": name})
 
             our_wall, our_cpu = measure("sealift push", options.rounds, ours)
-            their_wall, their_cpu = measure("Flux's artifact client", options.rounds, theirs)
+            peers = {"Flux's artifact client": "flux-push", "oras-go": "oras-push"}
+            costs = {
+                title: measure(title, options.rounds, lambda number, client=client: theirs(client, number))
+                for title, client in peers.items()
+            }
         text = b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
         began = time.process_time()
         zlib.compress(text, 6)
         print(f"  {'zlib, level 6, alone':<28} {'':10} {time.process_time() - began:8.2f} s of CPU")
-        print(f"  ratio, Flux's client : sealift   {their_wall / our_wall:.1f} by the clock, {their_cpu / our_cpu:.1f} by CPU")
+        for title, (wall, cpu) in costs.items():
+            print(f"  ratio, {title} : sealift   {wall / our_wall:.1f} by the clock, {cpu / our_cpu:.1f} by CPU")
 
 
 if __name__ == "__main__":

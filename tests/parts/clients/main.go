@@ -3,6 +3,7 @@
 //
 //	clients flux-push FOLDER REFERENCE     prints the digest
 //	clients flux-pull REFERENCE FOLDER     prints the digest
+//	clients oras-push FOLDER REFERENCE     one layer, as `oras push` makes it; prints the digest
 //	clients oras-copy REFERENCE REFERENCE  with referrers, recursively; prints the digest
 package main
 
@@ -11,10 +12,13 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/fluxcd/pkg/oci"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2"
+	"oras.land/oras-go/v2/content/file"
 	"oras.land/oras-go/v2/registry/remote"
 )
 
@@ -25,6 +29,29 @@ func repository(reference string) *remote.Repository {
 	}
 	name.PlainHTTP = true
 	return name
+}
+
+func orasPush(ctx context.Context, folder, reference string) (string, error) {
+	store, err := file.New(filepath.Dir(folder))
+	if err != nil {
+		return "", err
+	}
+	defer store.Close()
+	store.TarReproducible = true
+	layer, err := store.Add(ctx, filepath.Base(folder), ocispec.MediaTypeImageLayerGzip, folder)
+	if err != nil {
+		return "", err
+	}
+	options := oras.PackManifestOptions{Layers: []ocispec.Descriptor{layer}}
+	manifest, err := oras.PackManifest(ctx, store, oras.PackManifestVersion1_1, "application/vnd.example.config", options)
+	if err != nil {
+		return "", err
+	}
+	target := repository(reference)
+	if err := oras.CopyGraph(ctx, store, target, manifest, oras.DefaultCopyGraphOptions); err != nil {
+		return "", err
+	}
+	return manifest.Digest.String(), target.Tag(ctx, manifest, target.Reference.Reference)
 }
 
 func run(ctx context.Context, command, from, to string) (string, error) {
@@ -41,6 +68,8 @@ func run(ctx context.Context, command, from, to string) (string, error) {
 		}
 		_, digest, _ := strings.Cut(reference, "@")
 		return digest, nil
+	case "oras-push":
+		return orasPush(ctx, from, to)
 	case "flux-pull":
 		meta, err := client.Pull(ctx, from, to)
 		if err != nil {
