@@ -190,6 +190,9 @@ static const struct field fields[] = {
                       "`.dockerconfigjson`."),
     SECRET_REF_FIELDS("spec.artifact.certSecretRef", false,
                       "TLS for the registry: `ca.crt`, and `tls.crt` with `tls.key`."),
+    SECRET_REF_FIELDS("spec.artifact.proxySecretRef", false,
+                      "HTTP proxy to the registry: `address`, and `username` with `password`. The "
+                      "host's own registry login is not used through it."),
     {.path = "spec.artifact.insecure",
      .type = FIELD_BOOL,
      .fallback = "false",

@@ -79,6 +79,9 @@ static const struct field fields[] = {
                       "`.dockerconfigjson`."),
     SECRET_REF_FIELDS("spec.artifact.certSecretRef", false,
                       "TLS for the registry: `ca.crt`, and `tls.crt` with `tls.key`."),
+    SECRET_REF_FIELDS("spec.artifact.proxySecretRef", false,
+                      "HTTP proxy to the registry: `address`, and `username` with `password`. The "
+                      "host's own registry login is not used through it."),
     {.path = "spec.artifact.insecure",
      .type = FIELD_BOOL,
      .fallback = "false",
@@ -260,8 +263,8 @@ static const struct field_rule rules[] = {
      "exactly one of bundleRef and artifact.repository must be given: what to follow",
      "has(self.bundleRef) != (has(self.artifact) && has(self.artifact.repository))", NULL},
     {"spec.artifact", bundle_ref_and_more,
-     "with bundleRef the Bundle says what to follow; only secretRef, certSecretRef and insecure "
-     "may stand here",
+     "with bundleRef the Bundle says what to follow; only secretRef, certSecretRef, "
+     "proxySecretRef and insecure may stand here",
      "!has(self.bundleRef) || !has(self.artifact) || has(self.artifact.repository) || "
      "!(has(self.artifact.tag) || has(self.artifact.digest) || has(self.artifact.semver) || "
      "has(self.artifact.channel))",

@@ -98,11 +98,14 @@ static void check_keys(struct checking *checking, const json_t *object, const ch
 // How to reach the registry: login and TLS, which may be absent.
 static void check_artifact(struct checking *checking, const json_t *object)
 {
+    static const char *const proxy[] = {"address", NULL};
     static const char *const any[] = {NULL};
     check_secret(checking, object, "spec.artifact.secretRef",
                  object_spec_string(object, "artifact.secretRef.name"), any);
     check_secret(checking, object, "spec.artifact.certSecretRef",
                  object_spec_string(object, "artifact.certSecretRef.name"), any);
+    check_secret(checking, object, "spec.artifact.proxySecretRef",
+                 object_spec_string(object, "artifact.proxySecretRef.name"), proxy);
 }
 
 static void check_bundle(struct checking *checking, const json_t *object)

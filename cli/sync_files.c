@@ -143,11 +143,13 @@ int sync_files_load(const struct cli *cli, struct store *store, const json_t *ob
         .namespace = object_namespace(object),
         .secret = readable(store, object, "artifact.secretRef.name"),
         .cert_secret = readable(store, object, "artifact.certSecretRef.name"),
+        .proxy_secret = readable(store, object, "artifact.proxySecretRef.name"),
         .insecure = cli_flag(cli, "insecure") ||
                     jval_bool(object_spec(object, "artifact"), "insecure", false),
         .deadline_mono_ms = clock_mono_ms(clock_system()) + cli->timeout_ms,
     };
-    bool plain = wish.secret == NULL && wish.cert_secret == NULL && !wish.insecure;
+    bool plain = wish.secret == NULL && wish.cert_secret == NULL && wish.proxy_secret == NULL &&
+                 !wish.insecure;
     if (plain ? pull_as_person(cli, reference, ret_files, err) < 0
               : pull_with_secrets(cli, store, &wish, reference, ret_files, err) < 0)
         return error_wrap(err, "the artifact %s of %s %s/%s", reference, object_kind(object),

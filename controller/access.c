@@ -1,6 +1,8 @@
 #include "controller/access.h"
 
 #include "api/store.h"
+#include "base/memory.h"
+#include "base/url.h"
 #include "oci/reference.h"
 
 #include <string.h>
@@ -40,6 +42,47 @@ static int read_certificates(struct registry_access *access, const struct regist
     return 0;
 }
 
+// Whoever chooses the proxy brings the login, too: over plain HTTP it would see ours, and the
+// tokens that others share.
+static int read_proxy(struct registry_access *access, const struct registry_wish *wish,
+                      const struct secret_data *secret, struct error *err)
+{
+    const char *address = secret_data_text(secret, "address");
+    const char *user = secret_data_text(secret, "username");
+    const char *password = secret_data_text(secret, "password");
+    cleanup_url struct url url = {0};
+    if (address == NULL || url_parse(address, &url, NULL) < 0 || url.user != NULL ||
+        strncmp(url.scheme, "http", 4) != 0 || (user == NULL) != (password == NULL))
+        return error_set(err, ERROR_INVALID,
+                         "Secret %s/%s names no proxy: it needs address, like "
+                         "http://proxy.example.com:3128, and username with password where the "
+                         "proxy wants them",
+                         wish->namespace, wish->proxy_secret);
+    cleanup_free char *escaped_user = url_escape(user != NULL ? user : "");
+    cleanup_secret char *escaped_password = url_escape(password != NULL ? password : "");
+    access->proxy = user != NULL ? xasprintf("%s://%s:%s@%s:%d", url.scheme, escaped_user,
+                                             escaped_password, url.host, url.port)
+                                 : xasprintf("%s://%s:%d", url.scheme, url.host, url.port);
+    access->access.proxy = access->proxy;
+    access->access.tokens = NULL;
+    access->access.run_helpers = false;
+    access->access.cloud_login = false;
+    if (wish->secret == NULL)
+        access->access.docker_config = NULL;
+    return 0;
+}
+
+static int find_proxy(struct registry_access *access, const struct role *role,
+                      const struct registry_wish *wish, struct error *err)
+{
+    cleanup_secret_data struct secret_data *secret = NULL;
+    if (wish->proxy_secret == NULL)
+        return 0;
+    if (store_secret(role->store, wish->namespace, wish->proxy_secret, &secret, err) < 0)
+        return -1;
+    return read_proxy(access, wish, secret, err);
+}
+
 int registry_access_init(struct registry_access *access, const struct role *role,
                          const struct registry_wish *wish, struct error *err)
 {
@@ -70,6 +113,10 @@ int registry_access_init(struct registry_access *access, const struct role *role
         registry_access_release(access);
         return -1;
     }
+    if (find_proxy(access, role, wish, err) < 0) {
+        registry_access_release(access);
+        return -1;
+    }
     return 0;
 }
 
@@ -77,6 +124,7 @@ void registry_access_release(struct registry_access *access)
 {
     secret_data_free(access->credentials);
     secret_data_free(access->certificates);
+    secret_free(access->proxy);
     *access = (struct registry_access){0};
 }
 

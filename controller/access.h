@@ -14,12 +14,14 @@ struct registry_access {
     struct oci_access access; // borrows from the Secrets below
     struct secret_data *credentials;
     struct secret_data *certificates;
+    char *proxy; // owned, secret
 };
 
 struct registry_wish {
     const char *namespace;
     const char *secret; // .dockerconfigjson, or username and password; NULL = the host's own login
-    const char *cert_secret; // ca.crt, tls.crt, tls.key; NULL = none
+    const char *cert_secret;  // ca.crt, tls.crt, tls.key; NULL = none
+    const char *proxy_secret; // address, username, password; NULL = the process' own proxy
     bool insecure;
     bool push;
     struct http_client *client;

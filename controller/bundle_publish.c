@@ -32,6 +32,7 @@ static int open_repository(struct bundle_flow *flow, struct error *err)
         .namespace = object_namespace(flow->object),
         .secret = jval_string(artifact, "secretRef.name"),
         .cert_secret = jval_string(artifact, "certSecretRef.name"),
+        .proxy_secret = jval_string(artifact, "proxySecretRef.name"),
         .insecure = jval_bool(artifact, "insecure", false),
         .push = true,
         .client = flow->client,

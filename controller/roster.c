@@ -117,7 +117,8 @@ static bool names_secret(const json_t *value, const char *secret_name)
             return true;
     }
     json_object_foreach ((json_t *)(uintptr_t)value, name, member) {
-        bool is_reference = strcmp(name, "secretRef") == 0 || strcmp(name, "certSecretRef") == 0;
+        bool is_reference = strcmp(name, "secretRef") == 0 || strcmp(name, "certSecretRef") == 0 ||
+                            strcmp(name, "proxySecretRef") == 0;
         if (is_reference && strcmp(jval_string_or(member, "name", ""), secret_name) == 0)
             return true;
         if (names_secret(member, secret_name))

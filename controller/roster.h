@@ -34,7 +34,7 @@ _Bool roster_put_news(struct roster *roster, const json_t *object, char *news);
 // "namespace/name"; owned.
 char *roster_key(const json_t *object);
 
-// Whether any secretRef or certSecretRef of the object's spec names this Secret.
+// Whether any secretRef, certSecretRef or proxySecretRef of the object's spec names this Secret.
 _Bool roster_refers_to_secret(const json_t *object, const char *secret_name);
 
 #endif

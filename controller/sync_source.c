@@ -120,6 +120,7 @@ int sync_source_open(struct sync_flow *flow, struct error *err)
         .namespace = object_namespace(flow->object),
         .secret = jval_string(artifact, "secretRef.name"),
         .cert_secret = jval_string(artifact, "certSecretRef.name"),
+        .proxy_secret = jval_string(artifact, "proxySecretRef.name"),
         .insecure = jval_bool(artifact, "insecure", false),
         .client = flow->client,
         .cancel = flow->cancel,

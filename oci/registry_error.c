@@ -73,7 +73,12 @@ int registry_status_error(const struct registry *registry, const struct http_res
     if (http_status_error(response, "registry", &cause) == 0)
         return error_set(err, ERROR_INVALID, "registry %s answered %d to: %s %s", host,
                          response->status, verb, object);
-    if (cause.code == ERROR_DENIED)
+    if (response->status == 407)
+        error_set(err, ERROR_DENIED,
+                  "the proxy to registry %s wants another login (407); check the Secret of "
+                  "proxySecretRef, or the proxy's variable",
+                  host);
+    else if (cause.code == ERROR_DENIED)
         error_set(err, ERROR_DENIED, "registry %s refused to %s %s (%d%s); %s", host, verb, object,
                   response->status, text.data, denied_hint(registry));
     else if (cause.code == ERROR_NOT_FOUND)

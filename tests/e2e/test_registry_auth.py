@@ -17,6 +17,7 @@ from parts.git_repo import GitRepo
 from parts.journey import Journey, applied, config_map, push, released
 from parts.objects import Config
 from parts.oci_registry import DockerRegistry, OciRegistry, ReferrersRegistry
+from parts.proxy import Proxy
 from parts.sealift import Daemon, Sealift
 from parts.token_server import TokenServer
 
@@ -132,3 +133,35 @@ def test_private_authority(
     # On localhost plain HTTP is assumed where no authority is named.
     assert "--ca-file" in journey.sealift.fails("verify", reference, "--key", journey.public).err
     assert Crane(tmp_path / "crane", ca=authority.cert).digest(registry.repository("shop:prod"))
+
+
+def test_proxy_of_an_object(
+    journey: Journey, serve: Serve, repo: GitRepo, url: str, tmp_path: Path, stack: Any
+) -> None:
+    """Everything goes through it, with the object's login and not with the host's."""
+    registry = stack.enter_context(DockerRegistry(tmp_path / "registry", "ada", "hush-hush"))
+    proxy = stack.enter_context(Proxy("grace", "p@ss/word"))
+    config = tmp_path / "docker.json"
+    host = registry.repository("").rstrip("/")
+    config.write_text(login_file(host, "ada", "hush-hush"))
+    journey.config.secret("registry", username="ada", password="hush-hush")
+    journey.config.secret("proxy", address=proxy.url, username="grace", password="p@ss/word")
+    journey.config.secret("wrong", address=proxy.url, username="grace", password="guess-guess")
+    login, through = {"name": "registry"}, {"name": "proxy"}
+    journey.bundle(url, registry.oci("shop"), artifact={"proxySecretRef": through})
+    daemon = serve("--docker-config", config)
+    refused = daemon.wait_condition("Bundle", "shop", "Ready", "False")["conditions"]
+    assert any("credentials" in c["message"] or "401" in c["message"] for c in refused), refused
+    assert {authorization for _, _, authorization in proxy.passed} == {""}
+    journey.bundle(url, registry.oci("shop"), artifact={"proxySecretRef": {"name": "wrong"}, "secretRef": login})
+    refused = daemon.wait_status(
+        "Bundle", "shop", lambda status: any("roxy" in c["message"] for c in status["conditions"]), "the proxy's no"
+    )
+    there = {"proxySecretRef": through, "secretRef": login}
+    journey.bundle(url, registry.oci("shop"), artifact=there)
+    journey.sync(artifact=there)
+    digest = released(daemon, repo.head)["digest"]
+    applied(daemon, digest)
+    methods = {method for method, path, _ in proxy.passed if path.startswith(f"http://{host}/v2/shop/")}
+    assert {"PUT", "GET"} <= methods
+    assert "p@ss" not in daemon.output and "guess-guess" not in daemon.output

@@ -160,7 +160,7 @@ static const struct wrong wrong_fields[] = {
                                        "applies as soon as it is verified; leave it out"},
     {SYNC(", artifact: {tag: prod}"),
      "Sync shop/web: spec.artifact: with bundleRef the Bundle says what to follow; only secretRef, "
-     "certSecretRef and insecure may stand here"},
+     "certSecretRef, proxySecretRef and insecure may stand here"},
     {SYNC(", artifact: {repository: oci://r.example/a, tag: prod}"),
      "Sync shop/web: spec: exactly one of bundleRef and artifact.repository must be given: what to "
      "follow"},
