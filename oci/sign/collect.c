@@ -163,32 +163,37 @@ struct keeping {
     size_t n_policies;
 };
 
-// The requirement that statements of this type are for; NULL when there is none.
-static const struct trust_attestation *wanted_for(const struct keeping *keeping,
-                                                  const struct evidence *item)
+// Whether some requirement is for statements of this type. *ret_time_path: where all such agree
+// that these say when they were made; NULL.
+static bool is_wanted(const struct keeping *keeping, const struct evidence *item,
+                      const char **ret_time_path)
 {
+    bool found = false;
+    *ret_time_path = NULL;
     for (size_t i = 0; i < keeping->n_policies; i++) {
         vec_foreach (const struct trust_attestation, wanted, &keeping->policies[i].attestations) {
-            if (strcmp(wanted->type, item->statement.predicate_type) == 0)
-                return wanted;
+            if (strcmp(wanted->type, item->statement.predicate_type) != 0)
+                continue;
+            bool agrees = !found || same_text(*ret_time_path, wanted->time_path);
+            *ret_time_path = agrees ? wanted->time_path : NULL;
+            found = true;
         }
     }
-    return NULL;
+    return found;
 }
 
 // Of one signer's statements of a type the newest is enough, where they say how old they are.
-static bool is_newer(const struct trust_attestation *wanted, const struct evidence *known,
+static bool is_newer(const char *time_path, const struct evidence *known,
                      const struct evidence *item, bool *ret_newer)
 {
     int64_t before = 0;
     int64_t after = 0;
-    if (wanted->time_path == NULL || known->kind != item->kind ||
+    if (time_path == NULL || known->kind != STATEMENT_OTHER || item->kind != STATEMENT_OTHER ||
         strcmp(known->statement.predicate_type, item->statement.predicate_type) != 0 ||
         strcmp(known->signer.text, item->signer.text) != 0 || !same_signer(known, item) ||
-        predicate_time(json_object_get(known->statement.root, "predicate"), wanted->time_path,
-                       &before) < 0 ||
-        predicate_time(json_object_get(item->statement.root, "predicate"), wanted->time_path,
-                       &after) < 0)
+        predicate_time(json_object_get(known->statement.root, "predicate"), time_path, &before) <
+            0 ||
+        predicate_time(json_object_get(item->statement.root, "predicate"), time_path, &after) < 0)
         return false;
     *ret_newer = after > before;
     return true;
@@ -202,8 +207,7 @@ static void swap(struct evidence *a, struct evidence *b)
 }
 
 // Whether a known item says all that this one does; then it is the better of the two.
-static bool is_covered(const struct trust_attestation *wanted, struct evidence *known,
-                       struct evidence *item)
+static bool is_covered(const char *time_path, struct evidence *known, struct evidence *item)
 {
     bool newer = false;
     if (says_the_same(known, item))
@@ -214,7 +218,7 @@ static bool is_covered(const struct trust_attestation *wanted, struct evidence *
             swap(known, item);
         return true;
     }
-    if (wanted == NULL || !is_newer(wanted, known, item, &newer))
+    if (!is_newer(time_path, known, item, &newer))
         return false;
     if (newer)
         swap(known, item);
@@ -244,8 +248,8 @@ static bool keep_best(struct evidence *item, void *arg)
     struct evidence_set *set = keeping->set;
     size_t used = 0;
     bool other = item->kind == STATEMENT_OTHER;
-    const struct trust_attestation *wanted =
-        other || item->kind == STATEMENT_PROVENANCE ? wanted_for(keeping, item) : NULL;
+    const char *time_path = NULL;
+    bool wanted = other && is_wanted(keeping, item, &time_path);
     if (is_denied(keeping, item)) {
         evidence_note(set, "a statement of type %.100s by %s, whom a policy denies",
                       item->statement.predicate_type,
@@ -254,12 +258,12 @@ static bool keep_best(struct evidence *item, void *arg)
         return true;
     }
     // Nobody asks for it.
-    if (other && keeping->policies != NULL && wanted == NULL) {
+    if (other && keeping->policies != NULL && !wanted) {
         evidence_release(item);
         return true;
     }
     vec_foreach (struct evidence, known, &set->items) {
-        if (is_covered(wanted, known, item)) {
+        if (is_covered(time_path, known, item)) {
             evidence_release(item);
             return true;
         }

@@ -17,6 +17,7 @@
 #include "oci/repository.h"
 #include "oci/sign/attach_internal.h"
 #include "oci/sign/collect.h"
+#include "oci/sign/evidence_json.h"
 #include "oci/sign/key.h"
 #include "oci/sign/policy.h"
 #include "oci/sign/sigstore_bundle.h"
@@ -404,6 +405,159 @@ static void test_collect_keeps_a_signature_once(void **state)
     assert_int_equal(set->items.len, 1);
 }
 
+#define SCAN "https://cosign.sigstore.dev/attestation/vuln/v1"
+
+static void attest(struct fixture *fixture, const struct sign_key *key, const char *type,
+                   const char *finished, int critical)
+{
+    cleanup_free char *statement = xasprintf(
+        "{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"digest\":{\"sha256\":"
+        "\"%s\"}}],\"predicateType\":\"%s\",\"predicate\":{\"critical\":%d,\"metadata\":{"
+        "\"scanFinishedOn\":\"%s\"}}}",
+        digest_hex(fixture->artifact.digest.text), type, critical, finished);
+    attach_bundle(fixture, key, &fixture->artifact, statement, NULL);
+}
+
+static void list_signer(struct trust_entry *entry, const struct sign_key *key, const char *name)
+{
+    cleanup_free char *pem = verify_key_pem(sign_key_public(key));
+    assert_int_equal(trust_entry_add_key(entry, name, pem, strlen(pem), 0, 0, NULL), 0);
+}
+
+static const struct evidence_set *collect_for(struct fixture *fixture,
+                                              const struct trust_policy *policies, size_t count)
+{
+    evidence_set_release(&fixture->evidence);
+    evidence_set_init(&fixture->evidence);
+    assert_int_equal(evidence_collect_for(fixture->repository, fixture->artifact.digest.text,
+                                          policies, count, &fixture->evidence, NULL),
+                     0);
+    return &fixture->evidence;
+}
+
+// Of what others attest only what a policy asks for is kept, and of that the newest.
+static void test_collect_keeps_what_policies_ask_for(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_trust_policy struct trust_policy policy;
+    struct trust_attestation *wanted = NULL;
+    trust_policy_init(&policy, "prod");
+    list_signer(trust_policy_add_entry(&policy, "packager", 1), fixture->key, "packager");
+    sign(fixture, fixture->key, NULL, 0);
+    attest(fixture, fixture->key, SCAN, "2026-11-20T10:00:00Z", 1);
+    attest(fixture, fixture->stranger, SCAN, "2026-11-20T10:00:00Z", 2);
+    attest(fixture, fixture->stranger, SCAN, "2026-11-20T12:00:00Z", 3);
+    attest(fixture, fixture->stranger, SCAN, "2026-11-20T11:00:00Z", 4);
+    attest(fixture, fixture->stranger, SCAN, "some day", 5);
+    attest(fixture, fixture->stranger, "https://example.com/x", "2026-11-20T10:00:00Z", 6);
+    assert_int_equal(count(collect_for(fixture, &policy, 1), EVIDENCE_BUNDLE, STATEMENT_OTHER), 0);
+    assert_int_equal(trust_policy_add_attestation(&policy, "scan", "vuln", &wanted, NULL), 0);
+    list_signer(&wanted->signers, fixture->stranger, "scanner");
+    const struct evidence_set *set = collect_for(fixture, &policy, 1);
+    // The newest of the two signers, and what does not say when.
+    assert_int_equal(count(set, EVIDENCE_BUNDLE, STATEMENT_OTHER), 3);
+    json_int_t sum = 0;
+    vec_foreach (const struct evidence, item, &set->items)
+        sum += jval_int(item->statement.root, "predicate.critical", 0);
+    assert_int_equal(sum, 1 + 3 + 5);
+    // Where two requirements look for the time in two places, nothing is left out.
+    assert_int_equal(trust_policy_add_attestation(&policy, "again", "vuln", &wanted, NULL), 0);
+    list_signer(&wanted->signers, fixture->stranger, "scanner");
+    free(wanted->time_path);
+    wanted->time_path = xstrdup("/elsewhere");
+    set = collect_for(fixture, &policy, 1);
+    assert_int_equal(count(set, EVIDENCE_BUNDLE, STATEMENT_OTHER), 5);
+}
+
+// A statement by a denied key takes the place of none that counts.
+static void test_collect_leaves_denied_statements_out(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_trust_policy struct trust_policy policy;
+    trust_policy_init(&policy, "prod");
+    struct trust_entry *entry = trust_policy_add_entry(&policy, "packager", 1);
+    list_signer(entry, fixture->key, "packager");
+    list_signer(entry, fixture->stranger, "stolen");
+    const struct release release = release_of("prod", 10);
+    sign(fixture, fixture->key, &release, 1);
+    sign(fixture, fixture->stranger, &release, 1);
+    assert_int_equal(trust_deny_key(&policy, "stolen", NULL, NULL, NULL), 0);
+    const struct evidence_set *set = collect_for(fixture, &policy, 1);
+    assert_int_equal(count(set, EVIDENCE_BUNDLE, STATEMENT_RELEASE), 1);
+    assert_note(set, "whom a policy denies");
+    // Its signature is kept, so that it can be told why it does not count.
+    assert_int_equal(count(set, EVIDENCE_BUNDLE, STATEMENT_SIGN), 2);
+}
+
+// What is kept for later is judged later as it was found.
+static void test_evidence_is_read_back(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *digest = fixture->artifact.digest.text;
+    const struct release release = release_of("prod", 10);
+    sign(fixture, fixture->key, &release, 1);
+    cleanup_evidence_set struct evidence_set again;
+    struct evidence_set *set = &fixture->evidence;
+    evidence_set_init(&again);
+    collect(fixture);
+    struct evidence *first = vec_at(&set->items, 0);
+    first->certificate_issuer = xstrdup("cn=ca");
+    first->certificate_serial = xstrdup("1f");
+    bool whole = false;
+    cleanup_json json_t *kept = evidence_to_json(set, 1 << 20, &whole);
+    assert_true(whole);
+    assert_int_equal(evidence_from_json(kept, digest, &again, NULL), 0);
+    assert_int_equal(again.items.len, set->items.len);
+    for (size_t i = 0; i < again.items.len; i++) {
+        const struct evidence *a = vec_at(&set->items, i);
+        const struct evidence *b = vec_at(&again.items, i);
+        assert_int_equal(a->form, b->form);
+        assert_int_equal(a->kind, b->kind);
+        assert_string_equal(a->signer.text, b->signer.text);
+        assert_string_equal(a->root.text, b->root.text);
+    }
+    first = vec_at(&again.items, 0);
+    assert_string_equal(first->certificate_serial, "1f");
+    assert_string_equal(first->certificate_issuer, "cn=ca");
+    cleanup_json json_t *little = evidence_to_json(set, 400, &whole);
+    assert_false(whole);
+    assert_true(json_array_size(little) < set->items.len);
+}
+
+static void test_evidence_that_nobody_wrote(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *text;
+        const char *says;
+    } cases[] = {
+        {"[{\"form\":\"other\"}]", "none of simple, bundle and notation"},
+        {"[{}]", "none of simple, bundle and notation"},
+        {"[{\"form\":\"simple\"}]", "signer is no digest"},
+        {"[{\"form\":\"simple\",\"signer\":\"abc\"}]", "signer is no digest"},
+        {"[{\"form\":\"notation\",\"signer\":\"%s\"}]", "hold no Notation signature"},
+        {"[{\"form\":\"bundle\",\"signer\":\"%s\",\"statement\":{}}]", "the statement"},
+        {"[{\"form\":\"bundle\",\"signer\":\"%s\",\"root\":\"x\"}]", "root is no digest"},
+        {"[{\"form\":\"bundle\",\"signer\":\"%s\",\"manifest\":\"x\"}]", "manifest is no"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const char *digest = fixture->artifact.digest.text;
+        const char *hole = strstr(cases[i].text, "%s");
+        cleanup_free char *text = hole == NULL ? xstrdup(cases[i].text)
+                                               : xasprintf("%.*s%s%s", (int)(hole - cases[i].text),
+                                                           cases[i].text, digest, hole + 2);
+        cleanup_json json_t *array = NULL;
+        cleanup_error struct error err = {0};
+        cleanup_evidence_set struct evidence_set set;
+        evidence_set_init(&set);
+        assert_int_equal(jval_parse(text, strlen(text), "it", &array, NULL), 0);
+        assert_int_equal(evidence_from_json(array, digest, &set, &err), -1);
+        if (strstr(error_message(&err), cases[i].says) == NULL)
+            fail_msg("%s: %s", text, error_message(&err));
+        assert_int_equal(set.items.len, 0);
+    }
+}
+
 static void test_collect_keeps_a_bounded_number(void **state)
 {
     struct fixture *fixture = *state;
@@ -607,6 +761,10 @@ int main(void)
         TEST(test_collect_notes_what_is_malformed_and_goes_on),
         TEST(test_approve_once_for_each_channel),
         TEST(test_collect_keeps_a_signature_once),
+        TEST(test_collect_keeps_what_policies_ask_for),
+        TEST(test_collect_leaves_denied_statements_out),
+        TEST(test_evidence_is_read_back),
+        TEST(test_evidence_that_nobody_wrote),
         TEST(test_collect_keeps_a_bounded_number),
         TEST(test_collect_looks_at_the_signature_tag_strictly),
         TEST(test_collect_checks_simple_payloads_in_full),
