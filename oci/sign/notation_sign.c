@@ -24,7 +24,9 @@ static bool is_keys_own(const struct sign_key *key, X509 *leaf)
     const unsigned char *wanted = verify_key_der(sign_key_public(key), &size);
     unsigned char *der = NULL;
     int der_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der);
-    bool own = der_size > 0 && (size_t)der_size == size && memcmp(der, wanted, size) == 0;
+    if (der_size <= 0)
+        abort();
+    bool own = (size_t)der_size == size && memcmp(der, wanted, size) == 0;
     OPENSSL_free(der);
     return own;
 }
@@ -131,8 +133,8 @@ int notation_build_jws(const struct notation_signing *signing, const struct nota
     enum notation_algorithm algorithm;
     cleanup_free char *signature = NULL;
     const X509 *leaf = notation_certificate(signing->chain, 0);
-    if (notation_algorithm_of(X509_get0_pubkey(leaf), &algorithm, err) < 0)
-        return -1;
+    if (notation_algorithm_of(X509_get0_pubkey(leaf), &algorithm, NULL) < 0)
+        abort();
     cleanup_free char *protected = protected_header(signing, algorithm);
     cleanup_free char *payload = encode_json(
         json_pack("{s:{s:s, s:s, s:I}}", "targetArtifact", "mediaType", target->media_type,

@@ -26,7 +26,7 @@ struct notation_signing {
 int notation_signing_check(const struct notation_signing *signing, struct error *err)
     __attribute__((warn_unused_result));
 
-// The envelope; owned.
+// The envelope; owned. The signing must have passed the check.
 int notation_build_jws(const struct notation_signing *signing, const struct notation_target *target,
                        char **ret_text, struct error *err) __attribute__((warn_unused_result));
 

@@ -259,17 +259,24 @@ unsigned char *fake_stamp(const struct fake_signer *stamper, const X509 *root, c
 {
     struct stamping stamping = {at_s};
     TS_RESP_CTX *context = TS_RESP_CTX_new();
-    ASN1_OBJECT *policy = OBJ_txt2obj("1.2.3.4", 1);
+    const char *own = strchr(hash, '/');
+    const char *naming = own != NULL ? strchr(own + 1, '/') : NULL;
+    cleanup_free char *imprint = xstrndup(hash, strcspn(hash, "/"));
+    cleanup_free char *digest =
+        own != NULL ? xstrndup(own + 1, strcspn(own + 1, "/")) : xstrdup("SHA256");
+    // ETSI's baseline policy is good to a second.
+    ASN1_OBJECT *policy = OBJ_txt2obj(accuracy_ms < 0 ? "0.4.0.2023.1.1" : "1.2.3.4", 1);
     STACK_OF(X509) *more = sk_X509_new_null();
-    BIO *bio = stamp_request(data, size, hash);
+    BIO *bio = stamp_request(data, size, imprint);
     X509 *above = X509_dup(root);
     sk_X509_push(more, above);
     must(TS_RESP_CTX_set_signer_cert(context, stamper->cert) &&
          TS_RESP_CTX_set_signer_key(context, stamper->key) &&
-         TS_RESP_CTX_set_signer_digest(context, EVP_sha256()) &&
-         TS_RESP_CTX_set_ess_cert_id_digest(context, EVP_sha256()) &&
+         TS_RESP_CTX_set_signer_digest(context, EVP_get_digestbyname(digest)) &&
+         TS_RESP_CTX_set_ess_cert_id_digest(
+             context, EVP_get_digestbyname(naming != NULL ? naming + 1 : "SHA256")) &&
          TS_RESP_CTX_set_certs(context, more) && TS_RESP_CTX_set_def_policy(context, policy) &&
-         TS_RESP_CTX_add_md(context, EVP_get_digestbyname(hash)));
+         TS_RESP_CTX_add_md(context, EVP_get_digestbyname(imprint)));
     if (accuracy_ms > 0)
         must(TS_RESP_CTX_set_accuracy(context, accuracy_ms / 1000, accuracy_ms % 1000, 1));
     TS_RESP_CTX_set_time_cb(context, tell_time, &stamping);

@@ -65,7 +65,8 @@ struct fake_list {
 unsigned char *fake_list(const struct fake_list *wanted, size_t *ret_size);
 
 // A token (CMS) over `data` by the stamper, at FAKE_NOW + at_s, with accuracy in milliseconds (0:
-// none) and the imprint's hash. Owned.
+// none; -1: that of ETSI's baseline policy). `hash`: of the imprint, and after slashes of the
+// signature and of the signer's certificate ("SHA256/SHA1/SHA256"). Owned.
 unsigned char *fake_stamp(const struct fake_signer *stamper, const X509 *root, const void *data,
                           size_t size, int64_t at_s, int accuracy_ms, const char *hash,
                           size_t *ret_size);

@@ -27,6 +27,7 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define IDENTITY "registry.example.com/acme/shop"
 #define ALL_OF_ACME "x509.subject: C=US, ST=WA, O=acme"
@@ -443,9 +444,10 @@ static void test_what_was_kept(void **state)
                 0);
             assert_int_equal(notation_trust_seal(entry->notation, NULL), 0);
         }
+        *(struct evidence *)vec_insert(&set.items, 0) = (struct evidence){.form = EVIDENCE_SIMPLE};
         evidence_renew_notation(&set, subject.digest, &fixture->policy, 1);
         trust_evaluate(&fixture->policy, 1, &subject, &set, &verdict);
-        assert_int_equal(set.items.len, round == 2 ? 0 : 1);
+        assert_int_equal(set.items.len, round == 2 ? 1 : 2);
         assert_int_equal(verdict.met, round != 2);
         assert_int_equal(evidence_from_json(kept, subject.digest, &other, NULL), 0);
         evidence_renew_notation(&other, FAKE_DIGEST, &fixture->policy, 1);
@@ -539,6 +541,27 @@ static void test_what_is_not_signed(void **state)
     }
 }
 
+// What is not there cannot be compared with.
+static void test_artifact_that_is_gone(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *blob = xasprintf("%s/shop/blobs/sha256/%s", fixture->dir,
+                                        digest_hex(fixture->artifact.digest.text));
+    ask(fixture, "release", 1, ALL_OF_ACME);
+    assert_int_equal(sign_as(fixture, &fixture->ada, 0), 0);
+    assert_int_equal(unlink(blob), 0);
+    refuses(fixture, "Notation signature that names \"CN=ada");
+}
+
+static void test_signing_where_nothing_can_be_written(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *layout = xasprintf("%s/shop", fixture->dir);
+    assert_int_equal(file_remove_tree(layout, NULL), 0);
+    assert_int_equal(file_write_atomic(layout, "", 0, 0644, NULL), 0);
+    assert_int_equal(sign_as(fixture, &fixture->ada, 0), -1);
+}
+
 static void test_signing_with_rsa(void **state)
 {
     struct fixture *fixture = *state;
@@ -567,6 +590,9 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_read_back),
         cmocka_unit_test_setup_teardown(test_warnings_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_not_signed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_artifact_that_is_gone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_signing_where_nothing_can_be_written, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_signing_with_rsa, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

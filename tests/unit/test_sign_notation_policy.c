@@ -61,6 +61,8 @@ static const struct {
     {ONE(SCOPE "," STORES "," STRICT), "needs trustStores and trustedIdentities"},
     {ONE(STORES "," PEOPLE "," STRICT), "registryScopes is empty"},
     {ONE(SCOPE "," STORES "," PEOPLE), "signatureVerification is missing"},
+    {ONE(SCOPE "," STORES ",\"trustedIdentities\":1," STRICT), "is no list"},
+    {ONE("\"registryScopes\":1," STORES "," PEOPLE "," STRICT), "is no list"},
     {ONE(SCOPE ",\"trustStores\":{}," PEOPLE "," STRICT), "is no list"},
     {ONE(SCOPE ",\"trustStores\":[1]," PEOPLE "," STRICT), "is no text"},
     {ONE(SCOPE ",\"trustStores\":[\"\"]," PEOPLE "," STRICT), "is no text"},
@@ -69,6 +71,8 @@ static const struct {
     {ONE(SCOPE ",\"trustStores\":[\"cx:a\"]," PEOPLE "," STRICT), "is no trust store"},
     {ONE(SCOPE ",\"trustStores\":[\"ca:..\"]," PEOPLE "," STRICT), "is no trust store"},
     {ONE(SCOPE ",\"trustStores\":[\"ca:.\"]," PEOPLE "," STRICT), "is no trust store"},
+    {ONE(SCOPE ",\"trustStores\":[\"ca:a_b-c.9\"]," PEOPLE "," STRICT), NULL},
+    {ONE(SCOPE ",\"trustStores\":[\"xyz:a\"]," PEOPLE "," STRICT), "is no trust store"},
     {ONE(SCOPE ",\"trustStores\":[\"ca:a/b\"]," PEOPLE "," STRICT), "is no trust store"},
     {ONE(SCOPE "," STORES ",\"signatureVerification\":{\"level\":\"skip\"}"), "takes neither"},
     {ONE(SCOPE "," PEOPLE ",\"signatureVerification\":{\"level\":\"skip\"}"), "takes neither"},
@@ -134,6 +138,35 @@ static void test_documents_that_are_too_large(void **state)
            "more than 256");
 }
 
+static void test_documents_of_too_many_statements(void **state)
+{
+    (void)state;
+    cleanup_notation_policy struct notation_policy policy = {0};
+    cleanup_notation_policy struct notation_policy skipping = {0};
+    cleanup_notation_trust struct notation_trust *trust = notation_trust_new();
+    const struct notation_statement *found = NULL;
+    cleanup_error struct error err = {0};
+    cleanup_strbuf struct strbuf text;
+    strbuf_init(&text, 1 << 16);
+    strbuf_addstr(&text, "{\"version\":\"1.0\",\"trustPolicies\":[{}");
+    for (int i = 0; i < NOTATION_MAX_STATEMENTS; i++)
+        strbuf_addstr(&text, ",{}");
+    strbuf_addstr(&text, "]}");
+    expect("many", notation_policy_parse(text.data, text.len, "it", &policy, &err), &err,
+           "no list of 1 to 256");
+    expect("none", notation_policy_find(&policy, "r.example/a", &found, &err), &err,
+           "no statement");
+    static const char skip[] = ONE(SCOPE ",\"signatureVerification\":{\"level\":\"skip\"}");
+    assert_int_equal(notation_policy_parse(skip, strlen(skip), "it", &skipping, NULL), 0);
+    assert_int_equal(notation_policy_find(&skipping, "r.example/a", &found, NULL), 0);
+    assert_true(found->skip);
+    assert_int_equal(notation_statement_fill(found, trust, NULL), 0);
+    assert_int_equal(trust->actions[NOTATION_AUTHENTICITY], NOTATION_SKIP);
+    // A name of nothing is in all.
+    struct notation_name nothing = {0};
+    assert_true(notation_name_within(&nothing, &nothing));
+}
+
 static void test_the_statement_for_a_repository(void **state)
 {
     (void)state;
@@ -193,6 +226,8 @@ static const struct {
     {"C=US,ST=WA,O=<a>", "no distinguished name"},
     {"C=US,ST=WA,O=a\\", "no distinguished name"},
     {"C=US,ST=WA,O=a\\z", "no distinguished name"},
+    {"C=US,ST=WA,O=a\\4z", "no distinguished name"},
+    {"a-b=x,C=US,ST=WA,O=a", NULL},
     {"C=US,ST=WA,O=a\\4", "no distinguished name"},
     {"C=US,ST=WA,O=a\\00", "no distinguished name"},
     {"C=US,ST=WA,O=a,O=b", "the part O twice"},
@@ -239,6 +274,7 @@ static void test_names_of_certificates(void **state)
         {"C=US/ST=WA/O=a/street=s/postalCode=p/serialNumber=1/emailAddress=m/UID=u/DC=d",
          "C=US,ST=WA,O=a,STREET=s,POSTALCODE=p,SERIALNUMBER=1,EMAILADDRESS=m,UID=u,DC=d", true},
         {"C=US/ST=WA/O=acme", "C=US, ST=WA, O=ACME", false},
+        {"C=US/ST=WA/O=acme/1.2.3.4.5.6=z", "C=US, ST=WA, O=acme", true},
         {"C=US/ST=WA/O=acme2", "C=US, ST=WA, O=acme", false},
         {"C=US/ST=WA/O=acme", "C=US, ST=WA, O=acme, CN=x", false},
         {"C=US/ST=WA/O=acme/O=other", "C=US, ST=WA, O=acme", false},
@@ -255,6 +291,23 @@ static void test_names_of_certificates(void **state)
             fail_msg("%s and %s", rows[i].subject, rows[i].name);
         notation_name_release(&name);
     }
+}
+
+static void test_names_of_stores(void **state)
+{
+    (void)state;
+    enum notation_store_type type;
+    const char *name = NULL;
+    cleanup_free char *longest = xcalloc(300, 1);
+    memset(longest, 'a', 260);
+    memcpy(longest, "ca:", 3);
+    assert_int_equal(notation_store_name(longest, &type, &name, NULL), -1);
+    longest[256] = '\0';
+    assert_int_equal(notation_store_name(longest, &type, &name, NULL), 0);
+    assert_int_equal(notation_store_name("tsa:x", &type, &name, NULL), 0);
+    assert_int_equal(type, NOTATION_TSA);
+    assert_string_equal(name, "x");
+    assert_string_equal(notation_store_type_name(NOTATION_AUTHORITY), "signingAuthority");
 }
 
 static void test_identities(void **state)
@@ -296,9 +349,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_documents),
         cmocka_unit_test(test_documents_that_are_too_large),
+        cmocka_unit_test(test_documents_of_too_many_statements),
         cmocka_unit_test(test_the_statement_for_a_repository),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_names_of_certificates),
+        cmocka_unit_test(test_names_of_stores),
         cmocka_unit_test(test_identities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

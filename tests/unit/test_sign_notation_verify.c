@@ -232,6 +232,18 @@ static void test_anchor_in_the_middle(void **state)
     refuses(scene, "revocation: the certificate of \"CN=middle\" was revoked");
 }
 
+// Whoever trusts nobody yet is described, too.
+static void test_description_of_nobody(void **state)
+{
+    struct scene *scene = *state;
+    cleanup_free char *text = notation_trust_describe(scene->trust);
+    assert_string_equal(text, "");
+    assert_int_equal(notation_trust_add_identity(scene->trust, "*", NULL), 0);
+    assert_int_equal(store(scene, NOTATION_CA, "acme", scene->root.cert), 0);
+    assert_int_equal(notation_trust_seal(scene->trust, NULL), 0);
+    assert_string_equal(notation_check_name(NOTATION_TIMESTAMP), "authenticTimestamp");
+}
+
 static void test_signer_of_its_own(void **state)
 {
     struct scene *scene = *state;
@@ -425,12 +437,28 @@ static void test_lists_that_cannot_be_used(void **state)
     assert_int_equal(add_list(scene, &(struct fake_list){.issuer = &scene->root, .hash = "SHA1"}),
                      -1);
     says(scene, "weak or unknown hash");
+    cleanup_fake_signer struct fake_signer odd = {0};
+    fake_certify(&(struct fake_certificate){.subject = "CN=odd",
+                                            .kind = "ED25519",
+                                            .usage = "critical,cRLSign"},
+                 NULL, &odd);
+    assert_int_equal(add_list(scene, &(struct fake_list){.issuer = &odd}), -1);
+    says(scene, "weak or unknown hash");
+    assert_int_equal(add_list(scene, &(struct fake_list){.issuer = &scene->root, .hash = "SHA384"}),
+                     0);
+    assert_int_equal(add_list(scene, &(struct fake_list){.issuer = &scene->root, .hash = "SHA512"}),
+                     0);
+    cleanup_free char *large = xcalloc(NOTATION_MAX_CRL_BYTES + 1, 1);
+    assert_int_equal(notation_trust_add_crl(scene->trust, large, NOTATION_MAX_CRL_BYTES + 1,
+                                            "a.crl", &scene->err),
+                     -1);
+    says(scene, "at most 64");
     assert_int_equal(add_list(scene, &(struct fake_list){.issuer = &scene->root, .endless = 1}),
                      -1);
     says(scene, "when the next list comes");
     assert_int_equal(notation_trust_add_crl(scene->trust, "text", 4, "a.crl", &scene->err), -1);
     says(scene, "not exactly one revocation list");
-    for (int i = 0; i < NOTATION_MAX_CRLS; i++)
+    for (int i = 2; i < NOTATION_MAX_CRLS; i++)
         assert_int_equal(add_list(scene, &(struct fake_list){.issuer = &scene->root}), 0);
     assert_int_equal(add_list(scene, &(struct fake_list){.issuer = &scene->root}), -1);
     says(scene, "at most 64");
@@ -479,6 +507,13 @@ static void test_trust_that_cannot_be_used(void **state)
     cleanup_fake_signer struct fake_signer alone = {0};
     fake_leaf("alone", NULL, &alone);
     assert_int_equal(store(scene, NOTATION_TSA, "a", alone.cert), -1);
+    says(scene, "is no root");
+    cleanup_fake_signer struct fake_signer middle = {0};
+    fake_certify(&(struct fake_certificate){.subject = "CN=middle",
+                                            .usage = "critical,keyCertSign",
+                                            .constraints = "critical,CA:TRUE"},
+                 &scene->root, &middle);
+    assert_int_equal(store(scene, NOTATION_TSA, "a", middle.cert), -1);
     says(scene, "is no root");
     assert_int_equal(
         notation_trust_add_certificates(scene->trust, NOTATION_CA, "a", "", 0, "x", &scene->err),
@@ -568,6 +603,12 @@ static void test_timestamps(void **state)
     says(scene, "about another signature");
     assert_int_equal(judge_stamped(scene, &scene->stamps, 0, 0, "SHA1", NULL), -1);
     says(scene, "none of SHA-256");
+    // Signed with, or naming its signer by, SHA-1 alone.
+    assert_int_equal(judge_stamped(scene, &scene->stamps, 0, 0, "SHA256/SHA1", NULL), -1);
+    says(scene, "by none of the authorities");
+    assert_int_equal(judge_stamped(scene, &scene->stamps, 0, 0, "SHA256/SHA256/SHA1", NULL), -1);
+    says(scene, "by none of the authorities");
+    assert_int_equal(judge_stamped(scene, &scene->stamps, 0, 0, "SHA256/SHA512/SHA384", NULL), 0);
 }
 
 static void test_timestamps_of_another_time(void **state)
@@ -587,6 +628,10 @@ static void test_timestamps_of_another_time(void **state)
     assert_int_equal(judge_stamped(scene, &scene->stamps, 99, 0, "SHA256", NULL), 0);
     assert_int_equal(judge_stamped(scene, &scene->stamps, 99, 2000, "SHA256", NULL), -1);
     assert_int_equal(judge_stamped(scene, &scene->stamps, -99, 2000, "SHA256", NULL), -1);
+    assert_int_equal(judge_stamped(scene, &scene->stamps, 99, -1, "SHA256", NULL), 0);
+    assert_int_equal(judge_stamped(scene, &scene->stamps, 100, -1, "SHA256", NULL), -1);
+    assert_int_equal(judge_stamped(scene, &scene->stamps, -FAKE_NOW_S - 9, 0, "SHA256", NULL), -1);
+    says(scene, "tells no time");
     // Only once a certificate has expired: then it ends with them.
     scene->trust->stamp_after_expiry = true;
     assert_int_equal(judge_stamped(scene, &scene->stamps, 101, 0, "SHA256", NULL), 0);
@@ -651,6 +696,8 @@ static void test_timestamps_that_are_none(void **state)
     } rows[] = {{(const unsigned char *)"stamp", 5},
                 {long_one, (64 << 10) + 1},
                 {more, size + 1},
+                // Signed data, and nothing in it.
+                {(const unsigned char *)"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", 13},
                 // PKCS#7 "data", not signed.
                 {(const unsigned char *)"\x30\x0f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0"
                                         "\x02\x04\x00",
@@ -673,6 +720,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_store_of_another_type, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_identity_that_is_not_listed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_anchor_in_the_middle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_description_of_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_signer_of_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_integrity, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_target, set_up, tear_down),
