@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import subprocess
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -244,3 +245,54 @@ def test_kinds_of_keys_both_ways(
         "--signing-config", str(tmp_path / "cosign" / "signing-config.json"), str(artifact),
     )  # fmt: skip
     sealift("verify-bundle", "--key", public, "--bundle", theirs, artifact)
+
+
+def test_deny_what_a_certificate_says(
+    sealift: Sealift,
+    config: Config,
+    sigstore: Sigstore,
+    tmp_path: Path,
+    referrers_registry: ReferrersRegistry,
+    repository: str,
+    pushed: str,
+) -> None:
+    """By the serial number and the authority as openssl shows them, and by the identity; judged as a Sync would."""
+    place = referrers_registry.repository(repository)
+    bundle = sigstore.bundle("sign", statement=statement(pushed, name=place))
+    sigstore.mint()
+    attach(referrers_registry, repository, pushed, bundle)
+    found = json.loads(bundle.read_text())["verificationMaterial"]
+    raw = found.get("certificate") or found["x509CertificateChain"]["certificates"][0]
+    shown = subprocess.run(
+        ["openssl", "x509", "-inform", "DER", "-noout", "-serial", "-issuer"],
+        input=base64.b64decode(raw["rawBytes"]),
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    serial, issuer = (line.split("=", 1)[1] for line in shown.splitlines())
+    config.secret("sigstore-root", namespace="sealift-system", trusted_root__json=sigstore.root)
+    reference = f"{referrers_registry.oci(repository)}:prod"
+    config.sync(
+        "shop",
+        artifact={"repository": referrers_registry.oci(repository), "tag": "prod", "insecure": True},
+        target={"directory": {"path": str(tmp_path / "target")}},
+    )
+    ends = ("--config", config.folder, "--state", tmp_path / "state", "--sync", "shop", "--insecure", "--explain")
+
+    def judge(deny: Any) -> Any:
+        config.policy(
+            "prod",
+            require=[{"name": "ci", "keyless": [{"issuer": ISSUER, "subject": SUBJECT}]}],
+            trustedRoot={"secretRef": {"name": "sigstore-root"}},
+            **({"deny": deny} if deny else {}),
+        )
+        return sealift.run("verify", reference, *ends)
+
+    assert judge(None).code == 0
+    colons = ":".join(serial[i : i + 2] for i in range(0, len(serial), 2))
+    for certificate in ({"serial": serial}, {"serial": colons.lower(), "issuer": issuer}, {"serial": f"0x00{serial}"}):
+        refused = judge({"certificates": [{**certificate, "reason": "issued by mistake"}]})
+        assert refused.code == 1 and f"{SUBJECT} (denied: issued by mistake)" in refused.out, refused.out
+    assert judge({"certificates": [{"serial": serial, "issuer": "CN=somebody else"}]}).code == 0
+    refused = judge({"keyless": [{"issuer": ISSUER, "subject": "https://git.example.com/**"}]})
+    assert refused.code == 1 and "(denied)" in refused.out, refused.out
