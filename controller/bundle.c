@@ -52,11 +52,12 @@ static void *prepare(void *arg, const char *key)
 {
     struct bundles *bundles = arg;
     struct roster_entry *entry = roster_find(&bundles->roster, key);
-    if (entry == NULL)
-        return NULL;
-    struct seen *seen = entry->data;
     struct bundle_work *work = xcalloc(1, sizeof *work);
     work->role = &bundles->role;
+    work->key = xstrdup(key);
+    if (entry == NULL)
+        return work;
+    struct seen *seen = entry->data;
     work->object = json_incref(entry->object);
     work->request_id = STEAL(seen->request_id);
     return work;
@@ -65,7 +66,12 @@ static void *prepare(void *arg, const char *key)
 static void process(void *arg, void *data, struct cancel *cancel, struct queue_outcome *ret_outcome)
 {
     (void)arg;
-    bundle_reconcile(data, cancel, ret_outcome);
+    const struct bundle_work *work = data;
+    ret_outcome->gone = work->object == NULL;
+    if (ret_outcome->gone)
+        bundle_source_forget(work->role, work->key);
+    else
+        bundle_reconcile(data, cancel, ret_outcome);
 }
 
 // Who asked is remembered until an attempt succeeds.
@@ -78,6 +84,7 @@ static void settled(void *arg, const char *key, void *data, struct queue_outcome
     if (outcome->failed && seen != NULL && seen->request_id == NULL)
         seen->request_id = STEAL(work->request_id);
     json_decref(work->object);
+    free(work->key);
     free(work->request_id);
     free(work);
 }
@@ -117,6 +124,8 @@ static void on_bundle(void *arg, enum store_change change, const json_t *object)
         queue_remove(bundles->queue, key);
         roster_remove(&bundles->roster, key);
         series_forget(bundles->role.series, object);
+        // Once more, for what it leaves on disk.
+        queue_add(bundles->queue, key, 0);
         return;
     }
     struct roster_entry *entry = roster_put(&bundles->roster, object);

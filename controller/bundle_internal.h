@@ -26,7 +26,8 @@ struct sign_key;
 // What the loop hands to a worker.
 struct bundle_work {
     const struct role *role;
-    json_t *object;   // as the watch showed it
+    json_t *object;   // as the watch showed it; NULL: it is gone, and its local copies go
+    char *key;        // "namespace/name"
     char *request_id; // of the delivery that woke it; NULL: nobody in particular
 };
 
@@ -66,6 +67,8 @@ struct bundle_flow {
 void bundle_reconcile(struct bundle_work *work, struct cancel *cancel,
                       struct queue_outcome *ret_outcome);
 
+// Removes the local copies of a Bundle that is gone.
+void bundle_source_forget(const struct role *role, const char *key);
 // bundle_source.c: credentials and remote; what the ref says; whether history went forward; the
 // files.
 int bundle_source_open(struct bundle_flow *flow, struct error *err)

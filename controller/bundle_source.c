@@ -4,7 +4,9 @@
 
 #include "api/object.h"
 #include "api/store.h"
+#include "base/file.h"
 #include "base/jval.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/url.h"
 #include "controller/local.h"
@@ -12,13 +14,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-// One folder per Bundle, so that no two flows share a local copy.
-static char *store_dir_of(const struct bundle_flow *flow)
+// One folder per Bundle, so that no two flows share a local copy. `key` is "namespace/name".
+static char *store_dir_of(const struct role *role, const char *key)
 {
-    cleanup_free char *name =
-        xasprintf("%s/%s", object_namespace(flow->object), object_name(flow->object));
-    struct digest digest = digest_of(name, strlen(name));
-    return xasprintf("%s/%.24s", flow->role->git_dir, digest_hex(digest.text));
+    struct digest digest = digest_of(key, strlen(key));
+    return xasprintf("%s/%.24s", role->git_dir, digest_hex(digest.text));
+}
+
+void bundle_source_forget(const struct role *role, const char *key)
+{
+    cleanup_free char *dir = store_dir_of(role, key);
+    cleanup_free char *inputs = xasprintf("%s.inputs", dir); // see open_inputs
+    cleanup_error struct error err = {0};
+    if (file_remove_tree(dir, &err) < 0 || file_remove_tree(inputs, &err) < 0)
+        log_warn("the local copies of a Bundle that is gone stay", "kind", "Bundle", "name", key,
+                 "error", error_message(&err));
 }
 
 static int read_secret(struct bundle_flow *flow, struct gitremote_config *config, struct error *err)
@@ -45,7 +55,9 @@ static int read_secret(struct bundle_flow *flow, struct gitremote_config *config
 
 int bundle_source_open(struct bundle_flow *flow, struct error *err)
 {
-    flow->git_dir = store_dir_of(flow);
+    cleanup_free char *key =
+        xasprintf("%s/%s", object_namespace(flow->object), object_name(flow->object));
+    flow->git_dir = store_dir_of(flow->role, key);
     flow->git_config = (struct gitremote_config){
         .url = object_spec_string(flow->object, "source.git.url"),
         .store_dir = flow->git_dir,

@@ -234,7 +234,7 @@ static void item_done(struct pool_job *job)
     struct queue *queue = item->queue;
     queue->events.settled(queue->arg, item->key, item->work, &item->outcome);
     item->work = NULL;
-    if (item->removed) {
+    if (item->removed || (item->outcome.gone && !item->again)) {
         item->state = ITEM_IDLE;
         drop_item(queue, item);
     } else {

@@ -24,6 +24,7 @@ struct queue;
 struct queue_outcome {
     int64_t again_ms; // look again after this long; 0 = only when triggered
     bool failed;      // back off: again_ms is the least delay
+    bool gone;        // the object is no more, and forgotten unless it was added meanwhile
     void *result;     // passed to `settled`, which owns it
 };
 

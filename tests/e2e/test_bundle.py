@@ -7,9 +7,12 @@ import subprocess
 from pathlib import Path
 from typing import Any, Callable
 
+from parts.git_http import GitHttpServer
+from parts.git_repo import GitRepo
 from parts.journey import KEY_PASSWORD, Journey, applied, config_map, make_key, released
 from parts.objects import Config
 from parts.sealift import Daemon, Sealift
+from parts.wait import wait_for
 
 Serve = Callable[..., Daemon]
 
@@ -119,3 +122,27 @@ def test_one_tree_with_two_sets_of_values(sealift: Sealift, config: Config, serv
         text = "".join(path.read_text() for path in (tmp_path / f"target-{name}").rglob("*.yaml"))
         assert f"region: {name}\n" in text and f"copies: no {copies}\n" in text
         sealift("verify", f"oci-layout://{tmp_path}/{name}:prod", "--key", journey.public, "--source", f"file://{tmp_path}/repo")
+
+
+def test_a_bundle_that_goes_takes_its_copies_along(
+    sealift: Sealift, config: Config, serve: Serve, tmp_path: Path, git_server: GitHttpServer, repo: GitRepo
+) -> None:
+    """What was fetched for it may be a gigabyte, and private; that of others stays."""
+    journey = Journey(sealift, config, tmp_path)
+    commit = repo.commit({"web.yaml": config_map("web", color="red")})
+    repo.push()
+    url = f"{git_server.url}/config.git"
+    journey.bundle(url, f"oci-layout://{tmp_path}/layout")
+    journey.bundle(url, f"oci-layout://{tmp_path}/other", name="other")
+    daemon = serve()
+    released(daemon, commit)
+    daemon.wait_condition("Bundle", "other", "Ready", "True", "Released")
+    copies = daemon.state / "cache" / "git"
+    kept = {path.name for path in copies.iterdir()}
+    assert len(kept) >= 2, kept
+    sealift("delete", "bundle", "shop", "--config", config.folder, "--state", daemon.state)
+    wait_for("the copies of shop to go", lambda: 0 < len({path.name for path in copies.iterdir()}) < len(kept))
+    # The same name may come back.
+    journey.bundle(url, f"oci-layout://{tmp_path}/layout")
+    released(daemon, commit)
+    wait_for("its copies to be there again", lambda: {path.name for path in copies.iterdir()} == kept)
