@@ -151,8 +151,10 @@ def test_bundle_signs_elsewhere(
     sealift: Sealift, config: Config, serve: Serve, repo: GitRepo, git_server: GitHttpServer, registry: OciRegistry,
     repository: str, cosign: Cosign, token: Token, keys: Path, tmp_path: Path,
 ) -> None:  # fmt: skip
-    """One Bundle with a token, one with a program; the Sync follows the first."""
-    make_pem(keys, "packager", *CURVE, "ec_paramgen_curve:P-256")
+    """One Bundle with a token, one with a program, which gives a namespace its own keys; the Sync follows the first."""
+    mine = keys / "default"
+    mine.mkdir()
+    make_pem(mine, "packager", *CURVE, "ec_paramgen_curve:P-256")
     token.make("packager", "EC:prime256v1")
     journey = Journey(sealift, config, tmp_path)
     url = f"{git_server.url}/config.git"
@@ -169,11 +171,12 @@ def test_bundle_signs_elsewhere(
     journey.sync()
     commit = repo.commit({"web.yaml": config_map("web")})
     repo.push()
-    daemon = serve("--pkcs11-module", token.module, env={**token.env, "SIGNER_KEYS": str(keys)})
+    signing = {"SIGNER_KEYS": str(keys), "SIGNER_NAMESPACES": "1"}
+    daemon = serve("--pkcs11-module", token.module, env={**token.env, **signing})
     artifact, other = released(daemon, commit), released(daemon, commit, "other")
     applied(daemon, artifact["digest"])
     cosign.verify(registry.repository(f"{repository}@{artifact['digest']}"), public)
-    env = {"SIGNER_KEYS": str(keys)}
+    env = {"SIGNER_KEYS": str(mine)}
     theirs = tmp_path / "program.pub"
     theirs.write_text(sealift("keygen", "--public", "--signer", EXAMPLE, "--key", "packager", env=env).out)
     cosign.verify(registry.repository(f"{repository}/other@{other['digest']}"), theirs)
