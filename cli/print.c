@@ -19,7 +19,7 @@
 // What a person may ask to see at once.
 static const size_t max_output_bytes = 256 << 20;
 
-enum { COLUMN_GAP = 3, CELL_MIN_WIDTH = 24, STATUS_COLUMN = 4 };
+enum { COLUMN_GAP = 3, CELL_MIN_WIDTH = 24, STATUS_COLUMN = 4, COMMIT_DIGITS = 12 };
 
 const char *print_format(const struct cli *cli)
 {
@@ -263,6 +263,14 @@ static const char *ready_of(const json_t *object)
     return "Unknown";
 }
 
+// "main@sha1:" and the first digits of the commit. Owned.
+static char *short_revision(const char *revision)
+{
+    const char *colon = strrchr(revision, ':');
+    size_t head = colon != NULL ? (size_t)(colon - revision) + 1 : strlen(revision);
+    return xstrndup(revision, head + COMMIT_DIGITS);
+}
+
 static void add_object_row(struct table *table, const json_t *object, bool wide)
 {
     cleanup_free char *age = age_of(object);
@@ -276,7 +284,8 @@ static void add_object_row(struct table *table, const json_t *object, bool wide)
     cleanup_free char *status =
         xasprintf("%s%s%s", suspended ? "suspended" : "",
                   suspended && *message != '\0' ? "; before: " : "", message);
-    const char *cells[] = {object_namespace(object), name, ready_of(object), status, revision, age,
+    cleanup_free char *shown = wide ? xstrdup(revision) : short_revision(revision);
+    const char *cells[] = {object_namespace(object), name, ready_of(object), status, shown, age,
                            wide ? digest : NULL,     NULL};
     table_row(table, cells);
 }

@@ -253,6 +253,13 @@ def test_get(world: World) -> None:
     assert re.match(r"default +sync\.sealift\.dev/shop +True +applied main@sha1:", table[1])
     wide = world.run("get", "sync", "shop", "-o", "wide").out
     assert "DIGEST" in wide and world.run("get", "sync/shop", "-o", "json").json()["status"]["artifact"]["digest"] in wide
+    # A row that would wrap has its STATUS cut, but for -o wide.
+    narrow = {"COLUMNS": "100"}
+    cut = world.sealift(*world.at("get", "syncs"), env=narrow).out.splitlines()
+    assert cut[1].count("…") == 1 and max(map(len, cut)) <= 100 and "applied main@sha1:" in cut[1], cut
+    whole = world.run("get", "sync", "shop", "-o", "json").json()["status"]["conditions"]
+    message = next(condition["message"] for condition in whole if condition["type"] == "Ready")
+    assert message in world.sealift(*world.at("get", "syncs", "-o", "wide"), env=narrow).out
     assert world.run("get", "syncs", "-n", "elsewhere", "-o", "name").out == ""
     absent = world.sealift.fails(*world.at("get", "bundle", "ship"))
     assert absent.code == 1 and "there is shop" in absent.err
@@ -266,6 +273,8 @@ def test_events(world: World) -> None:
     text = world.run("events", "sync", "shop").out
     assert text.splitlines()[0].split() == ["AT", "TYPE", "REASON", "OBJECT", "NOTE"]
     assert "Applied" in text and "Released" not in text
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", text.splitlines()[1])  # to the second
+    assert world.run("events", "sync", "shop", "-o", "name").out == "sync.sealift.dev/shop\n"
     assert {event["reason"] for event in world.run("events", "-o", "json").json()} >= {"Applied", "Released"}
     assert yaml.safe_load(world.run("events", "-o", "yaml").out)
 
