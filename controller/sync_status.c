@@ -206,6 +206,9 @@ void sync_tell(struct sync_flow *flow, enum sync_outcome outcome, const struct e
                      object_namespace(flow->object), "name", object_name(flow->object));
         return;
     }
+    // It looks every minute whether people have approved meanwhile, and that is no news each time.
+    if (flow->verdict.reason == TRUST_APPROVAL_REQUIRED && !news)
+        return;
     log_warn("sync failed", "kind", "Sync", "namespace", object_namespace(flow->object), "name",
              object_name(flow->object), "reason", flow->reason, "digest", flow->source.digest.text,
              "error", error_message(err), "code", error_code_name(err->code), "reconcile_id",

@@ -54,7 +54,8 @@ def approve(gate: Gate, key: str, *flags: Any, end: str = ":prod", repository: s
 
 def test_two_people_approve(gate: Gate) -> None:
     told = gate.refuses("ApprovalRequired", "2 approvals of approvers (ada, grace, joan)", "found 0 of 2")
-    assert f"sealift approve {gate.registry.repository(gate.repository)}@{gate.digest} --channel prod --key FILE" in told
+    place = gate.registry.repository(gate.repository)
+    assert f"sealift approve {place}@{gate.digest} --channel prod --key FILE" in told
     approve(gate, "ada")
     approve(gate, "ada")
     gate.refuses("ApprovalRequired", "found 1 of 2: ada; missing 1 more of grace, joan")

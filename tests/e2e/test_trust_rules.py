@@ -29,7 +29,8 @@ def stamp(seconds_from_now: float = 0) -> str:
 
 def fingerprint(public: Path) -> str:
     """As openssl makes it, whatever form the key is in."""
-    der = subprocess.run(["openssl", "pkey", "-pubin", "-in", public, "-outform", "DER"], capture_output=True, check=True)
+    words = ["openssl", "pkey", "-pubin", "-in", public, "-outform", "DER"]
+    der = subprocess.run(words, capture_output=True, check=True)
     return "sha256:" + hashlib.sha256(der.stdout).hexdigest()
 
 
@@ -134,7 +135,8 @@ def test_denied_key(gate: Gate, how: str) -> None:
     stolen = {"name": "packager"} if how == "name" else {"fingerprint": fingerprint(gate.key("packager")[1])}
     twins = [{"name": name, "pem": gate.pem("packager")} for name in ("packager", "another-name")]
     entry = {"name": "packager", "attests": True, "keys": [*twins, {"name": "ada", "pem": gate.pem("ada")}]}
-    gate.journey.config.policy("denials", require=[gate.entry("anybody", "packager", "ada")], deny={"keys": [{**stolen, "reason": "stolen"}]})
+    anybody = [gate.entry("anybody", "packager", "ada")]
+    gate.journey.config.policy("denials", require=anybody, deny={"keys": [{**stolen, "reason": "stolen"}]})
     gate.journey.config.policy("prod", require=[entry])
     gate.refuses("Unverified", "(denied: stolen)")
     gate.sync(verify={"keys": [{"name": "own", "pem": gate.pem("packager")}]})
@@ -149,10 +151,10 @@ def test_denied_key_in_other_clothes(gate: Gate) -> None:
     public = gate.key("packager")[1]
     der = base64.b64decode("".join(public.read_text().splitlines()[1:-1]))
     lines = base64.b64encode(der).decode()
-    rewritten = "\r\n".join(["-----BEGIN PUBLIC KEY-----", *(lines[i : i + 20] for i in range(0, len(lines), 20)), "-----END PUBLIC KEY-----", ""])
-    compressed = subprocess.run(
-        ["openssl", "pkey", "-pubin", "-in", public, "-ec_conv_form", "compressed"], capture_output=True, check=True, text=True
-    ).stdout
+    short = [lines[i : i + 20] for i in range(0, len(lines), 20)]
+    rewritten = "\r\n".join(["-----BEGIN PUBLIC KEY-----", *short, "-----END PUBLIC KEY-----", ""])
+    words = ["openssl", "pkey", "-pubin", "-in", public, "-ec_conv_form", "compressed"]
+    compressed = subprocess.run(words, capture_output=True, check=True, text=True).stdout
     deny = {"keys": [{"fingerprint": fingerprint(public)}]}
     for pem, reason in ((rewritten, "Unverified"), (compressed, "PolicyUnreadable")):
         keys = [{"name": "rewritten", "pem": pem}]
