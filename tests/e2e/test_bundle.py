@@ -52,7 +52,7 @@ def test_new_key_seals_what_is_released(sealift: Sealift, config: Config, serve:
     private, public = make_key(sealift, tmp_path / "second")
     policy(config, public)
     config.secret("packager-pub", cosign__pub=public)
-    daemon.wait_condition("Sync", "shop", "Ready", "False", "Unverified")
+    daemon.wait_condition("Sync", "shop", "Ready", "False", "Revoked")
     config.secret("packager-key", cosign__key=private, cosign__password=KEY_PASSWORD)
     daemon.wait_condition("Sync", "shop", "Ready", "True", "Applied")
     second = released(daemon, commit)
