@@ -10,6 +10,7 @@
 #include "cli/tell.h"
 #include "cli/trouble.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,7 @@ static const struct option_value *find_value(const struct cli *cli, const char *
 bool cli_flag(const struct cli *cli, const char *name)
 {
     const struct option_value *value = find_value(cli, name);
+    assert(value == NULL || value->spec->type == OPTION_FLAG);
     return value != NULL && strcmp(value->text, "true") == 0;
 }
 

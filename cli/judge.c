@@ -146,7 +146,7 @@ static int check_no_key_flags(const struct cli *cli, struct error *err)
         "key",      "certificate-identity", "notation-policy", "threshold", "source", "max-age",
         "no-attest"};
     for (size_t i = 0; i < ARRAY_LENGTH(flags); i++) {
-        if (cli_flag(cli, flags[i]))
+        if (cli_given(cli, flags[i]))
             return error_set(err, ERROR_INVALID,
                              "--sync judges by the policies that govern the Sync, and --%s by what "
                              "you name; leave one of them out",
