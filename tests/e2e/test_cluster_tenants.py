@@ -418,7 +418,7 @@ def test_kubectl_understands(site: Site, plane: ControlPlane) -> None:
         site.ship(maps("a", "b"))
         plane.kubectl("wait", "sync/shop", "-n", site.namespace, "--for=condition=Ready", "--timeout=20s")
         head, row = plane.kubectl("get", "syncs", "-n", site.namespace).splitlines()
-        assert head.split() == ["NAME", "READY", "STATUS", "REVISION", "AGE"]
+        assert head.split() == ["NAME", "READY", "SUSPENDED", "STATUS", "REVISION", "AGE"]
         assert row.split()[:2] == ["shop", "True"] and "applied v1" in row
         # Not before the new spec was seen to.
         site.ship({**maps("a", "b"), "c.yaml": config_map("c", "elsewhere")})

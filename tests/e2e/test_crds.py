@@ -411,8 +411,8 @@ def test_kubectl_shows_what_matters(plane: ControlPlane, namespace: str) -> None
     assert answer.json()["status"]["extra"] == {"kept": True}
 
     lines = [line.split() for line in plane.kubectl("get", "slb", "-n", namespace).splitlines()]
-    assert lines[0] == ["NAME", "READY", "STATUS", "REVISION", "AGE"]
-    assert lines[1][:4] == ["case-0", "True", "released", "main@sha1:abc"]
+    assert lines[0] == ["NAME", "READY", "SUSPENDED", "STATUS", "REVISION", "AGE"]
+    assert lines[1][:5] == ["case-0", "True", "false", "released", "main@sha1:abc"]
     assert "case-0" in plane.kubectl("get", "sealift", "-n", namespace)
     plane.kubectl("wait", "--for=condition=Ready", "bundle/case-0", "-n", namespace, "--timeout=5s")
 

@@ -270,9 +270,10 @@ def test_controller(plane: ControlPlane) -> None:
 
     apply = "configmaps/applied?fieldManager=sealift&force=true"
     assert controller("PATCH", f"/api/v1/namespaces/{SYSTEM}/{apply}", config_map(SYSTEM), APPLY) == 201
-    assert controller("DELETE", f"/api/v1/namespaces/{SYSTEM}/configmaps/applied") == 403
+    assert controller("DELETE", f"/api/v1/namespaces/{SYSTEM}/configmaps/applied") == 200  # of a Sync that is gone
     for namespace in ("shop", "stranger", "kube-system"):
         assert controller("PATCH", f"/api/v1/namespaces/{namespace}/{apply}", config_map(namespace), APPLY) == 403
+        assert controller("DELETE", f"/api/v1/namespaces/{namespace}/configmaps/applied") == 403
 
     tenant = {**APPLY, "Impersonate-User": "system:serviceaccount:shop:sealift"}
     assert controller("PATCH", f"/api/v1/namespaces/shop/{apply}", config_map("shop"), tenant) == 201
@@ -407,6 +408,7 @@ def without_secrets(plane: ControlPlane, tmp_path: Path) -> Iterator[Path]:
     head = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump({**head, **lists}))
     plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(folder))
+    plane.kubectl("delete", "trustpolicy", "--all")  # that of the overlay production governs all
     yield folder
     install(plane, "multi-tenant")
     plane.kubectl("delete", "clusterrole,rolebinding", "sealift-controller-secrets", "-n", SYSTEM)
