@@ -21,6 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         predicate_condition_check(condition, NULL) < 0)
         return 0;
     cleanup_free char *words = predicate_condition_text(condition);
+    if (words == NULL)
+        abort();
     cleanup_free char *found = NULL;
     if (predicate_condition_holds(condition, predicate, &found) != (found == NULL))
         abort();
