@@ -90,8 +90,10 @@ static void settle_annotations(struct resource *resource)
     struct value *annotations = value_object_get(metadata, "annotations");
     const char *key = NULL;
     struct value *value = NULL;
-    if (value_object_size(annotations) == 0 && annotations != NULL)
+    if (value_object_size(annotations) == 0) {
         value_object_del(metadata, "annotations");
+        return;
+    }
     value_foreach (annotations, key, value) {
         struct yamlvalue_written written;
         yamlvalue_written_of(value, &written);

@@ -262,6 +262,16 @@ static void test_tree_holds_labels_as_one_node(void **state)
                   "spec:\n  selector:\n    env: prod\n");
 }
 
+// What is read after it went, a sanitizer tells.
+static void test_tree_drops_empty_annotations(void **state)
+{
+    (void)state;
+    assert_builds("=== kustomization.yaml\nresources: [a.yaml]\nbuildMetadata: "
+                  "[transformerAnnotations]\n=== a.yaml\napiVersion: v1\nkind: ConfigMap\n"
+                  "metadata: {name: a, annotations: {}}\n",
+                  ".", CM_OUT("a"));
+}
+
 static void test_tree_explains_each_field(void **state)
 {
     (void)state;
@@ -322,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_tree_refuses_with_the_chain_of_bases),
         cmocka_unit_test(test_tree_restricts_files_unless_told),
         cmocka_unit_test(test_tree_holds_labels_as_one_node),
+        cmocka_unit_test(test_tree_drops_empty_annotations),
         cmocka_unit_test(test_tree_explains_each_field),
         cmocka_unit_test(test_tree_builds_what_projects_have),
     };
