@@ -271,7 +271,7 @@ def test_policy_file_that_is_refused(gate: Gate) -> None:
 
 def test_policy_whose_key_is_missing_is_not_ready(gate: Gate) -> None:
     def shown(words: str) -> bool:
-        table = gate.journey.run("get", "policies").out
+        table = gate.journey.run("get", "policies", "-o", "wide").out
         assert re.search(rf"/prod +{words}", table), table
         return True
 
