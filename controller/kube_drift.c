@@ -106,6 +106,17 @@ static void sum_up(const struct kube_target *target, struct target_health *ret_h
                   first->name, told ? first->trouble : "nothing was heard of it yet");
 }
 
+// Whether it is other than what was told last.
+static bool note_told(struct kube_target *target, const struct target_health *health)
+{
+    bool news = health->ready != target->told_ready || health->total != target->told_total ||
+                health->failed != target->told_failed;
+    target->told_ready = health->ready;
+    target->told_total = health->total;
+    target->told_failed = health->failed;
+    return news;
+}
+
 int kube_target_health(struct target *target, struct cancel *cancel,
                        struct target_health *ret_health, struct error *err)
 {
@@ -115,6 +126,8 @@ int kube_target_health(struct target *target, struct cancel *cancel,
     *ret_health = (struct target_health){0};
     pthread_mutex_lock(&kube->lock);
     sum_up(kube, ret_health);
+    // Goes into the status: what is news from here on differs from this.
+    note_told(kube, ret_health);
     pthread_mutex_unlock(&kube->lock);
     return 0;
 }
@@ -125,12 +138,8 @@ static void tell_health(void *arg)
     struct target_health health = {0};
     pthread_mutex_lock(&target->lock);
     sum_up(target, &health);
+    bool news = note_told(target, &health);
     pthread_mutex_unlock(&target->lock);
-    bool news = health.ready != target->told_ready || health.total != target->told_total ||
-                health.failed != target->told_failed;
-    target->told_ready = health.ready;
-    target->told_total = health.total;
-    target->told_failed = health.failed;
     target_health_release(&health);
     if (news && target->target.on_health != NULL)
         target->target.on_health(target->target.health_arg);

@@ -31,11 +31,11 @@ struct kube_target {
     void *drift_arg;
     struct loop_timer *contested; // until an object that is fought over may be healed again
     struct loop_timer *health_timer;
-    size_t told_ready;
-    size_t told_total;
-    bool told_failed;
 
     pthread_mutex_t lock; // of what follows
+    size_t told_ready;    // of what was said last of the members' health
+    size_t told_total;
+    bool told_failed;
     struct vec members;
     char *names;  // of most members
     bool working; // what is seen meanwhile is judged afterwards

@@ -413,6 +413,12 @@ def test_wait(ship: Ship, serve: Serve, cluster: ControlPlane) -> None:
     ship.push({"web.yaml": deployment("web", replicas=3)}, "crash.yaml")
     ship.applied()
     assert ship.get("deployment", "web")["status"]["readyReplicas"] == 3
+    # A change that is rolled out as soon as it is made is not waited for without end.
+    for time in ("first", "second", "third"):
+        marked = yaml.safe_load(deployment("web", replicas=3))
+        marked["metadata"]["annotations"] = {"seen": time}
+        ship.push({"web.yaml": yaml.safe_dump(marked)})
+        ship.applied()
 
 
 def test_hooks(ship: Ship, serve: Serve, cluster: ControlPlane) -> None:
