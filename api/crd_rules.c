@@ -364,8 +364,7 @@ void crd_add_member_rules(const struct kind_table *table, const char *path, json
         if (is_child && field->secret)
             add_secret(table, field, escaped(name), rules);
     }
-    for (size_t i = 0; i < table->n_rules; i++) {
-        const struct field_rule *given = &table->rules[i];
+    rules_foreach (table, given) {
         if (strcmp(given->at != NULL ? given->at : given->path, path) != 0)
             continue;
         json_t *rule = json_object();

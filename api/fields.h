@@ -63,14 +63,16 @@ struct field_rule {
     const char *at;
 };
 
+#define rules_foreach(table, rule) \
+    for (const struct field_rule *rule = (table)->rules; rule != NULL && rule->path != NULL; rule++)
+
 struct kind_table {
     struct kind kind;
     const char *doc;
     const char *example; // a whole object in YAML
     const struct field *fields;
     size_t n_fields;
-    const struct field_rule *rules;
-    size_t n_rules;
+    const struct field_rule *rules;    // ended by one without a path; NULL for none
     const struct field *status_fields; // for the reference only
     size_t n_status_fields;
 };

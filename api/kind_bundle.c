@@ -364,6 +364,7 @@ static const struct field_rule rules[] = {
      "!self.repository.startsWith('oci-layout:')",
      NULL},
     KEY_RULES("spec.rollback.keys[]"),
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static const struct field status_fields[] = {
@@ -415,7 +416,6 @@ const struct kind_table kind_bundle = {
     .fields = fields,
     .n_fields = ARRAY_LENGTH(fields),
     .rules = rules,
-    .n_rules = ARRAY_LENGTH(rules),
     .status_fields = status_fields,
     .n_status_fields = ARRAY_LENGTH(status_fields),
 };

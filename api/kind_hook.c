@@ -94,6 +94,7 @@ static const struct field_rule rules[] = {
      "((has(self.selector.matchLabels) && size(self.selector.matchLabels) > 0) || "
      "(has(self.selector.matchExpressions) && size(self.selector.matchExpressions) > 0)))",
      NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static const struct field status_fields[] = {
@@ -133,7 +134,6 @@ const struct kind_table kind_hook = {
     .fields = fields,
     .n_fields = ARRAY_LENGTH(fields),
     .rules = rules,
-    .n_rules = ARRAY_LENGTH(rules),
     .status_fields = status_fields,
     .n_status_fields = ARRAY_LENGTH(status_fields),
 };

@@ -292,6 +292,7 @@ static const struct field_rule rules[] = {
      "force does not apply to a directory target: files have no immutable fields; leave it out",
      "!has(self.force) || " NO_DIRECTORY, NULL},
     KEY_RULES("spec.verify.keys[]"),
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static const struct field status_fields[] = {
@@ -333,7 +334,6 @@ const struct kind_table kind_sync = {
     .fields = fields,
     .n_fields = ARRAY_LENGTH(fields),
     .rules = rules,
-    .n_rules = ARRAY_LENGTH(rules),
     .status_fields = status_fields,
     .n_status_fields = ARRAY_LENGTH(status_fields),
 };

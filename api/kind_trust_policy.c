@@ -1,14 +1,35 @@
 // TrustPolicy: what must be proven before anything is touched.
-#include "api/fields.h"
+#include "api/kind_trust_policy.h"
 
 #include "api/object.h"
-#include "base/jval.h"
 #include "base/memory.h"
-
-#include <string.h>
 
 // Whole numbers that every JSON reader keeps exact.
 #define MAX_COMPARED ((INT64_C(1) << 53) - 1)
+
+// An identity as Sigstore's certificates name it.
+#define IDENTITY_FIELDS(at, about_subject, of_subject)                              \
+    {.path = at ".issuer",                                                          \
+     .type = FIELD_STRING,                                                          \
+     .required = true,                                                              \
+     .max = 1024,                                                                   \
+     .check = check_issuer,                                                         \
+     .doc = "The OpenID issuer that vouches for the identity, written out.",        \
+     .example = "https://accounts.example.com"},                                    \
+    {                                                                               \
+        .path = at ".subject", .type = FIELD_STRING, .required = true, .max = 1024, \
+        .check = check_subject_pattern, .doc = about_subject, .example = of_subject \
+    }
+#define BOUND_FIELD(at, where)                                                    \
+    {                                                                             \
+        .path = at, .type = FIELD_INT, .min = -MAX_COMPARED, .max = MAX_COMPARED, \
+        .doc = "It must be a number " where ".", .example = "0"                   \
+    }
+#define REASON_FIELD(at, why)                                         \
+    {                                                                 \
+        .path = at ".reason", .type = FIELD_STRING, .max = 512,       \
+        .doc = "Why, for people: messages repeat it.", .example = why \
+    }
 
 static const struct field fields[] = {
     OBJECT_FIELDS,
@@ -102,22 +123,12 @@ static const struct field fields[] = {
      .type = FIELD_OBJECT,
      .doc = "An identity.",
      .example = "{issuer: https://accounts.example.com, subject: ci@example.com}"},
-    {.path = "spec.require[].keyless[].issuer",
-     .type = FIELD_STRING,
-     .required = true,
-     .max = 1024,
-     .check = check_issuer,
-     .doc = "The OpenID issuer that vouches for the identity, written out.",
-     .example = "https://accounts.example.com"},
-    {.path = "spec.require[].keyless[].subject",
-     .type = FIELD_STRING,
-     .required = true,
-     .max = 1024,
-     .check = check_subject_pattern,
-     .doc = "The whole identity: an e-mail address, or the URI of a workflow; `*` matches between "
-            "slashes, `**` across. What matches a pattern is as many signers as there are "
-            "identities.",
-     .example = "https://git.example.com/acme/config/.ci/release.yml@refs/heads/main"},
+    IDENTITY_FIELDS(
+        "spec.require[].keyless[]",
+        "The whole identity: an e-mail address, or the URI of a workflow; `*` matches between "
+        "slashes, `**` across. What matches a pattern is as many signers as there are "
+        "identities.",
+        "https://git.example.com/acme/config/.ci/release.yml@refs/heads/main"),
     {.path = "spec.require[].notation",
      .type = FIELD_OBJECT,
      .doc = "Its signers by Notation, as a statement of Notation's trust policy document with the "
@@ -329,20 +340,9 @@ static const struct field fields[] = {
      .type = FIELD_OBJECT,
      .doc = "An identity.",
      .example = "{issuer: https://accounts.example.com, subject: scanner@example.com}"},
-    {.path = "spec.attestations[].keyless[].issuer",
-     .type = FIELD_STRING,
-     .required = true,
-     .max = 1024,
-     .check = check_issuer,
-     .doc = "The OpenID issuer that vouches for the identity, written out.",
-     .example = "https://accounts.example.com"},
-    {.path = "spec.attestations[].keyless[].subject",
-     .type = FIELD_STRING,
-     .required = true,
-     .max = 1024,
-     .check = check_subject_pattern,
-     .doc = "The whole identity; `*` matches between slashes, `**` across.",
-     .example = "scanner@example.com"},
+    IDENTITY_FIELDS("spec.attestations[].keyless[]",
+                    "The whole identity; `*` matches between slashes, `**` across.",
+                    "scanner@example.com"),
     {.path = "spec.attestations[].maxAge",
      .type = FIELD_DURATION,
      .min = 1000,
@@ -406,30 +406,10 @@ static const struct field fields[] = {
      .max = 1024,
      .doc = "A value.",
      .example = "CRITICAL"},
-    {.path = "spec.attestations[].values[].lessThan",
-     .type = FIELD_INT,
-     .min = -MAX_COMPARED,
-     .max = MAX_COMPARED,
-     .doc = "It must be a number below this one.",
-     .example = "0"},
-    {.path = "spec.attestations[].values[].atMost",
-     .type = FIELD_INT,
-     .min = -MAX_COMPARED,
-     .max = MAX_COMPARED,
-     .doc = "It must be a number no higher than this one.",
-     .example = "0"},
-    {.path = "spec.attestations[].values[].greaterThan",
-     .type = FIELD_INT,
-     .min = -MAX_COMPARED,
-     .max = MAX_COMPARED,
-     .doc = "It must be a number above this one.",
-     .example = "0"},
-    {.path = "spec.attestations[].values[].atLeast",
-     .type = FIELD_INT,
-     .min = -MAX_COMPARED,
-     .max = MAX_COMPARED,
-     .doc = "It must be a number no lower than this one.",
-     .example = "0"},
+    BOUND_FIELD("spec.attestations[].values[].lessThan", "below this one"),
+    BOUND_FIELD("spec.attestations[].values[].atMost", "no higher than this one"),
+    BOUND_FIELD("spec.attestations[].values[].greaterThan", "above this one"),
+    BOUND_FIELD("spec.attestations[].values[].atLeast", "no lower than this one"),
 
     {.path = "spec.deny",
      .type = FIELD_OBJECT,
@@ -460,11 +440,7 @@ static const struct field fields[] = {
          "SHA-256 of its SubjectPublicKeyInfo, whatever it is written as: `openssl pkey -pubin -in "
          "cosign.pub -outform DER | sha256sum`.",
      .example = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},
-    {.path = "spec.deny.keys[].reason",
-     .type = FIELD_STRING,
-     .max = 512,
-     .doc = "Why, for people: messages repeat it.",
-     .example = "stolen"},
+    REASON_FIELD("spec.deny.keys[]", "stolen"),
     {.path = "spec.deny.keyless",
      .type = FIELD_LIST,
      .min = 1,
@@ -475,25 +451,10 @@ static const struct field fields[] = {
      .type = FIELD_OBJECT,
      .doc = "An identity.",
      .example = "{issuer: https://accounts.example.com, subject: scanner@example.com}"},
-    {.path = "spec.deny.keyless[].issuer",
-     .type = FIELD_STRING,
-     .required = true,
-     .max = 1024,
-     .check = check_issuer,
-     .doc = "The OpenID issuer that vouches for the identity, written out.",
-     .example = "https://accounts.example.com"},
-    {.path = "spec.deny.keyless[].subject",
-     .type = FIELD_STRING,
-     .required = true,
-     .max = 1024,
-     .check = check_subject_pattern,
-     .doc = "The whole identity; `*` matches between slashes, `**` across.",
-     .example = "scanner@example.com"},
-    {.path = "spec.deny.keyless[].reason",
-     .type = FIELD_STRING,
-     .max = 512,
-     .doc = "Why, for people: messages repeat it.",
-     .example = "has left"},
+    IDENTITY_FIELDS("spec.deny.keyless[]",
+                    "The whole identity; `*` matches between slashes, `**` across.",
+                    "scanner@example.com"),
+    REASON_FIELD("spec.deny.keyless[]", "has left"),
     {.path = "spec.deny.certificates",
      .type = FIELD_LIST,
      .min = 1,
@@ -518,11 +479,7 @@ static const struct field fields[] = {
      .doc = "The name of the authority that issued it, as `openssl x509 -noout -issuer` shows it; "
             "absent: whichever did.",
      .example = "CN=sigstore-intermediate,O=sigstore.dev"},
-    {.path = "spec.deny.certificates[].reason",
-     .type = FIELD_STRING,
-     .max = 512,
-     .doc = "Why, for people: messages repeat it.",
-     .example = "issued by mistake"},
+    REASON_FIELD("spec.deny.certificates[]", "issued by mistake"),
     {.path = "spec.deny.digests",
      .type = FIELD_LIST,
      .min = 1,
@@ -539,11 +496,7 @@ static const struct field fields[] = {
      .check = check_digest,
      .doc = "Of its manifest, as `status.artifact.digest` has it.",
      .example = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},
-    {.path = "spec.deny.digests[].reason",
-     .type = FIELD_STRING,
-     .max = 512,
-     .doc = "Why, for people: messages repeat it.",
-     .example = "CVE-2026-1234"},
+    REASON_FIELD("spec.deny.digests[]", "CVE-2026-1234"),
 
     {.path = "spec.freshness",
      .type = FIELD_OBJECT,
@@ -572,178 +525,6 @@ static const struct field fields[] = {
             "what is there as it is, and applies and heals nothing of it; `Rollback` puts the last "
             "one in its place that the Sync adopted and that meets every policy now.",
      .example = "Rollback"},
-};
-
-static int count_attesting(const json_t *spec)
-{
-    int count = 0;
-    size_t i;
-    json_t *entry;
-    json_array_foreach (json_object_get(spec, "require"), i, entry)
-        count += jval_bool(entry, "attests", false);
-    return count;
-}
-
-static bool several_attest(const json_t *value, const json_t *spec)
-{
-    (void)value;
-    return count_attesting(spec) > 1;
-}
-
-static bool nobody_attests(const json_t *value, const json_t *spec)
-{
-    (void)value;
-    return count_attesting(spec) == 0;
-}
-
-static bool nobody_signs(const json_t *value, const json_t *spec)
-{
-    (void)spec;
-    return count_members(value, "keys", "keyless", "notation", NULL) == 0;
-}
-
-static bool threshold_out_of_reach(const json_t *value, const json_t *spec)
-{
-    const json_t *identities = json_object_get(value, "keyless");
-    size_t i;
-    json_t *identity;
-    if (nobody_signs(value, spec) || json_object_get(value, "notation") != NULL)
-        return false;
-    // A pattern may match any number of signers.
-    json_array_foreach (identities, i, identity) {
-        if (strchr(jval_string_or(identity, "subject", ""), '*') != NULL)
-            return false;
-    }
-    return jval_int(value, "threshold", 1) >
-           (int64_t)(json_array_size(json_object_get(value, "keys")) + json_array_size(identities));
-}
-
-static bool attests_and_approves(const json_t *value, const json_t *spec)
-{
-    (void)spec;
-    return jval_bool(value, "attests", false) && jval_bool(value, "approves", false);
-}
-
-static bool notation_alone_states(const json_t *value, const json_t *spec)
-{
-    (void)spec;
-    return count_members(value, "notation", NULL) == 1 &&
-           count_members(value, "keys", "keyless", NULL) == 0 &&
-           (jval_bool(value, "attests", false) || jval_bool(value, "approves", false));
-}
-
-static bool notation_without_repository(const json_t *value, const json_t *spec)
-{
-    size_t i;
-    json_t *entry;
-    bool found = false;
-    json_array_foreach (json_object_get(value, "require"), i, entry)
-        found = found || (json_object_get(entry, "notation") != NULL &&
-                          !jval_bool(entry, "anyRepository", false));
-    return found && count_attesting(spec) == 0;
-}
-
-static bool has_not_one_origin(const json_t *value, const json_t *spec)
-{
-    (void)spec;
-    bool from = json_object_get(value, "from") != NULL;
-    return from == (count_members(value, "keys", "keyless", NULL) > 0);
-}
-
-static bool is_entry(const json_t *spec, const char *name)
-{
-    size_t i;
-    json_t *entry;
-    json_array_foreach (json_object_get(spec, "require"), i, entry) {
-        if (strcmp(jval_string_or(entry, "name", ""), name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool names_no_entry(const json_t *value, const json_t *spec)
-{
-    size_t i;
-    json_t *wanted;
-    json_array_foreach (json_object_get(value, "attestations"), i, wanted) {
-        const char *from = jval_string(wanted, "from");
-        if (from != NULL && !is_entry(spec, from))
-            return true;
-    }
-    return false;
-}
-
-static bool compares_nothing(const json_t *value, const json_t *spec)
-{
-    (void)spec;
-    return count_members(value, "exists", "equals", "notEquals", "in", "notIn", "lessThan",
-                         "atMost", "greaterThan", "atLeast", NULL) == 0;
-}
-
-static bool denies_no_key(const json_t *value, const json_t *spec)
-{
-    (void)spec;
-    return count_members(value, "name", "fingerprint", NULL) == 0;
-}
-
-static const struct field_rule rules[] = {
-    {"spec", several_attest, "at most one entry of require may have attests: true",
-     "!has(self.require) || self.require.filter(x, has(x.attests) && x.attests).size() <= 1", NULL},
-    {"spec.source", nobody_attests,
-     "it is judged on statements of an entry with attests: true; set that on one entry of require",
-     "!has(self.source) || !has(self.require) || self.require.exists(x, has(x.attests) && "
-     "x.attests)",
-     "spec"},
-    {"spec.freshness", nobody_attests,
-     "it is judged on statements of an entry with attests: true; set that on one entry of require",
-     "!has(self.freshness) || !has(self.require) || self.require.exists(x, has(x.attests) && "
-     "x.attests)",
-     "spec"},
-    {"spec.require[]", attests_and_approves,
-     "attests and approves exclude each other: who makes a release does not approve it; write two "
-     "entries",
-     "!has(self.attests) || !has(self.approves) || !self.attests || !self.approves", NULL},
-    {"spec.require[]", nobody_signs, "it needs signers: keys, keyless identities or notation",
-     "has(self.keys) || has(self.keyless) || has(self.notation)", NULL},
-    {"spec.require[]", notation_alone_states,
-     "a Notation signature is about the artifact alone: it neither attests nor approves; list keys "
-     "or keyless identities whose statements count, or write two entries",
-     "!has(self.notation) || has(self.keys) || has(self.keyless) || !((has(self.attests) && "
-     "self.attests) || (has(self.approves) && self.approves))",
-     NULL},
-    {"spec", notation_without_repository,
-     "a Notation signature names no repository; set attests: true on the entry whose release "
-     "statements do, or anyRepository: true beside notation",
-     "!has(self.require) || self.require.exists(x, has(x.attests) && x.attests) || "
-     "self.require.all(x, !has(x.notation) || (has(x.anyRepository) && x.anyRepository))",
-     NULL},
-    {"spec.require[].notation.trustStores[]", rule_key_not_one_source,
-     "exactly one of pem and secretRef must be given: the certificates themselves, or the Secret "
-     "they are in",
-     "has(self.pem) != has(self.secretRef)", NULL},
-    {"spec.require[]", threshold_out_of_reach,
-     "threshold is higher than the number of keys and identities, so it can never be met",
-     "!has(self.threshold) || has(self.notation) || (!has(self.keys) && !has(self.keyless)) || "
-     "(has(self.keyless) && "
-     "self.keyless.exists(x, has(x.subject) && x.subject.contains('*'))) || self.threshold <= "
-     "(has(self.keys) ? size(self.keys) : 0) + (has(self.keyless) ? size(self.keyless) : 0)",
-     NULL},
-    KEY_RULES("spec.require[].keys[]"),
-    {"spec.attestations[]", has_not_one_origin,
-     "it needs signers: either keys and keyless identities of its own, or from, an entry of "
-     "require",
-     "has(self.from) != (has(self.keys) || has(self.keyless))", NULL},
-    {"spec", names_no_entry, "from of an attestation must name an entry of require",
-     "!has(self.attestations) || !has(self.require) || self.attestations.all(x, !has(x.from) || "
-     "self.require.exists(y, has(y.name) && y.name == x.from))",
-     NULL},
-    // The API server's expressions see no member that may be of several types, so that it takes
-    // such a condition; the policy that has one is not Ready then.
-    {"spec.attestations[].values[]", compares_nothing,
-     "it compares nothing; add equals, in, atMost or exists", "size(self.path) >= 0", NULL},
-    KEY_RULES("spec.attestations[].keys[]"),
-    {"spec.deny.keys[]", denies_no_key, "it needs a name, a fingerprint, or both",
-     "has(self.name) || has(self.fingerprint)", NULL},
 };
 
 static const struct field status_fields[] = {STATUS_FIELDS};
@@ -778,8 +559,7 @@ const struct kind_table kind_trust_policy = {
                "    maxAge: 720h\n",
     .fields = fields,
     .n_fields = ARRAY_LENGTH(fields),
-    .rules = rules,
-    .n_rules = ARRAY_LENGTH(rules),
+    .rules = trust_policy_rules,
     .status_fields = status_fields,
     .n_status_fields = ARRAY_LENGTH(status_fields),
 };

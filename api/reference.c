@@ -147,11 +147,11 @@ int api_reference_markdown(const char *kind, struct strbuf *out, struct error *e
     if (table->example != NULL)
         strbuf_addf(out, "```yaml\n%s```\n\n", table->example);
     add_rows(out, table->fields, table->n_fields);
-    if (table->n_rules > 0)
+    if (table->rules != NULL)
         strbuf_addstr(out, "Rules:\n\n");
-    for (size_t i = 0; i < table->n_rules; i++)
-        strbuf_addf(out, "- `%s`: %s.\n", table->rules[i].path, table->rules[i].sentence);
-    if (table->n_rules > 0)
+    rules_foreach (table, rule)
+        strbuf_addf(out, "- `%s`: %s.\n", rule->path, rule->sentence);
+    if (table->rules != NULL)
         strbuf_addch(out, '\n');
     if (table->n_status_fields > 0)
         add_rows(out, table->status_fields, table->n_status_fields);

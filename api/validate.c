@@ -388,8 +388,7 @@ static void check_value(struct walk *walk, const struct field *field, const char
 
 static void run_rules(struct walk *walk, const char *path, const char *shown, const json_t *value)
 {
-    for (size_t i = 0; i < walk->table->n_rules; i++) {
-        const struct field_rule *rule = &walk->table->rules[i];
+    rules_foreach (walk->table, rule) {
         if (strcmp(rule->path, path) == 0 &&
             rule->broken(value, json_object_get(walk->object, "spec")))
             complain(walk, shown, "%s", rule->sentence);

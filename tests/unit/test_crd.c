@@ -42,8 +42,7 @@ static void test_crd_every_rule_reaches_the_api_server(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(ours); i++) {
         const struct kind_table *table = kind_table_find(ours[i]);
-        for (size_t j = 0; j < table->n_rules; j++) {
-            const struct field_rule *rule = &table->rules[j];
+        rules_foreach (table, rule) {
             if (rule->holds == NULL)
                 fail_msg("%s: the rule \"%s\" has no CEL", ours[i], rule->sentence);
             if (rule->at != NULL)
