@@ -23,24 +23,36 @@ static void add_change(json_t *changes, const char *path, const char *change)
     json_array_append_new(changes, entry);
 }
 
+bool changes_next(struct changes_walk *walk, const struct oci_file **ret_before,
+                  const struct oci_file **ret_after)
+{
+    const struct oci_file *a =
+        walk->left < walk->before->len ? vec_at(walk->before, walk->left) : NULL;
+    const struct oci_file *b =
+        walk->right < walk->after->len ? vec_at(walk->after, walk->right) : NULL;
+    if (a == NULL && b == NULL)
+        return false;
+    int order = a == NULL ? 1 : b == NULL ? -1 : strcmp(a->path, b->path);
+    *ret_before = order <= 0 ? a : NULL;
+    *ret_after = order >= 0 ? b : NULL;
+    walk->left += order <= 0;
+    walk->right += order >= 0;
+    return true;
+}
+
 json_t *changes_list(const struct vec *before, const struct vec *after)
 {
     json_t *changes = json_array();
-    size_t left = 0;
-    size_t right = 0;
-    while (left < before->len || right < after->len) {
-        const struct oci_file *a = left < before->len ? vec_at(before, left) : NULL;
-        const struct oci_file *b = right < after->len ? vec_at(after, right) : NULL;
-        int order = a == NULL ? 1 : b == NULL ? -1 : strcmp(a->path, b->path);
-        if (a != NULL && order < 0)
+    struct changes_walk walk = {before, after, 0, 0};
+    const struct oci_file *a;
+    const struct oci_file *b;
+    while (changes_next(&walk, &a, &b)) {
+        if (b == NULL)
             add_change(changes, a->path, "removed");
-        else if (b != NULL && order > 0)
+        else if (a == NULL)
             add_change(changes, b->path, "added");
-        else if (a != NULL && b != NULL &&
-                 (a->size != b->size || memcmp(a->data, b->data, a->size) != 0))
+        else if (a->size != b->size || memcmp(a->data, b->data, a->size) != 0)
             add_change(changes, a->path, "changed");
-        left += order <= 0;
-        right += order >= 0;
     }
     return changes;
 }

@@ -21,25 +21,22 @@ static const struct textdiff_side absent = {.name = NULL, .data = "", .size = 0}
 
 static struct textdiff_side side_of(const struct oci_file *file)
 {
+    if (file == NULL)
+        return absent;
     return (struct textdiff_side){.name = file->path, .data = file->data, .size = file->size};
 }
 
-// Walks two sorted lists side by side.
 static int compare(const struct vec *before, const struct vec *after, struct strbuf *out,
                    struct error *err)
 {
-    size_t left = 0;
-    size_t right = 0;
-    while (left < before->len || right < after->len) {
-        const struct oci_file *a = left < before->len ? vec_at(before, left) : NULL;
-        const struct oci_file *b = right < after->len ? vec_at(after, right) : NULL;
-        int order = a == NULL ? 1 : b == NULL ? -1 : strcmp(a->path, b->path);
-        struct textdiff_side from = order <= 0 ? side_of(a) : absent;
-        struct textdiff_side to = order >= 0 ? side_of(b) : absent;
+    struct changes_walk walk = {before, after, 0, 0};
+    const struct oci_file *a;
+    const struct oci_file *b;
+    while (changes_next(&walk, &a, &b)) {
+        struct textdiff_side from = side_of(a);
+        struct textdiff_side to = side_of(b);
         if (textdiff(&from, &to, out, err) < 0)
             return -1;
-        left += order <= 0;
-        right += order >= 0;
     }
     return 0;
 }
