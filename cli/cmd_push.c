@@ -51,7 +51,7 @@ static int build(const struct cli *cli, struct oci_artifact *ret_artifact,
         .created_ms = created_ms,
         .source = source,
         .revision = cli_string(cli, "revision"),
-        .path = cli_string(cli, "path"),
+        .path = origin->path != NULL && *origin->path != '\0' ? origin->path : NULL,
         .limits = &limits,
     };
     tell_step(cli, "packing %zu objects", files.len);
@@ -88,7 +88,7 @@ static int sign(const struct cli *cli, struct registry *registry,
                                           .url = source,
                                           .ref = ref,
                                           .commit = commit,
-                                          .path = cli_string_or(cli, "path", ""),
+                                          .path = origin->path != NULL ? origin->path : "",
                                           .renderer = render_type_name(origin->renderer),
                                           .renderer_version = SEALIFT_VERSION,
                                           .started_ms = now_ms,
@@ -148,8 +148,7 @@ static int run(struct cli *cli, struct error *err)
     cleanup_registry struct registry registry = {0};
     cleanup_oci_artifact struct oci_artifact artifact = {0};
     cleanup_sign_key struct sign_key *key = NULL;
-    cleanup_json json_t *inputs = json_array();
-    struct files_origin origin = {.inputs = inputs};
+    cleanup_files_origin struct files_origin origin = {.inputs = json_array()};
     if (registry_open(cli, cli_argument(cli, 1), REGISTRY_PUSH, &registry, err) < 0)
         return -1;
     if (registry.reference.tag == NULL || registry.reference.digest != NULL)

@@ -167,7 +167,7 @@ const struct command command_render = {
     .arguments = "FOLDER",
     .summary = "Print what would be packaged",
     .help = "Renders a folder as the packager would and prints the objects in the order in which "
-            "they are applied.\n\n"
+            "they are applied. A folder within a git repository is rendered as that path of it.\n\n"
             "  sealift render ./apps/shop/prod\n"
             "  sealift render ./apps/shop/prod --explain deployment/web\n",
     .options = options,

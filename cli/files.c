@@ -4,6 +4,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/object_path.h"
+#include "cli/checkout.h"
 #include "cli/inputs.h"
 #include "cli/registry.h"
 #include "cli/sync_files.h"
@@ -21,8 +22,9 @@
 enum { MAX_FILE_BYTES = 16 << 20, MAX_DEPTH = 32 };
 
 int files_render(const struct cli *cli, const char *folder, struct render_result *ret_result,
-                 json_t *inputs, struct error *err)
+                 struct files_origin *origin, struct error *err)
 {
+    cleanup_checkout struct checkout checkout = {0};
     cleanup_tree struct tree *tree = NULL;
     struct oci_limits limits;
     if (limits_read(cli, &limits, err) < 0)
@@ -34,14 +36,27 @@ int files_render(const struct cli *cli, const char *folder, struct render_result
         .max_objects = limits.max_files,
         .max_bytes = limits.max_unpacked,
     };
-    if (tree_open_dir(folder, &tree, err) < 0)
+    if (checkout_find(folder, cli_string(cli, "path"), &checkout, err) < 0 ||
+        tree_open_dir(checkout.root, &tree, err) < 0)
         return -1;
-    if (inputs_render(cli, tree, cli_string_or(cli, "path", ""), &options, ret_result, inputs,
-                      err) < 0)
+    if (!checkout.is_repository && cli_string(cli, "path") == NULL)
+        tree->remedy = "name a folder that holds both, and --path for the one to render";
+    if (inputs_render(cli, tree, checkout.path, &options, ret_result,
+                      origin != NULL ? origin->inputs : NULL, err) < 0)
         return -1;
+    if (origin != NULL) {
+        origin->path = STEAL(checkout.path);
+        origin->renderer = ret_result->type;
+    }
     vec_foreach (char *, warning, &ret_result->warnings)
         tell_warning(cli, "%s", *warning);
     return 0;
+}
+
+void files_origin_release(struct files_origin *origin)
+{
+    json_decref(origin->inputs);
+    free(origin->path);
 }
 
 static void push_file(struct vec *files, const char *path, const char *data, size_t size)
@@ -58,10 +73,8 @@ static int load_rendered(const struct cli *cli, const char *folder, struct vec *
                          struct files_origin *origin, struct error *err)
 {
     cleanup_render_result struct render_result result = {0};
-    if (files_render(cli, folder, &result, origin != NULL ? origin->inputs : NULL, err) < 0)
+    if (files_render(cli, folder, &result, origin, err) < 0)
         return -1;
-    if (origin != NULL)
-        origin->renderer = result.type;
     vec_foreach (struct render_object, object, &result.objects)
         push_file(ret_files, object->path, object->yaml, object->yaml_size);
     return 0;

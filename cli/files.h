@@ -11,9 +11,12 @@
 
 // How a folder became files, for provenance.
 struct files_origin {
-    json_t *inputs; // an array of the caller's, as in files_render
+    json_t *inputs; // owned; NULL, or an array to which what came from elsewhere is appended
+    char *path;     // owned; what of the repository was rendered
     enum render_type renderer;
 };
+void files_origin_release(struct files_origin *origin);
+#define cleanup_files_origin __attribute__((cleanup(files_origin_release)))
 
 // Appends struct oci_file, sorted by path. `text` is
 //     ./path                         a folder of manifests, rendered as the packager would
@@ -24,10 +27,11 @@ struct files_origin {
 int files_load(const struct cli *cli, const char *text, struct vec *ret_files,
                struct files_origin *origin, struct error *err) __attribute__((warn_unused_result));
 
-// Renders a folder with the flags of the command (--type, --allow-secrets, --path, --offline). The
-// result is the caller's. What came from elsewhere is appended to `inputs` (cli/inputs.h), an array
-// or NULL.
+// Renders a folder with the flags of the command (--type, --allow-secrets, --path, --offline), as
+// part of the repository that it stands in (cli/checkout.h). The result is the caller's; `origin`
+// may be NULL.
 int files_render(const struct cli *cli, const char *folder, struct render_result *ret_result,
-                 json_t *inputs, struct error *err) __attribute__((warn_unused_result));
+                 struct files_origin *origin, struct error *err)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -60,10 +60,13 @@ static void record(struct tree *tree, const char *path, const char *suffix)
         *(char **)vec_push(tree->record) = xasprintf("%s%s", path, suffix);
 }
 
-static int leads_out(const char *asked, const char *link, const char *target, struct error *err)
+static int leads_out(const struct tree *tree, const char *asked, const char *link,
+                     const char *target, struct error *err)
 {
     if (link == NULL)
-        return error_set(err, ERROR_DENIED, "%s leads out of the tree", asked);
+        return error_set(err, ERROR_DENIED, "%s leads out of the tree%s%s", asked,
+                         tree->remedy != NULL ? "; " : "",
+                         tree->remedy != NULL ? tree->remedy : "");
     return error_set(err, ERROR_DENIED,
                      "%s: the symbolic link leads to %s, out of the tree; commit the file itself",
                      link, target);
@@ -109,7 +112,7 @@ static int follow(struct walk *walk, const char *behind, struct error *err)
     free(walk->link);
     walk->link = xstrdup(walk->resolved.data);
     if (*target == '/')
-        return leads_out(walk->asked, walk->link, target, err);
+        return leads_out(walk->tree, walk->asked, walk->link, target, err);
     remove_last_component(&walk->resolved);
     char *rest = xasprintf("%s/%s", target, behind);
     free(walk->rest);
@@ -134,7 +137,7 @@ static int step(struct walk *walk, const char *name, size_t length, const char *
                          walk->resolved.data);
     if (length == 2 && name[0] == '.' && name[1] == '.') {
         if (walk->resolved.len == 0)
-            return leads_out(walk->asked, walk->link, walk->target, err);
+            return leads_out(walk->tree, walk->asked, walk->link, walk->target, err);
         remove_last_component(&walk->resolved);
         return 0;
     }
@@ -186,7 +189,7 @@ static int resolve(struct walk *walk, struct tree *tree, const char *path, struc
     walk->kind = TREE_DIRECTORY;
     strbuf_init(&walk->resolved, MAX_PATH_BYTES);
     if (*path == '/')
-        return leads_out(path, NULL, NULL, err);
+        return leads_out(tree, path, NULL, NULL, err);
     if (strlen(path) > MAX_PATH_BYTES)
         return error_set(err, ERROR_LIMIT, "a path is longer than %d bytes", MAX_PATH_BYTES);
     if (resolve_whole(walk, path))

@@ -52,6 +52,9 @@ struct tree_ops {
 struct tree {
     const struct tree_ops *ops;
     struct vec *record; // borrowed; see tree_record
+    // Borrowed; what to do about a path that leads out, behind the sentence that says so. NULL for
+    // a tree that nobody can make larger.
+    const char *remedy;
 };
 
 // A folder on disk, held open: renaming it changes nothing for the view.

@@ -89,6 +89,19 @@ def test_render_prints_as_kustomize(sealift: Sealift, tmp_path: Path) -> None:
     assert "prod/kustomization.yaml: bases is deprecated; use resources" in answer.err
 
 
+def test_render_takes_an_overlay_of_a_checkout(sealift: Sealift, tmp_path: Path) -> None:
+    folder = write(tmp_path / "tree", TREE)
+    assert "leads out of the tree; name a folder that holds both, and --path" in sealift.fails("render", folder / "prod").err
+    (folder / ".git").mkdir()
+    assert sealift("render", folder / "prod").out == sealift("render", folder, "--path", "prod").out
+    pushed = [
+        sealift("push", *words, f"oci-layout://{tmp_path}/layout:{tag}", "--identity", "r.example/a", "--unsigned",
+                "--created", "2026-01-02T03:04:05Z").out
+        for tag, words in (("a", [folder / "prod"]), ("b", [folder, "--path", "prod"]))
+    ]  # fmt: skip
+    assert pushed[0] == pushed[1]
+
+
 def test_render_explains(sealift: Sealift, tmp_path: Path) -> None:
     folder = write(tmp_path / "tree", TREE)
     words = ("render", str(folder), "--path", "prod", "--explain")
