@@ -54,8 +54,9 @@ static int show(const struct cli *cli, const struct registry *registry,
         return print_answer(cli, value, names, err);
     }
     if (cli_flag(cli, "explain")) {
-        cleanup_free char *text = trust_explain(&judgement->verdict, &judgement->evidence);
-        print_visible(text);
+        cleanup_free char *text =
+            trust_explain(&judgement->verdict, &judgement->evidence, print_width());
+        fputs(text, stdout);
         return 0;
     }
     if (judgement->verdict.met)
@@ -82,7 +83,8 @@ static int run(struct cli *cli, struct error *err)
 
 static const struct option_spec options[] = {
     JUDGE_OPTIONS,
-    {"explain", 0, OPTION_FLAG, NULL, "show every requirement: found, missing, what to do", NULL},
+    {"explain", 0, OPTION_FLAG, NULL,
+     "print a table of every requirement: found, missing, what to do", NULL},
     RESULT_OPTION,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},

@@ -4,6 +4,7 @@
 #include "api/kind.h"
 #include "api/object.h"
 #include "base/clock.h"
+#include "base/columns.h"
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
@@ -134,20 +135,11 @@ void table_row(struct table *table, const char *const *cells)
     *(char ***)vec_push(&table->rows) = row;
 }
 
-// Characters as a terminal shows them: UTF-8 continuation bytes take no place.
-static size_t width_of(const char *text)
-{
-    size_t width = 0;
-    for (; *text != '\0'; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static size_t column_width(const struct table *table, size_t column)
 {
     size_t widest = 0;
     vec_foreach (char **, row, &table->rows) {
-        size_t width = width_of((*row)[column]);
+        size_t width = columns_text_width((*row)[column]);
         if (width > widest)
             widest = width;
     }
@@ -169,7 +161,7 @@ size_t print_width(void)
 static void cut_cell(char **text, size_t width)
 {
     const char *end = *text;
-    if (width_of(*text) <= width)
+    if (columns_text_width(*text) <= width)
         return;
     for (size_t seen = 0; seen + 1 < width; seen++) {
         do
@@ -219,7 +211,7 @@ void table_print(const struct table *table, const struct cli *cli)
             bool last = i + 1 == table->columns;
             printf("%s%s%s", color != NULL ? color : "", cell, color != NULL ? "\033[0m" : "");
             if (!last)
-                printf("%*s", (int)(widths[i] - width_of(cell)) + COLUMN_GAP, "");
+                printf("%*s", (int)(widths[i] - columns_text_width(cell)) + COLUMN_GAP, "");
         }
         putchar('\n');
     }

@@ -419,40 +419,6 @@ static void judge_policy(struct trial *trial)
     trial_judge_others(trial);
 }
 
-static void conclude(struct trust_verdict *verdict)
-{
-    const struct trust_finding *first = NULL;
-    size_t unmet = 0;
-    bool only_stale = true;
-    vec_foreach (struct trust_finding, finding, &verdict->findings) {
-        if (finding->met)
-            continue;
-        unmet++;
-        if (first == NULL || finding->reason < first->reason)
-            first = finding;
-        only_stale = only_stale && finding->reason == TRUST_STALE;
-    }
-    verdict->met = first == NULL;
-    verdict->stale_only = first != NULL && only_stale;
-    verdict->reason = first == NULL ? TRUST_MET : first->reason;
-    if (first != NULL)
-        verdict->message =
-            xasprintf("%s: %s: found %s; missing %s; %s", first->policy, first->requirement,
-                      first->found, first->missing, first->action);
-    else
-        verdict->message = xstrdup("all requirements are met");
-    if (unmet > 1) {
-        char *message =
-            xasprintf("%s (and %zu more %s unmet; sealift verify --sync NAME --explain shows all)",
-                      verdict->message, unmet - 1, unmet == 2 ? "is" : "are");
-        free(verdict->message);
-        verdict->message = message;
-    }
-    // What one policy adopted is nothing that the whole vouches for.
-    if (!verdict->met && !verdict->stale_only)
-        vec_clear(&verdict->verified_by);
-}
-
 void trust_evaluate(const struct trust_policy *policies, size_t count,
                     const struct trust_subject *subject, const struct evidence_set *evidence,
                     struct trust_verdict *ret_verdict)
@@ -478,7 +444,7 @@ void trust_evaluate(const struct trust_policy *policies, size_t count,
                                         (policies[i].rollback_allowed || policies[i].only_denies);
         judge_policy(&trial);
     }
-    conclude(ret_verdict);
+    trust_verdict_conclude(ret_verdict);
 }
 
 // order: how what is offered compares with the floor.

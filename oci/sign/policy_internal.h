@@ -66,6 +66,8 @@ int trust_entry_check(const struct trust_entry *entry, struct error *err)
 
 // A verdict without findings.
 struct trust_verdict trust_verdict_empty(void);
+// What all findings come to: met, reason and message.
+void trust_verdict_conclude(struct trust_verdict *verdict);
 
 // "a, b, c" of char *, or `none` when empty. Owned.
 char *trial_join(const struct vec *names, const char *none);

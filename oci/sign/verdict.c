@@ -1,13 +1,14 @@
 // Putting a verdict together and into words.
 #include "oci/sign/policy_internal.h"
 
+#include "base/columns.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TEXT = 256 << 10 };
+enum { MAX_TEXT = 256 << 10, MAX_TABLE = 4 << 20 };
 
 const char *trust_reason_name(enum trust_reason reason)
 {
@@ -89,27 +90,87 @@ char *trial_join(const struct vec *names, const char *none)
     return strbuf_steal(&out);
 }
 
-char *trust_explain(const struct trust_verdict *verdict, const struct evidence_set *evidence)
+// Behind the first: how many more are unmet, and why.
+static char *others_text(const struct trust_verdict *verdict, const struct trust_finding *first)
 {
-    struct strbuf out;
-    strbuf_init(&out, MAX_TEXT);
+    cleanup_vec struct vec reasons = VEC_OF(char *, NULL);
+    bool seen[TRUST_ROLLBACK_REFUSED + 1] = {false};
+    size_t others = 0;
+    vec_foreach (const struct trust_finding, finding, &verdict->findings) {
+        if (finding->met || finding == first)
+            continue;
+        others++;
+        if (!seen[finding->reason])
+            *(const char **)vec_push(&reasons) = trust_reason_name(finding->reason);
+        seen[finding->reason] = true;
+    }
+    if (others == 0)
+        return xstrdup("");
+    cleanup_free char *names = trial_join(&reasons, "");
+    return xasprintf(" (and %zu more %s unmet: %s; sealift verify --sync NAME --explain shows all)",
+                     others, others == 1 ? "is" : "are", names);
+}
+
+void trust_verdict_conclude(struct trust_verdict *verdict)
+{
+    const struct trust_finding *first = NULL;
+    bool only_stale = true;
     vec_foreach (struct trust_finding, finding, &verdict->findings) {
-        strbuf_addf(&out, "%s  %s: %s\n", finding->met ? "met  " : "UNMET", finding->policy,
-                    finding->requirement);
-        strbuf_addf(&out, "       found:   %s\n", finding->found);
         if (finding->met)
             continue;
-        strbuf_addf(&out, "       missing: %s (%s)\n", finding->missing,
-                    trust_reason_name(finding->reason));
-        strbuf_addf(&out, "       do:      %s\n", finding->action);
+        if (first == NULL || finding->reason < first->reason)
+            first = finding;
+        only_stale = only_stale && finding->reason == TRUST_STALE;
     }
-    if (evidence->notes.len > 0)
-        strbuf_addstr(&out, "looked at and not counted:\n");
-    for (size_t i = 0; i < evidence->notes.len; i++)
-        strbuf_addf(&out, "       %s\n", *(char **)vec_at(&evidence->notes, i));
+    verdict->met = first == NULL;
+    verdict->stale_only = first != NULL && only_stale;
+    verdict->reason = first == NULL ? TRUST_MET : first->reason;
+    if (first == NULL) {
+        verdict->message = xstrdup("all requirements are met");
+    } else {
+        cleanup_free char *others = others_text(verdict, first);
+        verdict->message =
+            xasprintf("%s: %s: found %s; missing %s; %s%s", first->policy, first->requirement,
+                      first->found, first->missing, first->action, others);
+    }
+    // What one policy adopted is nothing that the whole vouches for.
+    if (!verdict->met && !verdict->stale_only)
+        vec_clear(&verdict->verified_by);
+}
+
+static void explain_findings(const struct trust_verdict *verdict, size_t width, struct strbuf *out)
+{
+    static const char *const header[] = {"REQUIREMENT", "FOUND", "MISSING", "WHAT TO DO", NULL};
+    cleanup_columns struct columns columns;
+    columns_init(&columns, header);
+    vec_foreach (struct trust_finding, finding, &verdict->findings) {
+        cleanup_free char *requirement = xasprintf("%s: %s", finding->policy, finding->requirement);
+        cleanup_free char *missing = finding->met ? xstrdup("-")
+                                                  : xasprintf("%s (%s)", finding->missing,
+                                                              trust_reason_name(finding->reason));
+        const char *const cells[] = {requirement, finding->found, missing,
+                                     finding->met ? "-" : finding->action};
+        columns_add(&columns, cells);
+    }
+    columns_write(&columns, width, out);
+}
+
+char *trust_explain(const struct trust_verdict *verdict, const struct evidence_set *evidence,
+                    size_t width)
+{
+    struct strbuf out;
+    strbuf_init(&out, MAX_TABLE);
+    explain_findings(verdict, width, &out);
+    if (evidence->notes.len > 0 || evidence->cut)
+        strbuf_addstr(&out, "\nlooked at and not counted:\n");
+    vec_foreach (char *, note, &evidence->notes) {
+        strbuf_addstr(&out, "  ");
+        strbuf_add_visible(&out, *note, strlen(*note));
+        strbuf_addstr(&out, "\n");
+    }
     if (evidence->cut)
-        strbuf_addf(&out, "       … and more: only the first %zu were looked at\n",
-                    evidence->looked_at);
-    strbuf_addf(&out, "%s: %s\n", trust_reason_name(verdict->reason), verdict->message);
+        strbuf_addf(&out, "  … and more: only the first %zu were looked at\n", evidence->looked_at);
+    if (verdict->met)
+        strbuf_addf(&out, "\n%s: %s\n", trust_reason_name(verdict->reason), verdict->message);
     return strbuf_steal(&out);
 }

@@ -189,16 +189,29 @@ def test_verify_as_the_sync_would(gate: Gate) -> None:
     told = gate.refuses("ApprovalRequired", "found 1 of 2: ada")
     result = gate.journey.sealift.fails(*words, "--explain")
     assert told in result.err, result.err
-    rows = re.findall(r"^(met  |UNMET)  (.*)$", result.out, re.M)
-    assert [row[0].strip() for row in rows] == ["met", "UNMET", "met"], result.out
-    for part in ("found:   1 of 2: ada", "missing: 1 more of grace, joan", "do:      run: sealift approve"):
-        assert part in result.out, result.out
+    table = [re.split(r" {3,}", line) for line in result.out.split("\n\n")[0].splitlines()]
+    assert table[0] == ["REQUIREMENT", "FOUND", "MISSING", "WHAT TO DO"], result.out
+    assert [row[2].split()[0] for row in table[1:]] == ["-", "1", "-"], result.out
+    assert table[2][1] == "1 of 2: ada" and table[2][2] == "1 more of grace, joan (ApprovalRequired)"
+    assert table[2][3].startswith("run: sealift approve")
+    narrow = gate.journey.sealift.run(*words, "--explain", env={"COLUMNS": "100"})
+    lines = narrow.out.splitlines()
+    assert max(map(len, lines)) <= 100 and all(line == line.rstrip() for line in lines), narrow.out
+    column = lines[0].index("FOUND")
+    assert [line for line in lines if line[column:].startswith("1 of 2: ada")], narrow.out
+    assert narrow.err == result.err
     verdict = gate.journey.sealift.fails(*words, "-o", "json").json()
     assert verdict["reason"] == "ApprovalRequired" and verdict["message"] == told
     assert [row["reason"] for row in verdict["findings"]] == ["Verified", "ApprovalRequired", "Verified"]
+    for row, cells in zip(verdict["findings"], table[1:]):
+        assert f'{row["policy"]}: {row["requirement"]}' == cells[0] and row["found"] == cells[1]
+        assert row["met"] or (cells[2].startswith(row["missing"]) and row["action"] == cells[3])
+    # Status and event of the Sync say the same.
+    events = [event for event in gate.daemon.events() if event["reason"] == "ApprovalRequired"]
+    assert told in str(gate.daemon.status("Sync", "shop")["conditions"]) and told in str(events)
     approve(gate, "grace")
     assert gate.journey.sealift(*words).out.strip() == gate.digest
     refused = gate.journey.sealift.fails(*words, "--key", gate.key("ada")[1])
     assert "leave one of them out" in refused.err
     staging = gate.journey.sealift.fails(*words, "--channel", "staging", "--explain")
-    assert "1 more is unmet" in staging.err and "ada (approved for prod)" in staging.out, staging.out + staging.err
+    assert "1 more is unmet: " in staging.err and "ada (approved for prod)" in staging.out, staging.out + staging.err

@@ -134,7 +134,7 @@ def test_verify_a_keyless_artifact(
     )
     verify = ("verify", reference, "--insecure", "--no-attest", "--explain")
     said = sealift(*verify, *WHO, *root)
-    assert "met" in said.out and SUBJECT in said.out
+    assert "all requirements are met" in said.out and SUBJECT in said.out
     pattern = ("--certificate-identity", "https://git.example.com/acme/**@refs/heads/main", *WHO[2:])
     sealift(*verify, *pattern, *root)
     other = sealift.fails(*verify, "--certificate-identity", "mallory@example.com", *WHO[2:], *root)

@@ -47,7 +47,7 @@ def gate(closed: Gate, serve: Callable[..., Daemon]) -> Gate:
 def test_unsigned(gate: Gate) -> None:
     gate.push("evil", key=None)
     gate.refuses("Unverified", "1 signature of packager", "no signature", "sealift sign")
-    assert "UNMET" in gate.explain() and "sealift sign" in gate.explain()
+    assert "(Unverified)" in gate.explain() and "sealift sign" in gate.explain()
     gate.heals("good")
 
 

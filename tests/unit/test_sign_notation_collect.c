@@ -138,7 +138,7 @@ static void judge(struct fixture *fixture)
 static void passes(struct fixture *fixture)
 {
     judge(fixture);
-    cleanup_free char *text = trust_explain(&fixture->verdict, &fixture->evidence);
+    cleanup_free char *text = trust_explain(&fixture->verdict, &fixture->evidence, 0);
     if (!fixture->verdict.met)
         fail_msg("%s", text);
 }
@@ -146,7 +146,7 @@ static void passes(struct fixture *fixture)
 static void refuses(struct fixture *fixture, const char *part)
 {
     judge(fixture);
-    cleanup_free char *text = trust_explain(&fixture->verdict, &fixture->evidence);
+    cleanup_free char *text = trust_explain(&fixture->verdict, &fixture->evidence, 0);
     if (fixture->verdict.met || strstr(text, part) == NULL)
         fail_msg("not \"%s\": %s", part, text);
 }
@@ -498,7 +498,7 @@ static void test_warnings_are_told(void **state)
     assert_int_equal(sign_as(fixture, &fixture->ada, FAKE_NOW + 5000), 0);
     fixture->now_ms = FAKE_NOW + 6000;
     passes(fixture);
-    cleanup_free char *text = trust_explain(&fixture->verdict, &fixture->evidence);
+    cleanup_free char *text = trust_explain(&fixture->verdict, &fixture->evidence, 0);
     assert_non_null(strstr(text, "counts, but expiry: it may be used until"));
 }
 

@@ -60,6 +60,7 @@ class Sealift:
             "XDG_CACHE_HOME": str(home / ".cache"),
             "no_proxy": "127.0.0.1,localhost",
             "NO_PROXY": "127.0.0.1,localhost",
+            "COLUMNS": "4000",  # what is looked for in a table stands on one line
         }
 
     def words(self, *words: Word) -> list[str]:
