@@ -360,7 +360,7 @@ static void warn(const struct rolling *rolling)
     if (json_array_size(object_spec(bundle, "artifact.tags")) > 1)
         tell_warning(rolling->cli,
                      "Bundle %s has one artifact for all of its tags: they all go "
-                     "back",
+                     "to it",
                      object_name(bundle));
     if (signer != NULL && strcmp(signer, own) != 0 &&
         json_array_size(object_spec(bundle, "rollback.keys")) == 0)
@@ -389,6 +389,22 @@ static void wake(const struct rolling *rolling, const json_t *object)
                   object_namespace(object), object_name(object));
 }
 
+// What the tag points to is older already: somebody went back from this very artifact, or it was
+// made of a later commit.
+static bool goes_forward(const struct rolling *rolling)
+{
+    const struct release *from = rolling->from.release;
+    const char *before = oci_manifest_annotation(&rolling->from.manifest, OCI_ANNOTATION_CREATED);
+    const char *after = oci_manifest_annotation(&rolling->to.manifest, OCI_ANNOTATION_CREATED);
+    int64_t before_ms;
+    int64_t after_ms;
+    if (from != NULL && from->supersedes != NULL &&
+        strcmp(from->supersedes, rolling->to.artifact.digest.text) == 0)
+        return true;
+    return before != NULL && after != NULL && time_parse(before, &before_ms, NULL) == 0 &&
+           time_parse(after, &after_ms, NULL) == 0 && after_ms > before_ms;
+}
+
 static int carry_out(struct rolling *rolling, struct error *err)
 {
     struct cli *cli = rolling->cli;
@@ -411,8 +427,8 @@ static int carry_out(struct rolling *rolling, struct error *err)
             0 ||
         oci_tag(repository, digest, rolling->channel, err) < 0)
         return -1;
-    tell_done(cli, "%s of %s went back to %s", rolling->channel,
-              oci_repository_identity(repository), digest);
+    tell_done(cli, "%s of %s went %s to %s", rolling->channel, oci_repository_identity(repository),
+              goes_forward(rolling) ? "forward" : "back", digest);
     wake(rolling, rolling->bundle);
     if (rolling->object != rolling->bundle)
         wake(rolling, rolling->object);
@@ -431,7 +447,7 @@ static int open_place(struct rolling *rolling, struct error *err)
         rolling->channel = xstrdup_or_null(rolling->registry.reference.tag);
     if (rolling->channel == NULL)
         return error_set(err, ERROR_INVALID,
-                         "which channel goes back? put its tag behind the repository: %s:TAG",
+                         "which channel is meant? put its tag behind the repository: %s:TAG",
                          oci_repository_identity(rolling->registry.repository));
     return 0;
 }

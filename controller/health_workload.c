@@ -5,14 +5,21 @@
 #include "base/jval.h"
 #include "controller/health_internal.h"
 
+// The API server takes int32 counts of its own kinds; whoever says more is not believed, and two of
+// them can be subtracted.
+static int64_t bounded(int64_t count)
+{
+    return count > INT32_MAX ? INT32_MAX : count < INT32_MIN ? INT32_MIN : count;
+}
+
 static int64_t wanted_replicas(const struct health_case *at)
 {
-    return jval_int(at->object, "spec.replicas", 1);
+    return bounded(jval_int(at->object, "spec.replicas", 1));
 }
 
 static int64_t status_of(const struct health_case *at, const char *path)
 {
-    return jval_int(at->object, path, 0);
+    return bounded(jval_int(at->object, path, 0));
 }
 
 // Says it and returns true when `have` is less than `want`.
@@ -77,7 +84,7 @@ void health_stateful_set(struct health_case *at)
         has_too_many(at, there, wanted))
         return;
     // An API server sets the partition to 0 where none is given.
-    int64_t held_back = json_is_integer(partition) ? json_integer_value(partition) : -1;
+    int64_t held_back = json_is_integer(partition) ? bounded(json_integer_value(partition)) : -1;
     int64_t updated = status_of(at, "status.updatedReplicas");
     if (held_back > 0) {
         if (!lacks(at, "updated", updated, wanted - held_back))
@@ -105,7 +112,7 @@ void health_daemon_set(struct health_case *at)
         health_say(at, HEALTH_IN_PROGRESS, "its controller has not looked at it yet");
         return;
     }
-    int64_t wanted = json_integer_value(desired);
+    int64_t wanted = bounded(json_integer_value(desired));
     bool updates_wait = strcmp(strategy, "OnDelete") == 0;
     if (lacks(at, "scheduled", status_of(at, "status.currentNumberScheduled"), wanted) ||
         (!updates_wait &&

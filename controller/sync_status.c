@@ -168,18 +168,21 @@ static void tell_success(struct sync_flow *flow, enum sync_outcome outcome, bool
     size_t changed = 0;
     cleanup_free char *changes = name_changes(flow, &changed);
     const char *message = condition_message(flow->status, "Ready");
-    const char *reason = outcome == SYNC_DRIFTED          ? "Drifted"
-                         : flow->drifted && flow->applied ? "DriftHealed"
-                                                          : condition_reason(flow->status, "Ready");
-    cleanup_free char *note = outcome == SYNC_DRIFTED || flow->drifted
+    // What made the watch suspicious may touch nothing of ours: an annotation by somebody else.
+    bool healed = flow->drifted && flow->applied && changed > 0;
+    const char *reason = outcome == SYNC_DRIFTED ? "Drifted"
+                         : healed                ? "DriftHealed"
+                                                 : condition_reason(flow->status, "Ready");
+    cleanup_free char *note = outcome == SYNC_DRIFTED || healed
                                   ? xasprintf("%zu %s changed: %s", changed,
                                               changed == 1 ? "object was" : "objects were", changes)
                                   : xstrdup(message);
-    bool quiet = !flow->applied && !news;
+    bool looked_only = !flow->applied || (flow->drifted && changed == 0);
+    bool quiet = looked_only && !news;
     if (!quiet)
-        log_info(flow->drifted && flow->applied ? "drift healed"
-                 : outcome == SYNC_DRIFTED      ? "drift found"
-                                                : "sync applied",
+        log_info(healed                    ? "drift healed"
+                 : outcome == SYNC_DRIFTED ? "drift found"
+                                           : "sync applied",
                  "kind", "Sync", "namespace", object_namespace(flow->object), "name",
                  object_name(flow->object), "revision",
                  jval_string(flow->status, "artifact.revision"), "digest",

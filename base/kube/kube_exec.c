@@ -22,6 +22,8 @@ enum {
     SAID_MAX_BYTES = 600,
     PLUGIN_MS = 60 * 1000,
     PERSON_MS = 5 * 60 * 1000, // somebody logs in
+    END_MS = 5 * 1000,         // between its last word and its end
+    END_STEP_MS = 5,
 };
 
 extern char **environ;
@@ -208,24 +210,51 @@ static int read_output(struct plugin *plugin, int64_t limit_ms, struct error *er
     return strbuf_check(&plugin->output, "its output", err);
 }
 
-// Its status; it is ended first when it should have ended by now.
-static int reap(struct plugin *plugin, bool in_group, bool force)
+static int reap(struct plugin *plugin)
 {
     int status = 0;
-    if (force)
-        kill(in_group ? -plugin->pid : plugin->pid, SIGKILL);
     while (waitpid(plugin->pid, &status, 0) < 0 && errno == EINTR)
         continue;
     plugin->pid = 0;
     return status;
 }
 
+// What it started goes with it.
+static void end(struct plugin *plugin, bool in_group)
+{
+    kill(in_group ? -plugin->pid : plugin->pid, SIGKILL);
+    reap(plugin);
+}
+
+// It closed its output; its end is all that is missing.
+static int wait_for_end(const struct plugin *plugin, struct error *err)
+{
+    int64_t until = clock_mono_ms(clock_system()) + END_MS;
+    for (;;) {
+        siginfo_t info = {0};
+        // Left to be reaped: until then nobody else gets its number.
+        if (waitid(P_PID, (id_t)plugin->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 &&
+            errno != EINTR)
+            return error_errno(err, errno, "wait for it");
+        if (info.si_pid == plugin->pid)
+            return 0;
+        if (clock_mono_ms(clock_system()) >= until)
+            return error_set(err, ERROR_TIMEOUT,
+                             "it closed its output and did not end within %d s after that; run it "
+                             "by hand to see what it waits for",
+                             END_MS / 1000);
+        poll(NULL, 0, END_STEP_MS);
+    }
+}
+
 static int collect(struct plugin *plugin, bool interactive, struct error *err)
 {
-    int result = read_output(plugin, interactive ? PERSON_MS : PLUGIN_MS, err);
-    int status = reap(plugin, !interactive, result < 0);
-    if (result < 0)
+    if (read_output(plugin, interactive ? PERSON_MS : PLUGIN_MS, err) < 0 ||
+        wait_for_end(plugin, err) < 0) {
+        end(plugin, !interactive);
         return -1;
+    }
+    int status = reap(plugin);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     while (plugin->said.len > 0 && plugin->said.data[plugin->said.len - 1] == '\n')

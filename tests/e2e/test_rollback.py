@@ -60,7 +60,8 @@ def test_back_and_forward_again(gate: Gate) -> None:
     assert "asked for a reconcile of Sync" in result.err and "1 object differs" in result.err
     gate.passes("first")
     gate.heals("first")
-    roll_back(gate)
+    assert f"went back to {first}" in result.err
+    assert f"went forward to {second}" in roll_back(gate).err
     gate.passes("second")
     roll_back(gate, "--to", first)
     gate.passes("first")

@@ -158,11 +158,40 @@ static void test_corrections(void **state)
     assert_int_equal(judge("[1]"), HEALTH_CURRENT);
 }
 
+// Counts that no API server would take: whoever writes them into a status makes no sum overflow.
+static void test_absurd_counts(void **state)
+{
+    (void)state;
+    static const char *const counts[] = {"-9223372036854775808", "9223372036854775807", "-1", "0",
+                                         "2147483647"};
+    static const char *const kinds[] = {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"};
+    for (size_t i = 0; i < ARRAY_LENGTH(counts) * ARRAY_LENGTH(counts); i++) {
+        const char *a = counts[i % ARRAY_LENGTH(counts)];
+        const char *b = counts[i / ARRAY_LENGTH(counts)];
+        for (size_t j = 0; j < ARRAY_LENGTH(kinds); j++) {
+            cleanup_free char *text = xasprintf(
+                "{apiVersion: apps/v1, kind: %s, metadata: {generation: 1}, spec: {replicas: %s, "
+                "updateStrategy: {rollingUpdate: {partition: %s}}}, status: {observedGeneration: "
+                "1, replicas: %s, readyReplicas: %s, updatedReplicas: %s, availableReplicas: %s, "
+                "fullyLabeledReplicas: %s, desiredNumberScheduled: %s, currentNumberScheduled: %s, "
+                "updatedNumberScheduled: %s, numberAvailable: %s, numberReady: %s}}",
+                kinds[j], a, b, b, b, b, b, b, a, b, b, b, b);
+            enum health health = judge(text);
+            assert_true(health == HEALTH_CURRENT || health == HEALTH_IN_PROGRESS);
+        }
+    }
+    assert_int_equal(judge("{apiVersion: apps/v1, kind: ReplicaSet, spec: {replicas: "
+                           "-9223372036854775808}, status: {replicas: 9223372036854775807, "
+                           "fullyLabeledReplicas: 1, availableReplicas: 1, readyReplicas: 1}}"),
+                     HEALTH_IN_PROGRESS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conformance),
         cmocka_unit_test(test_corrections),
+        cmocka_unit_test(test_absurd_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -274,6 +275,41 @@ static void test_plugin_that_fails(void **state)
     assert_non_null(strstr(err.message, "install it"));
 }
 
+// Its last word is no reason to wait for ever; and what it started goes with it.
+static void test_plugin_that_does_not_end(void **state)
+{
+    (void)state;
+    cleanup_kube_config struct kube_config config = {0};
+    cleanup_free char *pid_file = path_join(folder, "pid");
+    cleanup_free char *script =
+        xasprintf("sleep 600 >/dev/null 2>&1 & echo $! > %s; printf '{" CREDENTIAL ",\"status\":{"
+                  "\"token\":\"a\"}}'; exec >&-; wait",
+                  pid_file);
+    set_exec(&config, script);
+    struct kube_exec_answer answer = {0};
+    cleanup_error struct error err = {0};
+    assert_int_equal(kube_exec_run(&config, &answer, &err), -1);
+    assert_int_equal(err.code, ERROR_TIMEOUT);
+    assert_non_null(strstr(err.message, "the credential plugin sh: it closed its output and did "
+                                        "not end within 5 s"));
+    cleanup_free char *text = NULL;
+    size_t size;
+    assert_int_equal(file_read(pid_file, 100, &text, &size, NULL), 0);
+    pid_t child = (pid_t)strtol(text, NULL, 10);
+    assert_true(child > 1);
+    // Killed with the group: gone as soon as whoever inherited it has looked, or about to be.
+    cleanup_free char *status_file = xasprintf("/proc/%d/stat", child);
+    bool runs = true;
+    for (int i = 0; runs && i < 2000; i++) {
+        cleanup_free char *status = NULL;
+        runs = file_read(status_file, 4096, &status, &size, NULL) == 0 &&
+               strstr(status, ") Z ") == NULL && strstr(status, ") X ") == NULL;
+        if (runs)
+            poll(NULL, 0, 5);
+    }
+    assert_false(runs);
+}
+
 static void test_credential_is_kept_until_it_expires(void **state)
 {
     (void)state;
@@ -394,6 +430,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_plugin_gives_credentials, setup, teardown),
         cmocka_unit_test_setup_teardown(test_plugin_that_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_plugin_that_does_not_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credential_is_kept_until_it_expires, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credential_rereads_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tls_server_name_and_client_certificate, setup,
