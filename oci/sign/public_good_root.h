@@ -15,4 +15,12 @@ extern const size_t public_good_root_size;
 extern const char public_good_tuf_root[];
 extern const size_t public_good_tuf_root_size;
 
+// Whom the public instance and the staging instance let clients ask (sigstore/root-signing and
+// sigstore/root-signing-staging, targets/signing_config.v0.2.json, Apache-2.0). Addresses, not
+// trust: what they answer is held against a trusted root.
+extern const char public_good_signing_config[];
+extern const size_t public_good_signing_config_size;
+extern const char staging_signing_config[];
+extern const size_t staging_signing_config_size;
+
 #endif

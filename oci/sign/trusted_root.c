@@ -78,8 +78,8 @@ static int parse_end(const json_t *window, const char *name, int64_t *ret_ms, st
     return 0;
 }
 
-static int parse_validity(const json_t *owner, bool needs_start, struct validity *ret_validity,
-                          struct error *err)
+int validity_parse(const json_t *owner, bool needs_start, struct validity *ret_validity,
+                   struct error *err)
 {
     const json_t *window = json_proto_member(owner, "validFor");
     struct validity validity = {.start_ms = INT64_MIN, .end_ms = INT64_MAX};
@@ -160,7 +160,7 @@ static int parse_log(const json_t *value, struct vec *logs, struct error *err)
 {
     struct trusted_log log = {0};
     int result = -1;
-    if (parse_validity(json_proto_member(value, "publicKey"), true, &log.valid, err) == 0 &&
+    if (validity_parse(json_proto_member(value, "publicKey"), true, &log.valid, err) == 0 &&
         parse_key(value, &log.key, err) == 0 &&
         json_proto_bytes(json_proto_member(value, "logId"), "keyId", &log.id, err) == 0 &&
         parse_host(value, &log.host, err) == 0) {
@@ -182,7 +182,7 @@ static int parse_authority(const json_t *value, struct vec *authorities, struct 
     const json_t *list = NULL;
     if (json_proto_array(json_proto_member(value, "certChain"), "certificates", MAX_CHAIN, &list,
                          err) < 0 ||
-        parse_validity(value, false, &authority->valid, err) < 0)
+        validity_parse(value, false, &authority->valid, err) < 0)
         return -1;
     for (size_t i = 0; i < json_array_size(list); i++) {
         cleanup_bytes struct bytes raw = {0};

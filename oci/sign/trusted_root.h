@@ -8,6 +8,7 @@
 #ifndef OCI_SIGN_TRUSTED_ROOT_H
 #define OCI_SIGN_TRUSTED_ROOT_H
 
+#include <jansson.h>
 #include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +29,9 @@ struct validity {
     int64_t end_ms;
 };
 bool validity_covers(const struct validity *validity, int64_t wall_ms);
+// The member validFor of `owner`; an end that is not there is open. ERROR_INVALID.
+int validity_parse(const json_t *owner, bool needs_start, struct validity *ret_validity,
+                   struct error *err) __attribute__((warn_unused_result));
 
 // A transparency log of signatures (tlogs) or of certificates (ctlogs).
 struct trusted_log {
