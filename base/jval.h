@@ -19,11 +19,15 @@ json_t *jval_unconst(const json_t *value);
 json_t *jval_ref(const json_t *value);
 
 // Members of an object in insertion order; none when it is NULL or no object.
-#define jval_foreach(object, key, value)                                       \
-    for (void *jval_at = json_object_iter(jval_unconst(object));               \
-         jval_at != NULL && ((key) = json_object_iter_key(jval_at)) != NULL && \
-         ((value) = json_object_iter_value(jval_at)) != NULL;                  \
+#define jval_foreach(object, key, value)                                                     \
+    for (void *jval_at = json_object_iter(jval_unconst(object));                             \
+         jval_at != NULL && ((key) = json_object_iter_key(jval_at), (void)(key),             \
+                            (value) = json_object_iter_value(jval_at), (void)(value), true); \
          jval_at = json_object_iter_next(jval_unconst(object), jval_at))
+
+// Elements of an array; none when it is NULL or no array.
+#define jval_array_foreach(array, index, value) \
+    for ((index) = 0; ((value) = json_array_get(array, index)) != NULL; (index)++)
 
 // Dotted path of object members ("status.artifact.digest"); NULL when any step is absent or no
 // object. Members whose names hold dots need json_object_get.

@@ -48,8 +48,13 @@ void vec_release_string(void *element);
 void vec_push_string(struct vec *vec, const char *text);
 int vec_compare_strings(const void *a, const void *b);
 
+// Behind the last element; NULL for a vec that never held any, from which no offset may be taken.
+static inline void *vec_end(const struct vec *vec)
+{
+    return vec->data == NULL ? NULL : (char *)vec->data + vec->len * vec->element_size;
+}
+
 #define vec_foreach(type, variable, vec) \
-    for (type *variable = (vec)->data;   \
-         variable != NULL && variable < (type *)(vec)->data + (vec)->len; variable++)
+    for (type *variable = (vec)->data; variable < (type *)vec_end(vec); variable++)
 
 #endif

@@ -132,7 +132,8 @@ int evidence_from_json(const json_t *array, const char *digest, struct evidence_
 {
     size_t index;
     json_t *value;
-    json_array_foreach (array, index, value) {
+    jval_array_foreach(array, index, value)
+    {
         struct evidence item = {0};
         if (read_item(value, digest, &item, err) < 0) {
             evidence_release(&item);

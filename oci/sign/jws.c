@@ -60,7 +60,8 @@ static int parse_critical(const json_t *list, struct notation_headers *headers, 
     json_t *name;
     if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > MAX_CRITICAL)
         return error_set(err, ERROR_INVALID, "it has no list of critical headers (\"crit\")");
-    json_array_foreach (list, index, name) {
+    jval_array_foreach(list, index, name)
+    {
         if (!json_is_string(name))
             return error_set(err, ERROR_INVALID, "its \"crit\" holds something that is no text");
         if (notation_header_critical(headers, json_string_value(name), json_string_length(name),
@@ -113,7 +114,8 @@ static int parse_chain(const json_t *list, struct notation_envelope *envelope, s
     json_t *text;
     if (!json_is_array(list))
         return error_set(err, ERROR_INVALID, "it has no certificates (\"x5c\")");
-    json_array_foreach (list, index, text) {
+    jval_array_foreach(list, index, text)
+    {
         cleanup_bytes struct bytes der = {0};
         if (!json_is_string(text) ||
             base64_decode(json_string_value(text), json_string_length(text), &der.data, &der.size,

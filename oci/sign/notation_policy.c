@@ -48,7 +48,8 @@ static int parse_texts(const json_t *object, const char *name, size_t max, struc
         return error_set(err, ERROR_INVALID, "%s is no list", name);
     if (json_array_size(array) > max)
         return error_set(err, ERROR_LIMIT, "%s has more than %zu elements", name, max);
-    json_array_foreach (array, index, text) {
+    jval_array_foreach(array, index, text)
+    {
         if (json_string_length(text) == 0)
             return error_set(err, ERROR_INVALID, "%s holds something that is no text", name);
         vec_push_string(texts, json_string_value(text));
@@ -223,7 +224,8 @@ static int parse_document(const json_t *root, struct vec *statements, struct err
     if (json_array_size(list) == 0 || json_array_size(list) > NOTATION_MAX_STATEMENTS)
         return error_set(err, ERROR_INVALID, "trustPolicies is no list of 1 to %d statements",
                          NOTATION_MAX_STATEMENTS);
-    json_array_foreach (list, index, value) {
+    jval_array_foreach(list, index, value)
+    {
         struct notation_statement *statement = vec_push(statements);
         statement->scopes = VEC_OF(char *, vec_release_string);
         statement->stores = VEC_OF(char *, vec_release_string);

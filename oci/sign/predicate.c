@@ -104,8 +104,7 @@ static void find_each(const json_t *value, const char *path, struct findings *fi
     }
     jval_foreach (value, name, member)
         find(member, path, true, findings);
-    json_array_foreach (value, index, member)
-        find(member, path, true, findings);
+    jval_array_foreach(value, index, member) find(member, path, true, findings);
 }
 
 // An index as JSON pointers write it: no sign, no leading zero.
@@ -164,7 +163,8 @@ static bool is_scalar_list(const json_t *value)
     json_t *item;
     if (!json_is_array(value) || json_array_size(value) == 0)
         return false;
-    json_array_foreach (value, index, item) {
+    jval_array_foreach(value, index, item)
+    {
         if (!is_scalar(item))
             return false;
     }
@@ -256,7 +256,8 @@ static bool is_among(const json_t *list, const json_t *value)
 {
     size_t index;
     json_t *item;
-    json_array_foreach (list, index, item) {
+    jval_array_foreach(list, index, item)
+    {
         if (is_equal(item, value))
             return true;
     }

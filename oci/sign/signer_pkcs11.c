@@ -7,12 +7,14 @@
 #include "base/memory.h"
 #include "oci/sign/key_internal.h"
 
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/ui.h>
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef OPENSSL_NO_ENGINE
@@ -99,7 +101,7 @@ static int load(ENGINE *engine, const struct signer_request *request, bool priva
 {
     UI_METHOD *silent = UI_create_method("sealift");
     if (silent == NULL || UI_method_set_reader(silent, refuse_prompt) != 0)
-        return error_set(err, ERROR_INTERNAL, "OpenSSL makes no UI method");
+        abort();
     ERR_clear_error();
     *ret_pkey = private ? ENGINE_load_private_key(engine, request->key, silent, NULL)
                         : ENGINE_load_public_key(engine, request->key, silent, NULL);
@@ -108,6 +110,13 @@ static int load(ENGINE *engine, const struct signer_request *request, bool priva
         return 0;
     return error_set(err, ERROR_DENIED, "the token gives no %s key of that name: %s; %s",
                      private ? "private" : "public", reason(), advice(request));
+}
+
+// A private key of a curve without its public object: PKCS #11 keeps the point in that one alone.
+static bool lacks_point(const EVP_PKEY *pkey)
+{
+    const EC_KEY *pair = EVP_PKEY_get0_EC_KEY(pkey);
+    return pair != NULL && EC_KEY_get0_public_key(pair) == NULL;
 }
 
 static int read_public_key(ENGINE *engine, const struct signer_request *request,
@@ -119,7 +128,13 @@ static int read_public_key(ENGINE *engine, const struct signer_request *request,
     if (load(engine, request, false, &pkey, err) < 0 &&
         (request->pin == NULL || pin_failed() || load(engine, request, true, &pkey, err) < 0))
         return -1;
-    int result = key_public_of(pkey, "the token's key", &key, err);
+    int result =
+        lacks_point(pkey)
+            ? error_set(err, ERROR_DENIED,
+                        "the token keeps the private half alone, without the point that makes the "
+                        "public one; put the public key beside it, with the same label and id "
+                        "(pkcs11-tool --write-object … --type pubkey)")
+            : key_public_of(pkey, "the token's key", &key, err);
     EVP_PKEY_free(pkey);
     if (result == 0)
         answer->public_key = verify_key_pem(key);
@@ -136,7 +151,9 @@ static bool sign_with(EVP_PKEY *pkey, const struct signer_request *request, int 
     cleanup_free unsigned char *signature = xmalloc(size);
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey, NULL);
     ERR_clear_error();
-    bool done = context != NULL && EVP_PKEY_sign_init(context) == 1 &&
+    if (context == NULL)
+        abort();
+    bool done = EVP_PKEY_sign_init(context) == 1 &&
                 EVP_PKEY_CTX_set_signature_md(context, hashes[request->hash]) == 1 &&
                 (padding == 0 || EVP_PKEY_CTX_set_rsa_padding(context, padding) == 1) &&
                 (padding != RSA_PKCS1_PSS_PADDING ||

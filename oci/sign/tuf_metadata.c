@@ -125,9 +125,9 @@ static bool may_sign(const struct count *count, const char *id)
 {
     size_t index;
     json_t *other;
-    json_array_foreach (count->ids, index, other)
-        if (json_is_string(other) && strcmp(json_string_value(other), id) == 0)
-            return true;
+    jval_array_foreach(count->ids, index,
+                       other) if (json_is_string(other) &&
+                                  strcmp(json_string_value(other), id) == 0) return true;
     return false;
 }
 
@@ -170,7 +170,7 @@ int tuf_metadata_verify(const struct tuf_metadata *metadata, const struct tuf_me
         return error_set(err, ERROR_INVALID, "it holds a number that is no integer");
     size_t index;
     json_t *signature;
-    json_array_foreach (json_object_get(metadata->value, "signatures"), index, signature)
+    jval_array_foreach(json_object_get(metadata->value, "signatures"), index, signature)
         count_signature(&count, signature);
     free(count.text);
     if (threshold >= 1 && count.n_signers >= (size_t)threshold)
