@@ -88,8 +88,8 @@ int sign_key_write(const struct sign_key *key, const char *password, char **ret_
                    struct error *err) __attribute__((warn_unused_result));
 
 // The same with another hash and, of RSA keys, PSS with a salt as long as the hash: what JOSE and
-// COSE ask for. A signature of a curve is DER here, too. ERROR_INVALID for a key that another
-// program keeps.
+// COSE ask for. A signature of a curve is DER here, too. A key that another program keeps: as
+// below.
 int sign_key_sign_pss(const struct sign_key *key, const EVP_MD *hash, const void *data, size_t size,
                       unsigned char **ret_signature, size_t *ret_size, struct error *err)
     __attribute__((warn_unused_result));

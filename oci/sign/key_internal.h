@@ -6,6 +6,7 @@
 
 #include <openssl/evp.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 struct verify_key {
     atomic_uint refs;
@@ -25,11 +26,22 @@ struct sign_key {
     struct verify_key *public_half;
 };
 
+// How to sign, where it is not as cosign does.
+struct sign_manner {
+    const EVP_MD *hash; // NULL: as cosign does
+    bool pss;           // of RSA keys: with a salt as long as the hash
+};
+
 void signer_link_free(struct signer_link *link); // NULL is fine
 // As sign_key_sign.
 int signer_link_sign(const struct signer_link *link, const struct verify_key *public_half,
-                     const void *data, size_t size, unsigned char **ret_signature, size_t *ret_size,
-                     struct error *err) __attribute__((warn_unused_result));
+                     const struct sign_manner *manner, const void *data, size_t size,
+                     unsigned char **ret_signature, size_t *ret_size, struct error *err)
+    __attribute__((warn_unused_result));
+
+// Whether the signature was made in just this manner, which names a hash.
+bool key_check_manner(const struct verify_key *key, const struct sign_manner *manner,
+                      const void *data, size_t size, const void *signature, size_t signature_size);
 
 // Takes the public half out of pkey (any key, borrowed), checks that it is of a kind that is
 // trusted here and written in the one form. `what` names it in messages.

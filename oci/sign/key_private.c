@@ -151,7 +151,7 @@ int sign_key_write(const struct sign_key *key, const char *password, char **ret_
     return result;
 }
 
-static int sign_with(const struct sign_key *key, const EVP_MD *hash, bool pss, const void *data,
+static int sign_with(const struct sign_key *key, const struct sign_manner *manner, const void *data,
                      size_t size, unsigned char **ret_signature, size_t *ret_size,
                      struct error *err)
 {
@@ -161,8 +161,8 @@ static int sign_with(const struct sign_key *key, const EVP_MD *hash, bool pss, c
         abort();
     size_t signature_size = (size_t)EVP_PKEY_get_size(key->pkey);
     cleanup_free unsigned char *signature = xmalloc(signature_size);
-    bool done = EVP_DigestSignInit(context, &parameters, hash, NULL, key->pkey) == 1;
-    if (done && pss)
+    bool done = EVP_DigestSignInit(context, &parameters, manner->hash, NULL, key->pkey) == 1;
+    if (done && manner->pss)
         done = EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
                EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) == 1;
     done = done && EVP_DigestSign(context, signature, &signature_size, data, size) == 1;
@@ -180,22 +180,21 @@ int sign_key_sign(const struct sign_key *key, const void *data, size_t size,
                   unsigned char **ret_signature, size_t *ret_size, struct error *err)
 {
     if (key->link != NULL)
-        return signer_link_sign(key->link, key->public_half, data, size, ret_signature, ret_size,
-                                err);
+        return signer_link_sign(key->link, key->public_half, &(struct sign_manner){0}, data, size,
+                                ret_signature, ret_size, err);
     // SHA-256 for every curve: cosign's verify and Flux know no other for keys.
-    const EVP_MD *hash =
-        verify_key_algorithm(key->public_half) == KEY_ED25519 ? NULL : EVP_sha256();
-    return sign_with(key, hash, false, data, size, ret_signature, ret_size, err);
+    const struct sign_manner manner = {
+        .hash = verify_key_algorithm(key->public_half) == KEY_ED25519 ? NULL : EVP_sha256()};
+    return sign_with(key, &manner, data, size, ret_signature, ret_size, err);
 }
 
 int sign_key_sign_pss(const struct sign_key *key, const EVP_MD *hash, const void *data, size_t size,
                       unsigned char **ret_signature, size_t *ret_size, struct error *err)
 {
+    const struct sign_manner manner = {.hash = hash,
+                                       .pss = verify_key_algorithm(key->public_half) == KEY_RSA};
     if (key->link != NULL)
-        return error_set(err, ERROR_INVALID,
-                         "key %s is kept by another program, which is not asked for Notation's "
-                         "signatures; sign them with a key in a file",
-                         verify_key_fingerprint(key->public_half)->text);
-    bool pss = verify_key_algorithm(key->public_half) == KEY_RSA;
-    return sign_with(key, hash, pss, data, size, ret_signature, ret_size, err);
+        return signer_link_sign(key->link, key->public_half, &manner, data, size, ret_signature,
+                                ret_size, err);
+    return sign_with(key, &manner, data, size, ret_signature, ret_size, err);
 }

@@ -26,27 +26,42 @@ static const EVP_MD *own_hash(enum key_algorithm algorithm)
     return EVP_sha256();
 }
 
-// Of RSA keys only: PKCS#1 v1.5 or PSS (MGF1 with the same hash, any length of salt).
-static bool set_padding(EVP_PKEY_CTX *context, int padding)
+// Of RSA keys only: PKCS#1 v1.5 or PSS (MGF1 with the same hash; OpenSSL's words for the salt).
+static bool set_padding(EVP_PKEY_CTX *context, int padding, int salt)
 {
     return EVP_PKEY_CTX_set_rsa_padding(context, padding) == 1 &&
            (padding != RSA_PKCS1_PSS_PADDING ||
-            EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_AUTO) == 1);
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(context, salt) == 1);
 }
 
-static bool check_with(const struct verify_key *key, const EVP_MD *hash, int padding,
-                       const void *data, size_t size, const void *signature, size_t signature_size)
+static bool check_salted(const struct verify_key *key, const EVP_MD *hash, int padding, int salt,
+                         const void *data, size_t size, const void *signature,
+                         size_t signature_size)
 {
     EVP_PKEY_CTX *parameters = NULL; // of context
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     if (context == NULL)
         abort();
     bool valid = EVP_DigestVerifyInit(context, &parameters, hash, NULL, key->pkey) == 1 &&
-                 (padding == 0 || set_padding(parameters, padding)) &&
+                 (padding == 0 || set_padding(parameters, padding, salt)) &&
                  EVP_DigestVerify(context, signature, signature_size, data, size) == 1;
     EVP_MD_CTX_free(context);
     ERR_clear_error();
     return valid;
+}
+
+static bool check_with(const struct verify_key *key, const EVP_MD *hash, int padding,
+                       const void *data, size_t size, const void *signature, size_t signature_size)
+{
+    return check_salted(key, hash, padding, RSA_PSS_SALTLEN_AUTO, data, size, signature,
+                        signature_size);
+}
+
+bool key_check_manner(const struct verify_key *key, const struct sign_manner *manner,
+                      const void *data, size_t size, const void *signature, size_t signature_size)
+{
+    return check_salted(key, manner->hash, manner->pss ? RSA_PKCS1_PSS_PADDING : 0,
+                        RSA_PSS_SALTLEN_DIGEST, data, size, signature, signature_size);
 }
 
 static int refuse(const struct verify_key *key, struct error *err)
@@ -87,7 +102,7 @@ static bool check_hash_with(const struct verify_key *key, int padding,
     if (context == NULL)
         abort();
     bool valid = EVP_PKEY_verify_init(context) == 1 &&
-                 (padding == 0 || set_padding(context, padding)) &&
+                 (padding == 0 || set_padding(context, padding, RSA_PSS_SALTLEN_AUTO)) &&
                  EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
                  EVP_PKEY_verify(context, signature, signature_size, hash, SHA256_SIZE) == 1;
     EVP_PKEY_CTX_free(context);

@@ -164,30 +164,52 @@ static void hash_data(enum signer_hash hash, const void *data, size_t size,
         abort();
 }
 
+// The hash of a manner: those of Notation are the same three.
+static enum signer_hash hash_of(const struct signer_link *link, const struct sign_manner *manner)
+{
+    if (manner->hash == NULL)
+        return link->hash;
+    if (EVP_MD_get_size(manner->hash) == (int)signer_hash_size(SIGNER_SHA384))
+        return SIGNER_SHA384;
+    return EVP_MD_get_size(manner->hash) == (int)signer_hash_size(SIGNER_SHA512) ? SIGNER_SHA512
+                                                                                 : SIGNER_SHA256;
+}
+
+static bool is_good(const struct verify_key *key, const struct sign_manner *manner,
+                    const void *data, size_t size, const struct signer_answer *answer)
+{
+    if (manner->hash != NULL)
+        return key_check_manner(key, manner, data, size, answer->signature, answer->signature_size);
+    return verify_key_check(key, data, size, answer->signature, answer->signature_size, NULL) == 0;
+}
+
 int signer_link_sign(const struct signer_link *link, const struct verify_key *public_half,
-                     const void *data, size_t size, unsigned char **ret_signature, size_t *ret_size,
-                     struct error *err)
+                     const struct sign_manner *manner, const void *data, size_t size,
+                     unsigned char **ret_signature, size_t *ret_size, struct error *err)
 {
     struct signer_request request = {.operation = SIGNER_SIGN,
                                      .algorithm = verify_key_algorithm(public_half),
-                                     .hash = link->hash};
+                                     .hash = hash_of(link, manner),
+                                     .pss = manner->pss};
     cleanup_signer_answer struct signer_answer answer = {0};
     cleanup_free unsigned char *message = NULL;
     if (request.algorithm == KEY_ED25519) {
         request.message = message = xmemdup(data, size);
         request.message_size = size;
     } else {
-        hash_data(link->hash, data, size, request.digest);
+        hash_data(request.hash, data, size, request.digest);
     }
     if (ask(link, &request, &answer, err) < 0)
         return -1;
-    if (verify_key_check(public_half, data, size, answer.signature, answer.signature_size, NULL) <
-        0)
+    if (!is_good(public_half, manner, data, size, &answer))
         return error_set(err, ERROR_INVALID,
                          "signer %s answered with a signature that key %s (%s, %s) did not make; "
-                         "it must sign the digest as it is, and write ECDSA signatures in DER",
+                         "it must sign the digest as it is, and write ECDSA signatures in DER%s",
                          link->argv[0], link->key, key_algorithm_name(request.algorithm),
-                         verify_key_fingerprint(public_half)->text);
+                         verify_key_fingerprint(public_half)->text,
+                         manner->pss ? ", and as \"padding\" says by PSS, with a salt as long as "
+                                       "the hash"
+                                     : "");
     *ret_signature = STEAL(answer.signature);
     *ret_size = answer.signature_size;
     return 0;

@@ -175,8 +175,9 @@ static int sign(ENGINE *engine, const struct signer_request *request, struct sig
     if (load(engine, request, true, &pkey, err) < 0)
         return -1;
     bool rsa = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA;
-    // PKCS#1 v1.5 is what cosign verifies; some keys are made for PSS alone.
-    bool done = sign_with(pkey, request, rsa ? RSA_PKCS1_PADDING : 0, answer) ||
+    // PKCS#1 v1.5 is what cosign verifies, and PSS what Notation does; some keys are made for PSS
+    // alone.
+    bool done = (!request->pss && sign_with(pkey, request, rsa ? RSA_PKCS1_PADDING : 0, answer)) ||
                 (rsa && sign_with(pkey, request, RSA_PKCS1_PSS_PADDING, answer));
     EVP_PKEY_free(pkey);
     if (!done)

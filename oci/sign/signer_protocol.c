@@ -15,6 +15,8 @@ enum { VERSION = 1 };
 
 static const char *const operations[] = {[SIGNER_PUBLIC_KEY] = "publicKey", [SIGNER_SIGN] = "sign"};
 
+static const char padding_pss[] = "PSS";
+
 static const struct {
     const char *name;
     size_t size;
@@ -60,6 +62,8 @@ static void add_what_to_sign(json_t *value, const struct signer_request *request
     cleanup_free char *digest = base64_encode(request->digest, signer_hash_size(request->hash));
     jval_set_string(value, "hash", hashes[request->hash].name);
     jval_set_string(value, "digest", digest);
+    if (request->pss)
+        jval_set_string(value, "padding", padding_pss);
 }
 
 int signer_request_build(const struct signer_request *request, char **ret_text, struct error *err)
@@ -93,6 +97,19 @@ static int find_algorithm(const char *name, enum key_algorithm *ret_algorithm, s
     return error_set(err, ERROR_INVALID, "algorithm is none that is known here");
 }
 
+static int parse_padding(const json_t *value, struct signer_request *request, struct error *err)
+{
+    const char *padding = NULL;
+    if (json_object_get(value, "padding") == NULL)
+        return 0;
+    if (json_strict_string(value, "padding", &padding, err) < 0)
+        return -1;
+    if (strcmp(padding, padding_pss) != 0 || request->algorithm != KEY_RSA)
+        return error_set(err, ERROR_INVALID, "padding is PSS, of an RSA key, or not there");
+    request->pss = true;
+    return 0;
+}
+
 static int parse_what_to_sign(const json_t *value, struct signer_request *request,
                               struct error *err)
 {
@@ -111,14 +128,14 @@ static int parse_what_to_sign(const json_t *value, struct signer_request *reques
     if (size != signer_hash_size(request->hash))
         return error_set(err, ERROR_INVALID, "digest has %zu bytes, which is no %s", size, hash);
     memcpy(request->digest, digest, size);
-    return 0;
+    return parse_padding(value, request, err);
 }
 
 static int parse_request(const json_t *value, struct signer_request *request, struct error *err)
 {
     static const char *const names[] = {"version", "operation", "key",       "namespace",
                                         "module",  "pin",       "algorithm", "hash",
-                                        "digest",  "message",   NULL};
+                                        "digest",  "padding",   "message",   NULL};
     const char *operation = NULL, *key = NULL;
     if (json_strict_members(value, "the request", names, err) < 0 ||
         json_strict_string(value, "operation", &operation, err) < 0 ||

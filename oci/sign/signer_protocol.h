@@ -6,13 +6,14 @@
 //     {"publicKey":"-----BEGIN PUBLIC KEY-----\n…"}
 //
 //     {"version":1,"operation":"sign","key":"…","algorithm":"ECDSA P-256","hash":"SHA256",
-//      "digest":"<base64>"}
+//      "digest":"<base64>"}             for Notation by an RSA key also "padding":"PSS"
 //     {"signature":"<base64>"}
 //
 //     {"error":"a sentence"}
 #ifndef OCI_SIGN_SIGNER_PROTOCOL_H
 #define OCI_SIGN_SIGNER_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -33,6 +34,7 @@ struct signer_request {
     char *pin;       // likewise; secret
     enum key_algorithm algorithm; // SIGNER_SIGN: this and what follows
     enum signer_hash hash;
+    bool pss; // RSA alone: by PSS with a salt as long as the hash, and by nothing else
     unsigned char digest[SIGNER_MAX_HASH];
     unsigned char *message; // instead of a digest, where the algorithm takes the whole (Ed25519)
     size_t message_size;

@@ -10,10 +10,12 @@ import pytest
 
 from parts.gate import Gate
 from parts.journey import Journey, config_map
-from parts.notation import IDENTITY, KINDS, Notation, StampServer
+from parts.need import CHECKOUT
+from parts.notation import IDENTITY, KINDS, LARGE_KINDS, Notation, StampServer
 from parts.objects import Config
 from parts.oci_registry import OciRegistry
 from parts.sealift import Daemon, Sealift
+from parts.token import Token
 from parts.wait import wait_for
 
 FORMS = pytest.mark.parametrize("form", ["jws", "cose"])
@@ -70,6 +72,31 @@ def test_kinds_of_keys_both_ways(signed: Signed, notation: Notation, kind: str) 
     assert signed.sealift("sign", signed.reference, *flags).out.strip() == signed.digest
     assert notation.verify(signed.full) == signed.digest
     assert ours.subject in signed.passes()
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *LARGE_KINDS])
+def test_keys_that_a_program_keeps(signed: Signed, notation: Notation, tmp_path: Path, kind: str) -> None:
+    signer = notation.signer(kind=kind)
+    program = ("--signer", CHECKOUT / "deploy/examples/signer-openssl", "--key", "packager")
+    (tmp_path / "packager.pem").write_bytes(signer.key.read_bytes())
+    env = {"SIGNER_KEYS": str(tmp_path)}
+    flags = ("--notation", *program, "--certificate-chain", signer.chain)
+    assert signed.sealift("sign", signed.reference, *flags, env=env).out.strip() == signed.digest
+    assert notation.verify(signed.full) == signed.digest
+    assert signer.subject in signed.passes()
+
+
+@pytest.mark.parametrize("kind", ["EC:prime256v1", "EC:secp384r1", "rsa:2048", "rsa:3072"])
+def test_keys_in_a_token(signed: Signed, notation: Notation, tmp_path: Path, kind: str) -> None:
+    token = Token(tmp_path / "token")
+    token.make("release", kind)
+    public = tmp_path / "release.pub"
+    public.write_text(signed.sealift("keygen", "--public", "--key", token.uri("release", pin=False), env=token.env).out)
+    signer = notation.certify(public, "release")
+    flags = ("--notation", "--key", token.uri("release"), "--certificate-chain", signer.chain)
+    assert signed.sealift("sign", signed.reference, *flags, env=token.env).out.strip() == signed.digest
+    assert notation.verify(signed.full) == signed.digest
+    assert signer.subject in signed.passes()
 
 
 @FORMS

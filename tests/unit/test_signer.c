@@ -14,6 +14,8 @@
 #include "oci/sign/signer_protocol.h"
 #include "oci/sign/signer_words.h"
 
+#include <openssl/evp.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +141,7 @@ static void test_requests_survive_the_way(void **state)
          .algorithm = KEY_ECDSA_P384,
          .hash = SIGNER_SHA384,
          .digest = {1, 2, 3}},
+        {.operation = SIGNER_SIGN, .key = key, .algorithm = KEY_RSA, .pss = true},
         {.operation = SIGNER_SIGN,
          .key = key,
          .algorithm = KEY_ED25519,
@@ -157,9 +160,10 @@ static void test_requests_survive_the_way(void **state)
         assert_string_equal(or_empty(got.pin), or_empty(sent->pin));
         assert_int_equal(got.algorithm, sent->algorithm);
         assert_int_equal(got.message_size, sent->message_size);
+        assert_int_equal(got.pss, sent->pss);
         assert_memory_equal(got.digest, sent->digest, sizeof got.digest);
     }
-    struct signer_request large = requests[2];
+    struct signer_request large = requests[ARRAY_LENGTH(requests) - 1];
     cleanup_error struct error err = {0};
     char *text = NULL;
     large.message_size = SIGNER_MAX_MESSAGE + 1;
@@ -182,6 +186,13 @@ static void test_requests_that_are_none(void **state)
         "\"MD5\",\"digest\":\"AAAA\"}",
         "{\"version\":1,\"operation\":\"sign\",\"key\":\"k\",\"algorithm\":\"RSA\",\"hash\":"
         "\"SHA256\",\"digest\":\"AAAA\"}",
+        "{\"version\":1,\"operation\":\"sign\",\"key\":\"k\",\"algorithm\":\"RSA\",\"hash\":"
+        "\"SHA256\",\"digest\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\"padding\":\"X\"}",
+        "{\"version\":1,\"operation\":\"sign\",\"key\":\"k\",\"algorithm\":\"ECDSA P-256\","
+        "\"hash\":\"SHA256\",\"digest\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\","
+        "\"padding\":\"PSS\"}",
+        "{\"version\":1,\"operation\":\"sign\",\"key\":\"k\",\"algorithm\":\"RSA\",\"hash\":"
+        "\"SHA256\",\"digest\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\"padding\":1}",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct signer_request got = {0};
@@ -309,6 +320,47 @@ static void test_signer_signs(void **state)
     }
 }
 
+// As Notation has it: the hash that it names for the key, and PSS of RSA keys.
+static void test_signer_signs_in_another_manner(void **state)
+{
+    (void)state;
+    static const char pss[] =
+        "grep -q '\"padding\":\"PSS\"' r && openssl pkeyutl -sign -inkey k -in d "
+        "-pkeyopt digest:sha384 -pkeyopt rsa_padding_mode:pss -pkeyopt "
+        "rsa_pss_saltlen:";
+    const struct {
+        const char *algorithm, *signature, *salt, *sentence;
+    } cases[] = {
+        {"-algorithm RSA", pss, "digest", NULL},
+        {"-algorithm RSA", pss, "max", "a salt as long as the hash"},
+        {"-algorithm RSA", "openssl pkeyutl -sign -inkey k -in d -pkeyopt digest:sha384", "",
+         "by PSS"},
+        {"-algorithm EC -pkeyopt ec_paramgen_curve:P-384",
+         "! grep -q padding r && openssl pkeyutl -sign -inkey k -in d -pkeyopt digest:sha384", "",
+         NULL},
+        {"-algorithm EC -pkeyopt ec_paramgen_curve:P-384", "openssl dgst -sha256 -sign k d", "",
+         "did not make"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct keeper keeper;
+        cleanup_sign_key struct sign_key *key = NULL;
+        cleanup_free unsigned char *signature = NULL;
+        cleanup_error struct error err = {0};
+        size_t size = 0;
+        cleanup_free char *command =
+            xasprintf("echo \"$r\" >r; %s%s", cases[i].signature, cases[i].salt);
+        keeper_open(&keeper, cases[i].algorithm, "", command);
+        const struct signer signer = {
+            .argv = (const char *const[]){"sh", "-c", keeper.script, NULL}, .key = "packager"};
+        assert_int_equal(sign_key_open(&signer, &key, NULL), 0);
+        int result = sign_key_sign_pss(key, EVP_sha384(), "sealed", 6, &signature, &size, &err);
+        if (cases[i].sentence == NULL ? result < 0
+                                      : strstr(error_message(&err), cases[i].sentence) == NULL)
+            fail_msg("%zu: %s", i, error_message(&err));
+        keeper_close(&keeper);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_requests_that_are_none),
         cmocka_unit_test(test_signer_that_answers_wrongly),
         cmocka_unit_test(test_signer_signs),
+        cmocka_unit_test(test_signer_signs_in_another_manner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,7 @@ KINDS = {
     "rsa2048": ("rsa:2048", "rsa_keygen_bits:2048"),
     "rsa3072": ("rsa:3072", "rsa_keygen_bits:3072"),
 }
+LARGE_KINDS = {"rsa4096": ("rsa:4096", "rsa_keygen_bits:4096")}
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Notation:
 
     @staticmethod
     def _kind(kind: str) -> Sequence[str]:
-        algorithm, option = KINDS[kind]
+        algorithm, option = {**KINDS, **LARGE_KINDS}[kind]
         return (algorithm, "-pkeyopt", option)
 
     def _run(self, *words: object) -> None:
@@ -112,6 +113,18 @@ class Notation:
         )
         made.chain.write_text(made.cert.read_text() + self.root.read_text())
         return Signer(made.key, made.cert, made.chain, f"CN={name},O=acme,ST=WA,C=US")
+
+    def certify(self, public: Path, name: str) -> Signer:
+        """A certificate for a key that is elsewhere: `public` is its public half. There is no key file."""
+        at = self.folder / name
+        self._run(
+            *("x509", "-new", "-force_pubkey", public, "-subj", f"/C=US/ST=WA/O=acme/CN={name}", "-days", "20"),
+            *("-CA", self.root, "-CAkey", self._root_key, "-CAcreateserial"),
+            *("-extfile", self._config, "-extensions", "leaf", "-out", at.with_suffix(".crt")),
+        )
+        at.with_suffix(".pem").write_text(at.with_suffix(".crt").read_text() + self.root.read_text())
+        subject = f"CN={name},O=acme,ST=WA,C=US"
+        return Signer(Path("/nowhere"), at.with_suffix(".crt"), at.with_suffix(".pem"), subject)
 
     def crl(self, *revoked: Signer) -> Path:
         """The authority's list with these on it."""
