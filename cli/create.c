@@ -136,7 +136,7 @@ int create_finish(const struct cli *cli, const json_t *object, const json_t *gra
     if (write_object(cli, store, object, err) < 0)
         return -1;
     if (ask != NULL)
-        tell_warning(cli, "%s %s/%s lacks rights until then: %s", object_kind(object),
-                     object_namespace(object), object_name(object), ask);
+        tell_warning(cli, "%s %s/%s may lack rights until an administrator has granted them: %s",
+                     object_kind(object), object_namespace(object), object_name(object), ask);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "cli/installation.h"
 #include "cli/print.h"
+#include "cli/rights.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 
@@ -113,10 +114,74 @@ static const char *plural_of(const char *kind)
     return strcmp(kind, "Role") == 0 ? "roles" : "rolebindings";
 }
 
+const char *grant_word(const char *kind)
+{
+    return strcmp(kind, "Role") == 0          ? "role"
+           : strcmp(kind, "RoleBinding") == 0 ? "rolebinding"
+                                              : "serviceaccount";
+}
+
+bool grant_is_ours(const json_t *object)
+{
+    const char *manager = json_string_value(json_object_get(object_labels(object), GRANT_LABEL));
+    return manager != NULL && strcmp(manager, GRANT_MANAGER) == 0;
+}
+
+bool grant_names_account(const json_t *binding, const char *namespace, const char *name)
+{
+    size_t index;
+    json_t *subject;
+    json_array_foreach (jval_array(binding, "subjects"), index, subject) {
+        if (strcmp(jval_string_or(subject, "kind", ""), "ServiceAccount") == 0 &&
+            strcmp(jval_string_or(subject, "namespace", ""), namespace) == 0 &&
+            strcmp(jval_string_or(subject, "name", ""), name) == 0)
+            return true;
+    }
+    return false;
+}
+
 struct kube_ref grant_ref(const char *kind, const char *namespace, const char *name)
 {
     bool rbac = strstr(kind, "Role") != NULL;
     return (struct kube_ref){rbac ? RBAC_GROUP : "", "v1", plural_of(kind), namespace, name, NULL};
+}
+
+// Whoever else wrote it, it says the same: the rules of a Role, the role and account of a binding.
+static bool says_the_same(const json_t *there, const json_t *grant)
+{
+    const json_t *account = json_array_get(jval_array(grant, "subjects"), 0);
+    if (strcmp(object_kind(grant), "Role") == 0)
+        return json_equal(jval_get(there, "rules"), jval_get(grant, "rules"));
+    return json_equal(jval_get(there, "roleRef"), jval_get(grant, "roleRef")) &&
+           grant_names_account(there, jval_string_or(account, "namespace", ""),
+                               jval_string_or(account, "name", ""));
+}
+
+// What others wrote is used, and never changed or marked as ours.
+static void tell_used(const struct cli *cli, const json_t *there, const json_t *grant)
+{
+    const char *namespace = object_namespace(grant);
+    cleanup_free char *name = print_name(grant);
+    if (strcmp(object_kind(grant), "ServiceAccount") == 0)
+        tell_done(cli, "%s in %s is there already, not made by sealift: it is used as it is", name,
+                  namespace);
+    else if (!says_the_same(there, grant))
+        tell_warning(cli,
+                     "%s in %s is there already, not made by sealift, and says something else: it "
+                     "stays as it is; to replace it, delete it and run this again",
+                     name, namespace);
+}
+
+// A binding's role cannot be changed.
+static int make_way(struct kube_client *client, const struct kube_ref *ref, const json_t *there,
+                    const json_t *grant, struct error *err)
+{
+    const struct kube_request request = {
+        .verb = KUBE_DELETE, .ref = *ref, .if_uid = object_uid(there)};
+    if (jval_object(grant, "roleRef") == NULL ||
+        json_equal(jval_get(there, "roleRef"), jval_get(grant, "roleRef")))
+        return 0;
+    return kube_do(client, &request, NULL, err);
 }
 
 static int grant_apply(const struct cli *cli, struct kube_client *client, const json_t *grant,
@@ -124,16 +189,24 @@ static int grant_apply(const struct cli *cli, struct kube_client *client, const 
 {
     const struct kube_ref ref =
         grant_ref(object_kind(grant), object_namespace(grant), object_name(grant));
-    const struct kube_request request = {.verb = KUBE_APPLY,
-                                         .ref = ref,
-                                         .object = grant,
-                                         .field_manager = "sealift-cli",
-                                         .force = true};
     cleanup_json json_t *before = NULL;
     cleanup_json json_t *after = NULL;
+    cleanup_error struct error unseen = {0};
     cleanup_free char *name = print_name(grant);
-    bool existed = kube_get(client, &ref, &before, NULL) == 0;
-    if (kube_do(client, &request, &after, err) < 0)
+    bool existed = kube_get(client, &ref, &before, &unseen) == 0;
+    if (existed && !grant_is_ours(before)) {
+        tell_used(cli, before, grant);
+        return 0;
+    }
+    // What may not be seen may be somebody else's.
+    const struct kube_request request = {
+        .verb = existed || unseen.code == ERROR_NOT_FOUND ? KUBE_APPLY : KUBE_CREATE,
+        .ref = ref,
+        .object = grant,
+        .field_manager = "sealift-cli",
+        .force = existed};
+    if ((existed && make_way(client, &ref, before, grant, err) < 0) ||
+        kube_do(client, &request, &after, err) < 0)
         return error_wrap(err, "%s in %s", name, object_namespace(grant));
     bool same =
         existed && strcmp(object_resource_version(before), object_resource_version(after)) == 0;
@@ -166,6 +239,33 @@ static void add_command(struct strbuf *words, const json_t *grant)
                     jval_string_or(grant, "roleRef.name", ""),
                     jval_string_or(subject, "namespace", ""), jval_string_or(subject, "name", ""));
     }
+    // What is run at our word goes when its object goes.
+    strbuf_addf(words, " && kubectl label %s %s -n %s " GRANT_LABEL "=" GRANT_MANAGER,
+                grant_word(kind), name, namespace);
+}
+
+// Whoever may not hand on rights may find that nothing is missing.
+static bool is_held(const struct cli *cli, struct kube_client *client, const json_t *grant)
+{
+    const json_t *account = json_array_get(jval_array(grant, "subjects"), 0);
+    const char *namespace = object_namespace(grant);
+    const char *from = jval_string_or(account, "namespace", "");
+    const char *name = jval_string_or(account, "name", "");
+    if (strcmp(object_kind(grant), "RoleBinding") != 0)
+        return false;
+    switch (rights_of_binding(client, grant)) {
+    case RIGHTS_OF_ROLE:
+        tell_done(cli, "ServiceAccount %s/%s may do in %s what ClusterRole %s says already", from,
+                  name, namespace, jval_string_or(grant, "roleRef.name", ""));
+        return true;
+    case RIGHTS_OF_MINE:
+        tell_done(cli, "ServiceAccount %s/%s may do in %s all that you may already", from, name,
+                  namespace);
+        return true;
+    case RIGHTS_UNKNOWN:
+        break;
+    }
+    return false;
 }
 
 int grants_apply(const struct cli *cli, struct kube_client *client, const json_t *grants,
@@ -182,6 +282,8 @@ int grants_apply(const struct cli *cli, struct kube_client *client, const json_t
             continue;
         if (cause.code != ERROR_DENIED)
             return error_move(err, &cause);
+        if (is_held(cli, client, grant))
+            continue;
         add_command(&words, grant);
         if (first.code == ERROR_NONE)
             error_move(&first, &cause);

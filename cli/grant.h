@@ -1,5 +1,6 @@
 // Objects of Kubernetes' own that ours need to work: accounts and rights. Commands write them
-// beside our objects; all carry the label app.kubernetes.io/managed-by: sealift.
+// beside our objects; all that they write carries the label app.kubernetes.io/managed-by: sealift,
+// and only that is changed or deleted again.
 #ifndef CLI_GRANT_H
 #define CLI_GRANT_H
 
@@ -38,12 +39,19 @@ void grant_add_account(json_t *grants, const char *namespace, const char *name);
 void grant_add_deployer(json_t *grants, const char *namespace, const char *sync, const char *role,
                         const struct grant_account *account);
 
-// Server-side apply, in order; tells what came of each. Whoever may write our objects need not be
-// allowed to hand on rights: *ret_ask (owned; else untouched) is then why, and the commands by
-// which an administrator writes what this person may not.
+// Server-side apply, in order; tells what came of each. What others wrote under these names is used
+// as it is. Whoever may write our objects need not be allowed to hand on rights: *ret_ask (owned;
+// else untouched) is then why, and the commands by which an administrator writes what this person
+// may not, where the account lacks it.
 int grants_apply(const struct cli *cli, struct kube_client *client, const json_t *grants,
                  char **ret_ask, struct error *err) __attribute__((warn_unused_result));
 
+// Written by us, as its label says.
+bool grant_is_ours(const json_t *object);
+// A binding has this ServiceAccount among its subjects.
+bool grant_names_account(const json_t *binding, const char *namespace, const char *name);
+// "rolebinding", as kubectl calls it. Static.
+const char *grant_word(const char *kind);
 // Where one of the kinds above is; name NULL = the collection. Borrows.
 struct kube_ref grant_ref(const char *kind, const char *namespace, const char *name);
 

@@ -192,6 +192,18 @@ static int version_of(const char *tag, char **ret_version, struct error *err)
     return 0;
 }
 
+// A policy that may not be read is a matter of whoever asks, not of the policy.
+static int tell_ungoverned(const json_t *sync, const char *reason, struct error *err)
+{
+    if (err->code != ERROR_DENIED)
+        return error_wrap(err, "%s", reason);
+    return error_wrap(err,
+                      "what the TrustPolicies ask of Sync %s/%s you may not read, so only the "
+                      "controller can say whether it is met (sealift get sync %s -n %s)",
+                      object_namespace(sync), object_name(sync), object_name(sync),
+                      object_namespace(sync));
+}
+
 static int rules_of_sync(const struct cli *cli, const char *identity, const char *tag,
                          struct rules *rules, struct error *err)
 {
@@ -206,7 +218,7 @@ static int rules_of_sync(const struct cli *cli, const char *identity, const char
                               .namespace =
                                   cli_string_or(cli, "system-namespace", SYSTEM_NAMESPACE)};
     if (governance_of(&role, sync, identity, &rules->governance, &reason, err) < 0)
-        return error_wrap(err, "%s", reason);
+        return tell_ungoverned(sync, reason, err);
     if (object_spec_string(sync, "artifact.semver") != NULL) {
         rules->channel = xstrdup_or_null(object_spec_string(sync, "artifact.channel"));
         if (rules->channel == NULL)

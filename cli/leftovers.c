@@ -31,25 +31,12 @@ struct leftovers {
     bool unseen;        // and whether it is there is not known
 };
 
-static bool is_ours(const json_t *object)
-{
-    const char *manager = json_string_value(json_object_get(object_labels(object), GRANT_LABEL));
-    return manager != NULL && strcmp(manager, GRANT_MANAGER) == 0;
-}
-
-static const char *word_of(const char *kind)
-{
-    return strcmp(kind, "Role") == 0          ? "role"
-           : strcmp(kind, "RoleBinding") == 0 ? "rolebinding"
-                                              : "serviceaccount";
-}
-
 // Consumes cause.
 static void stays(struct leftovers *left, const char *kind, const char *namespace, const char *name,
                   struct error *cause)
 {
     strbuf_addf(&left->commands, "%skubectl delete %s %s -n %s",
-                left->commands.len > 0 ? " && " : "", word_of(kind), name, namespace);
+                left->commands.len > 0 ? " && " : "", grant_word(kind), name, namespace);
     if (left->cause.code == ERROR_NONE)
         error_move(&left->cause, cause);
 }
@@ -134,7 +121,7 @@ static void remove_token(const struct leftovers *left)
         tell_warning(left->cli, "Secret %s/%s stays: %s uses it, too", namespace, name, user);
         return;
     }
-    if (cause.code == ERROR_NONE && !is_ours(secret)) {
+    if (cause.code == ERROR_NONE && !grant_is_ours(secret)) {
         tell_secret_stays(left, name, "sealift create hook did not make it");
         return;
     }
@@ -168,19 +155,6 @@ static const char *account_of(const json_t *sync)
     return named != NULL ? named : "sealift";
 }
 
-static bool is_subject(const json_t *binding, const char *namespace, const char *name)
-{
-    size_t index;
-    json_t *subject;
-    json_array_foreach (jval_array(binding, "subjects"), index, subject) {
-        if (strcmp(jval_string_or(subject, "kind", ""), "ServiceAccount") == 0 &&
-            strcmp(jval_string_or(subject, "namespace", ""), namespace) == 0 &&
-            strcmp(jval_string_or(subject, "name", ""), name) == 0)
-            return true;
-    }
-    return false;
-}
-
 // The binding that `create sync` wrote into a namespace. Another Sync of that name, elsewhere, may
 // have taken its place.
 static void find_binding(struct leftovers *left, const char *namespace, json_t *grants)
@@ -189,7 +163,7 @@ static void find_binding(struct leftovers *left, const char *namespace, json_t *
     cleanup_free char *name = xasprintf("sealift-sync-%s", object_name(sync));
     cleanup_json json_t *binding = NULL;
     look(left, "RoleBinding", namespace, name, &binding);
-    if (binding != NULL && is_subject(binding, object_namespace(sync), account_of(sync)))
+    if (binding != NULL && grant_names_account(binding, object_namespace(sync), account_of(sync)))
         json_array_append(grants, binding);
 }
 
@@ -219,7 +193,7 @@ static bool list_has(struct leftovers *left, const struct kube_request *request,
         return true;
     }
     json_array_foreach (items, index, item) {
-        if (request->field_selector != NULL || is_subject(item, namespace, account))
+        if (request->field_selector != NULL || grant_names_account(item, namespace, account))
             return true;
     }
     return false;
@@ -294,12 +268,12 @@ static void remove_sync(struct leftovers *left)
     find_bindings(left, grants);
     look(left, "ServiceAccount", object_namespace(left->object), account_of(left->object),
          &account);
-    bool owns_account = account != NULL && is_ours(account);
+    bool owns_account = account != NULL && grant_is_ours(account);
     bool gone = (json_array_size(grants) == 0 && !owns_account) || wait_until_gone(left);
     json_array_foreach (grants, index, grant) {
         if (!gone)
             keep(left, grant, busy);
-        else if (is_ours(grant))
+        else if (grant_is_ours(grant))
             remove_grant(left, grant);
         else
             keep(left, grant, "sealift create did not write it");

@@ -4,6 +4,7 @@
 #include "api/object.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "cli/grant.h"
 #include "cli/print.h"
 #include "cli/rollout.h"
 #include "cli/tell.h"
@@ -29,6 +30,8 @@ void removal_release(struct removal *removal)
     vec_free(&removal->syncs);
     vec_free(&removal->grants);
     vec_free(&removal->parent);
+    vec_free(&removal->others);
+    json_decref(STEAL(removal->bindings));
     json_decref(STEAL(removal->objects));
 }
 
@@ -85,6 +88,21 @@ static int look_for_grants(struct removal *removal, struct error *err)
         if (kube_list(removal->installation.client, &request, &items, err) < 0)
             return -1;
         add_live(removal, &removal->grants, items);
+    }
+    return 0;
+}
+
+// Whatever binds roles or accounts anywhere: some of it outlives what it names.
+static int look_for_bindings(struct removal *removal, struct error *err)
+{
+    static const char *const kinds[] = {"RoleBinding", "ClusterRoleBinding"};
+    removal->bindings = json_array();
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        const struct kube_request request = {.ref = grant_ref(kinds[i], NULL, NULL)};
+        cleanup_json json_t *items = NULL;
+        if (kube_list(removal->installation.client, &request, &items, err) < 0)
+            return -1;
+        json_array_extend(removal->bindings, items);
     }
     return 0;
 }
@@ -184,6 +202,74 @@ static void plan_namespace(struct removal *removal)
     }
 }
 
+static bool goes(const struct removal *removal, const json_t *object)
+{
+    vec_foreach (struct piece, piece, &removal->installation.pieces) {
+        if (piece_is(piece, object_kind(object)) && strcmp(piece->name, object_name(object)) == 0 &&
+            strcmp(piece->ns, object_namespace(object)) == 0)
+            return true;
+    }
+    bool with_namespace = !cli_flag(removal->cli, "keep-namespace") &&
+                          strcmp(object_namespace(object), removal->installation.namespace) == 0;
+    return with_namespace ||
+           (grant_is_ours(object) && strcmp(object_kind(object), "RoleBinding") == 0);
+}
+
+// The binding of somebody else by which an account of ours is used; owned, or NULL.
+static char *user_of(const struct removal *removal, const struct piece *account)
+{
+    size_t index;
+    json_t *binding;
+    json_array_foreach (removal->bindings, index, binding) {
+        if (!goes(removal, binding) && grant_names_account(binding, account->ns, account->name))
+            return object_text(binding);
+    }
+    return NULL;
+}
+
+static void plan_grants(struct removal *removal)
+{
+    vec_foreach (struct piece, piece, &removal->grants) {
+        cleanup_free char *user =
+            piece_is(piece, "ServiceAccount") ? user_of(removal, piece) : NULL;
+        if (user == NULL)
+            add_step(removal, REMOVAL_DELETE, piece, xstrdup(""));
+        else
+            add_step(removal, REMOVAL_KEEP, piece,
+                     xasprintf("%s, which sealift did not write, names it", user));
+    }
+}
+
+// A ClusterRole that goes with the install.
+static bool binds_ours(const struct removal *removal, const json_t *binding)
+{
+    vec_foreach (struct piece, piece, &removal->installation.pieces) {
+        if (piece_is(piece, "ClusterRole") &&
+            strcmp(jval_string_or(binding, "roleRef.kind", ""), "ClusterRole") == 0 &&
+            strcmp(jval_string_or(binding, "roleRef.name", ""), piece->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+// What somebody else wrote is theirs to remove; it would grant again what it granted, should the
+// role come back.
+static void plan_others(struct removal *removal)
+{
+    cleanup_json json_t *others = json_array();
+    size_t index;
+    json_t *binding;
+    json_array_foreach (removal->bindings, index, binding) {
+        if (!goes(removal, binding) && binds_ours(removal, binding))
+            json_array_append(others, binding);
+    }
+    add_live(removal, &removal->others, others);
+    vec_foreach (struct piece, piece, &removal->others)
+        add_step(removal, REMOVAL_KEEP, piece,
+                 xasprintf("sealift did not write it, and its ClusterRole %s goes",
+                           jval_string_or(piece->live, "roleRef.name", "")));
+}
+
 static bool has_own_place(const struct piece *piece)
 {
     return piece_is(piece, "CustomResourceDefinition") || piece_is(piece, "Deployment") ||
@@ -203,8 +289,8 @@ static void plan_steps(struct removal *removal)
     if (!prunes)
         plan_syncs(removal);
     if (crds) {
-        vec_foreach (struct piece, piece, &removal->grants)
-            add_step(removal, REMOVAL_DELETE, piece, xstrdup(""));
+        plan_grants(removal);
+        plan_others(removal);
         plan_definitions(removal, true);
     }
     // Last applied, first removed.
@@ -227,6 +313,7 @@ int removal_plan(const struct cli *cli, const char *namespace, struct removal *r
                                     .syncs = PIECES,
                                     .grants = PIECES,
                                     .parent = PIECES,
+                                    .others = PIECES,
                                     .steps = VEC_OF(struct removal_step, release_step)};
     struct installation *installation = &ret_removal->installation;
     if (installation_open(cli, namespace, installation, err) < 0 ||
@@ -235,7 +322,8 @@ int removal_plan(const struct cli *cli, const char *namespace, struct removal *r
     if (!has_work(ret_removal))
         return 0;
     if (look_for_objects(ret_removal, err) < 0 ||
-        (cli_flag(cli, "crds") && look_for_grants(ret_removal, err) < 0))
+        (cli_flag(cli, "crds") &&
+         (look_for_grants(ret_removal, err) < 0 || look_for_bindings(ret_removal, err) < 0)))
         return -1;
     if (installation->parent != NULL) {
         cleanup_json json_t *one = json_pack("[O]", installation->parent);

@@ -31,6 +31,8 @@ struct removal {
     struct vec syncs;  // struct piece
     struct vec grants; // struct piece: what `sealift create` wrote beside objects
     struct vec parent; // struct piece
+    struct vec others; // struct piece: bindings of others to roles that go
+    json_t *bindings;  // with --crds: all RoleBindings and ClusterRoleBindings; owned
     json_t *objects;   // how many of our kinds there are: {plural: number}; owned
     struct vec steps;  // struct removal_step
     size_t stopped;    // how many of them there are until no role runs

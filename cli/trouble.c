@@ -68,7 +68,8 @@ static char *quoted(const char *text, const char *before)
 // Those that change something look first, and would be refused next.
 static bool is_reading(const struct cli *cli)
 {
-    static const char *const names[] = {"get", "events", "check", "export", "diff"};
+    static const char *const names[] = {"get",  "events", "check",  "export",
+                                        "diff", "verify", "approve"};
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         if (strcmp(cli->command->name, names[i]) == 0)
             return true;
@@ -92,7 +93,7 @@ static void explain_denied(const struct cli *cli, struct error *err)
     cleanup_free char *user = quoted(said, "User \"");
     cleanup_free char *group = quoted(said, "API group \"");
     cleanup_free char *namespace = quoted(said, "in the namespace \"");
-    if (user == NULL || strstr(said, "allow it: ") != NULL)
+    if (user == NULL || strstr(said, "allow it: ") != NULL || strstr(said, "show them: ") != NULL)
         return;
     if (namespace != NULL && group != NULL && strcmp(group, API_GROUP) == 0) {
         const char *role = is_reading(cli) ? "view" : "edit";
@@ -101,6 +102,18 @@ static void explain_denied(const struct cli *cli, struct error *err)
             xasprintf("an administrator can allow it: kubectl create rolebinding sealift-%s -n %s "
                       "--clusterrole=%s %s; or be somebody else with --context or --user",
                       role, namespace, role, subject);
+        append(err, text);
+        return;
+    }
+    if (strstr(said, "resource \"trustpolicies\"") != NULL) {
+        cleanup_free char *subject = subject_of(user);
+        cleanup_free char *text =
+            is_reading(cli)
+                ? xasprintf("TrustPolicies belong to no namespace, and an administrator of the "
+                            "cluster can show them: kubectl create clusterrolebinding "
+                            "'sealift-view-policies:%s' --clusterrole=sealift-view-policies %s",
+                            user, subject)
+                : xstrdup("TrustPolicies are for administrators of the cluster");
         append(err, text);
         return;
     }

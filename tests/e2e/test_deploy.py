@@ -364,7 +364,16 @@ def test_people(plane: ControlPlane) -> None:
     assert plane.can("ada", "delete", "hooks.sealift.dev", "shop")
     assert not plane.can("ada", "create", "syncs.sealift.dev", "blog")
     assert not plane.can("ada", "patch", "syncs.sealift.dev/status", "shop")
-    assert not plane.can("ada", "create", "trustpolicies.sealift.dev")
+    # TrustPolicies belong to no namespace: only a ClusterRoleBinding shows them, and it need show nothing else.
+    for verb in ("get", "list", "create", "patch"):
+        assert not plane.can("ada", verb, "trustpolicies.sealift.dev")
+    role = "--clusterrole=sealift-view-policies"
+    plane.kubectl("create", "clusterrolebinding", "sealift-view-policies:ada", role, "--user=ada")
+    wait_for("the right", lambda: plane.can("ada", "list", "trustpolicies.sealift.dev"))
+    assert not plane.can("ada", "patch", "trustpolicies.sealift.dev") and not plane.can("ada", "list", "syncs.sealift.dev")
+    plane.kubectl("create", "clusterrolebinding", "auditor", "--clusterrole=view", "--user=auditor")
+    wait_for("the right", lambda: plane.can("auditor", "list", "trustpolicies.sealift.dev"))
+    plane.kubectl("delete", "clusterrolebinding", "auditor", "sealift-view-policies:ada")
 
 
 def test_single_tenant(plane: ControlPlane) -> None:

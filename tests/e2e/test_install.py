@@ -369,7 +369,9 @@ def test_uninstall_takes_everything_when_told_to(cluster: Cluster, tenant: Tenan
         everything = ["--prune", "--crds"]
         plan = planned(cluster, *everything)
         assert plan[0] == "sync.sealift.dev/shop in shop is deleted, with what it applied"
-        assert not any(" stays" in step or "let go" in step for step in plan)
+        # Of what `sealift export tenant` printed, and somebody applied.
+        (stays,) = [step for step in plan if " stays" in step or "let go" in step]
+        assert stays.startswith("rolebinding.rbac.authorization.k8s.io/sealift-packager-secrets in shop stays")
         assert "role.rbac.authorization.k8s.io/sealift-hook-github in shop is deleted" in plan
         assert "customresourcedefinition.apiextensions.k8s.io/hooks.sealift.dev is deleted, with all hooks (1)" in plan
         assert cluster.has("configmap", "a", "-n", "shop")
@@ -380,6 +382,29 @@ def test_uninstall_takes_everything_when_told_to(cluster: Cluster, tenant: Tenan
     assert not cluster.has("role", "sealift-hook-github", "-n", "shop")
     assert "sealift.dev" not in plane.kubectl("get", "crds", "-o", "name")
     assert not cluster.has("namespace", SYSTEM)
+
+
+def test_uninstall_leaves_no_binding_of_ours_behind(cluster: Cluster, tenant: Tenant) -> None:
+    """And no account, but those that others made or use."""
+    plane = cluster.plane
+    plane.kubectl("delete", "clusterrolebinding", "kept", "--ignore-not-found")
+    for sync, account in (("one", "sealift"), ("two", "robot"), ("three", "shared")):
+        words = ["--bundle", "shop", "--create-service-account", "--service-account", account, "--role", "view"]
+        cluster("create", "sync", sync, "-n", "shop", *words)
+    plane.kubectl("create", "clusterrolebinding", "kept", "--clusterrole=view", "--serviceaccount=shop:shared")
+    plan = planned(cluster, "--crds")
+    assert "serviceaccount/robot in shop is deleted" in plan
+    assert not any("serviceaccount/sealift in" in step for step in plan)  # of `sealift export tenant`
+    stays = "serviceaccount/shared in shop stays, ClusterRoleBinding kept, which sealift did not write, names it"
+    assert stays in plan
+    role = "sealift did not write it, and its ClusterRole sealift-packager-secrets goes"
+    assert f"rolebinding.rbac.authorization.k8s.io/sealift-packager-secrets in shop stays, {role}" in plan
+    cluster("uninstall", "--crds", "--yes")
+    bindings = [thing["metadata"]["name"] for thing in plane.get("rolebindings", "-n", "shop")["items"]]
+    assert sorted(bindings) == ["sealift", "sealift-packager-secrets"]
+    accounts = {thing["metadata"]["name"] for thing in plane.get("serviceaccounts", "-n", "shop")["items"]}
+    assert {"sealift", "shared"} <= accounts and "robot" not in accounts
+    plane.kubectl("delete", "clusterrolebinding", "kept")
 
 
 def test_uninstall_prunes_only_with_a_controller(cluster: Cluster, tenant: Tenant, tmp_path: Path) -> None:

@@ -146,8 +146,61 @@ def test_sync_with_an_account(tenant: Tenant, ada: Ada) -> None:
     done = ada("create", "sync", "blog", "--bundle", "shop", "--create-service-account", "--service-account", "robot")
     assert "serviceaccount/robot" in done.err and "sync.sealift.dev/blog is created" in done.err
     assert done.err.count("⚠") == 2 and f"there is no Bundle {name}/shop yet" in done.err
+    assert f"Sync {name}/blog may lack rights until an administrator has granted them" in done.err
     as_administrator(plane, done.err)
     wait_for("the right", lambda: plane.can(f"system:serviceaccount:{name}:robot", "create", "configmaps", name))
+    # It is asked for once; what the administrator wrote at our word is ours to remove.
+    done = ada("create", "sync", "blog", "--bundle", "shop", "--create-service-account", "--service-account", "robot")
+    assert "administrator" not in done.err and f"ServiceAccount {name}/robot may do in {name} all that you may already" in done.err
+    said = tenant.cluster.said("delete", "sync", "blog", "-n", name)
+    assert f"rolebinding.rbac.authorization.k8s.io/sealift-sync-blog in {name} is deleted" in said
+    assert f"serviceaccount/robot in {name} is deleted" in said
+
+
+def test_account_that_is_there(tenant: Tenant, ada: Ada) -> None:
+    """As `sealift export tenant` prepared it: it is used, not taken over, and nothing is asked for."""
+    plane, name = tenant.plane, tenant.name
+    words = ["create", "sync", "blog", "--bundle", "shop", "--create-service-account", "--role", "edit"]
+    before = plane.get("serviceaccount", "sealift", "-n", name)["metadata"]
+    done = ada(*words)
+    assert f"serviceaccount/sealift in {name} is there already, not made by sealift: it is used as it is" in done.err
+    assert f"ServiceAccount {name}/sealift may do in {name} all that you may already" in done.err
+    assert "administrator" not in done.err and "configured" not in done.err and done.err.count("⚠") == 1
+    assert plane.get("serviceaccount", "sealift", "-n", name)["metadata"] == before
+    # Its rights are looked at each time.
+    plane.kubectl("delete", "rolebinding", "sealift", "-n", name)
+    as_administrator(plane, ada(*words).err)
+    # Whoever sees the role compares with it, and gets the binding written.
+    plane.kubectl("delete", "rolebinding", "sealift-sync-blog", "-n", name)
+    done = tenant.cluster(*words, "-n", name)
+    assert f"rolebinding.rbac.authorization.k8s.io/sealift-sync-blog in {name} is created" in done.err
+    # Another role makes the binding anew; somebody else's stays.
+    words[-1] = "view"
+    assert f"sealift-sync-blog in {name} is configured" in tenant.cluster(*words, "-n", name).err
+    assert plane.get("rolebinding", "sealift-sync-blog", "-n", name)["roleRef"]["name"] == "view"
+    plane.kubectl("label", "rolebinding", "sealift-sync-blog", "-n", name, "app.kubernetes.io/managed-by-")
+    assert "says something else: it stays" not in tenant.cluster(*words, "-n", name).err
+    words[-1] = "edit"
+    assert "says something else: it stays as it is" in tenant.cluster(*words, "-n", name).err
+    assert plane.get("rolebinding", "sealift-sync-blog", "-n", name)["roleRef"]["name"] == "view"
+
+
+def test_policies_that_may_not_be_read(tenant: Tenant, ada: Ada) -> None:
+    plane, name = tenant.plane, tenant.name
+    tenant.push(config_map("a"))
+    tenant.sync()
+    words = ["verify", f"{tenant.layout}:prod", "--sync", "shop"]
+    done = ada.run(*words)
+    assert done.code == 1 and "PolicyUnreadable" not in done.err, done.err
+    assert f"TrustPolicies ask of Sync {name}/shop you may not read" in done.err
+    assert f"sealift get sync shop -n {name}" in done.err
+    _, found, command = done.err.partition("can show them: kubectl ")
+    assert found, done.err
+    plane.kubectl(*shlex.split(command))
+    wait_for("the right", lambda: plane.can(ada.user, "list", "trustpolicies.sealift.dev"))
+    assert ada(*words).out.startswith("sha256:")
+    refused = ada.run("create", "policy", "mine", "--key", tenant.public).err
+    assert "TrustPolicies are for administrators of the cluster" in refused
 
 
 def test_diff(tenant: Tenant, ada: Ada, tmp_path: Path) -> None:
