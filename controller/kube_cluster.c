@@ -17,7 +17,8 @@ struct cluster {
     struct kube_loop *kube;
     bool leaves_secrets;
     char *selector;
-    struct vec followers;   // struct cluster_follower *; loop thread
+    struct vec followers; // struct cluster_follower *; loop thread
+    struct loop_timer *rest;
     pthread_mutex_t asking; // one discovery at a time
     pthread_mutex_t lock;   // of what follows
     struct kube_discovery *discovery;
@@ -37,11 +38,14 @@ static void release_type(void *element)
     free(type);
 }
 
+static void end_unneeded(void *arg);
+
 static struct cluster *make(struct loop *loop, const char *selector)
 {
     struct cluster *cluster = xcalloc(1, sizeof *cluster);
     cluster->references = 1;
     cluster->loop = loop;
+    cluster->rest = loop_timer_new(loop, end_unneeded, cluster);
     cluster->selector = xstrdup(selector);
     cluster->followers = VEC_OF(struct cluster_follower *, NULL);
     cluster->types = VEC_OF(struct cluster_type *, release_type);
@@ -95,6 +99,7 @@ void cluster_unref(struct cluster *cluster)
 {
     if (cluster == NULL || --cluster->references > 0)
         return;
+    loop_timer_free(cluster->rest);
     vec_foreach (struct cluster_type *, type, &cluster->types)
         kube_watch_free((*type)->watch);
     kube_loop_free(cluster->kube);
@@ -371,6 +376,43 @@ void cluster_watch(struct cluster *cluster, struct cluster_type *type, bool whol
     if (kube_watch_new(cluster->kube, &options, &events, type, &type->watch, &err) < 0)
         log_warn("a kind cannot be watched; its drift is found at the next sweep", "kind",
                  type->kind, "group", type->group, "error", error_message(&err));
+}
+
+static bool is_needed(const struct cluster_type *type)
+{
+    vec_foreach (struct cluster_follower *, follower, &type->cluster->followers) {
+        if ((*follower)->needs((*follower)->arg, type))
+            return true;
+    }
+    return false;
+}
+
+static void end_unneeded(void *arg)
+{
+    struct cluster *cluster = arg;
+    cleanup_vec struct vec types = VEC_OF(struct cluster_type *, NULL);
+    pthread_mutex_lock(&cluster->lock); // workers add types
+    vec_foreach (struct cluster_type *, type, &cluster->types)
+        *(struct cluster_type **)vec_push(&types) = *type;
+    pthread_mutex_unlock(&cluster->lock);
+    vec_foreach (struct cluster_type *, at, &types) {
+        struct cluster_type *type = *at;
+        if (type->watch == NULL || is_needed(type))
+            continue;
+        // First, so that no worker relies on it any more.
+        set_watched(type, false);
+        kube_watch_free(type->watch);
+        type->watch = NULL;
+        type->whole = false;
+        type->denied = false;
+        log_debug("a kind is not watched any more", "kind", type->kind, "group", type->group);
+    }
+}
+
+void cluster_rest(struct cluster *cluster)
+{
+    if (!loop_timer_is_set(cluster->rest))
+        loop_timer_set(cluster->rest, 0);
 }
 
 bool cluster_type_misses(const struct cluster_type *type, const char *ns, const char *name,

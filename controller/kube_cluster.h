@@ -1,5 +1,5 @@
 // One API server that Syncs are applied to: its client, what kinds it has, and one watch per kind
-// for all Syncs whose objects are there.
+// for all Syncs whose objects are there. It ends with the last object of its kind that any has.
 //
 // Types are interned: a pointer stands for (group, kind) as long as the cluster lives. Lookups and
 // discovery are for workers, any thread; watches and followers belong to the loop.
@@ -75,6 +75,8 @@ struct cluster_follower {
     void (*on_object)(void *arg, struct cluster_type *type, enum kube_change change,
                       const json_t *object);
     void (*on_synced)(void *arg, struct cluster_type *type);
+    // Whether what happens to objects of the type matters to it.
+    bool (*needs)(void *arg, const struct cluster_type *type);
     void *arg;
 };
 void cluster_follow(struct cluster *cluster, struct cluster_follower *follower);
@@ -82,6 +84,10 @@ void cluster_unfollow(struct cluster *cluster, struct cluster_follower *follower
 // Watches the type, if nobody does; `whole`: objects with their status, not their metadata only.
 // Who follows later than the watch began is not told what came before.
 void cluster_watch(struct cluster *cluster, struct cluster_type *type, bool whole);
+// A follower may need less than before, or is gone: soon, not within this call, the watches end
+// that nobody needs. A worker that applies meanwhile needs what it has; what it adds is watched
+// anew.
+void cluster_rest(struct cluster *cluster);
 // As kube_watch_misses; false when the type is not watched. Loop thread.
 bool cluster_type_misses(const struct cluster_type *type, const char *ns, const char *name,
                          uint64_t version);

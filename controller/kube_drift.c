@@ -175,8 +175,21 @@ static bool is_member(const struct kube_target *target, const json_t *object)
 // object, and not told us yet that it is wanted.
 static void forget(struct kube_target *target, struct member *member)
 {
-    if (!member->exists && !member->wanted && !target->working)
-        vec_remove(&target->members, (size_t)(member - (struct member *)target->members.data));
+    if (member->exists || member->wanted || target->working)
+        return;
+    vec_remove(&target->members, (size_t)(member - (struct member *)target->members.data));
+    cluster_rest(target->cluster);
+}
+
+static bool needs(void *arg, const struct cluster_type *type)
+{
+    struct kube_target *target = arg;
+    bool found = false;
+    pthread_mutex_lock(&target->lock);
+    for (size_t i = 0; !found && i < target->members.len; i++)
+        found = ((const struct member *)vec_at(&target->members, i))->type == type;
+    pthread_mutex_unlock(&target->lock);
+    return found;
 }
 
 // There is no event for what went before the watch's first list, or before we knew that it was
@@ -289,6 +302,8 @@ static void look_at_fresh(struct kube_target *target)
         else if (kept++ != i)
             *(struct member *)vec_at(&target->members, kept - 1) = *member;
     }
+    if (kept < target->members.len)
+        cluster_rest(target->cluster);
     target->members.len = kept;
 }
 
@@ -326,8 +341,8 @@ int kube_target_watch(struct target *target, void (*on_drift)(void *arg), void *
 
 void kube_drift_init(struct kube_target *target)
 {
-    target->follower =
-        (struct cluster_follower){.on_object = on_object, .on_synced = on_synced, .arg = target};
+    target->follower = (struct cluster_follower){
+        .on_object = on_object, .on_synced = on_synced, .needs = needs, .arg = target};
     cluster_follow(target->cluster, &target->follower);
     target->contested = loop_timer_new(cluster_loop(target->cluster), on_contested, target);
     target->health_timer = loop_timer_new(cluster_loop(target->cluster), tell_health, target);
@@ -336,6 +351,7 @@ void kube_drift_init(struct kube_target *target)
 void kube_drift_free(struct kube_target *target)
 {
     cluster_unfollow(target->cluster, &target->follower);
+    cluster_rest(target->cluster);
     loop_timer_free(target->contested);
     loop_timer_free(target->health_timer);
 }
