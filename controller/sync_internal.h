@@ -71,6 +71,7 @@ struct sync_memory {
     char *standing;             // what runs, though something else was refused, met these rules:
     char *standing_rules;       // digest and fingerprint; NULL: not judged
     int64_t standing_until_ms;  // wall time; 0 = until the rules change
+    bool not_held;              // its finalizer cannot be put back, and that was said
     bool held;                  // what runs is revoked: nothing of it is put back
     bool applied;               // the target is as `digest` says
     char *runs;                 // digest that the target was made from last; NULL: not known

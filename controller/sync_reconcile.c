@@ -110,7 +110,10 @@ static int hold_what_was_applied(const struct role *role, json_t **object, struc
         return 0;
     cleanup_json json_t *patch = finalizers_patch(*object, true);
     if (store_patch_metadata(role->store, *object, patch, &held, err) < 0)
-        return error_wrap(err, "put the finalizer back");
+        return error_wrap(err,
+                          "the finalizer %s is missing, and what Sync %s/%s applied would stay if "
+                          "it were deleted; it could not be put back",
+                          finalizer, object_namespace(*object), object_name(*object));
     json_decref(*object);
     *object = held;
     return 0;
@@ -412,6 +415,27 @@ static bool only_holds(const struct sync_flow *flow)
            clock_mono_ms(flow->role->clock) < flow->memory->look_mono_ms;
 }
 
+// Deleted now, it would leave behind what it applied: somebody has to hear of it. The conditions of
+// a suspended one stay as they are.
+static void tell_not_held(struct sync_flow *flow, const struct error *err,
+                          struct queue_outcome *ret_outcome)
+{
+    cleanup_error struct error status_error = {0};
+    bool news = !flow->memory->not_held;
+    if (err->code == ERROR_NOT_FOUND)
+        return;
+    flow->reason = "FinalizerMissing";
+    flow->memory->not_held = true;
+    ret_outcome->failed = true;
+    if (!object_is_suspended(flow->object)) {
+        news |= sync_conclude(flow, SYNC_FAILED, err);
+        if (status_write(flow->role->store, flow->object, flow->status, &status_error) < 0)
+            log_error("status was not written", "kind", "Sync", "name", flow->memory->key, "error",
+                      error_message(&status_error));
+    }
+    sync_tell(flow, SYNC_FAILED, err, news);
+}
+
 void sync_reconcile(struct sync_work *work, struct cancel *cancel,
                     struct queue_outcome *ret_outcome)
 {
@@ -419,14 +443,16 @@ void sync_reconcile(struct sync_work *work, struct cancel *cancel,
     cleanup_json json_t *object = NULL;
     cleanup_error struct error err = {0};
     if (store_get(role->store, "Sync", object_namespace(work->object), object_name(work->object),
-                  &object, &err) < 0 ||
-        hold_what_was_applied(role, &object, &err) < 0) {
+                  &object, &err) < 0) {
         ret_outcome->failed = err.code != ERROR_NOT_FOUND;
         log_debug("a sync was not looked at", "kind", "Sync", "name", work->memory->key, "error",
                   error_message(&err));
         return;
     }
-    if (object_is_suspended(object) && !object_is_deleting(object)) {
+    bool is_held = hold_what_was_applied(role, &object, &err) == 0;
+    if (is_held)
+        work->memory->not_held = false;
+    if (is_held && object_is_suspended(object) && !object_is_deleting(object)) {
         // Nobody listens meanwhile: once resumed, all of the target is looked at.
         work->memory->applied = false;
         return;
@@ -449,6 +475,11 @@ void sync_reconcile(struct sync_work *work, struct cancel *cancel,
         .results = TARGET_RESULTS,
     };
     bool later = false;
+    if (!is_held) {
+        tell_not_held(&flow, &err, ret_outcome);
+        release_flow(&flow);
+        return;
+    }
     if (only_holds(&flow)) {
         ret_outcome->again_ms = note_look(&flow, false);
         release_flow(&flow);

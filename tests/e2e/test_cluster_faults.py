@@ -396,6 +396,30 @@ def test_finalizer_that_was_taken_off(site: Site, how: str) -> None:
         assert site.names() == set()
 
 
+@pytest.mark.parametrize("suspend", (False, True))
+def test_finalizer_that_cannot_be_put_back(site: Site, proxy: ApiProxy, suspend: bool) -> None:
+    """Deleted then, it would leave behind what it applied: somebody is told."""
+    site.ship(maps("a"))
+    with site.controller():
+        site.ready()
+    path = f"/apis/sealift.dev/v1alpha1/namespaces/{site.namespace}/syncs/shop"
+    merge = {"Content-Type": "application/merge-patch+json"}
+    patch = {"metadata": {"finalizers": None}, "spec": {"suspend": suspend}}
+    assert site.plane.api("PATCH", path, patch, headers=merge).status == 200
+    before = site.object()["status"]
+    proxy.fail(ApiFault("PATCH .*/syncs/shop(\\?|$)", status=403))
+    with site.controller(kubeconfig=behind(site, proxy)):
+        wait_for("an event", lambda: "FinalizerMissing" in [event["reason"] for event in site.events()])
+        if suspend:
+            assert site.object()["status"] == before
+        else:
+            assert "what Sync " in site.becomes("False", "FinalizerMissing")
+        proxy.heal()
+        wait_for("the finalizer", lambda: site.object()["metadata"].get("finalizers") == [FINALIZER])
+        if not suspend:
+            site.ready()
+
+
 def stranger(site: Site) -> str:
     """The public half of a key that signed nothing."""
     _, public = make_key(site.sealift, site.folder / "stranger")
