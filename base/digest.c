@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/sha.h>
 
 #include <assert.h>
 #include <limits.h>
@@ -19,6 +20,18 @@ void sha256(const void *data, size_t size, unsigned char ret_hash[SHA256_SIZE])
 {
     if (EVP_Digest(data, size, ret_hash, NULL, EVP_sha256(), NULL) != 1)
         abort();
+}
+
+void sha256_for_name(const void *data, size_t size, unsigned char ret_hash[SHA256_SIZE])
+{
+    SHA256_CTX context;
+// Deprecated for EVP, whose start is what this does without.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    SHA256_Init(&context);
+    SHA256_Update(&context, data, size);
+    SHA256_Final(ret_hash, &context);
+#pragma GCC diagnostic pop
 }
 
 void hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,

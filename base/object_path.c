@@ -22,6 +22,13 @@ static bool is_unsafe(const char *text, size_t i)
 
 static void add_segment(struct strbuf *path, const char *text)
 {
+    size_t length = 0;
+    while (text[length] != '\0' && !is_unsafe(text, length))
+        length++;
+    if (text[length] == '\0' && length <= MAX_SEGMENT) {
+        strbuf_add(path, text, length);
+        return;
+    }
     cleanup_strbuf struct strbuf segment;
     strbuf_init(&segment, 3 * strlen(text) + 1);
     for (size_t i = 0; text[i] != '\0'; i++) {
@@ -56,9 +63,14 @@ char *object_path(const char *group, const char *kind, const char *ns, const cha
     else
         add_segment(&path, ns);
     strbuf_addch(&path, '/');
-    bool core = group == NULL || *group == '\0';
-    cleanup_free char *type = core ? xstrdup(kind) : xasprintf("%s.%s", kind, group);
-    add_segment(&path, type);
+    cleanup_strbuf struct strbuf type;
+    strbuf_init(&type, MAX_PATH);
+    strbuf_addstr(&type, kind);
+    if (group != NULL && *group != '\0') {
+        strbuf_addch(&type, '.');
+        strbuf_addstr(&type, group);
+    }
+    add_segment(&path, type.data);
     strbuf_addch(&path, '/');
     add_segment(&path, name);
     strbuf_addstr(&path, ".yaml");

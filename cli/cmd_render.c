@@ -2,6 +2,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "base/strbuf.h"
 #include "base/yamljson.h"
 #include "cli/commands.h"
 #include "cli/files.h"
@@ -14,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+enum { PIECE_BYTES = 256 << 10 };
 
 static int print_list(const struct render_result *result, struct error *err)
 {
@@ -127,6 +130,38 @@ static int explain(const struct cli *cli, const struct render_result *result, co
     return structured ? print_value(values, print_format(cli), err) : 0;
 }
 
+static void print_names(const struct render_result *result)
+{
+    vec_foreach (struct render_object, object, &result->objects) {
+        cleanup_free char *name = name_of(object);
+        puts(name);
+    }
+}
+
+static void print_text(struct strbuf *piece, const char *text, size_t size)
+{
+    if (strbuf_add(piece, text, size) == 0)
+        return;
+    fwrite(piece->data, 1, piece->len, stdout);
+    strbuf_reset(piece);
+    if (strbuf_add(piece, text, size) < 0)
+        fwrite(text, 1, size, stdout);
+}
+
+// In large pieces: there may be thousands of objects, and each is small.
+static void print_yaml(const struct render_result *result)
+{
+    static const char separator[] = "---\n";
+    cleanup_strbuf struct strbuf piece;
+    strbuf_init(&piece, PIECE_BYTES);
+    vec_foreach (struct render_object, object, &result->objects) {
+        if (object != vec_at(&result->objects, 0))
+            print_text(&piece, separator, strlen(separator));
+        print_text(&piece, object->yaml, object->yaml_size);
+    }
+    fwrite(piece.data, 1, piece.len, stdout);
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_render_result struct render_result result = {0};
@@ -137,16 +172,10 @@ static int run(struct cli *cli, struct error *err)
         return explain(cli, &result, cli_string(cli, "explain"), err);
     if (strcmp(print_format(cli), "json") == 0)
         return print_list(&result, err);
-    bool names = strcmp(print_format(cli), "name") == 0;
-    bool first = true;
-    vec_foreach (struct render_object, object, &result.objects) {
-        cleanup_free char *name = name_of(object);
-        if (names)
-            puts(name);
-        else
-            printf("%s%.*s", first ? "" : "---\n", (int)object->yaml_size, object->yaml);
-        first = false;
-    }
+    if (strcmp(print_format(cli), "name") == 0)
+        print_names(&result);
+    else
+        print_yaml(&result);
     tell_step(cli, "%zu objects", result.objects.len);
     return 0;
 }

@@ -21,11 +21,13 @@ void collect_init(struct collect *collect, const struct render_options *options,
         .max_objects = options->max_objects > 0 ? options->max_objects : DEFAULT_OBJECTS,
         .max_bytes = options->max_bytes > 0 ? options->max_bytes : DEFAULT_BYTES,
     };
+    strbuf_init(&collect->text, collect->max_bytes);
 }
 
 void collect_release(struct collect *collect)
 {
     value_decref(STEAL(collect->places));
+    strbuf_release(&collect->text);
 }
 
 static int refuse_secret(const char *file, size_t line, const char *what, const char *hint,
@@ -72,13 +74,14 @@ static int check_unique(struct collect *collect, const struct object_identity *i
 static int write_object(struct collect *collect, const struct value *value,
                         struct render_object *object, struct error *err)
 {
-    cleanup_strbuf struct strbuf yaml;
-    strbuf_init(&yaml, collect->max_bytes - collect->written_bytes);
-    if (yamlvalue_write(value, &yaml, err) < 0)
+    struct strbuf *yaml = &collect->text;
+    strbuf_reset(yaml);
+    yaml->max = collect->max_bytes - collect->written_bytes;
+    if (yamlvalue_write(value, yaml, err) < 0)
         return -1;
-    collect->written_bytes += yaml.len;
-    object->yaml_size = yaml.len;
-    object->yaml = strbuf_steal(&yaml);
+    collect->written_bytes += yaml->len;
+    object->yaml_size = yaml->len;
+    object->yaml = xmemdup(yaml->data, yaml->len + 1);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/strbuf.h"
 #include "base/value.h"
 #include "base/vec.h"
 #include "render/object.h"
@@ -17,6 +18,7 @@ struct collect {
     size_t max_objects;
     size_t max_bytes;
     size_t written_bytes;
+    struct strbuf text; // of one object after the other
 };
 void collect_init(struct collect *collect, const struct render_options *options,
                   struct vec *objects);

@@ -61,7 +61,9 @@ int kustomize_hash(const struct value *value, char ret_hash[KUSTOMIZE_HASH_SIZE]
     gojson_write(json, GOJSON_ESCAPE_HTML | GOJSON_FLOATS, &text);
     if (strbuf_check(&text, "the content of a generated object", err) < 0)
         return -1;
-    struct digest digest = digest_of(text.data, text.len);
+    unsigned char hash[SHA256_SIZE];
+    sha256_for_name(text.data, text.len, hash);
+    struct digest digest = digest_from_hash(hash);
     const char *hex = digest_hex(digest.text);
     static const char from[] = "013ae";
     static const char to[] = "ghkmt";
