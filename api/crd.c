@@ -122,8 +122,21 @@ static void set_items(json_t *schema, const struct kind_table *table, const stru
     jval_set_int(schema, "maxItems", field->max > 0 ? field->max : MAX_ITEMS);
 }
 
+// For members that no expression sees, since they may be of several types.
+static void set_any_of(json_t *schema, const char *names)
+{
+    json_t *all = json_array();
+    while (*names != '\0') {
+        size_t length = strcspn(names, "|");
+        json_array_append_new(all, json_pack("{s:[s%]}", "required", names, length));
+        names += length + (names[length] == '|');
+    }
+    json_object_set_new(schema, "anyOf", all);
+}
+
 // Bounds that only keep the cost of expressions within limits stand beside those that people asked
-// for; no other keyword that refuses is used, since the API server would use its own words.
+// for; no other keyword that refuses is used where an expression can, since the API server would
+// use its own words.
 static void set_shape(json_t *schema, const struct kind_table *table, const struct field *field)
 {
     switch (field->type) {
@@ -138,6 +151,8 @@ static void set_shape(json_t *schema, const struct kind_table *table, const stru
         break;
     case FIELD_OBJECT:
         set_properties(schema, table, field->path);
+        if (field->any_of != NULL)
+            set_any_of(schema, field->any_of);
         break;
     case FIELD_LIST:
         set_items(schema, table, field);

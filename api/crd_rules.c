@@ -365,7 +365,7 @@ void crd_add_member_rules(const struct kind_table *table, const char *path, json
             add_secret(table, field, escaped(name), rules);
     }
     rules_foreach (table, given) {
-        if (strcmp(given->at != NULL ? given->at : given->path, path) != 0)
+        if (given->holds == NULL || strcmp(given->at != NULL ? given->at : given->path, path) != 0)
             continue;
         json_t *rule = json_object();
         jval_set_string(rule, "rule", given->holds);

@@ -41,6 +41,7 @@ struct field {
     // JSON. Set where the field is absent and its parent present; "{}" makes a parent.
     const char *fallback;
     const char *choices; // "A|B"
+    const char *any_of;  // FIELD_OBJECT, "a|b": for the API server, one of these members is there
     // Values or, without choices, the whole field that this version refuses, and why: the sentence
     // after "… is not built yet".
     const char *pending_choices;
@@ -58,7 +59,7 @@ struct field_rule {
     bool (*broken)(const json_t *value, const json_t *spec);
     const char *sentence; // "exactly one of pem and secretRef must be given"
     // The same in CEL for the API server, where true is fine: over `self` at `path`, or at the
-    // parent `at` when it looks further than `broken`'s value.
+    // parent `at` when it looks further than `broken`'s value. NULL where the row's any_of says it.
     const char *holds;
     const char *at;
 };

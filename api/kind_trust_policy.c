@@ -362,6 +362,7 @@ static const struct field fields[] = {
      .example = "[{path: /scanner/result/critical, atMost: 0}]"},
     {.path = "spec.attestations[].values[]",
      .type = FIELD_OBJECT,
+     .any_of = "exists|equals|notEquals|in|notIn|lessThan|atMost|greaterThan|atLeast",
      .doc = "A condition: a path and one or more comparisons.",
      .example = "{path: /scanner/result/critical, atMost: 0}"},
     {.path = "spec.attestations[].values[].path",

@@ -168,10 +168,9 @@ const struct field_rule trust_policy_rules[] = {
      "!has(self.attestations) || !has(self.require) || self.attestations.all(x, !has(x.from) || "
      "self.require.exists(y, has(y.name) && y.name == x.from))",
      NULL},
-    // The API server's expressions see no member that may be of several types, so that it takes
-    // such a condition; the policy that has one is not Ready then.
+    // The API server's expressions see no member that may be of several types.
     {"spec.attestations[].values[]", compares_nothing,
-     "it compares nothing; add equals, in, atMost or exists", "size(self.path) >= 0", NULL},
+     "it compares nothing; add equals, in, atMost or exists", NULL, NULL},
     KEY_RULES("spec.attestations[].keys[]"),
     {"spec.deny.keys[]", denies_no_key, "it needs a name, a fingerprint, or both",
      "has(self.name) || has(self.fingerprint)", NULL},

@@ -260,6 +260,9 @@ def otherwise_said() -> Iterator[Case]:
     yield from values("Hook", "selector", {"matchLabels": {f"l{number}": "x" for number in range(65)}})
     yield from values("TrustPolicy", "require", [{"name": f"e{number}", "keys": [KEY]} for number in range(9)])
     yield from values("Sync", "target", {"directory": []})
+    # No expression sees a member that may be of several types.
+    scan = {"name": "scan", "type": "vuln", "keys": [KEY], "values": [{"path": "/a"}]}
+    yield "TrustPolicy", put(POLICY, {"attestations": [scan]})
 
 
 def objects(cases: Iterator[Case], namespace: str) -> list[dict[str, Any]]:

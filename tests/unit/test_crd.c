@@ -36,6 +36,15 @@ static void test_crd_files_are_up_to_date(void **state)
     }
 }
 
+static const struct field *find_row(const struct kind_table *table, const char *path)
+{
+    for (size_t i = 0; i < table->n_fields; i++) {
+        if (strcmp(table->fields[i].path, path) == 0)
+            return &table->fields[i];
+    }
+    return NULL;
+}
+
 // A rule that only the file check knows would let a cluster take what files refuse.
 static void test_crd_every_rule_reaches_the_api_server(void **state)
 {
@@ -43,7 +52,8 @@ static void test_crd_every_rule_reaches_the_api_server(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(ours); i++) {
         const struct kind_table *table = kind_table_find(ours[i]);
         rules_foreach (table, rule) {
-            if (rule->holds == NULL)
+            const struct field *row = find_row(table, rule->path);
+            if (rule->holds == NULL && (row == NULL || row->any_of == NULL))
                 fail_msg("%s: the rule \"%s\" has no CEL", ours[i], rule->sentence);
             if (rule->at != NULL)
                 assert_memory_equal(rule->path, rule->at, strlen(rule->at));
