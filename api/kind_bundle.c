@@ -255,6 +255,23 @@ static const struct field fields[] = {
      .doc = "What the program calls the key.",
      .example = "projects/acme/packager"},
 
+    {.path = "spec.sign.notation",
+     .type = FIELD_OBJECT,
+     .doc = "Sign as Notation does, too (JWS), beside cosign's forms.",
+     .example = "{secretRef: {name: release-notation}, expiry: 720h}"},
+    SECRET_REF_FIELDS(
+        "spec.sign.notation.secretRef", true,
+        "The Secret, as of type `kubernetes.io/tls`: `tls.crt` has the signer's "
+        "certificate, then each issuer's, up to the root, which may stand in `ca.crt` "
+        "instead; `tls.key` its key. Without `tls.key` the key that seals signs, also "
+        "one of `pkcs11` or `command`, and the certificate must be for it."),
+    {.path = "spec.sign.notation.expiry",
+     .type = FIELD_DURATION,
+     .min = 3600000,
+     .doc = "How long a signature may be used; a fresh one is made when half of it is over. "
+            "Absent: for ever.",
+     .example = "720h"},
+
     {.path = "spec.rollback",
      .type = FIELD_OBJECT,
      .doc = "Whose rollbacks (`sealift rollback`) count beside those of the key that seals.",
@@ -384,6 +401,10 @@ static const struct field status_fields[] = {
     {.path = "status.artifact.sequence",
      .type = FIELD_INT,
      .doc = "Sequence of its newest release statement."},
+    {.path = "status.artifact.notation",
+     .type = FIELD_OBJECT,
+     .doc = "The Notation signature: by which `subject` and `certificate`, over which `digest`, "
+            "`signedAt` what time, and the `signature` itself."},
     {.path = "status.artifact.rolledBack",
      .type = FIELD_OBJECT,
      .doc = "Somebody went back to it: `from` which digest, `at` what time, by which signer, and "

@@ -111,6 +111,7 @@ static void check_artifact(struct checking *checking, const json_t *object)
 static void check_bundle(struct checking *checking, const json_t *object)
 {
     static const char *const signing[] = {"cosign.key", NULL};
+    static const char *const chain[] = {"tls.crt", NULL};
     static const char *const pin[] = {"pkcs11.pin", NULL};
     static const char *const token[] = {"token", NULL};
     static const char *const any[] = {NULL};
@@ -118,6 +119,8 @@ static void check_bundle(struct checking *checking, const json_t *object)
     json_t *notified;
     check_secret(checking, object, "spec.sign", object_spec_string(object, "sign.secretRef.name"),
                  object_spec_string(object, "sign.pkcs11") != NULL ? pin : signing);
+    check_secret(checking, object, "spec.sign.notation",
+                 object_spec_string(object, "sign.notation.secretRef.name"), chain);
     check_secret(checking, object, "spec.source.git",
                  object_spec_string(object, "source.git.secretRef.name"), any);
     check_artifact(checking, object);

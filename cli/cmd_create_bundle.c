@@ -161,6 +161,8 @@ static const struct create_field bundle_fields[] = {
     {"spec.artifact.repository", "repository"},
     {"spec.artifact.secretRef.name", "registry-secret"},
     {"spec.sign.secretRef.name", "key-secret"},
+    {"spec.sign.notation.secretRef.name", "notation-secret"},
+    {"spec.sign.notation.expiry", "notation-expiry"},
     {NULL, NULL},
 };
 
@@ -195,6 +197,10 @@ static const struct option_spec bundle_options[] = {
     {"registry-secret", 0, OPTION_STRING, "NAME", "Secret with the registry's login", NULL},
     {"tag", 0, OPTION_LIST, "NAME", "moving tag, a channel; may be repeated", NULL},
     {"key-secret", 0, OPTION_STRING, "NAME", "Secret with cosign.key and cosign.password", NULL},
+    {"notation-secret", 0, OPTION_STRING, "NAME",
+     "sign as Notation does, too: Secret with tls.key and tls.crt, its chain", NULL},
+    {"notation-expiry", 0, OPTION_DURATION, "DURATION",
+     "how long such a signature may be used (default: for ever)", NULL},
     {"generate-key", 0, OPTION_STRING, "FILE",
      "make that Secret (default: NAME-key) if there is none; its public key goes to FILE", NULL},
     {"export-to", 0, OPTION_LIST, "NAMESPACE", "whose Syncs may follow this Bundle", NULL},

@@ -51,7 +51,7 @@ static int sign_notation(const struct cli *cli, struct registry *registry,
     struct notation_signing signing = {
         .key = key, .chain = &chain, .now_ms = clock_wall_ms(clock_system())};
     signing.expires_ms = expiry_ms > 0 ? signing.now_ms + expiry_ms : 0;
-    if (notation_sign_artifact(registry->repository, artifact, &signing, err) < 0)
+    if (notation_sign_artifact(registry->repository, artifact, &signing, NULL, err) < 0)
         return -1;
     cleanup_free char *subject = notation_subject(notation_certificate(&chain, 0));
     tell_done(cli, "signed %s@%s as %s", oci_repository_identity(registry->repository),

@@ -18,7 +18,9 @@
 #include "render/git/gitremote.h"
 #include "render/render.h"
 
+struct bundle_notation;
 struct evidence_set;
+struct oci_descriptor;
 struct release;
 struct secret_data;
 struct sign_key;
@@ -56,11 +58,12 @@ struct bundle_flow {
     struct oci_artifact artifact; // built in this flow
     struct registry_access access;
     struct oci_repository *repository;
-    const struct sign_key *key;   // held from the keyring, or outside_key
-    struct sign_key *outside_key; // of a token or a program; or NULL
-    struct vec rollback_keys;     // struct verify_key *: of spec.rollback, once asked for; owned
-    bool published;               // a new digest is out
-    bool went_back;               // and it is an older one
+    const struct sign_key *key;       // held from the keyring, or outside_key
+    struct sign_key *outside_key;     // of a token or a program; or NULL
+    struct bundle_notation *notation; // as spec.sign.notation says; or NULL
+    struct vec rollback_keys; // struct verify_key *: of spec.rollback, once asked for; owned
+    bool published;           // a new digest is out
+    bool went_back;           // and it is an older one
 };
 
 // Worker: the whole reconcile, its status, events and log line.
@@ -129,6 +132,18 @@ int bundle_rollback_keys(struct bundle_flow *flow, struct vec *keys, struct erro
 int bundle_signer_open(struct bundle_flow *flow, struct error *err)
     __attribute__((warn_unused_result));
 void bundle_signer_close(struct bundle_flow *flow);
+
+// bundle_notation.c: the key and the certificates that spec.sign.notation names, where it is given.
+int bundle_notation_open(struct bundle_flow *flow, struct error *err)
+    __attribute__((warn_unused_result));
+void bundle_notation_close(struct bundle_flow *flow);
+// Signs, as part of a batch that is open; *ret_note, for status.artifact.notation, is owned and
+// stays NULL where none is asked for.
+int bundle_notation_sign(struct bundle_flow *flow, const struct oci_descriptor *artifact,
+                         json_t **ret_note, struct error *err) __attribute__((warn_unused_result));
+// Signs what is released already, where that is due, and notes it.
+int bundle_notation_maintain(struct bundle_flow *flow, const struct oci_descriptor *artifact,
+                             struct error *err) __attribute__((warn_unused_result));
 
 // bundle_notify.c: tells spec.notify about a new artifact. Failures become events, not errors.
 void bundle_notify(struct bundle_flow *flow);

@@ -43,7 +43,7 @@ static int open_repository(struct bundle_flow *flow, struct error *err)
     if (registry_access_init(&flow->access, flow->role, &wish, err) < 0)
         return -1;
     flow->access.access.identity = jval_string(artifact, "identity");
-    if (bundle_signer_open(flow, err) < 0)
+    if (bundle_signer_open(flow, err) < 0 || bundle_notation_open(flow, err) < 0)
         return -1;
     flow->reason = "LocalPathRefused";
     if (local_check_url(flow->role, jval_string_or(artifact, "repository", ""), err) < 0)
@@ -77,6 +77,7 @@ void bundle_publish_release(struct bundle_flow *flow)
     oci_repository_close(flow->repository);
     registry_access_release(&flow->access);
     vec_free(&flow->rollback_keys);
+    bundle_notation_close(flow);
     bundle_signer_close(flow);
     flow->repository = NULL;
 }
@@ -289,18 +290,25 @@ static int write_tags(struct bundle_flow *flow, struct error *err)
     return 0;
 }
 
-static int push_signed(struct bundle_flow *flow, int64_t sequence, struct error *err)
+static int push_signed(struct bundle_flow *flow, int64_t sequence, json_t **ret_notation,
+                       struct error *err)
 {
+    cleanup_json json_t *notation = NULL;
     flow->reason = "PushFailed";
     oci_batch_begin(flow->repository);
     stages_begin(&flow->stages, "sign");
     if (oci_push(flow->repository, &flow->artifact, NULL, 0, err) < 0 ||
-        sign(flow, sequence, err) < 0 || write_tags(flow, err) < 0) {
+        sign(flow, sequence, err) < 0 ||
+        bundle_notation_sign(flow, &flow->artifact.manifest_descriptor, &notation, err) < 0 ||
+        write_tags(flow, err) < 0) {
         oci_batch_abort(flow->repository);
         return -1;
     }
     stages_begin(&flow->stages, "push");
-    return oci_batch_commit(flow->repository, err);
+    if (oci_batch_commit(flow->repository, err) < 0)
+        return -1;
+    *ret_notation = STEAL(notation);
+    return 0;
 }
 
 void bundle_add_history(struct bundle_flow *flow)
@@ -338,12 +346,15 @@ static void note_artifact(struct bundle_flow *flow, int64_t sequence)
 static int release_new(struct bundle_flow *flow, int64_t previous, struct error *err)
 {
     int64_t sequence = 0;
+    json_t *notation = NULL;
     flow->reason = "StatusFailed";
     if (reserve_sequence(flow, previous, &sequence, err) < 0)
         return -1;
-    if (push_signed(flow, sequence, err) < 0)
+    if (push_signed(flow, sequence, &notation, err) < 0)
         return -1;
     note_artifact(flow, sequence);
+    if (notation != NULL)
+        jval_set(flow->status, "artifact.notation", notation);
     flow->published = true;
     return 0;
 }
@@ -472,7 +483,8 @@ int bundle_maintain(struct bundle_flow *flow, struct error *err)
                          "%s@%s is gone from the registry; it is being made again",
                          oci_repository_identity(flow->repository), digest);
     }
-    if (renewal_is_due(flow) && renew(flow, &artifact, err) < 0)
+    if ((renewal_is_due(flow) && renew(flow, &artifact, err) < 0) ||
+        bundle_notation_maintain(flow, &artifact, err) < 0)
         return -1;
     flow->reason = "PushFailed";
     bool taken = false;

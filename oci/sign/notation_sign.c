@@ -156,7 +156,7 @@ int notation_build_jws(const struct notation_signing *signing, const struct nota
 // referrers show of it, whichever way they are made.
 static int put_referrer(struct oci_repository *repository, const struct oci_descriptor *artifact,
                         const struct notation_signing *signing, const char *envelope,
-                        struct error *err)
+                        struct digest *ret_digest, struct error *err)
 {
     cleanup_oci_manifest struct oci_manifest manifest = {.layers = OCI_DESCRIPTORS};
     struct oci_descriptor layer = {0};
@@ -181,18 +181,21 @@ static int put_referrer(struct oci_repository *repository, const struct oci_desc
                                      "org.opencontainers.image.created", created);
     size_t size = 0;
     cleanup_free char *data = oci_manifest_build(&manifest, &size);
+    if (ret_digest != NULL)
+        *ret_digest = digest_of(data, size);
     return oci_put_manifest(repository, data, size, NULL, NULL, err);
 }
 
 int notation_sign_artifact(struct oci_repository *repository, const struct oci_descriptor *artifact,
-                           const struct notation_signing *signing, struct error *err)
+                           const struct notation_signing *signing, struct digest *ret_digest,
+                           struct error *err)
 {
     cleanup_free char *envelope = NULL;
     const struct notation_target target = {
         .media_type = artifact->media_type, .digest = artifact->digest, .size = artifact->size};
     if (notation_signing_check(signing, err) < 0 ||
         notation_build_jws(signing, &target, &envelope, err) < 0 ||
-        put_referrer(repository, artifact, signing, envelope, err) < 0)
+        put_referrer(repository, artifact, signing, envelope, ret_digest, err) < 0)
         return error_wrap(err, "sign %s in %s with Notation", artifact->digest.text,
                           oci_repository_identity(repository));
     return 0;

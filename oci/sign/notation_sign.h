@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 
+struct digest;
 struct notation_target;
 struct oci_descriptor;
 struct oci_repository;
@@ -31,9 +32,9 @@ int notation_build_jws(const struct notation_signing *signing, const struct nota
                        char **ret_text, struct error *err) __attribute__((warn_unused_result));
 
 // Checks, signs and writes the signature as a referrer. The artifact must be in the repository, or
-// in the batch that is open on it.
+// in the batch that is open on it. *ret_digest (or NULL): of the signature's manifest.
 int notation_sign_artifact(struct oci_repository *repository, const struct oci_descriptor *artifact,
-                           const struct notation_signing *signing, struct error *err)
-    __attribute__((warn_unused_result));
+                           const struct notation_signing *signing, struct digest *ret_digest,
+                           struct error *err) __attribute__((warn_unused_result));
 
 #endif

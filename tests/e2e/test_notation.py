@@ -9,7 +9,9 @@ from typing import Any, Callable
 import pytest
 
 from parts.gate import Gate
-from parts.journey import Journey, config_map
+from parts.git_http import GitHttpServer
+from parts.git_repo import GitRepo
+from parts.journey import Journey, config_map, released
 from parts.need import CHECKOUT
 from parts.notation import IDENTITY, KINDS, LARGE_KINDS, Notation, StampServer
 from parts.objects import Config
@@ -276,3 +278,51 @@ def test_sync_waits_for_a_notation_signature(
     notation.sign(f"{docker_registry.repository(repository)}@{third}", signer, form)
     # What runs was signed with it, too.
     gate.refuses("Revoked", "no signature")
+
+
+def test_bundle_signs_for_notation(
+    sealift: Sealift, config: Config, serve: Callable[..., Daemon], repo: GitRepo, git_server: GitHttpServer,
+    registry: OciRegistry, repository: str, notation: Notation, tmp_path: Path,
+) -> None:  # fmt: skip
+    """By a key of its own, by the next certificate, and by the key that seals; each once."""
+    journey = Journey(sealift, config, tmp_path)
+    place = registry.repository(repository)
+
+    def bundle(secret: str, **more: Any) -> None:
+        wanted = {"secretRef": {"name": secret}, **more}
+        sign = {"secretRef": {"name": "packager-key"}, "notation": wanted}
+        journey.bundle(f"{git_server.url}/config.git", registry.oci(repository), sign=sign)
+
+    first, second = notation.signer("first", "rsa2048"), notation.signer("second")
+    config.secret("first", tls__crt=first.cert, ca__crt=notation.root, tls__key=first.key)
+    config.secret("second", tls__crt=second.chain, tls__key=second.key)
+    config.secret("sealing", tls__crt=first.chain)
+    bundle("first", expiry="720h")
+    commit = repo.commit({"web.yaml": config_map("web")})
+    repo.push()
+    daemon = serve(roles="packager")
+    artifact = released(daemon, commit)
+    assert artifact["notation"]["subject"] == first.subject and artifact["notation"]["digest"] == artifact["digest"]
+    assert notation.verify(f"{place}@{artifact['digest']}") == artifact["digest"]
+    # Nothing is due: nothing is signed.
+    journey.run("reconcile", "bundle", "shop")
+    assert daemon.status("Bundle", "shop")["artifact"]["notation"] == artifact["notation"]
+    bundle("second")
+    notation.policy(f"{IDENTITY}, CN=second")
+    daemon.wait_status(
+        "Bundle", "shop", lambda status: status["artifact"]["notation"]["subject"] == second.subject, "another signer"
+    )
+    assert daemon.status("Bundle", "shop")["artifact"]["digest"] == artifact["digest"]
+    assert notation.verify(f"{place}@{artifact['digest']}") == artifact["digest"]
+    # The key that seals signs where the Secret has none, if the certificate is for it.
+    bundle("sealing")
+    told = daemon.wait_condition("Bundle", "shop", "Ready", "False")
+    assert "SignFailed" in str(told["conditions"]) and "not for this key" in str(told["conditions"]), told
+    sealing = notation.certify(journey.public, "sealing")
+    config.secret("sealing", tls__crt=sealing.chain)
+    journey.run("reconcile", "bundle", "shop")
+    assert daemon.status("Bundle", "shop")["artifact"]["notation"]["subject"] == sealing.subject
+    notation.policy(f"{IDENTITY}, CN=sealing")
+    assert notation.verify(f"{place}@{artifact['digest']}") == artifact["digest"]
+    config.secret("sealing", tls__key="x")
+    assert "has no tls.crt" in journey.sealift.fails(*journey.at("reconcile", "bundle", "shop")).err

@@ -171,7 +171,8 @@ static int sign_as(struct fixture *fixture, const struct fake_signer *signer, in
     *(X509 **)vec_push(&chain) = fixture->root.cert;
     const struct notation_signing signing = {
         .key = key, .chain = &chain, .now_ms = FAKE_NOW, .expires_ms = expires_ms};
-    return notation_sign_artifact(fixture->repository, &fixture->artifact, &signing, &fixture->err);
+    return notation_sign_artifact(fixture->repository, &fixture->artifact, &signing, NULL,
+                                  &fixture->err);
 }
 
 // A referrer by hand.
@@ -535,7 +536,8 @@ static void test_what_is_not_signed(void **state)
         signing.now_ms = rows[i].now_ms;
         signing.expires_ms = rows[i].expires_ms;
         assert_int_equal(
-            notation_sign_artifact(fixture->repository, &fixture->artifact, &signing, &err), -1);
+            notation_sign_artifact(fixture->repository, &fixture->artifact, &signing, NULL, &err),
+            -1);
         if (strstr(error_message(&err), rows[i].wrong) == NULL)
             fail_msg("%s", error_message(&err));
     }
