@@ -62,7 +62,8 @@ static bool is_oid(const ASN1_OBJECT *object, const char *wanted)
 {
     char text[128];
     int length = OBJ_obj2txt(text, sizeof text, object, 1);
-    return length > 0 && length < (int)sizeof text && strcmp(text, wanted) == 0;
+    // -1, where OpenSSL fails, is too long as well.
+    return (size_t)length < sizeof text && strcmp(text, wanted) == 0;
 }
 
 // NULL when the name is of no kind that an identity is written as.
@@ -100,7 +101,7 @@ static int claim_number(const ASN1_OBJECT *object)
     char text[128];
     int length = OBJ_obj2txt(text, sizeof text, object, 1);
     size_t arc = sizeof fulcio_arc - 1;
-    if (length <= 0 || length >= (int)sizeof text || strncmp(text, fulcio_arc, arc) != 0)
+    if ((size_t)length >= sizeof text || strncmp(text, fulcio_arc, arc) != 0)
         return 0;
     char *end = NULL;
     long number = strtol(text + arc, &end, 10);
@@ -243,25 +244,28 @@ char *certificate_name_text(const char *text)
 char *certificate_serial_of(X509 *x509)
 {
     BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x509), NULL);
-    char *digits = number != NULL ? BN_bn2hex(number) : NULL;
-    const char *positive = digits != NULL && *digits == '-' ? digits + 1 : digits;
-    char *text = positive != NULL ? certificate_serial_text(positive) : NULL;
+    if (number == NULL)
+        abort();
+    BN_set_negative(number, 0);
+    char *digits = BN_bn2hex(number);
+    if (digits == NULL)
+        abort();
+    char *text = certificate_serial_text(digits);
     OPENSSL_free(digits);
     BN_free(number);
-    return text != NULL ? text : xstrdup("");
+    return text;
 }
 
 char *certificate_issuer_of(X509 *x509)
 {
     BIO *out = BIO_new(BIO_s_mem());
     char *data = NULL;
-    if (out == NULL ||
-        X509_NAME_print_ex(out, X509_get_issuer_name(x509), 0, XN_FLAG_RFC2253) < 0) {
-        BIO_free(out);
-        return xstrdup("");
-    }
-    long size = BIO_get_mem_data(out, &data);
-    cleanup_free char *text = xstrndup(data != NULL ? data : "", size > 0 ? (size_t)size : 0);
+    if (out == NULL)
+        abort();
+    // What cannot be printed is left out.
+    X509_NAME_print_ex(out, X509_get_issuer_name(x509), 0, XN_FLAG_RFC2253);
+    size_t size = (size_t)BIO_get_mem_data(out, &data);
+    cleanup_free char *text = size > 0 ? xstrndup(data, size) : xstrdup("");
     BIO_free(out);
     return certificate_name_text(text);
 }
@@ -340,16 +344,15 @@ static X509 *issuer_within(const struct certificate *certificate,
         sk_X509_push(between, trusted_authority_certificate(authority, i));
     X509_STORE_add_cert(anchors,
                         trusted_authority_certificate(authority, authority->chain.len - 1));
-    X509 *issuer = NULL;
-    if (X509_STORE_CTX_init(context, anchors, certificate->x509, between) == 1) {
-        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
-        X509_VERIFY_PARAM_set_time(param, (time_t)(wall_ms / 1000));
-        // The anchor may itself be an intermediate.
-        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
-        X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
-        X509_VERIFY_PARAM_set_depth(param, MAX_DEPTH);
-        issuer = verified_issuer(context, ret_why);
-    }
+    if (X509_STORE_CTX_init(context, anchors, certificate->x509, between) != 1)
+        abort();
+    X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
+    X509_VERIFY_PARAM_set_time(param, (time_t)(wall_ms / 1000));
+    // The anchor may itself be an intermediate.
+    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+    X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
+    X509_VERIFY_PARAM_set_depth(param, MAX_DEPTH);
+    X509 *issuer = verified_issuer(context, ret_why);
     X509_STORE_CTX_free(context);
     sk_X509_free(between);
     X509_STORE_free(anchors);

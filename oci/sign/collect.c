@@ -131,15 +131,13 @@ static bool says_the_same(const struct evidence *a, const struct evidence *b)
     if (a->kind != b->kind || a->form != b->form || !same_signer(a, b) ||
         !same_text(a->repository, b->repository))
         return false;
-    // Of two Notation signatures one may expire later.
+    // Of two Notation signatures one may count for longer.
     if (a->from_ms != b->from_ms || a->until_ms != b->until_ms)
         return false;
-    // Each certificate is a key of its own, which tells signers apart, and may be denied alone; of
-    // two Notation signatures one may count for longer.
+    // Each certificate is a key of its own, which tells signers apart, and may be denied alone.
     if (strcmp(a->signer.text, b->signer.text) != 0 ||
         !same_text(a->certificate_serial, b->certificate_serial) ||
-        !same_text(a->certificate_issuer, b->certificate_issuer) || a->from_ms != b->from_ms ||
-        a->until_ms != b->until_ms)
+        !same_text(a->certificate_issuer, b->certificate_issuer))
         return false;
     return a->kind == STATEMENT_SIGN ||
            (a->kind == STATEMENT_APPROVAL &&

@@ -36,7 +36,9 @@ static int derive(const char *password, const unsigned char *salt, uint64_t n,
                   unsigned char ret_key[SECRETBOX_KEY_SIZE], struct error *err)
 {
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "SCRYPT", NULL);
-    EVP_KDF_CTX *context = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
+    EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
+    if (context == NULL)
+        abort();
     uint32_t r = SCRYPT_R;
     uint32_t p = SCRYPT_P;
     uint64_t max_memory = scrypt_max_memory;
@@ -51,7 +53,7 @@ static int derive(const char *password, const unsigned char *salt, uint64_t n,
         OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_MAXMEM, &max_memory),
         OSSL_PARAM_construct_end(),
     };
-    int done = context != NULL && EVP_KDF_derive(context, ret_key, SECRETBOX_KEY_SIZE, params) == 1;
+    bool done = EVP_KDF_derive(context, ret_key, SECRETBOX_KEY_SIZE, params) == 1;
     EVP_KDF_CTX_free(context);
     EVP_KDF_free(kdf);
     if (!done)
@@ -159,8 +161,9 @@ int cosign_key_seal(const unsigned char *der, size_t size, const char *password,
     unsigned char key[SECRETBOX_KEY_SIZE];
     if (size > MAX_BOX_SIZE - SECRETBOX_OVERHEAD)
         return error_set(err, ERROR_LIMIT, "a key of %zu bytes is too large for cosign.key", size);
+    // Without random bytes nothing that follows is secret.
     if (RAND_bytes(salt, sizeof salt) != 1 || RAND_bytes(nonce, sizeof nonce) != 1)
-        return error_set(err, ERROR_INTERNAL, "no random bytes from OpenSSL");
+        abort();
     if (derive(password, salt, SCRYPT_N, key, err) < 0)
         return -1;
     cleanup_free unsigned char *box = xmalloc(size + SECRETBOX_OVERHEAD);

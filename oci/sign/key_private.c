@@ -108,9 +108,8 @@ int sign_key_load(const char *pem, size_t size, const char *password, const char
 int sign_key_generate(struct sign_key **ret_key, struct error *err)
 {
     EVP_PKEY *pkey = EVP_EC_gen("P-256");
-    ERR_clear_error();
     if (pkey == NULL)
-        return error_set(err, ERROR_INTERNAL, "OpenSSL made no P-256 key");
+        abort();
     return adopt(pkey, "the new key", ret_key, err);
 }
 
@@ -142,10 +141,11 @@ int sign_key_write(const struct sign_key *key, const char *password, char **ret_
                          verify_key_fingerprint(key->public_half)->text);
     PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key->pkey);
     unsigned char *der = NULL;
-    int size = info != NULL ? i2d_PKCS8_PRIV_KEY_INFO(info, &der) : -1;
-    PKCS8_PRIV_KEY_INFO_free(info);
+    int size = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+    // It was read from, or made for, this very form.
     if (size <= 0)
-        return error_set(err, ERROR_INTERNAL, "OpenSSL does not write the key as PKCS#8");
+        abort();
+    PKCS8_PRIV_KEY_INFO_free(info);
     int result = cosign_key_seal(der, (size_t)size, password, ret_pem, err);
     OPENSSL_clear_free(der, (size_t)size);
     return result;

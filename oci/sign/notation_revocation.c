@@ -40,10 +40,11 @@ static void use_list(struct lookup *lookup, X509_CRL *crl)
     // OpenSSL forgets it once it has complained about its time.
     lookup->list = crl;
     // Both were read when the list was added.
-    if (notation_time_ms(X509_CRL_get0_lastUpdate(crl), &from_ms) == 0 &&
-        notation_time_ms(X509_CRL_get0_nextUpdate(crl), &until_ms) == 0)
-        notation_window_narrow(lookup->window, from_ms, until_ms > 0 ? until_ms : 1,
-                               "the next update of a revocation list");
+    if (notation_time_ms(X509_CRL_get0_lastUpdate(crl), &from_ms) < 0 ||
+        notation_time_ms(X509_CRL_get0_nextUpdate(crl), &until_ms) < 0)
+        abort();
+    notation_window_narrow(lookup->window, from_ms, until_ms > 0 ? until_ms : 1,
+                           "the next update of a revocation list");
 }
 
 // Whether the list says that the certificate was still good when it signed.

@@ -91,6 +91,11 @@ static void release_value(void *element)
     json_decref(*(json_t **)element);
 }
 
+static bool is_container(const json_t *value)
+{
+    return json_typeof(value) == JSON_OBJECT || json_typeof(value) == JSON_ARRAY;
+}
+
 static void find(const json_t *value, const char *path, bool wild, struct findings *findings);
 
 static void find_each(const json_t *value, const char *path, struct findings *findings)
@@ -98,7 +103,7 @@ static void find_each(const json_t *value, const char *path, struct findings *fi
     const char *name;
     json_t *member;
     size_t index;
-    if (!json_is_object(value) && !json_is_array(value)) {
+    if (!is_container(value)) {
         findings->broken = true;
         return;
     }
@@ -134,7 +139,7 @@ static void find(const json_t *value, const char *path, bool wild, struct findin
     cleanup_free char *step = take_step(&path);
     if (strcmp(step, "*") == 0) {
         // Behind another `*` an absent list is an empty one.
-        if (!wild || json_is_object(value) || json_is_array(value))
+        if (!wild || is_container(value))
             find_each(value, path, findings);
         return;
     }
@@ -146,6 +151,11 @@ static void find(const json_t *value, const char *path, bool wild, struct findin
         findings->broken = true;
 }
 
+static bool is_number(const json_t *value)
+{
+    return json_typeof(value) == JSON_INTEGER || json_typeof(value) == JSON_REAL;
+}
+
 static bool is_number_test(const char *name)
 {
     return strcmp(name, "lessThan") == 0 || strcmp(name, "atMost") == 0 ||
@@ -154,7 +164,7 @@ static bool is_number_test(const char *name)
 
 static bool is_scalar(const json_t *value)
 {
-    return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
+    return json_typeof(value) != JSON_NULL && !is_container(value);
 }
 
 static bool is_scalar_list(const json_t *value)
@@ -174,13 +184,13 @@ static bool is_scalar_list(const json_t *value)
 static const char *operand_problem(const char *name, const json_t *operand)
 {
     if (strcmp(name, "exists") == 0)
-        return json_is_boolean(operand) ? NULL : "takes true or false";
+        return operand == json_true() || operand == json_false() ? NULL : "takes true or false";
     if (strcmp(name, "equals") == 0 || strcmp(name, "notEquals") == 0)
         return is_scalar(operand) ? NULL : "takes a text, a number, true or false";
     if (strcmp(name, "in") == 0 || strcmp(name, "notIn") == 0)
         return is_scalar_list(operand) ? NULL : "takes a list of texts, numbers, true or false";
     if (is_number_test(name))
-        return json_is_number(operand) ? NULL : "takes a number";
+        return is_number(operand) ? NULL : "takes a number";
     return "is no comparison that is known";
 }
 
@@ -243,9 +253,9 @@ char *predicate_condition_text(const json_t *condition)
 
 static bool is_equal(const json_t *a, const json_t *b)
 {
-    if (json_is_number(a) && json_is_number(b)) {
-        if (json_is_integer(a) && json_is_integer(b))
-            return json_integer_value(a) == json_integer_value(b);
+    if (json_typeof(a) == JSON_INTEGER && json_typeof(b) == JSON_INTEGER)
+        return json_integer_value(a) == json_integer_value(b);
+    if (is_number(a) && is_number(b)) {
         double difference = json_number_value(a) - json_number_value(b);
         return fpclassify(difference) == FP_ZERO;
     }
@@ -266,7 +276,7 @@ static bool is_among(const json_t *list, const json_t *value)
 
 static bool number_holds(const char *name, const json_t *operand, const json_t *value)
 {
-    if (!json_is_number(value))
+    if (!is_number(value))
         return false;
     double is = json_number_value(value);
     double limit = json_number_value(operand);
@@ -298,10 +308,8 @@ static bool test_holds(const char *name, const json_t *operand, const json_t *va
 
 static bool has_wildcard(const char *path)
 {
-    for (const char *at = path; at != NULL; at = strchr(at + 1, '/'))
-        if (strcmp(at, "/*") == 0 || strncmp(at, "/*/", 3) == 0)
-            return true;
-    return false;
+    size_t size = strlen(path);
+    return strstr(path, "/*/") != NULL || (size >= 2 && strcmp(path + size - 2, "/*") == 0);
 }
 
 // The first value that fails some test; NULL when none does.
@@ -326,7 +334,7 @@ bool predicate_condition_holds(const json_t *condition, const json_t *predicate,
     const char *path = jval_string_or(condition, "path", "");
     const json_t *exists = json_object_get(condition, "exists");
     struct findings findings = {.values = VEC_OF(json_t *, release_value)};
-    find(predicate, path, false, &findings);
+    find(predicate != NULL ? predicate : json_null(), path, false, &findings);
     const json_t *failing = first_that_fails(condition, &findings);
     bool some = findings.values.len > 0;
     *ret_found = NULL;
@@ -348,7 +356,7 @@ bool predicate_condition_holds(const json_t *condition, const json_t *predicate,
 int predicate_time(const json_t *predicate, const char *path, int64_t *ret_wall_ms)
 {
     struct findings findings = {.values = VEC_OF(json_t *, release_value)};
-    find(predicate, path, false, &findings);
+    find(predicate != NULL ? predicate : json_null(), path, false, &findings);
     int result = -1;
     if (findings.values.len == 1) {
         const json_t *value = *(json_t **)vec_at(&findings.values, 0);

@@ -167,8 +167,8 @@ bool rekor_proof_holds(const unsigned char leaf[SHA256_SIZE], int64_t index, int
             hash_node(hash, hashes[i], hash);
         } else {
             hash_node(hashes[i], hash, hash);
-            // A last node without a sibling rises until it has one.
-            while ((at & 1) == 0 && at != 0) {
+            // A last node without a sibling rises until it has one; it is not 0, as `last` is not.
+            while ((at & 1) == 0) {
                 at >>= 1;
                 last >>= 1;
             }
