@@ -98,8 +98,7 @@ static int start_root(struct updater *updater, struct error *err)
             return 0;
         }
     }
-    if (kept.version == given.version && kept.value != NULL &&
-        !json_equal(kept.signed_part, given.signed_part))
+    if (kept.version == given.version && !json_equal(kept.signed_part, given.signed_part))
         return error_set(err, ERROR_CONFLICT,
                          "%s is another root than the one of the same version that %s was begun "
                          "with; use a state folder of its own",
