@@ -204,6 +204,13 @@ static const struct field fields[] = {
      .min = 1000,
      .doc = "How often an unchanged artifact gets a fresh release statement.",
      .example = "168h"},
+    {.path = "spec.artifact.format",
+     .type = FIELD_ENUM,
+     .choices = "Flux|Argo",
+     .fallback = "\"Flux\"",
+     .doc = "Media types of the artifact, which decide who else can read it: Flux's own, or the "
+            "OCI layer type, which Argo CD takes as it comes. The files are the same.",
+     .example = "Argo"},
     {.path = "spec.artifact.allowSecrets",
      .type = FIELD_BOOL,
      .fallback = "false",

@@ -53,6 +53,7 @@ static int build(const struct cli *cli, struct oci_artifact *ret_artifact,
         .revision = cli_string(cli, "revision"),
         .path = origin->path != NULL && *origin->path != '\0' ? origin->path : NULL,
         .limits = &limits,
+        .format = oci_format_parse(cli_string_or(cli, "format", "Flux")),
     };
     tell_step(cli, "packing %zu objects", files.len);
     return oci_pack(&files, &info, ret_artifact, err);
@@ -181,6 +182,8 @@ static const struct option_spec options[] = {
     {"unsigned", 0, OPTION_FLAG, NULL, "push without signing", NULL},
     {"path", 0, OPTION_STRING, "PATH", "render only this path of the folder", NULL},
     {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain|Kustomize"},
+    {"format", 0, OPTION_STRING, "FORMAT",
+     "media types, as this program reads them (default: Flux)", "Flux|Argo"},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "push Secrets with data, too", NULL},
     INPUT_OPTIONS,
     LIMIT_OPTIONS,

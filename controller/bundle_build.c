@@ -104,6 +104,12 @@ static void take_files(struct render_result *result, struct vec *files)
     }
 }
 
+enum oci_format bundle_format(const struct bundle_flow *flow)
+{
+    const char *name = object_spec_string(flow->object, "artifact.format");
+    return oci_format_parse(name != NULL ? name : "");
+}
+
 int bundle_build(struct bundle_flow *flow, struct error *err)
 {
     cleanup_render_result struct render_result result = {0};
@@ -126,6 +132,7 @@ int bundle_build(struct bundle_flow *flow, struct error *err)
         .revision = flow->git_revision,
         .path = object_spec_string(flow->object, "path"),
         .limits = &flow->role->limits,
+        .format = bundle_format(flow),
     };
     return oci_pack(&files, &info, &flow->artifact, err);
 }

@@ -86,6 +86,8 @@ void bundle_source_release(struct bundle_flow *flow);
 
 // bundle_build.c: files, and what they need from elsewhere, to objects to artifact.
 int bundle_build(struct bundle_flow *flow, struct error *err) __attribute__((warn_unused_result));
+// As the spec says.
+enum oci_format bundle_format(const struct bundle_flow *flow);
 // Notes in status what came from elsewhere.
 void bundle_build_note(struct bundle_flow *flow);
 

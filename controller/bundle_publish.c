@@ -268,8 +268,9 @@ static char *fixed_tag(const struct bundle_flow *flow)
 {
     cleanup_free char *render = jval_canonical(object_spec(flow->object, "render"));
     cleanup_free char *inputs = bundle_inputs_digest(flow->inputs);
-    cleanup_free char *text = xasprintf("%s\n%s\n%s%s%s", path_of(flow), render, SEALIFT_VERSION,
-                                        *inputs != '\0' ? "\n" : "", inputs);
+    cleanup_free char *text = xasprintf("%s\n%s\n%s%s%s%s", path_of(flow), render, SEALIFT_VERSION,
+                                        *inputs != '\0' ? "\n" : "", inputs,
+                                        bundle_format(flow) != OCI_FORMAT_FLUX ? "\nArgo" : "");
     struct digest digest = digest_of(text, strlen(text));
     return xasprintf("git-%s-%.8s", flow->revision.commit, digest_hex(digest.text));
 }
@@ -329,6 +330,7 @@ static void note_artifact(struct bundle_flow *flow, int64_t sequence)
     jval_set_string(artifact, "repository", oci_repository_identity(flow->repository));
     jval_set_string(artifact, "digest", flow->artifact.manifest_descriptor.digest.text);
     jval_set_string(artifact, "layer", flow->artifact.layer_descriptor.digest.text);
+    jval_set_string(artifact, "format", oci_format_name(bundle_format(flow)));
     jval_set_string(artifact, "signer", bundle_signer(flow));
     jval_set_string(artifact, "revision", flow->git_revision);
     jval_set_string(artifact, "commit", flow->revision.commit);
@@ -366,6 +368,13 @@ static bool has_moved(const struct bundle_flow *flow)
     return repository != NULL && strcmp(repository, oci_repository_identity(flow->repository)) != 0;
 }
 
+// The same layer under another media type is another artifact.
+static bool has_same_format(const struct bundle_flow *flow)
+{
+    const char *known = jval_string_or(flow->status, "artifact.format", "Flux");
+    return oci_format_parse(known) == bundle_format(flow);
+}
+
 static bool has_all_channels(const struct bundle_flow *flow)
 {
     const json_t *stated = jval_array(flow->status, "artifact.tags");
@@ -384,7 +393,8 @@ int bundle_publish(struct bundle_flow *flow, struct error *err)
         return -1;
     const char *built = flow->artifact.layer_descriptor.digest.text;
     const char *layer = jval_string(flow->status, "artifact.layer");
-    bool unchanged = layer != NULL && has_same_signer(flow) && strcmp(layer, built) == 0;
+    bool unchanged = layer != NULL && has_same_signer(flow) && has_same_format(flow) &&
+                     strcmp(layer, built) == 0;
     // Git says the same by now: nobody has to hold on to it any more.
     if (unchanged)
         jval_remove(flow->status, "artifact.rolledBack");

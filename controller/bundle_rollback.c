@@ -193,6 +193,7 @@ int bundle_adopt(struct bundle_flow *flow, const char *digest, const struct rele
     jval_set_string(flow->status, "artifact.repository", oci_repository_identity(flow->repository));
     jval_set_string(flow->status, "artifact.digest", digest);
     jval_set_string(flow->status, "artifact.layer", layer->digest.text);
+    jval_set_string(flow->status, "artifact.format", oci_format_name(oci_layer_format(layer)));
     jval_set_string(flow->status, "artifact.signer", bundle_signer(flow));
     jval_set_string(flow->status, "artifact.revision",
                     oci_manifest_annotation(&manifest, OCI_ANNOTATION_REVISION));

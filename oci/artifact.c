@@ -167,6 +167,22 @@ static void annotate(json_t *annotations, const char *key, const char *text)
         json_object_set_new(annotations, key, json_string(text));
 }
 
+enum oci_format oci_format_parse(const char *name)
+{
+    return strcmp(name, "Argo") == 0 ? OCI_FORMAT_ARGO : OCI_FORMAT_FLUX;
+}
+
+const char *oci_format_name(enum oci_format format)
+{
+    return format == OCI_FORMAT_ARGO ? "Argo" : "Flux";
+}
+
+enum oci_format oci_layer_format(const struct oci_descriptor *layer)
+{
+    return strcmp(layer->media_type, OCI_MEDIA_FLUX_CONTENT) == 0 ? OCI_FORMAT_FLUX
+                                                                  : OCI_FORMAT_ARGO;
+}
+
 static void build_manifest(const struct oci_artifact_info *info, const char *created,
                            struct oci_artifact *artifact)
 {

@@ -23,6 +23,7 @@
 #define OCI_MEDIA_FLUX_CONFIG "application/vnd.cncf.flux.config.v1+json"
 #define OCI_MEDIA_FLUX_CONTENT "application/vnd.cncf.flux.content.v1.tar+gzip"
 #define OCI_MEDIA_LAYER_TAR_GZIP "application/vnd.oci.image.layer.v1.tar+gzip"
+#define OCI_MEDIA_HELM_PROVENANCE "application/vnd.cncf.helm.chart.provenance.v1.prov"
 #define OCI_ARTIFACT_TYPE "application/vnd.dev.sealift.bundle.v1" // with the Argo format
 
 #define OCI_ANNOTATION_CREATED "org.opencontainers.image.created"
@@ -54,6 +55,10 @@ enum oci_format {
     OCI_FORMAT_FLUX, // Flux's config and content types
     OCI_FORMAT_ARGO, // empty config, artifactType, the OCI layer type
 };
+
+// As specs and flags write it: "Flux", "Argo"; what is neither is Flux's.
+enum oci_format oci_format_parse(const char *name);
+const char *oci_format_name(enum oci_format format); // static
 
 // All strings borrowed; NULL leaves the annotation out.
 struct oci_artifact_info {
@@ -99,8 +104,10 @@ int oci_unpack(const void *layer, size_t size, const struct oci_descriptor *desc
                const char *diff_id, const struct oci_limits *limits, struct vec *ret_files,
                struct error *err) __attribute__((warn_unused_result));
 
-// The one layer of an artifact's manifest; INVALID when it has another number of layers, is an
-// index, or the layer is no tar+gzip. Borrowed.
+// Which of our formats a layer is of; others' types count as Argo's.
+enum oci_format oci_layer_format(const struct oci_descriptor *layer);
+// The one layer of an artifact's manifest (beside it a Helm chart may have its provenance file);
+// INVALID when it has another number of layers, is an index, or the layer is no tar+gzip. Borrowed.
 int oci_artifact_layer(const struct oci_manifest *manifest, const struct oci_descriptor **ret_layer,
                        struct error *err) __attribute__((warn_unused_result));
 // What unpacking will take: the manifest's annotation, at most and by default limits->max_unpacked.

@@ -66,10 +66,18 @@ int oci_artifact_layer(const struct oci_manifest *manifest, const struct oci_des
                          "it is an index of %zu manifests, and an artifact is one; name the one "
                          "that is meant by its digest (sealift inspect lists them)",
                          manifest->layers.len);
-    if (manifest->layers.len != 1)
+    size_t count = manifest->layers.len;
+    const struct oci_descriptor *layer = NULL;
+    vec_foreach (const struct oci_descriptor, each, &manifest->layers) {
+        // `helm push` adds a chart's provenance file as a layer, before or behind the chart.
+        if (count == 2 && strcmp(each->media_type, OCI_MEDIA_HELM_PROVENANCE) == 0)
+            count = 1;
+        else
+            layer = each;
+    }
+    if (count != 1 || layer == NULL)
         return error_set(err, ERROR_INVALID, "it has %zu layers; an artifact has one",
                          manifest->layers.len);
-    const struct oci_descriptor *layer = vec_at(&manifest->layers, 0);
     static const char *const ends[] = {"tar+gzip", "tar.gzip"};
     for (size_t i = 0; i < ARRAY_LENGTH(ends); i++)
         if (ends_with(layer->media_type, ends[i])) {

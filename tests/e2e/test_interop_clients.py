@@ -6,19 +6,25 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any, Callable
 
 import pytest
 
+from parts.journey import applied
+from parts.line import Line
 from parts.need import need_part
 from parts.oci_registry import OciRegistry
-from parts.sealift import Sealift
+from parts.sealift import Daemon, Sealift
+from parts.wait import wait_for
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop, namespace: shop}\ndata: {greeting: hello}\n"
 
 
-def client(*words: object, program: str = "clients", home: Path = Path("/nonexistent")) -> str:
+def client(
+    *words: object, program: str = "clients", part: str = "clients", home: Path = Path("/nonexistent")
+) -> str:
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "DOCKER_CONFIG": str(home)}
-    done = subprocess.run([need_part("clients", program), *map(str, words)], env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([need_part(part, program), *map(str, words)], env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, f"{program} {words}: {done.stderr}"
     return done.stdout.strip()
 
@@ -53,6 +59,53 @@ def test_we_pull_what_flux_pushes(sealift: Sealift, folder: Path, tmp_path: Path
     assert described["digest"] == digest and described["files"] == ["config.yaml"]
     sealift("pull", ref, "--output", tmp_path / "out")
     assert (tmp_path / "out" / "config.yaml").read_text() == CONFIG_MAP
+
+
+def test_argo_s_format(sealift: Sealift, folder: Path, tmp_path: Path, registry: OciRegistry, repository: str) -> None:
+    """What Argo CD asks of an artifact: one layer, of a type that it takes by default. Flux and sealift read it, too."""
+    digest = sealift("push", folder, registry.oci(f"{repository}:argo"), "--unsigned", "--format", "Argo").out.strip()
+    manifest = registry.manifest(repository, "argo")
+    assert [layer["mediaType"] for layer in manifest["layers"]] == ["application/vnd.oci.image.layer.v1.tar+gzip"]
+    assert manifest["config"]["mediaType"] == "application/vnd.oci.empty.v1+json"
+    assert manifest["artifactType"] == "application/vnd.dev.sealift.bundle.v1"
+    assert digest in client("flux-pull", registry.repository(f"{repository}:argo"), tmp_path / "flux")
+    sealift("pull", registry.oci(f"{repository}:argo"), "--output", tmp_path / "ours")
+    for out in ("flux", "ours"):
+        assert "greeting: hello" in (tmp_path / out / "shop/ConfigMap/shop.yaml").read_text()
+    words = ("push", folder, registry.oci(f"{repository}:flux"), "--unsigned", "--format", "Flux")
+    assert sealift(*words).out.strip() != digest
+    assert registry.manifest(repository, "flux")["layers"][0]["digest"] == manifest["layers"][0]["digest"]
+
+
+def test_a_bundle_changes_its_format(line: Line, serve: Callable[..., Daemon]) -> None:
+    """The same files under other media types are another artifact, which is released, applied and kept."""
+    line.start(serve)
+    first = line.daemon.status("Bundle", "shop")["artifact"]
+    line.journey.bundle(line.url, line.repository, artifact={"format": "Argo"})
+    argo = wait_for("the Bundle in the other format", lambda: other_than(line, first["digest"]))
+    assert argo["sequence"] > first["sequence"]
+    applied(line.daemon, argo["digest"])
+    described = line.journey.sealift("inspect", f"{line.repository}@{argo['digest']}", "-o", "json").json()
+    assert described["type"] == "application/vnd.dev.sealift.bundle.v1"
+    line.journey.run("reconcile", "bundle", "shop")
+    assert line.daemon.status("Bundle", "shop")["artifact"]["digest"] == argo["digest"]
+    line.goes_on("blue")
+
+
+def other_than(line: Line, digest: str) -> Any:
+    found = line.daemon.status("Bundle", "shop")["artifact"]
+    return found if found["digest"] != digest else None
+
+
+def test_we_pull_what_oras_pushes(
+    sealift: Sealift, folder: Path, tmp_path: Path, registry: OciRegistry, repository: str
+) -> None:
+    digest = client("oras-push", folder, registry.repository(f"{repository}:oras"))
+    ref = registry.oci(f"{repository}:oras")
+    described = sealift("inspect", ref, "-o", "json").json()
+    assert described["digest"] == digest and described["type"] == "application/vnd.example.config"
+    sealift("pull", ref, "--output", tmp_path / "out")
+    assert (tmp_path / "out" / "manifests" / "config.yaml").read_text() == CONFIG_MAP
 
 
 def test_oras_copies_ours_with_its_signatures(

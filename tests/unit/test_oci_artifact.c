@@ -74,6 +74,72 @@ static void test_oci_artifact_same_in_same_out(void **state)
     }
 }
 
+static void parse_manifest(const char *text, struct oci_manifest *ret_manifest)
+{
+    cleanup_error struct error err = {0};
+    if (oci_manifest_parse(text, strlen(text), NULL, ret_manifest, &err) < 0)
+        fail_msg("%s", error_message(&err));
+}
+
+static void test_oci_artifact_in_the_other_format(void **state)
+{
+    (void)state;
+    cleanup_vec struct vec files = OCI_FILES;
+    add_file(&files, "a.yaml", "a");
+    struct oci_artifact_info other = info;
+    other.format = oci_format_parse("Argo");
+    cleanup_oci_artifact struct oci_artifact flux = {0}, argo = {0};
+    cleanup_error struct error err = {0};
+    assert_int_equal(oci_pack(&files, &info, &flux, &err), 0);
+    assert_int_equal(oci_pack(&files, &other, &argo, &err), 0);
+    assert_string_equal(flux.layer_descriptor.digest.text, argo.layer_descriptor.digest.text);
+
+    cleanup_oci_manifest struct oci_manifest manifest = {0};
+    const struct oci_descriptor *layer = NULL;
+    parse_manifest(argo.manifest, &manifest);
+    assert_string_equal(oci_manifest_type(&manifest), OCI_ARTIFACT_TYPE);
+    assert_string_equal(manifest.config.media_type, OCI_MEDIA_EMPTY);
+    assert_int_equal(oci_artifact_layer(&manifest, &layer, &err), 0);
+    assert_string_equal(layer->media_type, OCI_MEDIA_LAYER_TAR_GZIP);
+    assert_string_equal(oci_format_name(oci_layer_format(layer)), "Argo");
+    assert_string_equal(oci_format_name(oci_layer_format(&flux.layer_descriptor)), "Flux");
+}
+
+#define ZEROS "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+#define LAYER(type) "{\"mediaType\":\"" type "\",\"digest\":\"" ZEROS "\",\"size\":1}"
+#define CHART "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+
+static void test_oci_artifact_layer_of_a_chart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *layers;
+        bool taken;
+    } cases[] = {
+        {LAYER(CHART), true},
+        {LAYER(CHART) "," LAYER(OCI_MEDIA_HELM_PROVENANCE), true},
+        {LAYER(OCI_MEDIA_HELM_PROVENANCE) "," LAYER(CHART), true},
+        {LAYER(OCI_MEDIA_HELM_PROVENANCE), false},
+        {LAYER(OCI_MEDIA_HELM_PROVENANCE) "," LAYER(OCI_MEDIA_HELM_PROVENANCE), false},
+        {LAYER(CHART) "," LAYER(CHART), false},
+        {LAYER(CHART) "," LAYER(CHART) "," LAYER(OCI_MEDIA_HELM_PROVENANCE), false},
+        {"", false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_oci_manifest struct oci_manifest manifest = {0};
+        const struct oci_descriptor *layer = NULL;
+        cleanup_free char *text =
+            xasprintf("{\"schemaVersion\":2,\"mediaType\":\"" OCI_MEDIA_MANIFEST "\",\"config\":%s,"
+                      "\"layers\":[%s]}",
+                      LAYER("application/vnd.cncf.helm.config.v1+json"), cases[i].layers);
+        parse_manifest(text, &manifest);
+        if ((oci_artifact_layer(&manifest, &layer, NULL) == 0) != cases[i].taken)
+            fail_msg("case %zu", i);
+        if (cases[i].taken)
+            assert_string_equal(layer->media_type, CHART);
+    }
+}
+
 static void test_oci_artifact_pack_refuses(void **state)
 {
     (void)state;
@@ -481,6 +547,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_oci_artifact_same_in_same_out),
+        cmocka_unit_test(test_oci_artifact_in_the_other_format),
+        cmocka_unit_test(test_oci_artifact_layer_of_a_chart),
         cmocka_unit_test(test_oci_artifact_pack_refuses),
         cmocka_unit_test(test_oci_artifact_pack_keeps_limits),
         cmocka_unit_test(test_oci_artifact_unpack_refuses),
