@@ -328,6 +328,9 @@ static void call_entry(const struct seating *seating, const struct trust_entry *
     call_one(seating, entry, &(struct call){.notation = entry->notation}, names, roll);
 }
 
+// An artifact that nobody signed may be anybody's: what follows every word of how to sign one.
+#define OR_ELSE "; if you do not know who built it, sign nothing, and put back what was released"
+
 // What stands before a digest in a command that works when it is pasted: a layout's identity is no
 // reference yet.
 static char *how_to_sign(const struct trial *trial, const struct trust_entry *entry)
@@ -341,7 +344,7 @@ static char *how_to_sign(const struct trial *trial, const struct trust_entry *en
     const char *channel = subject->channel != NULL ? subject->channel : "CHANNEL";
     if (entry->notation != NULL && entry->keys.len + entry->identities.len == 0)
         return xasprintf("have it signed by such a signer: notation sign %s@%s, or sealift sign "
-                         "%s%s@%s --notation --key FILE --certificate-chain FILE",
+                         "%s%s@%s --notation --key FILE --certificate-chain FILE" OR_ELSE,
                          subject->repository, subject->digest, scheme, place, subject->digest);
     if (entry->keys.len == 0 && entry->approves)
         return xasprintf("have it approved by such an identity: cosign attest --type "
@@ -349,13 +352,15 @@ static char *how_to_sign(const struct trial *trial, const struct trust_entry *en
                          "repository, channel (%s) and approvedAt",
                          subject->repository, subject->digest, channel);
     if (entry->keys.len == 0)
-        return xasprintf("have it %s by such an identity: cosign sign %s@%s",
-                         approving ? "approved" : "signed", subject->repository, subject->digest);
+        return xasprintf("have it %s by such an identity: cosign sign %s@%s%s",
+                         approving ? "approved" : "signed", subject->repository, subject->digest,
+                         approving ? "" : OR_ELSE);
     if (approving)
         return xasprintf("run: sealift approve %s%s@%s --channel %s --key FILE", scheme, place,
                          subject->digest, channel);
-    return xasprintf("sign it with such a key: sealift sign %s%s@%s --key FILE", scheme, place,
-                     subject->digest);
+    return xasprintf(
+        "whoever built it signs it with such a key: sealift sign %s%s@%s --key FILE" OR_ELSE,
+        scheme, place, subject->digest);
 }
 
 static void release_roll(struct roll *roll)

@@ -107,8 +107,9 @@ static char *others_text(const struct trust_verdict *verdict, const struct trust
     if (others == 0)
         return xstrdup("");
     cleanup_free char *names = trial_join(&reasons, "");
-    return xasprintf(" (and %zu more %s unmet: %s; sealift verify --sync NAME --explain shows all)",
-                     others, others == 1 ? "is" : "are", names);
+    return xasprintf(
+        " (and %zu more %s unmet: %s; sealift verify REF --sync NAME --explain shows all)", others,
+        others == 1 ? "is" : "are", names);
 }
 
 void trust_verdict_conclude(struct trust_verdict *verdict)

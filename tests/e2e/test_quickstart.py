@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -18,7 +20,7 @@ from parts.need import CHECKOUT, need_part
 from parts.wait import wait_for
 
 QUICKSTART = CHECKOUT / "deploy" / "quickstart"
-STORY = ("refuses, and says why", "was put back to 5", "puts the tag back", "Tear it down", "✗")
+STORY = ("compiling", "refuses, and says why", "sign nothing", "+      - image: evil.example.com/miner:latest", "was put back to 5", "puts the tag back", "Tear it down", "✗")
 
 
 def run(home: Path, *words: str, kubeconfig: Optional[Path] = None) -> subprocess.CompletedProcess[str]:
@@ -65,6 +67,28 @@ def test_quickstart_removes_nothing_that_is_not_its_own(tmp_path: Path) -> None:
     refused = run(tmp_path / "mine")
     assert refused.returncode != 0 and "not a quickstart's folder" in refused.stderr
     assert (tmp_path / "mine" / "file").exists()
+
+
+@pytest.mark.timeout(600)
+def test_quickstart_shows_its_progress_and_why_a_push_fails(tmp_path: Path) -> None:
+    """On a terminal."""
+    home, tools, git = tmp_path / "quickstart", tmp_path / "bin", shutil.which("git")
+    tools.mkdir()
+    # The story's own push, not the first one.
+    fake = f'#!/bin/sh\ncase "$*" in *" push -q origin main") echo "fatal: the disk is full" >&2; exit 128;; esac\nexec {git} "$@"\n'
+    (tools / "git").write_text(fake)
+    (tools / "git").chmod(0o755)
+    env = {**os.environ, "SEALIFT_QUICKSTART": str(home), "PATH": f"{tools}:{os.environ['PATH']}", "TERM": "xterm"}
+    try:
+        words = ["script", "-qec", f"{QUICKSTART} --folders", "/dev/null"]
+        told = subprocess.run(words, env=env, capture_output=True, timeout=600, stdin=subprocess.DEVNULL)
+        text = told.stdout.decode().replace("\r\n", "\n")
+        assert told.returncode == 1 and "fatal: the disk is full" in text and "git push failed (above)" in text, text
+        # The line that is written again and again while it compiles, and taken away.
+        assert re.search(r"compiling.*\n\r\x1b\[K   \S*\d+ s  ", text), text
+        assert "\r\x1b[K   \x1b[2m$ sealift" in text, text
+    finally:
+        run(home, "down")
 
 
 # In a cluster

@@ -20,11 +20,12 @@ static void test_policy_needs_a_signature(void **state)
 {
     struct scene *scene = *state;
     add_entry(scene, "packager", 1, "0");
-    assert_unmet(
-        scene, TRUST_UNVERIFIED,
-        "TrustPolicy prod: 1 signature of packager (k0): found no signature by a key of "
-        "this entry; missing 1 more of k0; sign it with such a key: sealift sign " REPOSITORY
-        "@" DIGEST);
+    assert_unmet(scene, TRUST_UNVERIFIED,
+                 "TrustPolicy prod: 1 signature of packager (k0): found no signature by a key of "
+                 "this entry; missing 1 more of k0; whoever built it signs it with such a key: "
+                 "sealift sign " REPOSITORY "@" DIGEST
+                 " --key FILE; if you do not know who built it, sign nothing, and put back what "
+                 "was released");
     add_signature(scene, 1, REPOSITORY);
     assert_unmet(scene, TRUST_UNVERIFIED, "missing 1 more of k0");
     add_signature(scene, 0, REPOSITORY);
@@ -248,7 +249,7 @@ static void test_policy_threshold_counts_distinct_keys(void **state)
     add_key(scene, entry, "k0-again", 0);
     add_signature(scene, 0, REPOSITORY);
     add_signature(scene, 0, REPOSITORY);
-    assert_unmet(scene, TRUST_UNVERIFIED, "found 1 of 2: k0; missing 1 more of k1; sign");
+    assert_unmet(scene, TRUST_UNVERIFIED, "found 1 of 2: k0; missing 1 more of k1; whoever");
     add_signature(scene, 1, REPOSITORY);
     assert_met(scene);
 }
