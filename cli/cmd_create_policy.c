@@ -2,13 +2,13 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/create.h"
+#include "cli/create_notation.h"
 
 #include <string.h>
 
-static int run_policy(struct cli *cli, struct error *err)
+// Signers who can state something. Nobody, where only Notation's are named.
+static int add_signers(const struct cli *cli, json_t *require, struct error *err)
 {
-    cleanup_json json_t *object = create_object(cli, "TrustPolicy", false);
-    create_set_list(cli, object, "spec.match.repositories", "match");
     cleanup_json json_t *entry = json_object();
     jval_set_string(entry, "name", cli_string_or(cli, "entry", "packager"));
     jval_set_bool(entry, "attests",
@@ -24,10 +24,39 @@ static int run_policy(struct cli *cli, struct error *err)
         json_array_append_new(identities, identity);
         jval_set(entry, "keyless", identities);
     }
-    create_set(cli, object, "spec.trustedRoot.secretRef.name", "trusted-root-secret");
-    json_t *require = json_array();
     json_array_append(require, entry);
+    return 0;
+}
+
+// Signers by Notation: an entry of their own beside the others, or the only one.
+static void add_notation(const struct cli *cli, json_t *notation, json_t *require)
+{
+    json_t *entry = json_object();
+    bool alone = json_array_size(require) == 0;
+    jval_set_string(entry, "name", alone ? cli_string_or(cli, "entry", "notation") : "notation");
+    jval_set_int(entry, "threshold", alone ? cli_number(cli, "threshold", 1) : 1);
+    create_set_flag(cli, entry, "anyRepository", "any-repository");
+    jval_set(entry, "notation", notation);
+    json_array_append_new(require, entry);
+}
+
+static int run_policy(struct cli *cli, struct error *err)
+{
+    cleanup_json json_t *object = create_object(cli, "TrustPolicy", false);
+    json_t *require = json_array();
+    json_t *notation = NULL;
     jval_set(object, "spec.require", require);
+    create_set_list(cli, object, "spec.match.repositories", "match");
+    if (create_notation(cli, &notation, err) < 0)
+        return -1;
+    bool others = cli_given(cli, "key") || cli_given(cli, "certificate-identity");
+    if ((others || notation == NULL) && add_signers(cli, require, err) < 0) {
+        json_decref(notation);
+        return -1;
+    }
+    if (notation != NULL)
+        add_notation(cli, notation, require);
+    create_set(cli, object, "spec.trustedRoot.secretRef.name", "trusted-root-secret");
     create_set(cli, object, "spec.source.repository", "source");
     create_set_list(cli, object, "spec.source.refs", "source-ref");
     create_set_list(cli, object, "spec.source.paths", "source-path");
@@ -46,6 +75,7 @@ static const struct option_spec policy_options[] = {
     {"certificate-oidc-issuer", 0, OPTION_STRING, "URL", "who vouches for that signer", NULL},
     {"trusted-root-secret", 0, OPTION_STRING, "NAME",
      "Secret with trusted_root.json (default: Sigstore's public instance)", NULL},
+    CREATE_NOTATION_OPTIONS,
     {"threshold", 0, OPTION_NUMBER, "N", "how many of them must have signed (default: 1)", NULL},
     {"attest", 0, OPTION_FLAG, NULL,
      "their release statements count: channel, floor, source (default: true)", NULL},
@@ -64,7 +94,11 @@ const struct command command_create_policy = {
     .arguments = "NAME",
     .summary = "Create a TrustPolicy: what must be signed, by whom",
     .help = "  sealift create policy prod --match 'registry.example.com/acme/*' --key cosign.pub "
-            "--channel prod\n",
+            "--channel prod\n"
+            "  sealift create policy prod --key cosign.pub --notation-policy "
+            "~/.config/notation/trustpolicy.json\n"
+            "  sealift create policy prod --any-repository --trust-store ca:acme=root.pem "
+            "--trusted-identity 'x509.subject: C=US, ST=WA, O=acme'\n",
     .options = policy_options,
     .min_arguments = 1,
     .max_arguments = 1,

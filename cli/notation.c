@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// "truststore" beside the document, as in notation's own folder.
-static char *default_store(const char *document)
+char *notation_default_store(const char *document)
 {
     const char *slash = strrchr(document, '/');
     if (slash == NULL)
@@ -20,46 +19,77 @@ static char *default_store(const char *document)
     return path_join(folder, "truststore");
 }
 
-static int read_store_file(struct notation_trust *trust, enum notation_store_type type,
-                           const char *name, const char *path, struct error *err)
+// The files of a store's folder, in the order of their names. *ret_files: char *.
+static int list_store(const char *path, const char *store, struct vec *files, struct error *err)
 {
-    cleanup_free char *data = NULL;
-    size_t size = 0;
-    if (file_read(path, NOTATION_MAX_PEM_BYTES, &data, &size, err) < 0)
-        return -1;
-    return notation_trust_add_certificates(trust, type, name, data, size, path, err);
-}
-
-// Every file of the folder holds certificates.
-static int read_store(struct notation_trust *trust, const char *folder, const char *store,
-                      struct error *err)
-{
-    enum notation_store_type type;
-    const char *name;
-    if (notation_store_name(store, &type, &name, err) < 0)
-        return -1;
-    cleanup_free char *path =
-        xasprintf("%s/x509/%s/%s", folder, notation_store_type_name(type), name);
     DIR *dir = opendir(path);
     if (dir == NULL)
         return error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_INVALID,
                          "trust store %s: %s cannot be read (%s); make it and put certificates "
                          "into it, or name another folder with --trust-store",
                          store, path, strerror(errno));
-    size_t files = 0;
-    int result = 0;
-    for (struct dirent *entry = readdir(dir); entry != NULL && result == 0; entry = readdir(dir)) {
-        if (*entry->d_name == '.')
-            continue;
-        cleanup_free char *file = path_join(path, entry->d_name);
-        result = read_store_file(trust, type, name, file, err);
-        files++;
-    }
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir))
+        if (*entry->d_name != '.')
+            *(char **)vec_push(files) = path_join(path, entry->d_name);
     closedir(dir);
-    if (result == 0 && files == 0)
+    vec_sort(files, vec_compare_strings);
+    if (files->len == 0)
         return error_set(err, ERROR_NOT_FOUND, "trust store %s: %s holds no certificates", store,
                          path);
-    return result;
+    return 0;
+}
+
+typedef int take_file(void *taker, const char *data, size_t size, const char *path,
+                      struct error *err);
+
+static int read_store(const char *folder, const char *store, take_file *take, void *taker,
+                      struct error *err)
+{
+    enum notation_store_type type;
+    const char *name;
+    cleanup_vec struct vec files = VEC_OF(char *, vec_release_string);
+    if (notation_store_name(store, &type, &name, err) < 0)
+        return -1;
+    cleanup_free char *path =
+        xasprintf("%s/x509/%s/%s", folder, notation_store_type_name(type), name);
+    if (list_store(path, store, &files, err) < 0)
+        return -1;
+    vec_foreach (char *, file, &files) {
+        cleanup_free char *data = NULL;
+        size_t size = 0;
+        if (file_read(*file, NOTATION_MAX_PEM_BYTES, &data, &size, err) < 0 ||
+            take(taker, data, size, *file, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int append_certificates(void *certificates, const char *data, size_t size, const char *path,
+                               struct error *err)
+{
+    return notation_certificates_read(data, size, path, certificates, err);
+}
+
+int notation_store_read(const char *folder, const char *store, struct vec *certificates,
+                        struct error *err)
+{
+    return read_store(folder, store, append_certificates, certificates, err);
+}
+
+struct trusting {
+    struct notation_trust *trust;
+    const char *store;
+};
+
+static int trust_certificates(void *arg, const char *data, size_t size, const char *path,
+                              struct error *err)
+{
+    const struct trusting *trusting = arg;
+    enum notation_store_type type;
+    const char *name;
+    if (notation_store_name(trusting->store, &type, &name, err) < 0)
+        return -1;
+    return notation_trust_add_certificates(trusting->trust, type, name, data, size, path, err);
 }
 
 static int read_lists(const struct cli *cli, struct notation_trust *trust, struct error *err)
@@ -85,7 +115,8 @@ static int fill(const struct cli *cli, const struct notation_statement *statemen
                          "can be said of the artifact",
                          statement->name);
     vec_foreach (char *, store, &statement->stores)
-        if (read_store(trust, folder, *store, err) < 0)
+        if (read_store(folder, *store, trust_certificates,
+                       &(struct trusting){.trust = trust, .store = *store}, err) < 0)
             return -1;
     if (notation_statement_fill(statement, trust, err) < 0 || read_lists(cli, trust, err) < 0)
         return -1;
@@ -107,7 +138,7 @@ int notation_of_flags(const struct cli *cli, const char *identity,
                          "FILE (trustpolicy.json)");
     if (document == NULL)
         return 0;
-    cleanup_free char *beside = default_store(document);
+    cleanup_free char *beside = notation_default_store(document);
     if (file_read(document, NOTATION_MAX_POLICY_BYTES, &data, &size, err) < 0 ||
         notation_policy_parse(data, size, document, &policy, err) < 0 ||
         notation_policy_find(&policy, identity, &statement, err) < 0 ||

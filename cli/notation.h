@@ -3,6 +3,7 @@
 #ifndef CLI_NOTATION_H
 #define CLI_NOTATION_H
 
+#include "base/vec.h"
 #include "cli/command.h"
 
 struct notation_trust;
@@ -23,6 +24,13 @@ struct notation_trust;
     {                                                                                        \
         "crl", 0, OPTION_LIST, "FILE", "revocation list of an issuer; may be repeated", NULL \
     }
+
+// "truststore" beside a trust policy document, as in notation's own folder. Owned.
+char *notation_default_store(const char *document);
+// The certificates of a store like "ca:acme" in such a folder, appended to a NOTATION_CHAIN.
+// ERROR_NOT_FOUND when there are none.
+int notation_store_read(const char *folder, const char *store, struct vec *certificates,
+                        struct error *err) __attribute__((warn_unused_result));
 
 // The trust of the statement that is for a repository by its identity, sealed; owned. NULL without
 // --notation-policy.

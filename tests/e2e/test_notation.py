@@ -11,7 +11,7 @@ import pytest
 from parts.gate import Gate
 from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
-from parts.journey import Journey, config_map, released
+from parts.journey import KEY_PASSWORD, Journey, config_map, released
 from parts.need import CHECKOUT
 from parts.notation import IDENTITY, KINDS, LARGE_KINDS, Notation, StampServer
 from parts.objects import Config
@@ -326,3 +326,50 @@ def test_bundle_signs_for_notation(
     assert notation.verify(f"{place}@{artifact['digest']}") == artifact["digest"]
     config.secret("sealing", tls__key="x")
     assert "has no tls.crt" in journey.sealift.fails(*journey.at("reconcile", "bundle", "shop")).err
+
+
+def test_create_policy(
+    sealift: Sealift, docker_registry: OciRegistry, repository: str, config: Config, notation: Notation, tmp_path: Path
+) -> None:
+    """Flags by the names of the fields, or the document of notation itself; a Sync is judged by what comes of it."""
+    journey = Journey(sealift, config, tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/web.yaml").write_text(config_map("web"))
+    reference = docker_registry.oci(f"{repository}:prod")
+    env = {"COSIGN_PASSWORD": KEY_PASSWORD}
+    sealift("push", tmp_path / "src", reference, "--key", journey.private, env=env)
+    artifact = {"repository": docker_registry.oci(repository), "tag": "prod"}
+    config.sync("shop", artifact=artifact, target={"directory": {"path": str(journey.target)}})
+    judge = journey.at("verify", reference, "--sync", "shop")
+    create = journey.at("create", "policy", "prod")
+    # The document: an entry of its own beside the packager's.
+    document = notation.policy(verifyTimestamp="afterCertExpiry", override={"revocation": "log"})
+    sealift(*create, "--key", journey.public, "--channel", "prod", "--notation-policy", document)
+    assert "Notation signer" in sealift.fails(*judge).err
+    signer = notation.signer()
+    flags = ("--notation", "--key", signer.key, "--certificate-chain", signer.chain)
+    sealift("sign", reference, *flags)
+    sealift(*judge)
+    spec = sealift(*journey.at("get", "policy", "prod", "-o", "json")).json()["spec"]
+    assert [entry["name"] for entry in spec["require"]] == ["packager", "notation"]
+    made = spec["require"][1]["notation"]
+    assert (made["verifyTimestamp"], made["revocation"]) == ("afterCertExpiry", "log"), made
+    assert made["trustedIdentities"] == [IDENTITY] and made["trustStores"][0]["pem"] == notation.root.read_text()
+    # Field by field, and alone.
+    fields = ("--trusted-identity", IDENTITY, "--revocation", "log", "--verify-timestamp", "always")
+    assert "anyRepository" in sealift.fails(*create, "--trust-store", f"ca:acme={notation.root}", *fields).err
+    sealift(*create, "--any-repository", "--trust-store", f"ca:acme={notation.root}", *fields)
+    sealift(*judge)
+    sealift(*create, "--any-repository", "--trust-store-secret", "ca:acme=acme-ca", "--crls-secret", "lists", *fields)
+    spec = sealift(*journey.at("get", "policy", "prod", "-o", "json")).json()["spec"]
+    assert spec["require"][0]["notation"]["trustStores"] == [{"name": "ca:acme", "secretRef": {"name": "acme-ca"}}]
+    assert spec["require"][0]["notation"]["crls"] == {"secretRef": {"name": "lists"}}
+    # What cannot be.
+    for words, sentence in {
+        ("--trust-store", "ca:acme"): "--trust-store is TYPE:NAME=FILE",
+        ("--trust-store", f"ca:acme={signer.key}"): "--trust-store",
+        ("--trust-store", f"ca:acme={notation.root}", "--trust-store-secret", "ca:acme=x"): "given twice",
+        ("--notation-policy", notation.policy(level="permissive")): "a TrustPolicy always does",
+    }.items():
+        assert sentence in sealift.fails(*create, "--any-repository", *words).err
+    assert "cannot be read" in sealift.fails(*create, "--notation-policy", notation.policy(stores=["ca:nobody"])).err
