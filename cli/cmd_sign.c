@@ -2,11 +2,13 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/keyless.h"
 #include "cli/print.h"
 #include "cli/registry.h"
 #include "cli/signer.h"
 #include "cli/tell.h"
 #include "oci/sign/attach.h"
+#include "oci/sign/certificate.h"
 #include "oci/sign/notation_chain.h"
 #include "oci/sign/notation_envelope.h"
 #include "oci/sign/notation_sign.h"
@@ -59,43 +61,88 @@ static int sign_notation(const struct cli *cli, struct registry *registry,
     return print_signed(cli, registry, artifact, NULL, err);
 }
 
+// What is signed beside the digest.
+static struct release release_of(const struct cli *cli)
+{
+    int64_t now_ms = clock_wall_ms(clock_system());
+    return (struct release){
+        .channel = cli_string(cli, "channel"),
+        .sequence = cli_number(cli, "sequence", now_ms),
+        .issued_at_ms = now_ms,
+    };
+}
+
+static void tell_signed(const struct cli *cli, const struct registry *registry,
+                        const struct oci_descriptor *artifact, const struct release *release,
+                        const char *by)
+{
+    tell_done(cli, "signed %s@%s%s%s%s%s", oci_repository_identity(registry->repository),
+              artifact->digest.text, release->channel != NULL ? " and released it to " : "",
+              release->channel != NULL ? release->channel : "", by != NULL ? " as " : "",
+              by != NULL ? by : "");
+}
+
+static int sign_keyless(const struct cli *cli, struct registry *registry,
+                        const struct oci_descriptor *artifact, struct error *err)
+{
+    cleanup_keyless_session struct keyless_session session = {0};
+    const struct release release = release_of(cli);
+    const struct sign_request request = {.releases = &release,
+                                         .n_releases = release.channel != NULL,
+                                         .now_ms = release.issued_at_ms};
+    if (cli_flag(cli, "notation"))
+        return error_set(err, ERROR_INVALID,
+                         "a Notation signature needs a key and certificates for it; leave the "
+                         "token out, or --notation");
+    if (keyless_session_open(cli, &session, err) < 0)
+        return -1;
+    tell_step(cli, "signing %s", artifact->digest.text);
+    if (sign_artifact_keyless(registry->repository, artifact, session.keyless, &request, err) < 0)
+        return -1;
+    tell_signed(cli, registry, artifact, &release, keyless_certificate(session.keyless)->subject);
+    return print_signed(cli, registry, artifact, release.channel, err);
+}
+
+static int sign_keyed(const struct cli *cli, struct registry *registry,
+                      const struct oci_descriptor *artifact, const struct sign_key *key,
+                      struct error *err)
+{
+    const struct release release = release_of(cli);
+    const struct sign_request request = {.releases = &release,
+                                         .n_releases = release.channel != NULL,
+                                         .now_ms = release.issued_at_ms};
+    tell_step(cli, "signing %s", artifact->digest.text);
+    if (sign_artifact(registry->repository, artifact, key, &request, err) < 0)
+        return -1;
+    tell_signed(cli, registry, artifact, &release, NULL);
+    return print_signed(cli, registry, artifact, release.channel, err);
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_registry struct registry registry = {0};
     cleanup_sign_key struct sign_key *key = NULL;
     cleanup_oci_descriptor struct oci_descriptor artifact = {0};
-    if (signer_load(cli, &key, err) < 0 ||
+    bool keyless = keyless_is_wanted(cli);
+    if ((!keyless && signer_load(cli, &key, err) < 0) ||
         registry_open(cli, cli_argument(cli, 0), REGISTRY_PUSH, &registry, err) < 0 ||
         registry_resolve(&registry, &artifact, err) < 0)
         return -1;
-    if (cli_flag(cli, "notation"))
-        return sign_notation(cli, &registry, &artifact, key, err);
-    if (cli_string(cli, "certificate-chain") != NULL || cli_number(cli, "expiry", 0) != 0)
+    if (!cli_flag(cli, "notation") &&
+        (cli_string(cli, "certificate-chain") != NULL || cli_number(cli, "expiry", 0) != 0))
         return error_set(err, ERROR_INVALID,
                          "--certificate-chain and --expiry belong to a Notation signature; say "
                          "--notation, too");
-    int64_t now_ms = clock_wall_ms(clock_system());
-    const struct release release = {
-        .channel = cli_string(cli, "channel"),
-        .sequence = cli_number(cli, "sequence", now_ms),
-        .issued_at_ms = now_ms,
-    };
-    const struct sign_request request = {
-        .releases = &release,
-        .n_releases = release.channel != NULL,
-        .now_ms = now_ms,
-    };
-    tell_step(cli, "signing %s", artifact.digest.text);
-    if (sign_artifact(registry.repository, &artifact, key, &request, err) < 0)
-        return -1;
-    tell_done(cli, "signed %s@%s%s%s", oci_repository_identity(registry.repository),
-              artifact.digest.text, release.channel != NULL ? " and released it to " : "",
-              release.channel != NULL ? release.channel : "");
-    return print_signed(cli, &registry, &artifact, release.channel, err);
+    if (keyless)
+        return sign_keyless(cli, &registry, &artifact, err);
+    if (cli_flag(cli, "notation"))
+        return sign_notation(cli, &registry, &artifact, key, err);
+    return sign_keyed(cli, &registry, &artifact, key, err);
 }
 
 static const struct option_spec options[] = {
     SIGNER_OPTIONS,
+    KEYLESS_OPTIONS,
     {"channel", 0, OPTION_STRING, "NAME", "also state that it is released to this channel", NULL},
     {"sequence", 0, OPTION_NUMBER, "N", "sequence of that statement (default: the time in ms)",
      NULL},
@@ -114,9 +161,12 @@ const struct command command_sign = {
     .arguments = "REF",
     .summary = "Sign an artifact in both of cosign's forms, or in Notation's",
     .help = "Adds a signature under the .sig tag and one as a Sigstore bundle; `cosign verify` "
-            "accepts either.\n\n"
+            "accepts either.\n"
+            "With an identity token instead of a key (see sealift sign-bundle) it is the bundle "
+            "alone.\n\n"
             "  sealift sign oci://registry.example.com/acme/shop:prod --key cosign.key --channel "
             "prod\n"
+            "  sealift sign oci://registry.example.com/acme/shop:prod --identity-token-file token\n"
             "  sealift sign oci://registry.example.com/acme/shop:prod --notation --key key.pem "
             "--certificate-chain chain.pem --expiry 720h\n",
     .options = options,

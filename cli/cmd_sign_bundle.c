@@ -2,9 +2,11 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/keyless.h"
 #include "cli/print.h"
 #include "cli/signer.h"
 #include "cli/tell.h"
+#include "oci/sign/certificate.h"
 #include "oci/sign/dsse.h"
 #include "oci/sign/sigstore_bundle.h"
 
@@ -12,17 +14,11 @@
 
 enum { MAX_ARTIFACT_BYTES = 1 << 30, MAX_STATEMENT_BYTES = 512 << 10, BUNDLE_MODE = 0644 };
 
-static int make_bundle(const struct cli *cli, const struct sign_key *key, char **ret_bundle,
-                       size_t *ret_size, struct error *err)
+static int make_keyed(const struct cli *cli, const struct sign_key *key, const char *bytes,
+                      size_t size, char **ret_bundle, size_t *ret_size, struct error *err)
 {
-    bool statement = cli_flag(cli, "in-toto");
     const char *hint = verify_key_hint(sign_key_public(key));
-    cleanup_free char *bytes = NULL;
-    size_t size = 0;
-    if (file_read(cli_argument(cli, 0), statement ? MAX_STATEMENT_BYTES : MAX_ARTIFACT_BYTES,
-                  &bytes, &size, err) < 0)
-        return -1;
-    if (statement) {
+    if (cli_flag(cli, "in-toto")) {
         cleanup_dsse_envelope struct dsse_envelope envelope = {0};
         if (dsse_sign(key, DSSE_IN_TOTO, bytes, size, &envelope, err) < 0)
             return -1;
@@ -39,40 +35,73 @@ static int make_bundle(const struct cli *cli, const struct sign_key *key, char *
     return 0;
 }
 
+// *ret_result is what --output prints. Owned.
+static int sign_keyed(const struct cli *cli, const char *bytes, size_t size, const char *file,
+                      json_t **ret_result, struct error *err)
+{
+    cleanup_sign_key struct sign_key *key = NULL;
+    cleanup_free char *bundle = NULL;
+    size_t bundle_size = 0;
+    if (signer_load(cli, &key, err) < 0 ||
+        make_keyed(cli, key, bytes, size, &bundle, &bundle_size, err) < 0 ||
+        file_write_atomic(file, bundle, bundle_size, BUNDLE_MODE, err) < 0)
+        return -1;
+    const char *fingerprint = verify_key_fingerprint(sign_key_public(key))->text;
+    tell_done(cli, "signed %s with key %s", cli_argument(cli, 0), fingerprint);
+    *ret_result = json_pack("{s:s, s:s, s:s}", "file", cli_argument(cli, 0), "bundle", file, "key",
+                            fingerprint);
+    return 0;
+}
+
+static int sign_keyless(const struct cli *cli, const char *bytes, size_t size, const char *file,
+                        json_t **ret_result, struct error *err)
+{
+    cleanup_keyless_session struct keyless_session session = {0};
+    cleanup_free char *bundle = NULL;
+    size_t bundle_size = 0;
+    if (keyless_session_open(cli, &session, err) < 0)
+        return -1;
+    int result =
+        cli_flag(cli, "in-toto")
+            ? keyless_sign_statement(session.keyless, bytes, size, &bundle, &bundle_size, err)
+            : keyless_sign_bytes(session.keyless, bytes, size, &bundle, &bundle_size, err);
+    if (result < 0)
+        return error_wrap(err, "keyless signing");
+    if (file_write_atomic(file, bundle, bundle_size, BUNDLE_MODE, err) < 0)
+        return -1;
+    const struct certificate *signer = keyless_certificate(session.keyless);
+    tell_done(cli, "signed %s as %s (%s)", cli_argument(cli, 0), signer->subject,
+              signer->issuer != NULL ? signer->issuer : "no issuer");
+    *ret_result = json_pack("{s:s, s:s, s:s, s:s*}", "file", cli_argument(cli, 0), "bundle", file,
+                            "subject", signer->subject, "issuer", signer->issuer);
+    return 0;
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     const char *file = cli_string(cli, "bundle");
-    cleanup_sign_key struct sign_key *key = NULL;
-    cleanup_free char *bundle = NULL;
+    cleanup_free char *bytes = NULL;
+    cleanup_json json_t *result = NULL;
     size_t size = 0;
-    if (cli_string(cli, "identity-token") != NULL)
-        return error_set(err, ERROR_INVALID,
-                         "signing with an identity token needs a certificate authority and a log "
-                         "to ask, which this version does not; sign with --key FILE, or with "
-                         "`cosign sign-blob`, whose bundles verify here");
     if (file == NULL)
         return error_set(err, ERROR_INVALID, "where to? name the bundle with --bundle FILE");
-    if (signer_load(cli, &key, err) < 0 || make_bundle(cli, key, &bundle, &size, err) < 0 ||
-        file_write_atomic(file, bundle, size, BUNDLE_MODE, err) < 0)
+    if (file_read(cli_argument(cli, 0),
+                  cli_flag(cli, "in-toto") ? MAX_STATEMENT_BYTES : MAX_ARTIFACT_BYTES, &bytes,
+                  &size, err) < 0)
         return -1;
-    tell_done(cli, "signed %s with key %s", cli_argument(cli, 0),
-              verify_key_fingerprint(sign_key_public(key))->text);
-    cleanup_json json_t *value =
-        json_pack("{s:s, s:s, s:s}", "file", cli_argument(cli, 0), "bundle", file, "key",
-                  verify_key_fingerprint(sign_key_public(key))->text);
-    return print_answer_of(cli, value, file, err);
+    if ((keyless_is_wanted(cli) ? sign_keyless : sign_keyed)(cli, bytes, size, file, &result, err) <
+        0)
+        return -1;
+    return print_answer_of(cli, result, file, err);
 }
 
 static const struct option_spec options[] = {
     {"bundle", 0, OPTION_STRING, "FILE", "where the Sigstore bundle goes", NULL},
     SIGNER_OPTIONS,
+    KEYLESS_OPTIONS,
     RESULT_OPTION,
     {"in-toto", 0, OPTION_FLAG, NULL, "the file is an in-toto statement: sign it in an envelope",
      NULL},
-    {"identity-token", 0, OPTION_STRING, "TOKEN", "keyless signing; refused, see above", NULL},
-    {"trusted-root", 0, OPTION_STRING, "FILE", "of keyless signing; not needed with a key", NULL},
-    {"signing-config", 0, OPTION_STRING, "FILE", "of keyless signing; not needed with a key", NULL},
-    {"staging", 0, OPTION_FLAG, NULL, "of keyless signing; not needed with a key", NULL},
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 
@@ -83,9 +112,14 @@ const struct command command_sign_bundle = {
     .help =
         "Signs a file, or with --in-toto the statement in it, and writes a bundle of version 0.3 "
         "that\n"
-        "`sealift verify-bundle` and `cosign verify-blob --key` accept. Keyless signing asks a\n"
-        "certificate authority and a log and is not done here.\n\n"
-        "  sealift sign-bundle --key cosign.key --bundle app.sigstore.json app.tar.gz\n",
+        "`sealift verify-bundle` and `cosign verify-blob` accept. With --key that is all. With an\n"
+        "identity token (of --identity-token-file, $SIGSTORE_ID_TOKEN or a GitHub Actions job that "
+        "has\n"
+        "`id-token: write`) a key is made for this one signature: Fulcio certifies it, an "
+        "authority\n"
+        "stamps the signature, Rekor logs it, and the bundle is verified before it is written.\n\n"
+        "  sealift sign-bundle --key cosign.key --bundle app.sigstore.json app.tar.gz\n"
+        "  sealift sign-bundle --identity-token-file token --bundle app.sigstore.json app.tar.gz\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

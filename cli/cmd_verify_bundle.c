@@ -2,11 +2,11 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/keyless.h"
 #include "cli/print.h"
 #include "cli/tell.h"
 #include "oci/sign/certificate.h"
 #include "oci/sign/key.h"
-#include "oci/sign/public_good_root.h"
 #include "oci/sign/sigstore_bundle.h"
 #include "oci/sign/sigstore_verify.h"
 #include "oci/sign/trusted_root.h"
@@ -16,23 +16,6 @@
 #include <string.h>
 
 enum { MAX_KEY_BYTES = 64 << 10, MAX_ARTIFACT_BYTES = 1 << 30 };
-
-static int load_root(const struct cli *cli, struct trusted_root **ret_root, struct error *err)
-{
-    const char *file = cli_string(cli, "trusted-root");
-    cleanup_free char *text = NULL;
-    size_t size = 0;
-    if (file == NULL && cli_flag(cli, "staging"))
-        return error_set(err, ERROR_INVALID,
-                         "the trusted root of Sigstore's staging instance is not built in; name it "
-                         "with --trusted-root FILE");
-    if (file == NULL)
-        return trusted_root_parse(public_good_root, public_good_root_size,
-                                  "the trusted root of Sigstore's public instance", ret_root, err);
-    if (file_read(file, TRUSTED_ROOT_MAX_BYTES, &text, &size, err) < 0)
-        return error_wrap(err, "--trusted-root");
-    return trusted_root_parse(text, size, file, ret_root, err);
-}
 
 static int load_bundle(const struct cli *cli, struct sigstore_bundle *ret_bundle, struct error *err)
 {
@@ -128,7 +111,7 @@ static int run(struct cli *cli, struct error *err)
     cleanup_free char *bytes = NULL;
     struct signed_data data;
     cleanup_json json_t *signer = NULL;
-    if (load_root(cli, &root, err) < 0 || load_bundle(cli, &bundle, err) < 0 ||
+    if (keyless_load_root(cli, &root, err) < 0 || load_bundle(cli, &bundle, err) < 0 ||
         load_artifact(cli_argument(cli, 0), &bytes, &data, err) < 0)
         return -1;
     if ((keyed ? check_keyed(cli, &bundle, root, &data, &signer, err)

@@ -100,7 +100,11 @@ int signer_load(const struct cli *cli, struct sign_key **ret_key, struct error *
     bool elsewhere = false;
     if (key == NULL)
         return error_set(err, ERROR_INVALID,
-                         "which key signs? name it with --key KEY; sealift keygen makes one");
+                         "which key signs? name it with --key KEY; sealift keygen makes one%s",
+                         command_option(cli->command, "identity-token-file",
+                                        strlen("identity-token-file"), 0) != NULL
+                             ? "; or sign by identity, with --identity-token-file FILE"
+                             : "");
     if (find_place(cli, key, &place, &elsewhere, err) < 0)
         return -1;
     return elsewhere ? sign_key_open(&place.signer, ret_key, err)

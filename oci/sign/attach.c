@@ -7,6 +7,7 @@
 #include "oci/sign/attach_internal.h"
 #include "oci/sign/collect.h"
 #include "oci/sign/key.h"
+#include "oci/sign/keyless.h"
 #include "oci/sign/sigstore_bundle.h"
 
 #include <stdlib.h>
@@ -16,9 +17,10 @@
 struct signing {
     struct oci_repository *repository;
     const struct oci_descriptor *artifact;
-    const struct sign_key *key;
+    const struct sign_key *key; // or
+    struct keyless *keyless;
     int64_t now_ms;
-    struct evidence_set known; // by this key
+    struct evidence_set known; // by this key; a keyless signer's is new every time
 };
 
 static bool same_text(const char *a, const char *b)
@@ -62,17 +64,29 @@ static int put_referrer(struct signing *signing, const char *bundle, size_t size
     return oci_put_manifest(signing->repository, data, manifest_size, NULL, NULL, err);
 }
 
+static int make_bundle(const struct signing *signing, const char *statement, char **ret_bundle,
+                       size_t *ret_size, struct error *err)
+{
+    cleanup_dsse_envelope struct dsse_envelope envelope = {0};
+    if (signing->keyless != NULL)
+        return keyless_sign_statement(signing->keyless, statement, strlen(statement), ret_bundle,
+                                      ret_size, err);
+    if (dsse_sign(signing->key, DSSE_IN_TOTO, statement, strlen(statement), &envelope, err) < 0)
+        return -1;
+    *ret_bundle =
+        sigstore_bundle_build(&envelope, verify_key_hint(sign_key_public(signing->key)), ret_size);
+    return 0;
+}
+
 // Consumes statement.
 static int attach_statement(struct signing *signing, char *statement, const char *predicate_type,
                             struct error *err)
 {
     cleanup_free char *owned = statement;
-    cleanup_dsse_envelope struct dsse_envelope envelope = {0};
-    if (dsse_sign(signing->key, DSSE_IN_TOTO, owned, strlen(owned), &envelope, err) < 0)
-        return -1;
+    cleanup_free char *bundle = NULL;
     size_t size = 0;
-    cleanup_free char *bundle =
-        sigstore_bundle_build(&envelope, verify_key_hint(sign_key_public(signing->key)), &size);
+    if (make_bundle(signing, owned, &bundle, &size, err) < 0)
+        return -1;
     return put_referrer(signing, bundle, size, predicate_type, err);
 }
 
@@ -119,7 +133,7 @@ static int look(struct signing *signing, struct error *err)
 static int attach_signatures(struct signing *signing, struct error *err)
 {
     const char *identity = oci_repository_identity(signing->repository);
-    if (!has_signature(signing, EVIDENCE_SIMPLE) &&
+    if (signing->key != NULL && !has_signature(signing, EVIDENCE_SIMPLE) &&
         attach_simple(signing->repository, signing->artifact, signing->key, err) < 0)
         return -1;
     if (has_signature(signing, EVIDENCE_BUNDLE))
@@ -148,7 +162,7 @@ static int attach_releases(struct signing *signing, const struct release *releas
 
 static int sign_all(struct signing *signing, const struct sign_request *request, struct error *err)
 {
-    if (!request->fresh && look(signing, err) < 0)
+    if (!request->fresh && signing->key != NULL && look(signing, err) < 0)
         return -1;
     if (attach_signatures(signing, err) < 0)
         return -1;
@@ -181,19 +195,33 @@ static bool begin_batch(struct signing *signing)
     return true;
 }
 
+static int sign_in_batch(struct signing *signing, const struct sign_request *request,
+                         struct error *err)
+{
+    signing->now_ms = request->now_ms;
+    evidence_set_init(&signing->known);
+    bool own = begin_batch(signing);
+    int result = end_batch(signing, own, sign_all(signing, request, err), err);
+    evidence_set_release(&signing->known);
+    if (result < 0)
+        return error_wrap(err, "sign %s in %s", signing->artifact->digest.text,
+                          oci_repository_identity(signing->repository));
+    return 0;
+}
+
 int sign_artifact(struct oci_repository *repository, const struct oci_descriptor *artifact,
                   const struct sign_key *key, const struct sign_request *request, struct error *err)
 {
-    struct signing signing = {
-        .repository = repository, .artifact = artifact, .key = key, .now_ms = request->now_ms};
-    evidence_set_init(&signing.known);
-    bool own = begin_batch(&signing);
-    int result = end_batch(&signing, own, sign_all(&signing, request, err), err);
-    evidence_set_release(&signing.known);
-    if (result < 0)
-        return error_wrap(err, "sign %s in %s", artifact->digest.text,
-                          oci_repository_identity(repository));
-    return 0;
+    struct signing signing = {.repository = repository, .artifact = artifact, .key = key};
+    return sign_in_batch(&signing, request, err);
+}
+
+int sign_artifact_keyless(struct oci_repository *repository, const struct oci_descriptor *artifact,
+                          struct keyless *keyless, const struct sign_request *request,
+                          struct error *err)
+{
+    struct signing signing = {.repository = repository, .artifact = artifact, .keyless = keyless};
+    return sign_in_batch(&signing, request, err);
 }
 
 static bool has_approval(const struct signing *signing, const struct approval *wanted)

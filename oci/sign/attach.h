@@ -11,6 +11,7 @@
 #include "oci/manifest.h"
 #include "oci/sign/statement.h"
 
+struct keyless;
 struct oci_repository;
 struct sign_key;
 
@@ -31,6 +32,12 @@ struct sign_request {
 int sign_artifact(struct oci_repository *repository, const struct oci_descriptor *artifact,
                   const struct sign_key *key, const struct sign_request *request, struct error *err)
     __attribute__((warn_unused_result));
+
+// The same by an identity: bundles alone, because a layer under the .sig tag has no place for the
+// proofs, and new ones every time, because nobody can tell before whether they would be the same.
+int sign_artifact_keyless(struct oci_repository *repository, const struct oci_descriptor *artifact,
+                          struct keyless *keyless, const struct sign_request *request,
+                          struct error *err) __attribute__((warn_unused_result));
 
 // Attaches newer release statements to an unchanged artifact and then deletes this key's older ones
 // of the same channels. Where the registry deletes nothing they stay, which does no harm. No

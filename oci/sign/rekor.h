@@ -43,6 +43,9 @@ void rekor_entry_release(void *entry);
 int rekor_entry_parse(const json_t *value, struct rekor_entry *ret_entry, struct error *err)
     __attribute__((warn_unused_result));
 
+// As a bundle has it. A new reference.
+json_t *rekor_entry_json(const struct rekor_entry *entry);
+
 // The bytes that were signed. `data` NULL: only their SHA-256 is known.
 struct signed_data {
     const void *data;

@@ -56,4 +56,8 @@ char *sigstore_bundle_build_message(const unsigned char sha256[SHA256_SIZE], con
 char *sigstore_bundle_build(const struct dsse_envelope *envelope, const char *hint,
                             size_t *ret_size);
 
+// The bytes of a whole bundle, of version 0.3: certificate or hint, entries, timestamps, content.
+// Owned.
+char *sigstore_bundle_write(const struct sigstore_bundle *bundle, size_t *ret_size);
+
 #endif
