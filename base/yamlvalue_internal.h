@@ -41,6 +41,9 @@ void yamlvalue_resolve_11(const char *text, size_t length, struct yamlvalue_scal
 // Whether text must be quoted because some YAML 1.1 reader would take it for no string.
 bool yamlvalue_looks_typed(const char *text, size_t length);
 
+// The text that a folded one is after go-yaml wrote and read it; NULL where it stays.
+struct value *yamlvalue_refolded(const char *text, size_t length);
+
 // The shortest text that reads as the same number, in Go's %g.
 void yamlvalue_add_real(struct strbuf *out, double real);
 

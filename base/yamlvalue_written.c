@@ -194,7 +194,9 @@ struct value *yamlvalue_written_put(const struct value *old, const char *text,
     struct yamlvalue_written written;
     yamlvalue_written_of(old, &written);
     bool quoted = old != NULL ? written.quoted : yamlvalue_written_as_other(text);
-    return yamlvalue_written_new(text, strlen(text), tag, quoted);
+    struct value *put = yamlvalue_written_new(text, strlen(text), tag, quoted);
+    value_string_note(put, written.quote);
+    return put;
 }
 
 bool yamlvalue_written_is_text(const struct value *value)
@@ -206,12 +208,21 @@ bool yamlvalue_written_is_text(const struct value *value)
     return written.tag == YAMLVALUE_TAG_STR || written.tag == YAMLVALUE_TAG_NONE;
 }
 
+static bool is_folded(const struct value *value)
+{
+    return value_is_string(value) && value_string_noted(value) == '>';
+}
+
 struct value *yamlvalue_settled(const struct value *scalar)
 {
-    if (!is_marked(scalar))
-        return value_incref((struct value *)(uintptr_t)scalar);
+    bool folded = is_folded(scalar);
+    if (!is_marked(scalar) && !folded)
+        return value_ref(scalar);
     struct yamlvalue_written written;
     yamlvalue_written_of(scalar, &written);
+    struct value *refolded = folded ? yamlvalue_refolded(written.text, written.length) : NULL;
+    if (refolded != NULL)
+        return refolded;
     bool many_lines = memchr(written.text, '\n', written.length) != NULL;
     if (written.tag == YAMLVALUE_TAG_STR ||
         (written.tag == YAMLVALUE_TAG_NONE && (many_lines || written.quoted)))
@@ -282,7 +293,7 @@ static int settle_member(struct value *member, const struct place *place, struct
     *ret_new = NULL;
     if (value_is_object(member) || value_is_array(member))
         return settle_below(member, place, err);
-    if (!is_marked(member))
+    if (!is_marked(member) && !is_folded(member))
         return 0;
     *ret_new = yamlvalue_settled(member);
     return *ret_new != NULL ? 0 : fail_scalar(member, place, err);

@@ -82,8 +82,31 @@ static int add_managed_by(struct resmap *map, struct error *err)
     return transform_pairs(pairs, &specs, map, err);
 }
 
-// kustomize rewrites the annotations of every object at its end: values become text, and an empty
-// mapping goes.
+// kustomize keeps its notes in annotations and takes them out at its end, also where an object
+// brought them along, as the output of an earlier build does (api/internal/utils/annotations.go).
+static void drop_notes(struct resource *resource)
+{
+    static const char *const notes[] = {
+        "internal.config.kubernetes.io/previousKinds",
+        "internal.config.kubernetes.io/previousNames",
+        "internal.config.kubernetes.io/prefixes",
+        "internal.config.kubernetes.io/suffixes",
+        "internal.config.kubernetes.io/previousNamespaces",
+        "internal.config.kubernetes.io/refBy",
+        "internal.config.kubernetes.io/generatorBehavior",
+        "internal.config.kubernetes.io/needsHashSuffix",
+        "internal.config.kubernetes.io/allowNameChange",
+        "internal.config.kubernetes.io/allowKindChange",
+        "config.kubernetes.io/origin",
+        "alpha.config.kubernetes.io/transformations",
+    };
+    struct value *annotations = resource_annotations(resource);
+    for (size_t i = 0; annotations != NULL && i < ARRAY_LENGTH(notes); i++)
+        (void)value_object_del(annotations, notes[i]);
+}
+
+// kustomize makes the annotations of every object anew at its end: values become text that was
+// never folded, and an empty mapping goes.
 static void settle_annotations(struct resource *resource)
 {
     struct value *metadata = value_object_get(resource->value, "metadata");
@@ -97,7 +120,7 @@ static void settle_annotations(struct resource *resource)
     value_foreach (annotations, key, value) {
         struct yamlvalue_written written;
         yamlvalue_written_of(value, &written);
-        if (!value_is_string(value) ||
+        if (!value_is_string(value) || value_string_noted(value) == '>' ||
             strlen(value_string_value(value)) < value_string_length(value))
             value_object_set_new(annotations, key, value_string(written.text));
     }
@@ -141,6 +164,8 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
         return kustomization_wrap(&top->kustomization, err, "sortOptions");
     if (asks_for_managed_by(build_metadata) && add_managed_by(&all->map, err) < 0)
         return kustomization_wrap(&top->kustomization, err, "buildMetadata");
+    resmap_foreach (noted, &all->map)
+        drop_notes(noted);
     origin_annotate(&all->map, build_metadata);
     resmap_foreach (resource, &all->map) {
         settle_annotations(resource);

@@ -26,7 +26,9 @@ struct value *replacement_retype(const struct value *old, const char *text)
 {
     struct yamlvalue_written written;
     yamlvalue_written_of(old, &written);
-    return yamlvalue_written_new(text, strlen(text), written.tag, written.quoted);
+    struct value *value = yamlvalue_written_new(text, strlen(text), written.tag, written.quoted);
+    value_string_note(value, written.quote);
+    return value;
 }
 
 int replacement_check_delimiter(const struct value *value, struct error *err)

@@ -82,6 +82,16 @@ static int add_item(struct vec *items, struct value *value, size_t line, const c
     return 0;
 }
 
+// What functions of kustomize print, and a List of one document, may hold a functionConfig beside
+// or instead of their items, which is no object (kyaml/kio/byteio_reader.go).
+static bool has_function_only(const struct value *value)
+{
+    const char *kind = value_text_or(value, "kind", "");
+    return (strcmp(kind, "ResourceList") == 0 || strcmp(kind, "List") == 0) &&
+           value_object_get(value, "items") == NULL &&
+           value_object_get(value, "functionConfig") != NULL;
+}
+
 // 1 when value is a List and its items were queued, 0 when it is an object of its own.
 static int expand(struct vec *queue, struct value *value, size_t line, const char *file,
                   struct error *err)
@@ -98,6 +108,14 @@ static int expand(struct vec *queue, struct value *value, size_t line, const cha
     return 1;
 }
 
+// As an object says that was kept while kustomize worked on it.
+static bool asks_for_hash(const struct resource *resource)
+{
+    const struct value *asks = value_object_get(resource_annotations(resource),
+                                                "internal.config.kubernetes.io/needsHashSuffix");
+    return value_is_string(asks) && strcmp(value_string_value(asks), "enabled") == 0;
+}
+
 int resource_parse(const char *text, size_t size, const char *file, struct schema *schema,
                    struct vec *resources, struct error *err)
 {
@@ -108,7 +126,9 @@ int resource_parse(const char *text, size_t size, const char *file, struct schem
     if (yamlvalue_parse_all(text, size, file, &limits, &documents, err) < 0)
         return -1;
     vec_foreach (struct yamlvalue_document, document, &documents) {
-        if (add_item(&queue, document->value, document->line, file, err) < 0)
+        bool alone = documents.len == 1;
+        if (!(alone && has_function_only(document->value)) &&
+            add_item(&queue, document->value, document->line, file, err) < 0)
             return -1;
         value_decref(STEAL(document->value));
     }
@@ -126,6 +146,7 @@ int resource_parse(const char *text, size_t size, const char *file, struct schem
         if (schema != NULL)
             schema_ask_scope(schema, id.api_version, id.kind);
         (*resource)->schema = schema;
+        (*resource)->needs_hash = asks_for_hash(*resource);
         *(struct resource **)vec_push(resources) = STEAL(*resource);
     }
     return 0;

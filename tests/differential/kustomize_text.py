@@ -13,6 +13,7 @@ Json = Any
 PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@-]*\Z")
 WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 BLOCK = re.compile(r"[a-z][a-z0-9 ]*(\n[a-z][a-z0-9 ]*)*\n?\Z")
+NAMED = re.compile(r"(?i)(name|namespace|kind|apiversion|path|key|behavior|prefix|suffix|tag|group|version|op|order|from|target|type)\"?:\Z|-\Z")
 
 
 class Raw(str):
@@ -103,8 +104,18 @@ class Writer:
             lines += [" " * (indent + 2) + line for line in item.rstrip("\n").split("\n")]
         elif isinstance(item, (dict, list)):
             lines.append(f"{start} {inline(item)}")
+        elif isinstance(item, str) and not isinstance(item, Raw) and not NAMED.search(start) and self.chance(0.03):
+            lines += self.folded(start, indent + 2)
         else:
             lines.append(f"{start} {self.scalar(item)}".rstrip())
+
+    def folded(self, start: str, indent: int) -> list[str]:
+        """A text of its own, with lines that are deeper, empty or kept at the end."""
+        lines = [start + " >" + self.random.choice(["", "-", "+"]), " " * indent + "folded"]
+        for _ in range(self.random.randint(0, 4)):
+            line = self.random.choice(["text", "# no comment", "  deeper", " - item", "", "\U0001f389", "key: value"])
+            lines.append(" " * indent + line if line else "")
+        return lines
 
     def scalar(self, item: Json) -> str:
         if isinstance(item, Raw) or not isinstance(item, str):
