@@ -123,8 +123,7 @@ int attach_simple(struct oci_repository *repository, const struct oci_descriptor
         oci_put_blob(repository, SIMPLE_SIGNING_MEDIA, payload, strlen(payload), &layer, err) < 0)
         return -1;
     cleanup_free char *text = base64_encode(signature, signature_size);
-    if (layer.annotations == NULL)
-        layer.annotations = json_object();
+    layer.annotations = json_object();
     json_object_set_new(layer.annotations, SIMPLE_SIGNING_ANNOTATION, json_string(text));
     cleanup_free char *tag = oci_derived_tag(artifact->digest.text, ".sig");
     cleanup_vec struct vec layers = OCI_DESCRIPTORS;

@@ -35,22 +35,8 @@ void key_list_add_policy(struct vec *keys, const struct trust_policy *policy)
 
 bool collect_tolerates(const struct error *err)
 {
-    switch (err->code) {
-    case ERROR_INVALID:
-    case ERROR_NOT_FOUND:
-    case ERROR_UNVERIFIED:
-    case ERROR_LIMIT:
-        return true;
-    case ERROR_NONE:
-    case ERROR_CONFLICT:
-    case ERROR_DENIED:
-    case ERROR_UNAVAILABLE:
-    case ERROR_TIMEOUT:
-    case ERROR_CANCELED:
-    case ERROR_INTERNAL:
-        break;
-    }
-    return false;
+    return err->code == ERROR_INVALID || err->code == ERROR_NOT_FOUND ||
+           err->code == ERROR_UNVERIFIED || err->code == ERROR_LIMIT;
 }
 
 const struct verify_key *collect_key(const struct collection *collection, const char *fingerprint)
