@@ -39,6 +39,7 @@ enum failure {
     FAIL_DENIED,
     FAIL_MISSING,
     FAIL_GARBAGE, // an answer that is none
+    FAIL_ON,      // refused, and all that comes later
     FAIL_KINDS,
 };
 
@@ -112,7 +113,7 @@ static void get(struct fake *fake, struct place *place)
 
 static void fail_request(struct fake *fake, enum failure failure)
 {
-    if (failure == FAIL_DENIED)
+    if (failure == FAIL_DENIED || failure == FAIL_ON)
         fake_answer(fake, 403, "", "");
     else if (failure == FAIL_GARBAGE)
         fake_answer(fake, 200, "Content-Type: " OCI_MEDIA_MANIFEST "\r\n", "{\"x\":");
@@ -121,7 +122,9 @@ static void fail_request(struct fake *fake, enum failure failure)
 static void serve(struct fake *fake)
 {
     struct place *place = fake->data;
-    if (place->fail_at >= 0 && fake->count - 1 == place->fail_at) {
+    int at = fake->count - 1;
+    if (place->fail_at >= 0 &&
+        (place->failure == FAIL_ON ? at >= place->fail_at : at == place->fail_at)) {
         fail_request(fake, place->failure);
     } else if (strcmp(fake->method, "POST") == 0) {
         cleanup_free char *location = xasprintf("Location: /up/%d\r\n", ++place->uploads);
@@ -256,7 +259,7 @@ static void test_collecting(void **state)
                 continue;
             }
             // All four, or a word about what is not there; a registry that refuses is an error.
-            if (came && failure == FAIL_DENIED && set.items.len < 4)
+            if (came && failure != FAIL_MISSING && failure != FAIL_GARBAGE && set.items.len < 4)
                 fail_msg("request %d: %zu pieces and no error", at, set.items.len);
             if (!came)
                 assert_int_equal(set.items.len, 4);
@@ -287,7 +290,7 @@ static void test_signing(void **state)
             vec_foreach (struct evidence, item, &set.items)
                 ours += strcmp(item->signer.text,
                                verify_key_fingerprint(sign_key_public(place->keys[0]))->text) == 0;
-            if (failure == FAIL_DENIED && ours < 4)
+            if (failure != FAIL_MISSING && failure != FAIL_GARBAGE && ours < 4)
                 fail_msg("request %d: only %zu of the first signer", at, ours);
             if (!came)
                 assert_int_equal(err.code, ERROR_NONE);
@@ -316,12 +319,73 @@ static void test_renewing(void **state)
     }
 }
 
+static void test_approving(void **state)
+{
+    struct place *place = *state;
+    const struct approval approval = {.channel = "prod", .approved_at_ms = NOW};
+    for (enum failure failure = 0; failure < FAIL_KINDS; failure++) {
+        bool came = true;
+        for (int at = 0; came && at < 60; at++) {
+            cleanup_error struct error err = {0};
+            bool is_new = false;
+            arm(place, at, failure);
+            int result = approve_artifact(place->repository, &place->artifact, place->keys[1],
+                                          &approval, &is_new, &err);
+            came = disarm(place);
+            assert_true(came || result == 0);
+            if (result < 0 && strstr(error_message(&err), "approve sha256:") == NULL)
+                fail_msg("request %d: %s", at, error_message(&err));
+            if (result < 0)
+                continue;
+            cleanup_evidence_set struct evidence_set set;
+            evidence_set_init(&set);
+            open_repository(place);
+            assert_int_equal(collect(place, &set, NULL), 0);
+            size_t found = 0;
+            vec_foreach (struct evidence, item, &set.items)
+                found += item->kind == STATEMENT_APPROVAL;
+            // Garbage with the status of success is a lie that no client finds out.
+            if (found != 1 && failure != FAIL_GARBAGE)
+                fail_msg("failure %d of request %d: %zu approvals", (int)failure, at, found);
+        }
+    }
+}
+
+// A registry that lists another artifact's signatures as this one's: each names its own subject.
+static void test_a_registry_that_lies_about_subjects(void **state)
+{
+    struct place *place = *state;
+    const struct digest victim = digest_of("victim", 6);
+    cleanup_free char *from = oci_derived_tag(place->artifact.digest.text, "");
+    cleanup_free char *to = oci_derived_tag(victim.text, "");
+    cleanup_free char *from_path = xasprintf(ROOT "manifests/%s", from);
+    cleanup_free char *to_path = xasprintf(ROOT "manifests/%s", to);
+    const struct stored *list = find(place, from_path);
+    assert_non_null(list);
+    cleanup_free char *copy = xstrdup(list->bytes);
+    store(place, to_path, copy);
+    cleanup_vec struct vec keys = KEY_LIST;
+    key_list_add(&keys, sign_key_public(place->keys[0]));
+    cleanup_evidence_set struct evidence_set set;
+    cleanup_error struct error err = {0};
+    evidence_set_init(&set);
+    if (evidence_collect(place->repository, victim.text, &keys, &set, &err) < 0)
+        fail_msg("%s", error_message(&err));
+    assert_int_equal(set.items.len, 0);
+    assert_int_equal(set.notes.len, 3);
+    for (size_t i = 0; i < set.notes.len; i++)
+        assert_non_null(strstr(*(char **)vec_at(&set.notes, i), "its subject is another artifact"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_collecting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_signing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_renewing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_approving, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_registry_that_lies_about_subjects, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
