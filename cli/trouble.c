@@ -42,11 +42,14 @@ static bool is_about(const char *server, const struct error *err)
 static void explain_away(const struct cli *cli, struct error *err)
 {
     cleanup_free char *origin = kubeconfig_origin(cli);
+    // The address of a receiver is a server, too.
+    const char *receiver =
+        strcmp(cli->command->name, "trigger") == 0 ? "; the receiver's address is --to URL" : "";
     cleanup_free char *text =
         cli_common(cli, "server") != NULL
             ? xasprintf("it is the API server that --server names; without it the one of %s is "
-                        "asked",
-                        origin)
+                        "asked%s",
+                        origin, receiver)
             : xasprintf("it is the API server of %s: choose another with --context or "
                         "--kubeconfig, or name files with --config DIR and --state DIR",
                         origin);

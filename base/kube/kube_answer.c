@@ -188,12 +188,37 @@ static char *excerpt(const struct strbuf *body)
     return text;
 }
 
+// Every API server gives its answers a number for the audit log, and says which flow they are of.
+static bool has_its_headers(const struct vec *headers)
+{
+    return http_headers_get(headers, "Audit-Id") != NULL ||
+           http_headers_get(headers, "X-Kubernetes-Pf-Flowschema-Uid") != NULL;
+}
+
+int kube_foreign_error(const struct kube_client *client, const struct kube_request *request,
+                       int http_status, const struct strbuf *body, struct error *err)
+{
+    cleanup_free char *name = kube_request_name(request);
+    cleanup_free char *said = excerpt(body);
+    // Gone, or changed meanwhile, is what only an API server can say.
+    enum error_code code = code_of(http_status);
+    if (code == ERROR_NOT_FOUND || code == ERROR_CONFLICT || http_status < 400)
+        code = ERROR_UNAVAILABLE;
+    // What stands in front of an API server that is away, or the server itself on its way down.
+    if (http_status >= 500)
+        return error_set(err, code, "%s answered HTTP %d for %s: %s", client->config.server,
+                         http_status, name, *said != '\0' ? said : "(without a word of its own)");
+    return error_set(err, code,
+                     "%s does not answer as a Kubernetes API server does: HTTP %d for %s, with "
+                     "%s%s%s; is this the address of an API server?",
+                     client->config.server, http_status, name, *said != '\0' ? "\"" : "nothing",
+                     said, *said != '\0' ? "\"" : "");
+}
+
 static void refused(const struct kube_client *client, const struct kube_request *request,
                     const struct http_response *response, json_t *value, struct kube_result *result)
 {
     int status = response->status;
-    cleanup_free char *name = kube_request_name(request);
-    cleanup_free char *said = excerpt(&response->body);
     if (is_status(value))
         result->status = json_incref(value);
     if (status == 401) {
@@ -203,16 +228,27 @@ static void refused(const struct kube_client *client, const struct kube_request 
         json_object_set_new(result->status, "code", json_integer(status));
         kube_status_error(result->status, &result->error);
     } else if (status == 429) {
+        cleanup_free char *name = kube_request_name(request);
         error_set(&result->error, ERROR_UNAVAILABLE,
                   "the API server %s has too much to do (HTTP 429 for %s); it is asked again later",
                   client->config.server, name);
+    } else if (status == 404 && has_its_headers(&response->headers)) {
+        // Its plain text about a group that it does not serve; client-go has this sentence.
+        error_set(&result->error, ERROR_NOT_FOUND,
+                  "the server could not find the requested resource");
     } else {
-        error_set(&result->error, code_of(status), "%s answered HTTP %d for %s: %s",
-                  client->config.server, status, name,
-                  *said != '\0' ? said : "(without a word of its own)");
+        kube_foreign_error(client, request, status, &response->body, &result->error);
+        if (code_of(status) == ERROR_NOT_FOUND || code_of(status) == ERROR_CONFLICT)
+            result->http_status = 0;
     }
     if (response->retry_after_ms > 0)
         result->error.retry_after_ms = response->retry_after_ms;
+}
+
+// An object, a list or a Status; what has a path of its own may be anything.
+static bool is_what_was_asked(const struct kube_request *request, const json_t *value)
+{
+    return request->path != NULL || *jval_string_or(value, "kind", "") != '\0';
 }
 
 void kube_answer(const struct kube_client *client, const struct kube_request *request,
@@ -223,22 +259,16 @@ void kube_answer(const struct kube_client *client, const struct kube_request *re
     result.etag = xstrdup_or_null(http_headers_get(&response->headers, "ETag"));
     result.content_type = xstrdup_or_null(http_headers_get(&response->headers, "Content-Type"));
     cleanup_json json_t *value = NULL;
-    cleanup_error struct error parse = {0};
     int parsed = -1;
     if (response->body.len > 0)
-        parsed =
-            jval_parse_object(response->body.data, response->body.len, "answer", &value, &parse);
+        parsed = jval_parse_object(response->body.data, response->body.len, "answer", &value, NULL);
     bool fine = response->status >= 200 && response->status < 300;
     if (!fine && response->status != 304) {
         refused(client, request, response, value, &result);
-    } else if (parsed == 0) {
+    } else if (parsed == 0 && is_what_was_asked(request, value)) {
         result.object = STEAL(value);
     } else if (response->body.len > 0) {
-        cleanup_free char *said = excerpt(&response->body);
-        error_set(&result.error, ERROR_UNAVAILABLE,
-                  "%s answered with something that is no JSON object (%s): \"%s\"; is this the "
-                  "address of an API server?",
-                  client->config.server, error_message(&parse), said);
+        kube_foreign_error(client, request, response->status, &response->body, &result.error);
     }
     http_response_release(response);
     *ret_result = result;

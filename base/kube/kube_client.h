@@ -137,7 +137,7 @@ struct kube_request {
 //   TIMEOUT      504, the deadline; CANCELED; UNVERIFIED (TLS)
 // and its message is the server's sentence.
 struct kube_result {
-    int http_status;     // 0 when no answer came
+    int http_status;     // 0 when no answer came, or a 404 or 409 that no API server gives
     json_t *object;      // the answer; owned; NULL when there is none
     json_t *status;      // metav1.Status of a refusal; owned; NULL when it sent none
     struct vec warnings; // of char *: what the server's Warning headers say, once each

@@ -47,7 +47,9 @@ static int want_core(const json_t *versions, struct vec *all, struct error *err)
 {
     const json_t *names = jval_array(versions, "versions");
     if (names == NULL)
-        return error_set(err, ERROR_UNAVAILABLE, "/api of the API server is no APIVersions");
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "what answers at /api is no list of versions; is this the address of an "
+                         "API server?");
     for (size_t i = 0; i < json_array_size(names); i++) {
         const char *name = json_string_value(json_array_get(names, i));
         if (name != NULL && *name != '\0' && add_wanted(all, "", name, err) < 0)
@@ -78,7 +80,9 @@ static int want_groups(const json_t *list, struct vec *all, struct error *err)
 {
     const json_t *groups = jval_array(list, "groups");
     if (groups == NULL)
-        return error_set(err, ERROR_UNAVAILABLE, "/apis of the API server is no APIGroupList");
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "what answers at /apis is no list of groups; is this the address of an "
+                         "API server?");
     for (size_t i = 0; i < json_array_size(groups); i++) {
         if (want_group(json_array_get(groups, i), all, err) < 0)
             return -1;

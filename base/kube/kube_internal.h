@@ -101,6 +101,10 @@ void kube_answer(const struct kube_client *client, const struct kube_request *re
                  struct http_response *response, struct kube_result *ret_result);
 // A metav1.Status as an error; also for ERROR events of watches.
 int kube_status_error(const json_t *status, struct error *err);
+// About an answer that no API server gives: a page, a text, or other JSON, perhaps of a proxy.
+// Nothing may be concluded from it: a 404 is UNAVAILABLE here, and not NOT_FOUND.
+int kube_foreign_error(const struct kube_client *client, const struct kube_request *request,
+                       int http_status, const struct strbuf *body, struct error *err);
 // The sentence about a 401.
 int kube_unauthorized_error(const struct kube_client *client, struct error *err);
 // "deployments.apps shop/web", for messages; owned.

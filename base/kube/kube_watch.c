@@ -338,9 +338,14 @@ static void refused_http(struct kube_watch *watch, struct error *err)
         strcmp(jval_string_or(status, "kind", ""), "Status") == 0) {
         json_object_set_new(status, "code", json_integer(watch->http_status));
         refused(watch, status, err);
-    } else {
+    } else if (watch->http_status == 401 || watch->http_status == 429) {
         cleanup_json json_t *made = json_pack("{s:i}", "code", watch->http_status);
         refused(watch, made, err);
+    } else {
+        kube_foreign_error(kube_loop_client(watch->kube), &watch->request, watch->http_status,
+                           &watch->refusal, err);
+        if (watch->retry_after_ms > 0)
+            err->retry_after_ms = watch->retry_after_ms;
     }
 }
 

@@ -77,6 +77,18 @@ static void reply_by_path(struct scene *scene, struct fake_exchange *exchange)
     } else if (strstr(path, "/cut") != NULL) {
         fake_send_text(exchange, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"kind\":");
         exchange->close = true;
+    } else if (strstr(path, "/page") != NULL) {
+        fake_reply(exchange, "404 Not Found", "", "<html>nothing here</html>");
+    } else if (strstr(path, "/hook") != NULL) {
+        fake_reply(exchange, "404 Not Found", "", "{\"error\":\"there is no Hook here\"}");
+    } else if (strstr(path, "/go") != NULL) {
+        fake_reply(exchange, "404 Not Found", "", "404 page not found\n");
+    } else if (strstr(path, "/group") != NULL) {
+        fake_reply(exchange, "404 Not Found", "Audit-Id: 1\r\n", "404 page not found\n");
+    } else if (strstr(path, "/clash") != NULL) {
+        fake_reply(exchange, "409 Conflict", "", "");
+    } else if (strstr(path, "/json") != NULL) {
+        fake_kube_reply(exchange, "{\"status\":\"ok\"}");
     } else if (strstr(path, "/hasty") != NULL) {
         fake_send_text(exchange, "HTTP/1.1 403 Forbidden\r\nContent-Length: 500\r\n\r\n{\"kind\":");
         exchange->close = true;
@@ -226,7 +238,13 @@ static void test_client_tells_what_an_answer_means(void **state)
         {"away", 503, ERROR_UNAVAILABLE, "", "HTTP 503 for configmaps shop/away"},
         {"html", 200, ERROR_UNAVAILABLE, "", "is this the address of an API server?"},
         {"proxy", 502, ERROR_UNAVAILABLE, "", "<b>Oops</b>"},
-        {"half", 200, ERROR_UNAVAILABLE, "", "no JSON object"},
+        {"half", 200, ERROR_UNAVAILABLE, "", "is this the address of an API server?"},
+        {"page", 0, ERROR_UNAVAILABLE, "", "HTTP 404 for configmaps shop/page, with \"<html>"},
+        {"hook", 0, ERROR_UNAVAILABLE, "", "with \"{\"error\":\"there is no Hook here\"}\""},
+        {"go", 0, ERROR_UNAVAILABLE, "", "does not answer as a Kubernetes API server does"},
+        {"group", 404, ERROR_NOT_FOUND, "", "could not find the requested resource"},
+        {"clash", 0, ERROR_UNAVAILABLE, "", "HTTP 409"},
+        {"json", 200, ERROR_UNAVAILABLE, "", "with \"{\"status\":\"ok\"}\""},
         {"hasty", 403, ERROR_DENIED, "", "HTTP 403 for configmaps shop/hasty"},
         {"cut", 0, ERROR_UNAVAILABLE, "", "in the middle of its answer"},
     };

@@ -163,6 +163,7 @@ static void give_to(struct scene *scene, const char *holder, int renewals)
     pthread_mutex_lock(&scene->lock);
     cleanup_json json_t *object = json_object();
     cleanup_free char *time = xasprintf("2020-01-01T00:00:%02d.000000Z", renewals % 60);
+    jval_set_string(object, "kind", "Lease");
     jval_set_string(object, "metadata.name", "leader");
     jval_set_string(object, "spec.holderIdentity", holder);
     jval_set_string(object, "spec.renewTime", time); // a clock that nobody compares with

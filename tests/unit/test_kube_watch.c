@@ -309,6 +309,10 @@ static void test_watch_survives_what_servers_do(void **state)
          0},
         {"{\"type\":\"ADDED\"}\n~", "without type or object", 0},
         {"HTTP HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>", "[unavailable: ", 0},
+        {"HTTP HTTP/1.1 404 Not Found\r\nContent-Length: 6\r\n\r\n<html>",
+         "[unavailable: watch configmaps in namespace shop: http://", 0},
+        {"HTTP HTTP/1.1 410 Gone\r\nContent-Length: 6\r\n\r\n<html>",
+         "does not answer as a Kubernetes API server does: HTTP 410", 0},
         {"HTTP HTTP/1.1 403 Forbidden\r\nContent-Length: 55\r\n\r\n"
          "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"message\":\"not you\"}",
          "[denied: watch configmaps in namespace shop: not you]", 0},
