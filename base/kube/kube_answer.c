@@ -267,7 +267,7 @@ void kube_answer(const struct kube_client *client, const struct kube_request *re
         refused(client, request, response, value, &result);
     } else if (parsed == 0 && is_what_was_asked(request, value)) {
         result.object = STEAL(value);
-    } else if (response->body.len > 0) {
+    } else if (response->status != 304 && (response->body.len > 0 || request->path == NULL)) {
         kube_foreign_error(client, request, response->status, &response->body, &result.error);
     }
     http_response_release(response);
