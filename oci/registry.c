@@ -228,10 +228,11 @@ static void registry_read_ahead(struct oci_repository *repository, const struct 
 {
     struct registry *registry = registry_of(repository);
     size_t n = 0;
-    struct registry_call *calls =
-        xcalloc(2 + ahead->manifests->len + ahead->blobs->len, sizeof *calls);
-    if (ahead->tag != NULL)
-        registry_manifest_call(registry, &calls[n++], "HEAD", ahead->tag);
+    struct registry_call *calls = xcalloc(
+        ARRAY_LENGTH(ahead->tags) + 1 + ahead->manifests->len + ahead->blobs->len, sizeof *calls);
+    for (size_t i = 0; i < ARRAY_LENGTH(ahead->tags); i++)
+        if (ahead->tags[i] != NULL)
+            registry_manifest_call(registry, &calls[n++], "HEAD", ahead->tags[i]);
     if (ahead->referrers != NULL)
         registry_referrers_call(registry, &calls[n++], ahead->referrers);
     vec_foreach (const struct oci_descriptor *, descriptor, ahead->manifests)

@@ -372,8 +372,10 @@ void oci_read_ahead(struct oci_repository *repository, const struct oci_ahead *a
     cleanup_vec struct vec blobs = VEC_OF(const struct oci_descriptor *, NULL);
     choose_missing(repository, ahead->manifests, &manifests);
     choose_missing(repository, ahead->blobs, &blobs);
-    const struct oci_ahead missing = {
-        .tag = ahead->tag, .referrers = ahead->referrers, .manifests = &manifests, .blobs = &blobs};
+    const struct oci_ahead missing = {.tags = {ahead->tags[0], ahead->tags[1]},
+                                      .referrers = ahead->referrers,
+                                      .manifests = &manifests,
+                                      .blobs = &blobs};
     asked->ops->read_ahead(asked, &missing);
 }
 

@@ -145,7 +145,7 @@ int oci_referrers(struct oci_repository *repository, const char *digest,
 // holds the answers until they are read, or until the next hint. What fails here fails again, and
 // is reported, where it is read.
 struct oci_ahead {
-    const char *tag;             // for oci_resolve; NULL: none
+    const char *tags[2];         // for oci_resolve; NULL: none
     const char *referrers;       // a digest for oci_referrers; NULL: none
     const struct vec *manifests; // const struct oci_descriptor *, at most OCI_MAX_AHEAD; NULL: none
     const struct vec *blobs;     // the same; the caller has bounded their sizes

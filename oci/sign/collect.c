@@ -63,9 +63,14 @@ static int walk(struct collection *collection, struct error *err)
 {
     struct oci_repository *repository = collection->repository;
     const char *digest = collection->digest;
-    cleanup_free char *tag = oci_derived_tag(digest, ".sig");
-    oci_read_ahead(repository, &(struct oci_ahead){.tag = tag, .referrers = digest});
-    int result = collect_simple(collection, err);
+    cleanup_free char *signatures = oci_derived_tag(digest, ".sig");
+    cleanup_free char *attestations =
+        collect_wants_attestations(collection) ? oci_derived_tag(digest, ".att") : NULL;
+    oci_read_ahead(repository,
+                   &(struct oci_ahead){.tags = {signatures, attestations}, .referrers = digest});
+    int result = collect_simple(collection, signatures, err);
+    if (result == 0 && !collection->ended && attestations != NULL)
+        result = collect_attestations(collection, attestations, err);
     if (result == 0 && !collection->ended)
         result = collect_bundles(collection, err);
     // What was asked for and not needed must not answer a later question.

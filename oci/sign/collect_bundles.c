@@ -68,23 +68,20 @@ static int find_signer(const struct collection *collection, const struct sigstor
     return error_set(err, ERROR_UNVERIFIED, "signed by none of the listed keys");
 }
 
-static int read_bundle(struct collection *collection, const struct digest *manifest,
-                       const char *data, size_t size, struct error *err)
+int collect_statement(struct collection *collection, const struct digest *manifest,
+                      const struct sigstore_bundle *bundle, struct error *err)
 {
-    cleanup_sigstore_bundle struct sigstore_bundle bundle = {0};
     const struct verify_key *key = NULL;
-    if (sigstore_bundle_parse(data, size, &bundle, err) < 0)
-        return -1;
-    bool keyed = bundle.material == SIGSTORE_PUBLIC_KEY;
-    if (bundle.content != SIGSTORE_DSSE)
+    bool keyed = bundle->material == SIGSTORE_PUBLIC_KEY;
+    if (bundle->content != SIGSTORE_DSSE)
         return error_set(err, ERROR_UNVERIFIED, "it signs bytes, not a statement");
-    if (strcmp(bundle.dsse.payload_type, DSSE_IN_TOTO) != 0)
+    if (strcmp(bundle->dsse.payload_type, DSSE_IN_TOTO) != 0)
         return error_set(err, ERROR_UNVERIFIED, "its payload is a %.64s, not an in-toto statement",
-                         bundle.dsse.payload_type);
-    if (keyed && find_signer(collection, &bundle, &key, err) < 0)
+                         bundle->dsse.payload_type);
+    if (keyed && find_signer(collection, bundle, &key, err) < 0)
         return -1;
     struct evidence item = {.form = EVIDENCE_BUNDLE, .manifest = *manifest};
-    if (statement_parse(bundle.dsse.payload, bundle.dsse.payload_size, collection->digest,
+    if (statement_parse(bundle->dsse.payload, bundle->dsse.payload_size, collection->digest,
                         &item.statement, err) < 0)
         return keyed ? error_wrap(err, "by key %s", verify_key_fingerprint(key)->text) : -1;
     item.kind = item.statement.kind;
@@ -93,13 +90,22 @@ static int read_bundle(struct collection *collection, const struct digest *manif
         collect_identity(item.kind == STATEMENT_APPROVAL ? item.statement.approval.repository
                                                          : item.statement.subject_name);
     if (!keyed) {
-        int result = collect_certificate(collection, &bundle, &(struct signed_data){0}, &item, err);
+        int result = collect_certificate(collection, bundle, &(struct signed_data){0}, &item, err);
         evidence_release(&item);
         return result;
     }
     item.signer = *verify_key_fingerprint(key);
     collection->ended = !collection->keep(&item, collection->arg);
     return 0;
+}
+
+static int read_bundle(struct collection *collection, const struct digest *manifest,
+                       const char *data, size_t size, struct error *err)
+{
+    cleanup_sigstore_bundle struct sigstore_bundle bundle = {0};
+    if (sigstore_bundle_parse(data, size, &bundle, err) < 0)
+        return -1;
+    return collect_statement(collection, manifest, &bundle, err);
 }
 
 // A referrer that is looked at. Several are read together.

@@ -1,4 +1,4 @@
-// What the two readers of signatures share.
+// What the readers of signatures share.
 #ifndef OCI_SIGN_COLLECT_INTERNAL_H
 #define OCI_SIGN_COLLECT_INTERNAL_H
 
@@ -38,6 +38,19 @@ int collect_certificate(struct collection *collection, const struct sigstore_bun
                         const struct signed_data *data, const struct evidence *like,
                         struct error *err) __attribute__((warn_unused_result));
 
+// What the signature on an in-toto statement counts for, made with a key or a certificate
+// (collect_bundles.c). `manifest` is where it was found.
+int collect_statement(struct collection *collection, const struct digest *manifest,
+                      const struct sigstore_bundle *bundle, struct error *err)
+    __attribute__((warn_unused_result));
+
+// Whether a policy asks for statements. The older form is read for policies alone: what the
+// packager looks for, and may delete by its manifest, it wrote itself as referrers.
+bool collect_wants_attestations(const struct collection *collection);
+// All layers under the .att tag (collect_attestations.c).
+int collect_attestations(struct collection *collection, const char *tag, struct error *err)
+    __attribute__((warn_unused_result));
+
 // Whether a policy lists Notation signers; without, nobody asks for their signatures.
 bool collect_wants_notation(const struct collection *collection);
 // An envelope that is the layer of a referrer: one piece of evidence for each trust of the policies
@@ -46,8 +59,15 @@ int collect_notation(struct collection *collection, const struct digest *manifes
                      const char *media_type, const char *data, size_t size, struct error *err)
     __attribute__((warn_unused_result));
 
+typedef int collect_layers(struct collection *collection, const struct digest *manifest,
+                           const struct vec *layers, struct error *err);
+// Reads the layers of the manifest under a tag, if there is one. What is wrong with it becomes a
+// note.
+int collect_tag(struct collection *collection, const char *tag, collect_layers *read,
+                struct error *err) __attribute__((warn_unused_result));
+
 // All layers under the .sig tag (collect_simple.c).
-int collect_simple(struct collection *collection, struct error *err)
+int collect_simple(struct collection *collection, const char *tag, struct error *err)
     __attribute__((warn_unused_result));
 // All referrers that are Sigstore bundles or Notation signatures (collect_bundles.c).
 int collect_bundles(struct collection *collection, struct error *err)

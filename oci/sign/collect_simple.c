@@ -143,7 +143,8 @@ static int read_layers(struct collection *collection, const struct digest *manif
     return result;
 }
 
-static int read_tag(struct collection *collection, const char *tag, struct error *err)
+static int read_tag(struct collection *collection, const char *tag, collect_layers *read,
+                    struct error *err)
 {
     cleanup_oci_descriptor struct oci_descriptor descriptor = {0};
     cleanup_oci_manifest struct oci_manifest manifest = {0};
@@ -156,17 +157,22 @@ static int read_tag(struct collection *collection, const char *tag, struct error
         return -1;
     if (manifest.is_index)
         return error_set(err, ERROR_INVALID, "it is an index");
-    return read_layers(collection, &descriptor.digest, &manifest.layers, err);
+    return read(collection, &descriptor.digest, &manifest.layers, err);
 }
 
-int collect_simple(struct collection *collection, struct error *err)
+int collect_tag(struct collection *collection, const char *tag, collect_layers *read,
+                struct error *err)
 {
-    cleanup_free char *tag = oci_derived_tag(collection->digest, ".sig");
     cleanup_error struct error cause = {0};
-    if (read_tag(collection, tag, &cause) == 0)
+    if (read_tag(collection, tag, read, &cause) == 0)
         return 0;
     if (!collect_tolerates(&cause))
         return error_move(err, &cause);
     evidence_note(collection->notes, "tag %s: %s", tag, error_message(&cause));
     return 0;
+}
+
+int collect_simple(struct collection *collection, const char *tag, struct error *err)
+{
+    return collect_tag(collection, tag, read_layers, err);
 }

@@ -23,6 +23,7 @@ void sigstore_bundle_release(struct sigstore_bundle *bundle)
     bytes_release(&bundle->certificate);
     vec_free(&bundle->entries);
     vec_free(&bundle->timestamps);
+    bytes_release(&bundle->stamped);
     dsse_envelope_release(&bundle->dsse);
     bytes_release(&bundle->digest);
     bytes_release(&bundle->signature);

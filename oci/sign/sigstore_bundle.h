@@ -33,6 +33,7 @@ struct sigstore_bundle {
     struct bytes certificate; // with SIGSTORE_CERTIFICATE: DER of the signer's
     struct vec entries;       // struct rekor_entry
     struct vec timestamps;    // struct bytes: RFC 3161 responses
+    struct bytes stamped;     // what those are over, where it is not the signature; empty otherwise
     enum sigstore_content content;
     struct dsse_envelope dsse; // with SIGSTORE_DSSE
     struct bytes digest;       // with SIGSTORE_MESSAGE: SHA-256 of the artifact; empty when absent

@@ -93,9 +93,11 @@ static int check_timestamps(struct inspection *inspection, struct error *err)
 {
     vec_foreach (const struct bytes, timestamp, &inspection->bundle->timestamps) {
         int64_t wall_ms = 0;
-        if (timestamp_verify(timestamp->data, timestamp->size, inspection->signature,
-                             inspection->signature_size, &inspection->root->tsas, &wall_ms,
-                             err) < 0)
+        const struct bytes *stamped = &inspection->bundle->stamped;
+        const void *what = stamped->size > 0 ? stamped->data : inspection->signature;
+        size_t size = stamped->size > 0 ? stamped->size : inspection->signature_size;
+        if (timestamp_verify(timestamp->data, timestamp->size, what, size, &inspection->root->tsas,
+                             &wall_ms, err) < 0)
             return -1;
         if (wall_ms != 0)
             observe(inspection, wall_ms);

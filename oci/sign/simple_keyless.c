@@ -97,8 +97,9 @@ static int parse(const struct oci_descriptor *layer, struct sigstore_bundle *bun
     const char *certificate = oci_descriptor_annotation(layer, SIMPLE_SIGNING_CERTIFICATE);
     const char *log = oci_descriptor_annotation(layer, LOG_ANNOTATION);
     const char *timestamp = oci_descriptor_annotation(layer, TIMESTAMP_ANNOTATION);
-    if (base64_decode(signature, strlen(signature), &bundle->signature.data,
-                      &bundle->signature.size, err) < 0 ||
+    // An attestation has its signature in its envelope.
+    if ((signature != NULL && base64_decode(signature, strlen(signature), &bundle->signature.data,
+                                            &bundle->signature.size, err) < 0) ||
         parse_certificate(certificate, &bundle->certificate, err) < 0 ||
         (log != NULL && parse_log_entry(log, &bundle->entries, err) < 0) ||
         (timestamp != NULL && parse_timestamp(timestamp, &bundle->timestamps, err) < 0))

@@ -32,8 +32,8 @@ int simple_signing_parse(const char *data, size_t size, struct simple_signing *r
 
 struct oci_descriptor;
 struct sigstore_bundle;
-// What a layer with the annotations of both names says of its signer, as a bundle around a bare
-// signature over the payload. ERROR_INVALID.
+// What a layer with the annotation of a certificate says of its signer, as a bundle around a bare
+// signature over the payload (empty without the annotation of a signature). ERROR_INVALID.
 int simple_signing_bundle(const struct oci_descriptor *layer, struct sigstore_bundle *ret_bundle,
                           struct error *err) __attribute__((warn_unused_result));
 

@@ -140,28 +140,34 @@ def test_sync_follows_what_cosign_signed(
     assert "blue" not in (journey.target / object_file("web")).read_text()
 
 
+@pytest.mark.parametrize("old", [False, True], ids=["bundle", "att-tag"])
 def test_cosign_attests_a_release(
-    journey: Journey, docker_registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, tmp_path: Path
+    journey: Journey, registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, tmp_path: Path, old: bool
 ) -> None:
     """A release statement that cosign made with the right key counts, for its channel."""
     key = cosign.key()
-    reference = docker_registry.oci(f"{repository}:prod")
+    reference = registry.oci(f"{repository}:prod")
     digest = journey.sealift("push", folder, reference, "--unsigned").out.strip()
-    signed = docker_registry.repository(f"{repository}@{digest}")
+    signed = registry.repository(f"{repository}@{digest}")
     cosign.sign(signed, key.private)
     predicate = tmp_path / "release.json"
 
     def attest(channel: str) -> None:
         release = {
-            "repository": docker_registry.repository(repository),
+            "repository": registry.repository(repository),
             "channel": channel,
             "sequence": 1_795_000_000_000,
             "issuedAt": "2026-11-20T00:00:00Z",
         }
         predicate.write_text(json.dumps(release))
-        cosign.attest(signed, key.private, predicate, "https://sealift.dev/release/v1")
+        cosign.attest(signed, key.private, predicate, "https://sealift.dev/release/v1", old)
+        cosign.verify_attestation(signed, key.public, "https://sealift.dev/release/v1", old)
 
     attest("staging")
     assert "staging" in journey.sealift.fails("verify", reference, "--key", key.public).err
     attest("prod")
     journey.sealift("verify", reference, "--key", key.public)
+    other = cosign.key("other")
+    cosign.sign(signed, other.private)
+    told = journey.sealift.fails("verify", reference, "--key", other.public, "--explain")
+    assert ("which is not listed" if not old else ".att layer 2: ") in told.out, told.out

@@ -17,7 +17,7 @@ from parts.need import need_program
 from parts.objects import Config
 from parts.oci_registry import ReferrersRegistry
 from parts.sealift import Daemon, Sealift
-from parts.sigstore import ISSUER, SUBJECT, Sigstore, attach, attach_old, statement
+from parts.sigstore import ISSUER, SUBJECT, Sigstore, attach, attach_old, attest_old, statement
 
 Serve = Callable[..., Daemon]
 WHO = ("--certificate-identity", SUBJECT, "--certificate-oidc-issuer", ISSUER)
@@ -172,6 +172,41 @@ def test_verify_a_keyless_signature_of_the_older_form(
     verify = ("verify", f"{referrers_registry.oci(repository)}:prod", "--insecure", "--no-attest")
     sealift(*verify, *WHO, *root)
     sealift.fails(*verify, "--certificate-identity", "mallory@example.com", *WHO[2:], *root)
+
+
+def test_verify_a_keyless_attestation_of_the_older_form(
+    sealift: Sealift,
+    cosign: Cosign,
+    config: Config,
+    sigstore: Sigstore,
+    referrers_registry: ReferrersRegistry,
+    repository: str,
+    tmp_path: Path,
+    pushed: str,
+) -> None:
+    kind = "https://example.com/tests/v1"
+    bundle = sigstore.bundle("att", statement=statement(pushed, kind, {"result": "passed"}))
+    signature = sigstore.bundle("sig", statement=statement(pushed, name=referrers_registry.repository(repository)))
+    sigstore.mint()
+    attach(referrers_registry, repository, pushed, signature)
+    config.secret("sigstore-root", namespace="sealift-system", trusted_root__json=sigstore.root)
+    who = [{"issuer": ISSUER, "subject": SUBJECT}]
+    config.policy(
+        "prod",
+        require=[{"name": "ci", "keyless": who}],
+        attestations=[{"name": "tests", "type": kind, "keyless": who, "values": [{"path": "/result", "equals": "passed"}]}],
+        trustedRoot={"secretRef": {"name": "sigstore-root"}},
+    )
+    artifact = {"repository": referrers_registry.oci(repository), "tag": "prod", "insecure": True}
+    config.sync("shop", artifact=artifact, target={"directory": {"path": str(tmp_path / "target")}})
+    reference = f"{referrers_registry.oci(repository)}:prod"
+    verify = ("verify", reference, "--config", config.folder, "--state", tmp_path / "state", "--sync", "shop")
+    assert "AttestationRequired" in sealift.fails(*verify, "--insecure").err
+    attest_old(referrers_registry, repository, pushed, bundle)
+    place = f"{referrers_registry.repository(repository)}@{pushed}"
+    root = ("--trusted-root", str(sigstore.root), "--new-bundle-format=false", "--allow-http-registry")
+    cosign.run("verify-attestation", "--type", kind, *WHO, *root, place)
+    sealift(*verify, "--insecure")
 
 
 def test_sync_follows_a_keyless_signer(

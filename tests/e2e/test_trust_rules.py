@@ -67,11 +67,11 @@ class Scanner:
         self.gate, self.folder = gate, folder
         self.cosign = Cosign(folder, KEY_PASSWORD)
 
-    def attest(self, kind: str, predicate: Any, key: str = "scanner", digest: str = "") -> None:
+    def attest(self, kind: str, predicate: Any, key: str = "scanner", digest: str = "", old: bool = False) -> None:
         file = self.folder / "predicate.json"
         file.write_text(json.dumps(predicate))
         reference = self.gate.registry.repository(f"{self.gate.repository}@{digest or self.gate.digest}")
-        self.cosign.attest(reference, self.gate.key(key)[0], file, kind)
+        self.cosign.attest(reference, self.gate.key(key)[0], file, kind, old)
 
     def scan(self, severities: tuple[str, ...] = (), age: float = 0, **options: Any) -> None:
         """What trivy writes for cosign, as far as it matters."""
@@ -167,12 +167,13 @@ def test_denied_key_in_other_clothes(gate: Gate) -> None:
 # ---- what others attest ----
 
 
-def test_scan_by_cosign(gate: Gate, scanner: Scanner) -> None:
+@pytest.mark.parametrize("old", [False, True], ids=["bundle", "att-tag"])
+def test_scan_by_cosign(gate: Gate, scanner: Scanner, old: bool) -> None:
     require(gate, scan_of(gate))
     gate.refuses("AttestationRequired", "attestation scan", "found none", "signed by scanner", "cosign attest --type")
-    scanner.scan(("LOW", "HIGH"))
+    scanner.scan(("LOW", "HIGH"), old=old)
     gate.refuses("AttestationRefused", "is \"HIGH\"", "correct what scanner found")
-    scanner.scan(("LOW",), age=-1)
+    scanner.scan(("LOW",), age=-1, old=old)
     status = gate.passes("good")
     assert status["artifact"]["verifiedBy"] == ["packager: packager", "scan: scanner"]
 

@@ -649,7 +649,7 @@ static void test_reading_ahead(void **state)
         put_thing(repository, "other", "next", NULL);
     cleanup_vec struct vec manifests = VEC_OF(const struct oci_descriptor *, NULL);
     *(const struct oci_descriptor **)vec_push(&manifests) = &thing;
-    const struct oci_ahead ahead = {.tag = "prod", .manifests = &manifests};
+    const struct oci_ahead ahead = {.tags = {"prod"}, .manifests = &manifests};
     int count = fake->count;
     oci_read_ahead(repository, &ahead);
     assert_int_equal(fake->count, count + 2);

@@ -266,20 +266,11 @@ static void test_releases_of_one_identity_are_one_line(void **state)
     assert_true(only(collect(fixture))->statement.release.sequence == 30);
 }
 
-// A .sig layer whose annotations say what the bundle says; changes: "NAME=VALUE" or "NAME=".
-static void attach_old(struct fixture *fixture, const struct fake_bundle *like,
-                       const char *change_name, const char *change_value)
+// Certificate and log entry of a bundle as annotations of a layer.
+static json_t *annotations_of(const json_t *bundle, const char *signature)
 {
-    struct fake_bundle wish = *like;
-    cleanup_free char *payload = simple_signing_build(IDENTITY, fixture->artifact.digest.text);
-    if (wish.data == NULL)
-        wish.data = payload;
-    wish.size = strlen(wish.data);
-    cleanup_json json_t *bundle = fake_bundle_mint(&fixture->fake, &wish);
     const json_t *material = json_object_get(bundle, "verificationMaterial");
     const json_t *entry = json_array_get(json_object_get(material, "tlogEntries"), 0);
-    const json_t *stamp =
-        json_array_get(jval_array(material, "timestampVerificationData.rfc3161Timestamps"), 0);
     cleanup_free unsigned char *id = NULL;
     size_t id_size = 0;
     const char *id_text = jval_string(entry, "logId.keyId");
@@ -294,11 +285,38 @@ static void attach_old(struct fixture *fixture, const struct fake_bundle *like,
         jval_string(entry, "inclusionPromise.signedEntryTimestamp"),
         jval_string(entry, "canonicalizedBody"), jval_string(entry, "integratedTime"),
         jval_string(entry, "logIndex"), hex);
+    return json_pack("{s:s, s:s, s:s}", SIMPLE_SIGNING_ANNOTATION, signature, CERTIFICATE, pem, LOG,
+                     log);
+}
+
+// The layers are released.
+static void put_under_tag(struct fixture *fixture, const char *suffix,
+                          struct oci_descriptor *layers, size_t count)
+{
+    struct oci_manifest manifest = {.layers = OCI_DESCRIPTORS};
+    for (size_t i = 0; i < count; i++)
+        *(struct oci_descriptor *)vec_push(&manifest.layers) = layers[i];
+    cleanup_free char *tag = oci_derived_tag(fixture->artifact.digest.text, suffix);
+    struct oci_descriptor descriptor = {0};
+    put_manifest(fixture, &manifest, tag, &descriptor);
+    oci_descriptor_release(&descriptor);
+}
+
+// A .sig layer whose annotations say what the bundle says; changes: "NAME=VALUE" or "NAME=".
+static void attach_old(struct fixture *fixture, const struct fake_bundle *like,
+                       const char *change_name, const char *change_value)
+{
+    struct fake_bundle wish = *like;
+    cleanup_free char *payload = simple_signing_build(IDENTITY, fixture->artifact.digest.text);
+    if (wish.data == NULL)
+        wish.data = payload;
+    wish.size = strlen(wish.data);
+    cleanup_json json_t *bundle = fake_bundle_mint(&fixture->fake, &wish);
+    const json_t *stamp = json_array_get(
+        jval_array(bundle, "verificationMaterial.timestampVerificationData.rfc3161Timestamps"), 0);
     struct oci_descriptor layer = put(fixture, SIMPLE_SIGNING_MEDIA, wish.data);
-    layer.annotations =
-        json_pack("{s:s, s:s, s:s}", SIMPLE_SIGNING_ANNOTATION,
-                  jval_string(json_object_get(bundle, "messageSignature"), "signature"),
-                  CERTIFICATE, pem, LOG, log);
+    layer.annotations = annotations_of(
+        bundle, jval_string(json_object_get(bundle, "messageSignature"), "signature"));
     if (stamp != NULL) {
         cleanup_free char *text =
             xasprintf("{\"SignedRFC3161Timestamp\":\"%s\"}", jval_string(stamp, "signedTimestamp"));
@@ -308,12 +326,7 @@ static void attach_old(struct fixture *fixture, const struct fake_bundle *like,
         json_object_set_new(layer.annotations, change_name, json_string(change_value));
     else if (change_name != NULL)
         json_object_del(layer.annotations, change_name);
-    struct oci_manifest manifest = {.layers = OCI_DESCRIPTORS};
-    *(struct oci_descriptor *)vec_push(&manifest.layers) = layer;
-    cleanup_free char *tag = oci_derived_tag(fixture->artifact.digest.text, ".sig");
-    struct oci_descriptor descriptor = {0};
-    put_manifest(fixture, &manifest, tag, &descriptor);
-    oci_descriptor_release(&descriptor);
+    put_under_tag(fixture, ".sig", &layer, 1);
 }
 
 static void test_the_older_form_counts(void **state)
@@ -413,6 +426,140 @@ static void test_the_older_form_is_checked_in_full(void **state)
     }
 }
 
+// A layer of an .att tag: the envelope of a bundle, and with a certificate what goes with it.
+static struct oci_descriptor attestation(struct fixture *fixture, const char *statement,
+                                         struct fake_bundle wish, bool stamped)
+{
+    wish.data = statement;
+    wish.size = strlen(statement);
+    wish.dsse = true;
+    cleanup_json json_t *bundle = fake_bundle_mint(&fixture->fake, &wish);
+    cleanup_free char *envelope = jval_compact(json_object_get(bundle, "dsseEnvelope"));
+    struct oci_descriptor layer = put(fixture, "application/vnd.dsse.envelope.v1+json", envelope);
+    layer.annotations =
+        wish.keyed ? json_pack("{s:s}", SIMPLE_SIGNING_ANNOTATION, "") : annotations_of(bundle, "");
+    if (!stamped)
+        return layer;
+    size_t size = 0;
+    cleanup_free unsigned char *stamp = fake_timestamp_mint(
+        &fixture->fake, envelope, strlen(envelope), FAKE_TIME, true, EVP_sha256(), &size);
+    cleanup_free char *encoded = base64_encode(stamp, size);
+    cleanup_free char *text = xasprintf("{\"SignedRFC3161Timestamp\":\"%s\"}", encoded);
+    json_object_set_new(layer.annotations, STAMP, json_string(text));
+    return layer;
+}
+
+static char *release_of(const struct fixture *fixture, int64_t sequence)
+{
+    const struct release release = {.repository = IDENTITY,
+                                    .channel = "prod",
+                                    .sequence = sequence,
+                                    .issued_at_ms = FAKE_TIME * 1000};
+    return statement_build_release(IDENTITY, fixture->artifact.digest.text, &release);
+}
+
+static void test_attestations_of_the_older_form_count(void **state)
+{
+    struct fixture *fixture = *state;
+    EVP_PKEY *key = fake_key(FAKE_KEY_P256);
+    cleanup_free char *pem = fake_public_pem(key);
+    cleanup_free char *first = release_of(fixture, 1);
+    cleanup_free char *second = release_of(fixture, 2);
+    struct trust_entry *entry = add_policy(fixture, &fixture->fake);
+    list(entry, FAKE_SUBJECT);
+    assert_int_equal(trust_entry_add_key(entry, "alice", pem, strlen(pem), 0, 0, NULL), 0);
+    const struct fake_bundle keyed = {.key = key, .keyed = true};
+    put_under_tag(fixture, ".att",
+                  (struct oci_descriptor[]){attestation(fixture, first, keyed, false)}, 1);
+    // Nobody asks for statements.
+    assert_int_equal(collect(fixture)->items.len, 0);
+    entry->attests = true;
+    const struct evidence *item = only(collect(fixture));
+    assert_int_equal(item->kind, STATEMENT_RELEASE);
+    assert_null(item->subject);
+    assert_int_equal(item->statement.release.sequence, 1);
+    put_under_tag(fixture, ".att",
+                  (struct oci_descriptor[]){
+                      attestation(fixture, first, (struct fake_bundle){0}, false),
+                      attestation(fixture, second, (struct fake_bundle){0}, true),
+                  },
+                  2);
+    item = only(collect(fixture));
+    assert_string_equal(item->subject, FAKE_SUBJECT);
+    assert_int_equal(item->statement.release.sequence, 2);
+    EVP_PKEY_free(key);
+}
+
+static void test_attestations_of_the_older_form_are_checked_in_full(void **state)
+{
+    struct fixture *fixture = *state;
+    struct trust_entry *entry = add_policy(fixture, &fixture->fake);
+    cleanup_free char *release = release_of(fixture, 1);
+    cleanup_free char *other = statement_build_sign(
+        IDENTITY, "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+    list(entry, FAKE_SUBJECT);
+    entry->attests = true;
+    // A stamp over the signature alone says nothing of the envelope here.
+    struct oci_descriptor stamped = attestation(fixture, release, (struct fake_bundle){0}, true);
+    struct oci_descriptor unstamped = attestation(fixture, other, (struct fake_bundle){0}, true);
+    json_object_set(stamped.annotations, STAMP, json_object_get(unstamped.annotations, STAMP));
+    struct oci_descriptor odd = put(fixture, "application/octet-stream", "x");
+    struct oci_descriptor rubbish = put(fixture, "application/vnd.dsse.envelope.v1+json", "{}");
+    struct oci_descriptor certificate =
+        attestation(fixture, release, (struct fake_bundle){0}, false);
+    json_object_set_new(certificate.annotations, CERTIFICATE, json_string("x"));
+    struct oci_descriptor layers[] = {
+        attestation(fixture, other, (struct fake_bundle){0}, false),
+        attestation(fixture, "{}", (struct fake_bundle){0}, false),
+        attestation(fixture, release, (struct fake_bundle){.keyed = true}, false),
+        attestation(fixture, release,
+                    (struct fake_bundle){.certificate.subject = "mallory@example.com"}, false),
+        attestation(fixture, release, (struct fake_bundle){.entry_signature = true}, false),
+        attestation(fixture, release, (struct fake_bundle){.payload_type = "text/plain"}, false),
+        stamped,
+        certificate,
+        odd,
+        rubbish,
+    };
+    oci_descriptor_release(&unstamped);
+    put_under_tag(fixture, ".att", layers, ARRAY_LENGTH(layers));
+    assert_int_equal(collect(fixture)->items.len, 0);
+    static const char *const notes[] = {
+        "layer 1: the statement: it is about",
+        "layer 2: ",
+        "layer 3: signed by none of the listed keys",
+        "layer 4: by mallory@example.com",
+        "layer 5: by " FAKE_SUBJECT,
+        "layer 6: its payload is a text/plain",
+        "layer 7: by " FAKE_SUBJECT,
+        "layer 8: the certificate",
+        "layer 9: a layer of type application/octet-stream",
+        "layer 10: the DSSE envelope",
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(notes); i++)
+        assert_note(&fixture->evidence, notes[i]);
+}
+
+// Of very many the last are looked at: those were written last.
+static void test_attestations_of_the_older_form_have_an_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct trust_entry *entry = add_policy(fixture, &fixture->fake);
+    cleanup_free char *release = release_of(fixture, 1);
+    struct oci_descriptor layers[300];
+    list(entry, FAKE_SUBJECT);
+    entry->attests = true;
+    for (size_t i = 0; i < ARRAY_LENGTH(layers); i++)
+        layers[i] = put(fixture, "application/octet-stream", "x");
+    oci_descriptor_release(&layers[ARRAY_LENGTH(layers) - 1]);
+    layers[ARRAY_LENGTH(layers) - 1] =
+        attestation(fixture, release, (struct fake_bundle){0}, false);
+    put_under_tag(fixture, ".att", layers, ARRAY_LENGTH(layers));
+    assert_int_equal(collect(fixture)->items.len, 1);
+    assert_true(fixture->evidence.cut);
+    assert_int_equal(fixture->evidence.looked_at, 256);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -426,6 +573,9 @@ int main(void)
         TEST(test_releases_of_one_identity_are_one_line),
         TEST(test_the_older_form_counts),
         TEST(test_the_older_form_is_checked_in_full),
+        TEST(test_attestations_of_the_older_form_count),
+        TEST(test_attestations_of_the_older_form_are_checked_in_full),
+        TEST(test_attestations_of_the_older_form_have_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,11 +72,15 @@ class Cosign:
         common = ("--insecure-ignore-tlog", "--allow-http-registry", reference)
         return self.try_run("verify", "--key", str(key), *form, *common)
 
-    def attest(self, reference: str, key: Path, predicate: Path, kind: str) -> None:
-        """A signed in-toto statement of predicate type `kind`, as a bundle referrer."""
-        form = ("--signing-config", str(self._no_services), "--allow-http-registry", "-y")
-        self.run("attest", "--key", str(key), "--predicate", str(predicate), "--type", kind, *form, reference)
+    def attest(self, reference: str, key: Path, predicate: Path, kind: str, old: bool = False) -> None:
+        """A signed in-toto statement of predicate type `kind`: as a bundle referrer, or under the .att tag."""
+        form = ("--signing-config", str(self._no_services))
+        if old:
+            form = ("--use-signing-config=false", "--new-bundle-format=false", "--tlog-upload=false")  # type: ignore
+        common = ("--allow-http-registry", "-y", reference)
+        self.run("attest", "--key", str(key), "--predicate", str(predicate), "--type", kind, *form, *common)
 
-    def verify_attestation(self, reference: str, key: Path, kind: str) -> str:
-        common = ("--insecure-ignore-tlog", "--allow-http-registry", reference)
+    def verify_attestation(self, reference: str, key: Path, kind: str, old: bool = False) -> str:
+        form = ("--new-bundle-format=false",) if old else ()
+        common = (*form, "--insecure-ignore-tlog", "--allow-http-registry", reference)
         return self.run("verify-attestation", "--key", str(key), "--type", kind, *common)

@@ -101,6 +101,25 @@ def attach(registry: OciRegistry, path: str, digest: str, bundle: Path) -> None:
 def attach_old(registry: OciRegistry, path: str, digest: str, payload: Path, bundle: Path) -> None:
     """The same under the .sig tag: certificate and log entry are annotations of the payload's layer."""
     minted = json.loads(bundle.read_text())
+    media = "application/vnd.dev.cosign.simplesigning.v1+json"
+    signature = minted["messageSignature"]["signature"]
+    _put_old(registry, path, digest + ".sig", media, payload.read_bytes(), signature, minted)
+
+
+def attest_old(registry: OciRegistry, path: str, digest: str, bundle: Path) -> None:
+    """A bundle's statement under the .att tag, as cosign 2 puts it there."""
+    minted = json.loads(bundle.read_text())
+    dsse = minted["dsseEnvelope"]
+    # Byte for byte as Go writes it: the log entry has a hash of it.
+    signatures = [{"keyid": "", "sig": dsse["signatures"][0]["sig"]}]
+    ordered = {"payloadType": dsse["payloadType"], "payload": dsse["payload"], "signatures": signatures}
+    envelope = json.dumps(ordered, separators=(",", ":")).encode()
+    _put_old(registry, path, digest + ".att", "application/vnd.dsse.envelope.v1+json", envelope, "", minted)
+
+
+def _put_old(
+    registry: OciRegistry, path: str, place: str, media: str, content: bytes, signature: str, minted: Any
+) -> None:
     material = minted["verificationMaterial"]
     entry = material["tlogEntries"][0]
     body = textwrap.fill(material["certificate"]["rawBytes"], 64)
@@ -114,10 +133,10 @@ def attach_old(registry: OciRegistry, path: str, digest: str, payload: Path, bun
         },
     }
     layer = {
-        "mediaType": "application/vnd.dev.cosign.simplesigning.v1+json",
-        **_put_blob(registry, path, payload.read_bytes()),
+        "mediaType": media,
+        **_put_blob(registry, path, content),
         "annotations": {
-            "dev.cosignproject.cosign/signature": minted["messageSignature"]["signature"],
+            "dev.cosignproject.cosign/signature": signature,
             "dev.sigstore.cosign/certificate": f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n",
             "dev.sigstore.cosign/bundle": json.dumps(log),
         },
@@ -137,5 +156,4 @@ def attach_old(registry: OciRegistry, path: str, digest: str, payload: Path, bun
         },
         "layers": [layer],
     }
-    tag = digest.replace(":", "-") + ".sig"
-    registry.put_manifest(path, tag, json.dumps(manifest).encode(), manifest["mediaType"])
+    registry.put_manifest(path, place.replace(":", "-"), json.dumps(manifest).encode(), manifest["mediaType"])
