@@ -68,6 +68,12 @@ static const struct field fields[] = {
      .check = check_semver_range,
      .doc = "Follow the highest version in this range.",
      .example = "\">=1.2 <2\""},
+    {.path = "spec.artifact.semverFilter",
+     .type = FIELD_STRING,
+     .max = 1024,
+     .doc = "Only tags in which this regular expression matches (Go's syntax, anywhere in the tag) "
+            "are versions to choose from.",
+     .example = "\"-prod$\""},
     {.path = "spec.artifact.channel",
      .type = FIELD_STRING,
      .check = check_tag,
@@ -210,7 +216,7 @@ static bool bundle_ref_and_more(const json_t *value, const json_t *spec)
     // With repository too, the rule about both speaks.
     return json_object_get(spec, "bundleRef") != NULL &&
            json_object_get(value, "repository") == NULL &&
-           count_members(value, "tag", "digest", "semver", "channel", NULL) > 0;
+           count_members(value, "tag", "digest", "semver", "semverFilter", "channel", NULL) > 0;
 }
 
 static bool pins_are_not_one(const json_t *value, const json_t *spec)
@@ -218,6 +224,13 @@ static bool pins_are_not_one(const json_t *value, const json_t *spec)
     (void)spec;
     return json_object_get(value, "repository") != NULL &&
            count_members(value, "tag", "digest", "semver", NULL) != 1;
+}
+
+static bool filters_no_range(const json_t *value, const json_t *spec)
+{
+    (void)spec;
+    return json_object_get(value, "semverFilter") != NULL &&
+           json_object_get(value, "semver") == NULL;
 }
 
 static bool has_on_directory(const json_t *value, const char *name)
@@ -267,13 +280,16 @@ static const struct field_rule rules[] = {
      "proxySecretRef and insecure may stand here",
      "!has(self.bundleRef) || !has(self.artifact) || has(self.artifact.repository) || "
      "!(has(self.artifact.tag) || has(self.artifact.digest) || has(self.artifact.semver) || "
-     "has(self.artifact.channel))",
+     "has(self.artifact.semverFilter) || has(self.artifact.channel))",
      "spec"},
     {"spec.artifact", pins_are_not_one,
      "exactly one of tag, semver and digest must be given with repository",
      "!has(self.repository) || "
      "[has(self.tag), has(self.semver), has(self.digest)].filter(x, x).size() == 1",
      NULL},
+    {"spec.artifact", filters_no_range,
+     "semverFilter says which tags a range chooses from; give the range as semver, or leave it out",
+     "!has(self.semverFilter) || has(self.semver)", NULL},
     {"spec.target", targets_are_not_one,
      "exactly one of directory and kubeConfig must be given; leave target out for the cluster that "
      "the controller runs in",

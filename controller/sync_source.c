@@ -8,6 +8,7 @@
 #include "api/store.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/regexp.h"
 #include "base/semver.h"
 #include "controller/local.h"
 #include "oci/reference.h"
@@ -146,27 +147,71 @@ static int resolve_tag(struct sync_flow *flow, const char *tag, struct error *er
     return 0;
 }
 
-// The highest tag in the range; registries write the '+' of a version as '_'.
-static int pick_version(struct sync_flow *flow, const char *text, char **ret_tag, struct error *err)
+// Which tags a Sync chooses from.
+struct choice {
+    const char *range_text;
+    const char *filter_text; // NULL: every tag
+    struct semver_range *range;
+    struct regexp *filter;
+};
+
+static void choice_release(struct choice *choice)
 {
-    cleanup_semver_range struct semver_range *range = NULL;
+    cleanup_semver_range_pointer(&choice->range);
+    cleanup_regexp_pointer(&choice->filter);
+}
+
+static int choice_parse(const json_t *artifact, struct choice *choice, struct error *err)
+{
+    choice->range_text = jval_string_or(artifact, "semver", "*");
+    choice->filter_text = jval_string(artifact, "semverFilter");
+    if (semver_range_parse(choice->range_text, &choice->range, err) < 0)
+        return error_wrap(err, "spec.artifact.semver");
+    if (choice->filter_text != NULL &&
+        regexp_compile(choice->filter_text, REGEXP_ANYWHERE, &choice->filter, err) < 0)
+        return error_wrap(err, "spec.artifact.semverFilter");
+    return 0;
+}
+
+// *ret_version is owned where the tag is one to choose from. Registries write the '+' of a version
+// as '_'.
+static int choice_judge(const struct choice *choice, const char *tag, bool *ret_chosen,
+                        struct semver *ret_version, struct error *err)
+{
+    cleanup_free char *plain = xstrdup(tag);
+    cleanup_semver struct semver version = {0};
+    bool matches = true;
+    char *underscore = strchr(plain, '_');
+    if (underscore != NULL)
+        *underscore = '+';
+    if (choice->filter != NULL && regexp_match(choice->filter, tag, &matches, err) < 0)
+        return error_wrap(err, "spec.artifact.semverFilter");
+    *ret_chosen = matches && semver_parse(plain, &version, NULL) == 0 &&
+                  semver_range_allows(choice->range, &version);
+    if (*ret_chosen) {
+        *ret_version = version;
+        version = (struct semver){0};
+    }
+    return 0;
+}
+
+// The highest version among the tags.
+static int choose_tag(struct sync_flow *flow, const struct choice *choice, char **ret_tag,
+                      struct error *err)
+{
     cleanup_vec struct vec tags = VEC_OF(char *, vec_release_string);
-    flow->reason = "PullFailed";
-    if (semver_range_parse(text, &range, err) < 0 ||
-        oci_list_tags(flow->repository, &tags, err) < 0)
-        return -1;
     cleanup_semver struct semver best = {0};
     const char *chosen = NULL;
+    flow->reason = "PullFailed";
+    if (oci_list_tags(flow->repository, &tags, err) < 0)
+        return -1;
+    flow->reason = "VersionNotFound";
     vec_foreach (char *, tag, &tags) {
-        cleanup_free char *plain = xstrdup(*tag);
-        char *underscore = strchr(plain, '_');
-        if (underscore != NULL)
-            *underscore = '+';
         struct semver version = {0};
-        if (semver_parse(plain, &version, NULL) < 0)
-            continue;
-        if (semver_range_allows(range, &version) &&
-            (chosen == NULL || semver_compare(&version, &best) > 0)) {
+        bool counts = false;
+        if (choice_judge(choice, *tag, &counts, &version, err) < 0)
+            return -1;
+        if (counts && (chosen == NULL || semver_compare(&version, &best) > 0)) {
             semver_release(&best);
             best = version;
             chosen = *tag;
@@ -174,13 +219,26 @@ static int pick_version(struct sync_flow *flow, const char *text, char **ret_tag
         }
         semver_release(&version);
     }
-    flow->reason = "VersionNotFound";
     if (chosen == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "%s has no tag in the range %s",
-                         flow->source.identity, text);
+        return error_set(err, ERROR_NOT_FOUND, "%s has no tag in the range %s%s%s",
+                         flow->source.identity, choice->range_text,
+                         choice->filter_text != NULL ? " that semverFilter matches: " : "",
+                         choice->filter_text != NULL ? choice->filter_text : "");
     flow->source.version = semver_format(&best);
     *ret_tag = xstrdup(chosen);
     return 0;
+}
+
+static int pick_version(struct sync_flow *flow, const json_t *artifact, char **ret_tag,
+                        struct error *err)
+{
+    struct choice choice = {0};
+    flow->reason = "VersionNotFound";
+    int result = choice_parse(artifact, &choice, err);
+    if (result == 0)
+        result = choose_tag(flow, &choice, ret_tag, err);
+    choice_release(&choice);
+    return result;
 }
 
 static int follow_repository(struct sync_flow *flow, struct error *err)
@@ -189,7 +247,6 @@ static int follow_repository(struct sync_flow *flow, struct error *err)
     const json_t *artifact = object_spec(flow->object, "artifact");
     const char *tag = jval_string(artifact, "tag");
     const char *digest = jval_string(artifact, "digest");
-    const char *range = jval_string(artifact, "semver");
     const char *channel = jval_string(artifact, "channel");
     flow->reason = "PullFailed";
     source->reference = xstrdup(jval_string_or(artifact, "repository", ""));
@@ -209,7 +266,7 @@ static int follow_repository(struct sync_flow *flow, struct error *err)
     }
     cleanup_free char *chosen = NULL;
     source->per_sync_floor = true;
-    if (pick_version(flow, range != NULL ? range : "*", &chosen, err) < 0)
+    if (pick_version(flow, artifact, &chosen, err) < 0)
         return -1;
     source->channel = xstrdup(channel != NULL ? channel : chosen);
     return resolve_tag(flow, chosen, err);

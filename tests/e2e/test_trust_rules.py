@@ -290,6 +290,40 @@ def test_mirror(gate: Gate) -> None:
     gate.refuses("Revoked", f"for the repository {names[1]}")
 
 
+# ---- ranges of versions ----
+
+
+def test_range_of_versions(gate: Gate) -> None:
+    """The highest tag in the range that the filter matches; a tag that goes away brings no older version back."""
+    gate.policy()
+    for tag, content in (("v1.2.0-prod", "first"), ("1.9.0-staging", "staging"), ("2.0.0-prod", "next"), ("nightly", "x")):
+        gate.push(content, tag=tag)
+    follow = {"repository": gate.reference(), "semver": ">=1.0.0-0 <2.0.0-0", "insecure": True}
+    gate.sync(artifact=follow)
+    gate.passes("staging")
+    gate.sync("filtered", artifact={**follow, "semverFilter": "-prod$"}, target=other_target(gate))
+    look = ("reconcile", "sync", "filtered", "--timeout", "20s")
+    gate.journey.run(*look)
+    status = gate.daemon.status("Sync", "filtered")
+    assert status["artifact"]["revision"].startswith("1.2.0-prod@"), status
+    newer = gate.push("second", tag="v1.3.0-prod")
+    gate.journey.run(*look)
+    assert gate.daemon.status("Sync", "filtered")["artifact"]["digest"] == newer
+    gate.sync("filtered", artifact={**follow, "semverFilter": "1.2.0"}, target=other_target(gate))
+    gate.journey.sealift.fails(*gate.journey.at(*look))
+    assert gate.daemon.condition("Sync", "filtered")["reason"] == "RollbackRefused"
+    for pattern, said in (("-none$", "no tag in the range >=1.0.0-0 <2.0.0-0 that semverFilter matches: -none$"), ("(", "semverFilter")):
+        gate.sync("filtered", artifact={**follow, "semverFilter": pattern}, target=other_target(gate))
+        gate.journey.sealift.fails(*gate.journey.at(*look))
+        condition = gate.daemon.condition("Sync", "filtered")
+        assert condition["reason"] == "VersionNotFound" and said in condition["message"], condition
+    assert gate.daemon.status("Sync", "filtered")["artifact"]["digest"] == newer
+
+
+def other_target(gate: Gate) -> dict[str, Any]:
+    return {"directory": {"path": str(gate.journey.folder / "filtered"), "layout": "Tree"}}
+
+
 # ---- rotation ----
 
 
