@@ -151,6 +151,22 @@ def test_token(sealift: Sealift, tmp_path: Path, stack: ExitStack, case: str) ->
     assert len(asked) < 20
 
 
+@pytest.mark.parametrize("status", [None, 404, 405])
+def test_identity_token(sealift: Sealift, tmp_path: Path, stack: ExitStack, status: Optional[int]) -> None:
+    """A refresh token goes into the body of a POST, to the realm alone; servers that know only GET get the login."""
+    registry = stack.enter_context(FaultyRegistry("ada", "refresh-token", bearer=True))
+    shop = Shop(sealift, tmp_path, registry)
+    login = {"identitytoken": "refresh-token"}
+    if status is not None:
+        shop.fault("POST /token", status=status)
+        login["auth"] = base64.b64encode(b"ada:refresh-token").decode()
+    shop.login.write_text(json.dumps({"auths": {registry.host: login}}))
+    judge(shop.push(), WORKS)
+    asked = [request.method for request in registry.requests if request.path.startswith("/token")]
+    assert asked[0] == "POST" and ("GET" in asked) == (status is not None)
+    assert all("refresh-token" not in request.path for request in registry.requests)
+
+
 def test_a_realm_in_the_clear(sealift: Sealift, tmp_path: Path, stack: ExitStack, authority: Authority) -> None:
     """A registry behind TLS may not have the password sent without."""
     registry = stack.enter_context(FaultyRegistry("ada", "secret", tls=authority.issue("localhost", file="clear"), host="localhost"))
