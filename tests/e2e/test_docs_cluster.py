@@ -18,6 +18,7 @@ from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
 from parts.journey import config_map
 from parts.need import CHECKOUT, need_part
+from parts.net import free_port
 from parts.oci_registry import DockerRegistry
 from parts.sealift import Sealift, default_program
 from parts.wait import wait_for
@@ -181,6 +182,34 @@ def test_the_guide_word_for_word(
     reader.does(*section("Remove it"))
     for words in (["get", "namespace", "shop"], ["get", "namespace", SYSTEM], ["get", "crd", "syncs.sealift.dev"]):
         assert plane.try_kubectl(*words).returncode != 0
+
+
+@pytest.mark.timeout(300)
+def test_the_rehearsal_word_for_word(tmp_path: Path) -> None:
+    """On a control plane, with a registry and roles that the reader starts and ends."""
+    for part, program in (("etcd", "etcd"), ("kubernetes", "kube-controller-manager"), ("kwok", "kwok")):
+        need_part(part, program)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "sealift").symlink_to(default_program())
+    home = Path.home()
+    env = {**os.environ, "HOME": str(tmp_path), "PATH": f"{tools}:{os.environ['PATH']}"}
+    env.setdefault("SEALIFT_PARTS", str(Path(env.get("XDG_CACHE_HOME", home / ".cache")) / "sealift/parts"))
+    for name in ("SEALIFT_CONFIG", "SEALIFT_STATE", "KUBECONFIG"):
+        env.pop(name, None)
+    script = "\n".join(section("Rehearse it on your own machine")).replace("sudo apt-get install docker-registry", "")
+    for port in ("5050", "8080", "8081", "8082", "8083"):
+        script = script.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
+        script = re.sub(rf"^(role \w+) {port}$", lambda found: f"{found[1]} {free_port()}", script, flags=re.M)
+    # However it ends, nothing of it runs on.
+    end = 'trap \'kill $(jobs -p); [ ! -d "$rehearsal" ] || deploy/control-plane down "$rehearsal/plane"\' EXIT\n'
+    done = subprocess.run(
+        ["bash", "-eu", "-o", "pipefail", "-c", end + script],
+        cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    assert "\nred\n" in done.stdout and "configmap/web condition met" in done.stdout
+    assert not (tmp_path / "sealift-rehearsal").exists()
 
 
 # The image
