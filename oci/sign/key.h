@@ -2,8 +2,8 @@
 // PKCS#1 v1.5, verified with that or PSS), Ed25519. Signed with SHA-256 (Ed25519: pure), because
 // that is what cosign's `verify --key` and Flux expect of every key. Verified with the hash of
 // sigstore's algorithm registry (P-384 with SHA-384, P-521 with SHA-512), which newer cosign signs
-// with, or SHA-256. Ed25519ph, which cosign 3 makes of Ed25519 keys, is not read (OpenSSL 3.0 has
-// none).
+// with, or SHA-256. Ed25519ph, which `cosign sign` makes with Ed25519 keys (its `sign-blob` signs
+// the bytes as they are), is not read: OpenSSL 3.0 has none.
 //
 // A signer is identified by the fingerprint of its key, SHA-256 over the DER of its
 // SubjectPublicKeyInfo: the same key under two names or in two files is one signer. That holds

@@ -66,12 +66,13 @@ bool key_check_manner(const struct verify_key *key, const struct sign_manner *ma
 
 static int refuse(const struct verify_key *key, struct error *err)
 {
-    return error_set(err, ERROR_UNVERIFIED, "no valid %s signature by key %s%s",
-                     key_algorithm_name(key->algorithm), key->fingerprint.text,
-                     key->algorithm == KEY_ED25519
-                         ? " (if cosign 3 made it, it is Ed25519ph, which nothing else reads: sign "
-                           "with a P-256 key)"
-                         : "");
+    return error_set(
+        err, ERROR_UNVERIFIED, "no valid %s signature by key %s%s",
+        key_algorithm_name(key->algorithm), key->fingerprint.text,
+        key->algorithm == KEY_ED25519
+            ? " (`cosign sign` makes Ed25519ph of such keys, which neither OpenSSL 3.0 nor "
+              "`cosign verify` reads: sign with `sealift sign`, or with an ECDSA P-256 key)"
+            : "");
 }
 
 int verify_key_check(const struct verify_key *key, const void *data, size_t size,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import subprocess
 from pathlib import Path
 from typing import Any, Callable
 
@@ -171,3 +173,39 @@ def test_cosign_attests_a_release(
     cosign.sign(signed, other.private)
     told = journey.sealift.fails("verify", reference, "--key", other.public, "--explain")
     assert ("which is not listed" if not old else ".att layer 2: ") in told.out, told.out
+
+
+@FORMS
+def test_ed25519(
+    journey: Journey, registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, tmp_path: Path, old: bool
+) -> None:
+    """`cosign sign` makes Ed25519ph of such keys, which not even `cosign verify` reads. We sign so that it does."""
+    pem = tmp_path / "ed.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", pem], check=True, capture_output=True)
+    cosign.run("import-key-pair", "--key", str(pem), "--output-key-prefix", str(tmp_path / "ed"), "-y")
+    private, public = tmp_path / "ed.key", tmp_path / "ed.pub"
+    reference = registry.oci(f"{repository}:prod")
+    digest = journey.sealift("push", folder, reference, "--unsigned").out.strip()
+    place = registry.repository(f"{repository}@{digest}")
+    cosign.sign(place, private, old)
+    assert cosign.try_verify(place, public, old).returncode != 0
+    told = journey.sealift.fails("verify", reference, "--key", public, "--no-attest", "--explain").out
+    assert "Ed25519ph" in told and "OpenSSL 3.0" in told and "P-256" in told, told
+    journey.sealift("sign", reference, "--key", private, "--channel", "prod", env={"COSIGN_PASSWORD": ""})
+    assert journey.sealift("verify", reference, "--key", public).out.strip() == digest
+    cosign.verify(place, public, old)
+
+
+def test_ed25519_of_bytes(sealift: Sealift, cosign: Cosign, tmp_path: Path) -> None:
+    """`cosign sign-blob` signs the bytes themselves: with them it verifies, with their digest alone it cannot."""
+    pem, data, bundle = tmp_path / "ed.pem", tmp_path / "data", tmp_path / "bundle.json"
+    data.write_text("sealed")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", pem], check=True, capture_output=True)
+    cosign.run("import-key-pair", "--key", str(pem), "--output-key-prefix", str(tmp_path / "ed"), "-y")
+    cosign.sign_blob(data, tmp_path / "ed.key", bundle)
+    key = ("--bundle", bundle, "--key", tmp_path / "ed.pub")
+    sealift("verify-bundle", data, *key)
+    digest = "sha256:" + hashlib.sha256(data.read_bytes()).hexdigest()
+    assert "give the bytes" in sealift.fails("verify-bundle", digest, *key).err
+    data.write_text("other")
+    assert "no valid Ed25519 signature" in sealift.fails("verify-bundle", data, *key).err

@@ -61,6 +61,10 @@ class Cosign:
             form = ("--signing-config", str(self._no_services))  # type: ignore[assignment]
         self.run("sign", "--key", str(key), *form, "--allow-http-registry", "-y", reference)
 
+    def sign_blob(self, data: Path, key: Path, bundle: Path) -> None:
+        form = ("--signing-config", str(self._no_services), "--bundle", str(bundle))
+        self.run("sign-blob", "--key", str(key), *form, "-y", str(data))
+
     def verify(self, reference: str, key: Path, old: bool = False) -> str:
         """Fails the test when cosign refuses."""
         done = self.try_verify(reference, key, old)
