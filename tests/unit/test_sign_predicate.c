@@ -87,6 +87,13 @@ static void test_predicate_conditions(void **state)
         {"{\"path\":\"" R "empty/*/Severity\",\"notIn\":[\"HIGH\"],\"exists\":true}",
          R "empty/*/Severity is absent"},
         {"{\"path\":\"/scanner/*/*\",\"exists\":true}", NULL},
+        {"{\"path\":\"" R "Results/*/Class/*/x\",\"notIn\":[\"HIGH\"]}", NULL},
+        {"{\"path\":\"" R "list/1x\",\"equals\":\"y\"}", R "list/1x is absent"},
+        {"{\"path\":\"" R "list/0000000001\",\"equals\":\"y\"}", R "list/0000000001 is absent"},
+        {"{\"path\":\"" R "list/0\",\"equals\":\"x\"}", NULL},
+        {"{\"path\":\"" R "verdict\",\"equals\":7}", R "verdict is \"clean\""},
+        {"{\"path\":\"" R "score\",\"equals\":6}", R "score is 6.9"},
+        {"{\"path\":\"" R "list/*\",\"in\":[\"x\",\"y\"]}", NULL},
         // JSON in a text, as cosign's custom type has it.
         {"{\"path\":\"/Data/tests/failed\",\"equals\":0}", NULL},
         {"{\"path\":\"/Text/tests/failed\",\"equals\":0}", "/Text/tests/failed is absent"},
@@ -153,6 +160,14 @@ static void test_predicate_refuses_what_it_cannot_judge(void **state)
     assert_false(predicate_path_is_valid(deep.data));
     assert_true(predicate_path_is_valid(deep.data + 2));
     strbuf_release(&deep);
+    strbuf_init(&deep, 4096);
+    strbuf_addch(&deep, '/');
+    while (deep.len < 1024)
+        strbuf_addch(&deep, 'a');
+    assert_true(predicate_path_is_valid(deep.data));
+    strbuf_addch(&deep, 'a');
+    assert_false(predicate_path_is_valid(deep.data));
+    strbuf_release(&deep);
 }
 
 static void test_predicate_condition_in_words(void **state)
@@ -209,6 +224,8 @@ static void test_predicate_times_and_types(void **state)
     assert_int_equal(predicate_time(predicate, "/metadata/number", &made_ms), -1);
     assert_int_equal(predicate_time(predicate, "/metadata/gone", &made_ms), -1);
     assert_int_equal(predicate_time(predicate, "/metadata/*", &made_ms), -1);
+    assert_int_equal(predicate_time(NULL, "/*", &made_ms), -1);
+    assert_int_equal(predicate_time(NULL, "/metadata/scanFinishedOn", &made_ms), -1);
 }
 
 int main(void)
