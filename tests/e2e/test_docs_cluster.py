@@ -202,7 +202,7 @@ def test_the_rehearsal_word_for_word(tmp_path: Path) -> None:
         script = script.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
         script = re.sub(rf"^(role \w+) {port}$", lambda found: f"{found[1]} {free_port()}", script, flags=re.M)
     # However it ends, nothing of it runs on.
-    end = 'trap \'kill $(jobs -p); [ ! -d "$rehearsal" ] || deploy/control-plane down "$rehearsal/plane"\' EXIT\n'
+    end = 'trap \'kill $(jobs -p) 2>/dev/null || :; [ ! -d "$rehearsal" ] || deploy/control-plane down "$rehearsal/plane"\' EXIT\n'
     done = subprocess.run(
         ["bash", "-eu", "-o", "pipefail", "-c", end + script],
         cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=240,
