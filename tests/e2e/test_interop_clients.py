@@ -1,7 +1,9 @@
-"""Other projects' clients read what sealift writes, and sealift what they write: Flux's artifact client, oras-go, regctl."""
+"""Other projects' clients read what sealift writes, and sealift what they write: Flux's artifact client, oras-go, regctl,
+helm."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -10,6 +12,7 @@ from typing import Any, Callable
 
 import pytest
 
+from parts.cosign import Cosign
 from parts.journey import applied
 from parts.line import Line
 from parts.need import need_part
@@ -106,6 +109,35 @@ def test_we_pull_what_oras_pushes(
     assert described["digest"] == digest and described["type"] == "application/vnd.example.config"
     sealift("pull", ref, "--output", tmp_path / "out")
     assert (tmp_path / "out" / "manifests" / "config.yaml").read_text() == CONFIG_MAP
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["chart", "with its provenance file"])
+def test_we_read_what_helm_pushes(
+    sealift: Sealift, cosign: Cosign, tmp_path: Path, registry: OciRegistry, repository: str, signed: bool
+) -> None:
+    """A chart in a registry is an artifact as any: it is shown, unpacked, copied, and judged by who signed it."""
+    helm = functools.partial(client, program="helm", part="helm", home=tmp_path)
+    helm("create", tmp_path / "shop")
+    helm("package", tmp_path / "shop", "--version", "1.2.3+build", "--destination", tmp_path)
+    package = next(tmp_path.glob("shop-1.2.3*.tgz"))
+    if signed:
+        # helm looks for the file, and leaves its signature to whoever pulls.
+        package.with_name(package.name + ".prov").write_text("-----BEGIN PGP SIGNED MESSAGE-----\n")
+    helm("push", package, registry.oci(repository), "--plain-http")
+    chart, tag = f"{repository}/shop", "1.2.3_build"
+    digest = registry.digest(chart, tag)
+    assert digest and len(registry.manifest(chart, tag)["layers"]) == 1 + signed
+    described = sealift("inspect", registry.oci(f"{chart}:{tag}"), "-o", "json").json()
+    assert described["digest"] == digest and described["type"] == "application/vnd.cncf.helm.config.v1+json"
+    assert "shop/Chart.yaml" in described["files"]
+    sealift("pull", registry.oci(f"{chart}:{tag}"), "--output", tmp_path / "out")
+    assert "version: 1.2.3+build" in (tmp_path / "out/shop/Chart.yaml").read_text()
+    cosign.sign(registry.repository(f"{chart}@{digest}"), cosign.key().private)
+    sealift("copy", registry.oci(f"{chart}:{tag}"), f"oci-layout://{tmp_path / 'layout'}")
+    place = ("--identity", registry.repository(chart), "--no-attest")
+    copied = f"oci-layout://{tmp_path / 'layout'}:{tag}"
+    assert sealift("verify", copied, "--key", cosign.key().public, *place).out.strip() == digest
+    sealift.fails("verify", copied, "--key", cosign.key("other").public, *place)
 
 
 def test_oras_copies_ours_with_its_signatures(
