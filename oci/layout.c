@@ -69,8 +69,9 @@ static int layout_resolve(struct oci_repository *repository, const char *tag_or_
     cleanup_json json_t *index = NULL;
     if (layout_index_read(dir_of(repository), &index, err) < 0)
         return -1;
-    const char *digest = NULL;
-    if (layout_index_tag(dir_of(repository), index, tag_or_digest, &digest, err) < 0)
+    const char *digest = layout_saved_tag(index, tag_or_digest);
+    if (digest == NULL &&
+        layout_index_tag(dir_of(repository), index, tag_or_digest, &digest, err) < 0)
         return -1;
     return resolve_digest(repository, digest, ret_descriptor, err);
 }
@@ -111,7 +112,7 @@ static int layout_put_manifest(struct oci_repository *repository,
 }
 
 // Appends the entry's descriptor when its manifest names digest as subject. A manifest that is
-// missing or cannot be read is no referrer.
+// missing or cannot be read is no referrer, and none is one twice.
 static void add_referrer(struct oci_repository *repository, const char *own, const char *digest,
                          struct vec *descriptors)
 {
@@ -121,6 +122,10 @@ static void add_referrer(struct oci_repository *repository, const char *own, con
     if (oci_get_manifest(repository, own, &data, &size, &manifest, NULL) < 0 ||
         manifest.subject == NULL || strcmp(manifest.subject->digest.text, digest) != 0)
         return;
+    vec_foreach (const struct oci_descriptor, known, descriptors) {
+        if (strcmp(known->digest.text, own) == 0)
+            return;
+    }
     struct oci_descriptor *descriptor = vec_push(descriptors);
     *descriptor = oci_descriptor_of(manifest.media_type, data, size);
     const char *type = oci_manifest_type(&manifest);
@@ -147,6 +152,10 @@ static int layout_referrers(struct oci_repository *repository, const char *diges
             continue;
         add_referrer(repository, own, digest, descriptors);
     }
+    cleanup_vec struct vec saved = VEC_OF(char *, vec_release_string);
+    layout_saved_blobs(dir_of(repository), index, digest, &saved);
+    for (size_t i = 0; i < saved.len && descriptors->len < OCI_MAX_REFERRERS; i++)
+        add_referrer(repository, *(char **)vec_at(&saved, i), digest, descriptors);
     return 0;
 }
 

@@ -48,6 +48,13 @@ void layout_index_remove(json_t *index, const char *digest);
 int layout_index_tag(const char *dir, const json_t *index, const char *tag, const char **ret_digest,
                      struct error *err) __attribute__((warn_unused_result));
 
+// layout_saved.c, what `cosign save` writes. The digest of its signatures or attestations in the
+// older form, which no tag names; borrowed from index; NULL: it holds none.
+const char *layout_saved_tag(const json_t *index, const char *tag);
+// Appends char *, sorted: the blobs of a layout in which `digest` was saved that may be referrers.
+void layout_saved_blobs(const char *dir, const json_t *index, const char *digest,
+                        struct vec *digests);
+
 // Owned.
 char *layout_blob_path(const char *dir, const char *digest);
 // Without fsync: nothing lists it yet.

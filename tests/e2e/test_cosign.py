@@ -142,6 +142,47 @@ def test_sync_follows_what_cosign_signed(
     assert "blue" not in (journey.target / object_file("web")).read_text()
 
 
+def test_what_cosign_saved(
+    journey: Journey, referrers_registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, tmp_path: Path
+) -> None:
+    """Signatures in both forms and attestations are found in the layout of `cosign save`, and go along in a copy."""
+    key, other = cosign.key(), cosign.key("other")
+    reference = referrers_registry.oci(f"{repository}:prod")
+    here = referrers_registry.repository(repository)
+    journey.sealift("push", folder, reference, "--key", key.private, env={"COSIGN_PASSWORD": ""})
+    digest = str(referrers_registry.digest(repository, "prod"))
+    cosign.sign(f"{here}@{digest}", other.private, old=True)
+    saved = tmp_path / "saved"
+    cosign.run("save", "--dir", str(saved), "--allow-http-registry", f"{here}@{digest}")
+    pinned = (f"oci-layout://{saved}@{digest}", "--identity", here)
+    journey.sealift("verify", *pinned, "--channel", "prod", "--key", key.public)
+    # Of the other there is the older form only.
+    journey.sealift("verify", *pinned, "--key", other.public, "--no-attest")
+    journey.sealift.fails("verify", *pinned, "--key", cosign.key("stranger").public, "--no-attest")
+    copied = f"oci-layout://{tmp_path / 'copied'}"
+    journey.sealift("copy", pinned[0], f"{copied}:prod")
+    for public in (key.public, other.public):
+        journey.sealift("verify", f"{copied}:prod", "--identity", here, "--key", public, "--no-attest")
+
+
+def test_an_attestation_is_no_signature(
+    journey: Journey, referrers_registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, tmp_path: Path
+) -> None:
+    """cosign takes every bundle that a key signed for a signature, so whoever may attest could release. We do not."""
+    key = cosign.key()
+    reference = referrers_registry.oci(f"{repository}:prod")
+    digest = journey.sealift("push", folder, reference, "--unsigned").out.strip()
+    predicate = tmp_path / "scan.json"
+    predicate.write_text("{}")
+    signed = referrers_registry.repository(f"{repository}@{digest}")
+    cosign.attest(signed, key.private, predicate, "https://example.com/scan/v1")
+    cosign.verify(signed, key.public)
+    said = journey.sealift.fails("verify", reference, "--key", key.public, "--no-attest").err
+    assert "no signature by a key of this entry" in said
+    cosign.sign(signed, key.private)
+    journey.sealift("verify", reference, "--key", key.public, "--no-attest")
+
+
 @pytest.mark.parametrize("old", [False, True], ids=["bundle", "att-tag"])
 def test_cosign_attests_a_release(
     journey: Journey, registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, tmp_path: Path, old: bool
