@@ -441,5 +441,7 @@ def test_transplanted_and_mistaken_signatures(sealift: Sealift, tmp_path: Path, 
     manifests = faulty_registry.manifests
     manifests[NAME, f"sha256-{evil[7:]}.sig"] = manifests[NAME, f"sha256-{good[7:]}.sig"]
     faulty_registry.find_referrers = lambda name, digest, real=faulty_registry.find_referrers: real(name, good)  # type: ignore[method-assign]
-    said = sealift.fails("verify", shop.ref, "--key", tmp_path / "key.pub").err
-    assert said
+    told = sealift.fails("verify", shop.ref, "--key", tmp_path / "key.pub", "--no-attest", "--explain")
+    said = told.out + told.err
+    assert f"for another artifact, {good}" in said and "no signature by a key of this entry" in said, said
+    assert "subject" in said, "the bundles are looked at, too"
