@@ -7,6 +7,7 @@
 #include "cli/live.h"
 #include "cli/print.h"
 #include "cli/registry.h"
+#include "cli/substitution.h"
 #include "cli/sync_files.h"
 #include "cli/textdiff.h"
 #include "cli/workspace.h"
@@ -155,6 +156,7 @@ static const struct option_spec options[] = {
     {"type", 0, OPTION_STRING, "TYPE", "of a folder: how to render it", "Auto|Plain|Kustomize"},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "of a folder: render Secrets with data, too", NULL},
     {"output", 'o', OPTION_STRING, "FORMAT", "only list what differs, as", "json|yaml|name"},
+    SUBSTITUTION_OPTIONS,
     INPUT_OPTIONS,
     LIMIT_OPTIONS,
     REGISTRY_OPTIONS,

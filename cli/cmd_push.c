@@ -9,6 +9,7 @@
 #include "cli/print.h"
 #include "cli/registry.h"
 #include "cli/signer.h"
+#include "cli/substitution.h"
 #include "cli/tell.h"
 #include "oci/artifact.h"
 #include "oci/sign/attach.h"
@@ -185,6 +186,7 @@ static const struct option_spec options[] = {
     {"format", 0, OPTION_STRING, "FORMAT",
      "media types, as this program reads them (default: Flux)", "Flux|Argo"},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "push Secrets with data, too", NULL},
+    SUBSTITUTION_OPTIONS,
     INPUT_OPTIONS,
     LIMIT_OPTIONS,
     {"source", 0, OPTION_STRING, "URL",

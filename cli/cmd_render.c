@@ -9,6 +9,7 @@
 #include "cli/inputs.h"
 #include "cli/limits.h"
 #include "cli/print.h"
+#include "cli/substitution.h"
 #include "cli/tell.h"
 #include "render/order.h"
 
@@ -185,7 +186,9 @@ static const struct option_spec options[] = {
     {"path", 0, OPTION_STRING, "PATH", "render only this path of the folder", NULL},
     {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain|Kustomize"},
     {"explain", 0, OPTION_STRING, "KIND/NAME", "say what set each field of this object", NULL},
+    {"bundle", 0, OPTION_STRING, "NAME", "render the path of this Bundle with its variables", NULL},
     {"allow-secrets", 0, OPTION_FLAG, NULL, "render Secrets with data, too", NULL},
+    SUBSTITUTION_OPTIONS,
     INPUT_OPTIONS,
     LIMIT_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
@@ -198,7 +201,9 @@ const struct command command_render = {
     .help = "Renders a folder as the packager would and prints the objects in the order in which "
             "they are applied. A folder within a git repository is rendered as that path of it.\n\n"
             "  sealift render ./apps/shop/prod\n"
-            "  sealift render ./apps/shop/prod --explain deployment/web\n",
+            "  sealift render ./apps/shop/prod --explain deployment/web\n"
+            "  sealift render ./apps/shop/prod --substitute REGION=eu\n"
+            "  sealift render . --bundle shop\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

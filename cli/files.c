@@ -1,5 +1,6 @@
 #include "cli/files.h"
 
+#include "api/object.h"
 #include "base/file.h"
 #include "base/jval.h"
 #include "base/memory.h"
@@ -7,6 +8,7 @@
 #include "cli/checkout.h"
 #include "cli/inputs.h"
 #include "cli/registry.h"
+#include "cli/substitution.h"
 #include "cli/sync_files.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
@@ -21,24 +23,49 @@
 
 enum { MAX_FILE_BYTES = 16 << 20, MAX_DEPTH = 32 };
 
+// The Bundle of --bundle; NULL without that flag. Owned.
+static int find_bundle(const struct cli *cli, json_t **ret_bundle, struct error *err)
+{
+    cleanup_store struct store *store = NULL;
+    const char *name = cli_string(cli, "bundle");
+    if (name == NULL)
+        return 0;
+    if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0 ||
+        workspace_get(cli, store, "Bundle", name, ret_bundle, err) < 0)
+        return error_wrap(err, "--bundle");
+    return 0;
+}
+
 int files_render(const struct cli *cli, const char *folder, struct render_result *ret_result,
                  struct files_origin *origin, struct error *err)
 {
     cleanup_checkout struct checkout checkout = {0};
     cleanup_tree struct tree *tree = NULL;
+    cleanup_json json_t *bundle = NULL;
+    cleanup_json json_t *substitute = NULL;
     struct oci_limits limits;
-    if (limits_read(cli, &limits, err) < 0)
+    if (limits_read(cli, &limits, err) < 0 || find_bundle(cli, &bundle, err) < 0 ||
+        substitution_read(cli, object_spec(bundle, "render.substitute"), &substitute, err) < 0)
         return -1;
+    const char *type = jval_string_or(object_spec(bundle, "render"), "type", "Auto");
     const struct render_options options = {
-        .type = render_type_parse(cli_string_or(cli, "type", "Auto")),
+        .type = render_type_parse(cli_string_or(cli, "type", type)),
         .explain = cli_string(cli, "explain") != NULL,
-        .allow_secrets = cli_flag(cli, "allow-secrets"),
+        .allow_secrets = cli_flag(cli, "allow-secrets") ||
+                         jval_bool(object_spec(bundle, "artifact"), "allowSecrets", false),
+        .substitute = substitute,
         .max_objects = limits.max_files,
         .max_bytes = limits.max_unpacked,
     };
     if (checkout_find(folder, cli_string(cli, "path"), &checkout, err) < 0 ||
         tree_open_dir(checkout.root, &tree, err) < 0)
         return -1;
+    if (bundle != NULL && cli_string(cli, "path") == NULL) {
+        free(checkout.path);
+        checkout.path = xstrdup_or_null(object_spec_string(bundle, "path"));
+        if (checkout.path == NULL)
+            checkout.path = xstrdup("");
+    }
     if (!checkout.is_repository && cli_string(cli, "path") == NULL)
         tree->remedy = "name a folder that holds both, and --path for the one to render";
     if (inputs_render(cli, tree, checkout.path, &options, ret_result,

@@ -27,9 +27,9 @@ void files_origin_release(struct files_origin *origin);
 int files_load(const struct cli *cli, const char *text, struct vec *ret_files,
                struct files_origin *origin, struct error *err) __attribute__((warn_unused_result));
 
-// Renders a folder with the flags of the command (--type, --allow-secrets, --path, --offline), as
-// part of the repository that it stands in (cli/checkout.h). The result is the caller's; `origin`
-// may be NULL.
+// Renders a folder with the flags of the command (--type, --allow-secrets, --path, --offline,
+// --substitute…), as part of the repository that it stands in (cli/checkout.h). The Bundle of
+// --bundle says what flags do not. The result is the caller's; `origin` may be NULL.
 int files_render(const struct cli *cli, const char *folder, struct render_result *ret_result,
                  struct files_origin *origin, struct error *err)
     __attribute__((warn_unused_result));

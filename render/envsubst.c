@@ -20,6 +20,7 @@ struct expansion {
     const struct value *values;
     bool strict;
     unsigned depth;
+    unsigned unused; // how many defaults around this one do not count
     char **ret_name;
 };
 
@@ -90,8 +91,10 @@ static int refuse_unset(const struct expansion *expansion, const char *name, str
 {
     if (expansion->ret_name != NULL && *expansion->ret_name == NULL)
         *expansion->ret_name = xstrdup(name);
-    return error_set(err, ERROR_INVALID, "the variable %s is not set; give it a value under vars",
-                     name);
+    return error_set(err, ERROR_INVALID,
+                     "the variable %s is not set; give it a value in substitute.vars (or with "
+                     "--substitute %s=…), or write ${%s:=default}",
+                     name, name, name);
 }
 
 // An argument up to one of `ends`: text, or one reference. `escapes`: "\/", "\\" and "$$" stand for
@@ -133,17 +136,20 @@ static int expand_default(struct expansion *expansion, const struct reference *r
     cleanup_strbuf struct strbuf fallback;
     strbuf_init(&fallback, (size_t)4 << 20);
     const char *value = value_of(expansion, reference->name);
+    bool has_value = value != NULL && *value != '\0';
+    expansion->unused += has_value;
     while (expansion->at < expansion->end && *expansion->at != '}') {
         cleanup_free char *piece = NULL;
         if (read_argument(expansion, "}", false, &piece, err) < 0)
             return -1;
         strbuf_addstr(&fallback, piece);
     }
+    expansion->unused -= has_value;
     if (strbuf_check(&fallback, "a default", err) < 0 || close_brace(expansion, err) < 0)
         return -1;
-    if (value != NULL && *value != '\0')
+    if (has_value)
         return strbuf_addstr(out, value);
-    if (strcmp(reference->operator_name, ":?") != 0)
+    if (strcmp(reference->operator_name, ":?") != 0 || expansion->unused > 0)
         return strbuf_addstr(out, fallback.data);
     refuse_unset(expansion, reference->name, err);
     return fallback.len == 0 ? -1

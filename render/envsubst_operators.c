@@ -68,6 +68,20 @@ static char *replace_all(const char *value, const char *old, const char *new_tex
     return strbuf_steal(&out);
 }
 
+// Nothing stands before each character and at the end.
+static char *insert_everywhere(const char *value, const char *new_text)
+{
+    cleanup_strbuf struct strbuf out;
+    strbuf_init(&out, (strlen(value) + 1) * (strlen(new_text) + 1));
+    for (; *value != '\0'; value++) {
+        if (((unsigned char)*value & 0xC0) != 0x80)
+            strbuf_addstr(&out, new_text);
+        strbuf_addch(&out, *value);
+    }
+    strbuf_addstr(&out, new_text);
+    return strbuf_steal(&out);
+}
+
 char *envsubst_replace(const char *value, const char *operator_name, const char *old,
                        const char *new_text)
 {
@@ -75,10 +89,15 @@ char *envsubst_replace(const char *value, const char *operator_name, const char 
     size_t size = strlen(value);
     size_t old_size = strlen(old);
     bool at_an_end = mode == '#' || mode == '%';
-    if ((at_an_end && new_text == NULL) || old_size == 0)
+    if (at_an_end && new_text == NULL)
         return xstrdup(value);
     if (new_text == NULL)
         new_text = "";
+    if (old_size == 0 && mode == '/')
+        return insert_everywhere(value, new_text);
+    if (old_size == 0)
+        return mode == '%' ? xasprintf("%s%s", value, new_text)
+                           : xasprintf("%s%s", new_text, value);
     if (mode == '/')
         return replace_all(value, old, new_text);
     const char *found = strstr(value, old);

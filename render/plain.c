@@ -248,7 +248,7 @@ int plain_render(struct tree *tree, const char *path, const struct render_option
 {
     enum tree_kind kind;
     if (tree_lookup(tree, path, &kind, NULL, err) < 0)
-        return -1;
+        return tree_say_missing(tree, path, err);
     struct plain plain = {.tree = tree, .substitute = substitute};
     collect_init(&plain.collect, options, objects);
     int done =

@@ -72,7 +72,7 @@ static int choose(struct tree *tree, const char *path, enum render_type *ret_typ
     enum tree_kind kind;
     *ret_type = RENDER_PLAIN;
     if (tree_resolve(tree, path, &resolved, &kind, err) < 0)
-        return -1;
+        return tree_say_missing(tree, path, err);
     for (size_t i = 0; i < ARRAY_LENGTH(names) && kind == TREE_DIRECTORY; i++) {
         bool found = false;
         if (is_file(tree, path, names[i], &found, err) < 0)

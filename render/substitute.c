@@ -108,8 +108,9 @@ static int add_file(struct substitute *substitute, const char *path, struct erro
     cleanup_free char *text = NULL;
     size_t size = 0;
     cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
-    if (tree_read(substitute->tree, path, MAX_FILE_BYTES, &text, &size, err) < 0 ||
-        yamlvalue_parse_all(text, size, path, NULL, &documents, err) < 0)
+    if (tree_read(substitute->tree, path, MAX_FILE_BYTES, &text, &size, err) < 0)
+        return tree_say_missing(substitute->tree, path, err);
+    if (yamlvalue_parse_all(text, size, path, NULL, &documents, err) < 0)
         return -1;
     vec_foreach (struct yamlvalue_document, document, &documents)
         if (!value_is_null(document->value) && add_object(substitute, document->value, err) < 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "base/strbuf.h"
 
 enum {
@@ -233,6 +234,47 @@ int tree_resolve(struct tree *tree, const char *path, char **ret_path, enum tree
     return 0;
 }
 
+static int compare_entries(const void *a, const void *b)
+{
+    return strcmp(((const struct tree_entry *)a)->name, ((const struct tree_entry *)b)->name);
+}
+
+// " (did you mean apps/web.yaml?)" for the entry of `missing`'s folder that is most like it, or
+// what to do where none is. Owned.
+static char *hint(struct tree *tree, const char *missing)
+{
+    const char *slash = strrchr(missing, '/');
+    cleanup_free char *dir = xstrndup(missing, slash != NULL ? (size_t)(slash - missing) : 0);
+    struct nearest nearest = {.wanted = slash != NULL ? slash + 1 : missing};
+    cleanup_vec struct vec entries = TREE_ENTRIES;
+    cleanup_error struct error ignored = {0};
+    if (tree->ops->list(tree, dir, &entries, &ignored) == 0) {
+        vec_sort(&entries, compare_entries);
+        vec_foreach (const struct tree_entry, entry, &entries)
+            nearest_offer(&nearest, entry->name);
+    }
+    if (nearest.best == NULL)
+        return xstrdup("; add it, or correct the path");
+    cleanup_free char *meant = tree_join(dir, nearest.best);
+    return xasprintf(" (did you mean %s?)", meant);
+}
+
+int tree_say_missing(struct tree *tree, const char *path, struct error *err)
+{
+    __attribute__((cleanup(walk_release))) struct walk walk = {0};
+    cleanup_error struct error failure = {0};
+    if (err == NULL || err->code != ERROR_NOT_FOUND || resolve(&walk, tree, path, &failure) == 0 ||
+        failure.code != ERROR_NOT_FOUND || walk.kind != TREE_DIRECTORY || walk.resolved.len == 0)
+        return -1;
+    error_release(err);
+    if (walk.link != NULL)
+        return error_set(err, ERROR_NOT_FOUND,
+                         "there is no %s, where the symbolic link %s leads; commit it, too",
+                         walk.resolved.data, walk.link);
+    cleanup_free char *what_now = hint(tree, walk.resolved.data);
+    return error_set(err, ERROR_NOT_FOUND, "there is no %s%s", walk.resolved.data, what_now);
+}
+
 int tree_read(struct tree *tree, const char *path, size_t max_bytes, char **ret_data,
               size_t *ret_size, struct error *err)
 {
@@ -243,11 +285,6 @@ int tree_read(struct tree *tree, const char *path, size_t max_bytes, char **ret_
     if (walk.kind != TREE_FILE)
         return error_set(err, ERROR_INVALID, "%s is not a file", walk.asked);
     return tree->ops->read(tree, walk.resolved.data, max_bytes, ret_data, ret_size, err);
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-    return strcmp(((const struct tree_entry *)a)->name, ((const struct tree_entry *)b)->name);
 }
 
 int tree_list(struct tree *tree, const char *path, struct vec *ret_entries, struct error *err)

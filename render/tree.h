@@ -71,6 +71,9 @@ int tree_lookup(struct tree *tree, const char *path, enum tree_kind *ret_kind, s
 // folder found this way does not count as listed (see tree_record).
 int tree_resolve(struct tree *tree, const char *path, char **ret_path, enum tree_kind *ret_kind,
                  struct error *err) __attribute__((warn_unused_result));
+// For whoever was told ERROR_NOT_FOUND for a path that a person wrote: says in *err what there is
+// none of, and which name beside it is most like it. Another error stays as it is. Always -1.
+int tree_say_missing(struct tree *tree, const char *path, struct error *err);
 // Whole file; *ret_data is owned, with a NUL after its *ret_size bytes. ERROR_NOT_FOUND,
 // ERROR_LIMIT above max_bytes, ERROR_INVALID when it is no file, ERROR_DENIED out of the tree.
 int tree_read(struct tree *tree, const char *path, size_t max_bytes, char **ret_data,

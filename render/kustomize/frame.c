@@ -187,7 +187,9 @@ int frame_resolve(struct frame *frame, const char *path, char **ret_path, enum t
     if (*path == '/')
         return error_set(err, ERROR_DENIED,
                          "%s is an absolute path; write it relative to the kustomization", path);
-    return tree_resolve(frame->tree, joined, ret_path, ret_kind, err);
+    if (tree_resolve(frame->tree, joined, ret_path, ret_kind, err) < 0)
+        return tree_say_missing(frame->tree, joined, err);
+    return 0;
 }
 
 static int read_remote(struct frame *frame, const char *url, char **ret_data, size_t *ret_size,

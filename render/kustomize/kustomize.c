@@ -184,7 +184,7 @@ static int run(struct build *build, const char *path, struct vec *objects, struc
     cleanup_frame struct frame top = {0};
     enum tree_kind kind = TREE_OTHER;
     if (tree_resolve(build->tree, path, &dir, &kind, err) < 0)
-        return -1;
+        return tree_say_missing(build->tree, path, err);
     if (kind != TREE_DIRECTORY)
         return error_set(err, ERROR_INVALID, "%s is a file; a kustomization is named by its folder",
                          path);

@@ -102,6 +102,28 @@ def test_render_takes_an_overlay_of_a_checkout(sealift: Sealift, tmp_path: Path)
     assert pushed[0] == pushed[1]
 
 
+def test_render_puts_in_variables(sealift: Sealift, journey: Journey, layout: str, tmp_path: Path) -> None:
+    """As a Bundle has them, from flags or from the Bundle itself."""
+    values = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: values}\ndata: {REGION: us, COPIES: '3'}\n"
+    base = config_map("web", region="${REGION}", copies="no ${COPIES:=1}")
+    folder = write(tmp_path / "tree", {**TREE, "base/web.yaml": base, "envs/us.yaml": values})
+    words = ("render", folder, "--path", "prod")
+    assert "region: ${REGION}\n" in sealift(*words).out
+    flags = ("--substitute-from", "envs/us.yaml", "--substitute", "REGION=eu=1")
+    assert "data:\n  copies: no 3\n  region: eu=1\n" in sealift(*words, *flags).out
+    unset = sealift.fails(*words, "--substitute", "COPIES=2").err
+    assert "base/web.yaml:6: ConfigMap prod-web: the variable REGION is not set; give it a value in substitute.vars" in unset
+    assert "region: null\n" in sealift(*words, "--substitute-unset").out
+    assert '--substitute "A-B=1": write NAME=VALUE' in sealift.fails(*words, "--substitute", "A-B=1").err
+    assert "there is no envs/eu.yaml" in sealift.fails(*words, "--substitute-from", "envs/eu.yaml").err
+    journey.bundle(f"file://{folder}", layout, path="./prod", render={"substitute": {"from": ["envs/us.yaml"]}})
+    objects = ("--config", journey.config.folder, "--state", tmp_path / "state")
+    named = ("render", folder, "--bundle", "shop", *objects)
+    assert sealift(*named).out == sealift(*words, "--substitute-from", "envs/us.yaml").out
+    assert "region: eu\n" in sealift(*named, "--substitute", "REGION=eu").out
+    assert "there is no Bundle default/shops; there is shop" in sealift.fails("render", folder, "--bundle", "shops", *objects).err
+
+
 def test_render_explains(sealift: Sealift, tmp_path: Path) -> None:
     folder = write(tmp_path / "tree", TREE)
     words = ("render", str(folder), "--path", "prod", "--explain")

@@ -18,6 +18,11 @@
 #include "render/substitute.h"
 #include "value_fixture.h"
 
+#define UNSET(name)                                                               \
+    "the variable " name                                                          \
+    " is not set; give it a value in substitute.vars (or with --substitute " name \
+    "=…), or write ${" name ":=default}"
+
 static int expand(const char *text, bool strict, struct strbuf *out, char **ret_name,
                   struct error *err)
 {
@@ -76,6 +81,14 @@ static void test_envsubst_expands(void **state)
         {"${path//\\//_}", "a_b_c.tar.gz"},
         {"${w/one/${v}}", "abcdEFGH28ij"},
         {"${w:?must be there}", "one"},
+        {"${w:-${none:?unused}}", "one"},
+        {"${w/${empty}/a}", "aone"},
+        {"${w:+d}", "one"},
+        {"${empty:+d}", "d"},
+        {"${v: 1}", "abcdEFGH28ij"},
+        {"${v:+1}", "abcdEFGH28ij"},
+        {"${w//${empty}/-}", "-o-n-e-"},
+        {"${v%[hij]}", "abcdEFGH28i"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         cleanup_strbuf struct strbuf out;
@@ -94,12 +107,12 @@ static void test_envsubst_refuses(void **state)
         const char *name; // of the variable at fault
         const char *sentence;
     } cases[] = {
-        {"a ${none}", "none", "the variable none is not set; give it a value under vars"},
-        {"${#none}", "none", "the variable none is not set; give it a value under vars"},
-        {"${none^^}", "none", "the variable none is not set; give it a value under vars"},
-        {"${a:-${none}}", "none", "the variable none is not set; give it a value under vars"},
+        {"a ${none}", "none", UNSET("none")},
+        {"${#none}", "none", UNSET("none")},
+        {"${none^^}", "none", UNSET("none")},
+        {"${a:-${none}}", "none", UNSET("none")},
         {"${none:?set it}", "none", "the variable none is not set: set it"},
-        {"${empty:?}", "empty", "the variable empty is not set; give it a value under vars"},
+        {"${empty:?}", "empty", UNSET("empty")},
         {"${v", NULL, NULL},
         {"${}", NULL, NULL},
         {"${ v}", NULL, NULL},
@@ -237,7 +250,7 @@ static void test_substitute_errors_name_the_place(void **state)
     } cases[] = {
         {"{\"vars\": {\"REGION\": \"eu\", \"LINES\": \"\", \"TOKEN\": \"\", \"PLAIN\": \"\"}}",
          "apps/web.yaml:7: Deployment web-${REGION}: the variable COPIES is not set; give it a "
-         "value under vars"},
+         "value in substitute.vars (or with --substitute COPIES=…), or write ${COPIES:=default}"},
         {"{\"vars\": {\"a-b\": \"eu\"}}",
          "substitute.vars: \"a-b\" is no name of a variable: letters, digits and '_', no digit "
          "first"},
