@@ -183,7 +183,7 @@ int frame_resolve(struct frame *frame, const char *path, char **ret_path, enum t
 {
     cleanup_free char *joined = tree_join(frame->dir, path);
     if (*path == '\0')
-        return error_set(err, ERROR_INVALID, "an empty path");
+        return error_set(err, ERROR_INVALID, "the path is empty; name a file or a folder");
     if (*path == '/')
         return error_set(err, ERROR_DENIED,
                          "%s is an absolute path; write it relative to the kustomization", path);

@@ -351,32 +351,56 @@ static int load_merges(struct frame *frame, const char *entry, struct vec *patch
     return resource_parse(data, size, name, frame->build->schema, patches, err);
 }
 
-int patch_strategic_transform(struct frame *frame, const struct value *config, struct resmap *map,
-                              struct error *err)
+static int merge_unique(struct frame *frame, struct resmap *map, struct resource *patch,
+                        struct error *err)
+{
+    struct patch_options options = {0};
+    cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
+    if (resmap_get(map, resource_current_id(patch), vec_push(&found), err) < 0)
+        return error_wrap(err, "the strategic merge patch %s:%zu", resource_file(patch),
+                          patch->line);
+    return merge_into_all(frame, map, &found, patch, options, err);
+}
+
+// All are read before the first is merged.
+int patch_strategic_entries(struct frame *frame, const struct value *config, struct resmap *map,
+                            size_t *ret_index, struct error *err)
 {
     cleanup_vec struct vec patches = RESOURCES;
+    cleanup_vec struct vec entries = VEC_OF(size_t, NULL); // whose each patch is
     const struct value *paths = value_object_get(config, "paths");
     const char *text = value_text_or(config, "patches", "");
+    *ret_index = SIZE_MAX;
     if (value_array_size(paths) == 0 && *text == '\0')
         return error_set(err, ERROR_INVALID, "neither paths nor patches is set; set one of them");
-    for (size_t i = 0; i < value_array_size(paths); i++)
+    for (size_t i = 0; i < value_array_size(paths); i++) {
+        *ret_index = i;
         if (load_merges(frame, value_string_value(value_array_get(paths, i)), &patches, err) < 0)
             return -1;
+        while (entries.len < patches.len)
+            *(size_t *)vec_push(&entries) = i;
+    }
+    *ret_index = SIZE_MAX;
     if (*text != '\0' &&
         resource_parse(text, strlen(text), "patches", frame->build->schema, &patches, err) < 0)
         return -1;
     if (patches.len == 0)
         return error_set(err, ERROR_INVALID, "the patches hold no object");
-    struct patch_options options = {0};
-    vec_foreach (struct resource *, patch, &patches) {
-        cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
-        if (resmap_get(map, resource_current_id(*patch), vec_push(&found), err) < 0)
-            return error_wrap(err, "the strategic merge patch %s:%zu", resource_file(*patch),
-                              (*patch)->line);
-        if (merge_into_all(frame, map, &found, *patch, options, err) < 0)
+    for (size_t i = 0; i < patches.len; i++) {
+        *ret_index = i < entries.len ? *(size_t *)vec_at(&entries, i) : SIZE_MAX;
+        if (merge_unique(frame, map, *(struct resource **)vec_at(&patches, i), err) < 0)
             return -1;
     }
     return 0;
+}
+
+int patch_strategic_transform(struct frame *frame, const struct value *config, struct resmap *map,
+                              struct error *err)
+{
+    size_t index = SIZE_MAX;
+    if (patch_strategic_entries(frame, config, map, &index, err) == 0)
+        return 0;
+    return index < SIZE_MAX ? error_wrap(err, "paths[%zu]", index) : -1;
 }
 
 int patch_json6902_transform(struct frame *frame, const struct value *config, struct resmap *map,

@@ -239,6 +239,15 @@ static int find_plugin(const struct resource *config, const struct plugin **ret_
                      nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "?)" : "");
 }
 
+// Where it is configured, unless that is the kustomization, which the caller names.
+static int wrap_plugin(const struct frame *frame, const struct resource *config, struct error *err)
+{
+    if (strcmp(resource_file(config), frame->kustomization.file) == 0)
+        return error_wrap(err, "%s %s", resource_kind(config), resource_name(config));
+    return error_wrap(err, "%s %s (%s:%zu)", resource_kind(config), resource_name(config),
+                      resource_file(config), config->line);
+}
+
 static int run_plugin(struct frame *frame, const struct resource *config, bool generator,
                       struct resmap *map, struct error *err)
 {
@@ -247,16 +256,15 @@ static int run_plugin(struct frame *frame, const struct resource *config, bool g
     if (find_plugin(config, &plugin, err) < 0 || plugin == NULL)
         return -1;
     if (plugin->generator != generator)
-        return error_set(err, ERROR_INVALID, "%s goes under %s", plugin->kind,
+        return error_set(err, ERROR_INVALID, "%s %s (%s:%zu) goes under %s", plugin->kind,
+                         resource_name(config), resource_file(config), config->line,
                          plugin->generator ? "generators" : "transformers");
     cleanup_value struct value *value = value_deep_copy(config->value);
     if (yamlvalue_settle(value, err) < 0)
         return -1;
     if (plugin->shape != NULL && kustomization_check(value, plugin->shape, err) < 0)
-        return error_wrap(err, "%s %s", plugin->kind, resource_name(config));
-    if (plugin->run(frame, value, map, err) < 0)
-        return error_wrap(err, "%s %s", plugin->kind, resource_name(config));
-    return 0;
+        return wrap_plugin(frame, config, err);
+    return plugin->run(frame, value, map, err) < 0 ? wrap_plugin(frame, config, err) : 0;
 }
 
 int plugin_generate(struct frame *frame, struct resmap *configs, struct resmap *map,
@@ -270,7 +278,7 @@ int plugin_generate(struct frame *frame, struct resmap *configs, struct resmap *
         cleanup_value struct value *origin = origin_of_plugin(config);
         origin_mark_generated(&made, origin);
         if (resmap_absorb(map, &made, err) < 0)
-            return error_wrap(err, "%s %s", resource_kind(config), resource_name(config));
+            return wrap_plugin(frame, config, err);
     }
     return 0;
 }

@@ -202,17 +202,35 @@ static int collect(struct frame *frame, const struct value *entry, struct value 
     return load_file(frame, path, list, err);
 }
 
-int replacement_transform(struct frame *frame, const struct value *config, struct resmap *map,
-                          struct error *err)
+// All are read before the first replaces anything. Where one of a file fails, the file is named.
+int replacement_entries(struct frame *frame, const struct value *config, struct resmap *map,
+                        size_t *ret_index, struct error *err)
 {
     const struct value *entries = value_array_at(config, "replacements");
     cleanup_value struct value *list = value_array();
+    cleanup_vec struct vec owners = VEC_OF(size_t, NULL); // the entry that each of the list is from
     size_t written = 0;
-    for (size_t i = 0; i < value_array_size(entries); i++)
+    for (size_t i = 0; i < value_array_size(entries); i++) {
+        *ret_index = i;
         if (collect(frame, value_array_get(entries, i), list, err) < 0)
             return -1;
-    for (size_t i = 0; i < value_array_size(list); i++)
+        while (owners.len < value_array_size(list))
+            *(size_t *)vec_push(&owners) = i;
+    }
+    for (size_t i = 0; i < value_array_size(list); i++) {
+        *ret_index = *(size_t *)vec_at(&owners, i);
+        const char *path = value_text(value_array_get(entries, *ret_index), "path");
         if (replace_one(map, value_array_get(list, i), &written, err) < 0)
-            return -1;
+            return path != NULL ? error_wrap(err, "%s", path) : -1;
+    }
+    return 0;
+}
+
+int replacement_transform(struct frame *frame, const struct value *config, struct resmap *map,
+                          struct error *err)
+{
+    size_t index = 0;
+    if (replacement_entries(frame, config, map, &index, err) < 0)
+        return error_wrap(err, "replacements[%zu]", index);
     return 0;
 }

@@ -157,8 +157,9 @@ static int patches_strategic(const struct run *run, struct error *err)
     if (value_array_size(list) == 0)
         return 0;
     cleanup_value struct value *config = value_object_of("paths", value_incref(list), NULL);
-    if (patch_strategic_transform(run->frame, config, &run->into->map, err) < 0)
-        return wrap(run, err);
+    size_t index = SIZE_MAX;
+    if (patch_strategic_entries(run->frame, config, &run->into->map, &index, err) < 0)
+        return index < SIZE_MAX ? wrap_item(run, index, err) : wrap(run, err);
     finish_step(run);
     return 0;
 }
@@ -332,8 +333,9 @@ static int replacements(const struct run *run, struct error *err)
     if (value_array_size(list) == 0)
         return 0;
     cleanup_value struct value *config = value_object_of("replacements", value_incref(list), NULL);
-    if (replacement_transform(run->frame, config, &run->into->map, err) < 0)
-        return wrap(run, err);
+    size_t index = 0;
+    if (replacement_entries(run->frame, config, &run->into->map, &index, err) < 0)
+        return wrap_item(run, index, err);
     finish_step(run);
     return 0;
 }

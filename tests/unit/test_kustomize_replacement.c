@@ -154,7 +154,11 @@ static void test_kustomize_replacement_refuses(void **state)
         cleanup_error struct error err = {0};
         cleanup_free char *out = replace(OBJECT, cases[i].config, &err);
         assert_null(out);
-        assert_string_equal(error_message(&err), cases[i].message);
+        // What cannot be is found at once, or when the object gets its types at the end.
+        bool at_end = strncmp(cases[i].message, "spec.", strlen("spec.")) == 0;
+        cleanup_free char *message =
+            xasprintf("%s%s", at_end ? "" : "replacements[0]: ", cases[i].message);
+        assert_string_equal(error_message(&err), message);
     }
 }
 

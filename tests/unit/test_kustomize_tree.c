@@ -191,13 +191,19 @@ static void test_tree_says_what_was_meant(void **state)
          "ReplicationController, or what configurations add) is called \"web-2\" (did you mean "
          "Deployment.apps \"x-web-v2\"?)"},
         {"replacements: [{source: {kind: Deployment, name: web-v1}, targets: []}]\n",
-         "replacements: no object is the source (kind Deployment, name web-v1) (did you mean "
+         "replacements[0]: no object is the source (kind Deployment, name web-v1) (did you mean "
          "Deployment.apps \"x-web-v2\"?); check its kind and name (they are compared as they are, "
          "without wildcards)"},
         {"configMapGenerator: [{name: c, behavior: merge}]\n",
          "configMapGenerator[0]: there is no ConfigMap \"c\" to merge into; use behavior create, "
          "or "
          "the name it had in its base"},
+        {"patches: [{path: b/kustomizaton.yaml}]\n",
+         "patches[0]: there is no b/kustomizaton.yaml (did you mean b/kustomization.yaml?)"},
+        {"patchesStrategicMerge: [p.yaml]\n",
+         "patchesStrategicMerge[0]: there is no p.yaml; add it, or correct the path"},
+        {"replacements: [{path: c/d.yaml}]\n",
+         "replacements[0]: there is no c; add it, or correct the path"},
         {"namePrfix: x\n",
          "namePrfix: no field of that name is known here (did you mean namePrefix?)"},
     };

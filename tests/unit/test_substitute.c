@@ -257,6 +257,8 @@ static void test_substitute_errors_name_the_place(void **state)
         {"{\"from\": [\"apps/web.yaml\"]}",
          "substitute.from[0]: apps/web.yaml:1: variables come from ConfigMaps and Secrets of v1, "
          "not from this Deployment"},
+        {"{\"from\": [\"apps/wep.yaml\"]}",
+         "substitute.from[0]: there is no apps/wep.yaml (did you mean apps/web.yaml?)"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         cleanup_error struct error err = {0};

@@ -89,9 +89,19 @@ static inline int text_tree_read(struct tree *tree, const char *path, size_t max
 static inline int text_tree_list(struct tree *tree, const char *path, struct vec *entries,
                                  struct error *err)
 {
-    (void)tree;
-    (void)entries;
-    return error_set(err, ERROR_INTERNAL, "%s: nothing lists folders here", path);
+    (void)err;
+    size_t length = *path != '\0' ? strlen(path) + 1 : 0;
+    vec_foreach (const struct text_file, file, &((struct text_tree *)tree)->files) {
+        if (length > 0 && (strncmp(file->path, path, length - 1) != 0 ||
+                           strncmp(file->path + length - 1, "/", 1) != 0))
+            continue;
+        const char *name = file->path + length;
+        size_t size = strcspn(name, "/");
+        struct tree_entry *entry = vec_push(entries); // a folder once for each of its files
+        entry->name = xstrndup(name, size);
+        entry->kind = name[size] == '/' ? TREE_DIRECTORY : TREE_FILE;
+    }
+    return 0;
 }
 
 static inline void text_tree_free(struct tree *tree)
