@@ -71,17 +71,15 @@ struct outcome {
     size_t bytes;
 };
 
-static int remove_all(const struct cli *cli, struct registry *registry,
-                      const struct oci_sweep_policy *policy, struct vec *items,
-                      struct outcome *outcome, struct error *err)
+static int remove_all(const struct cli *cli, struct oci_sweep *sweep, struct outcome *outcome,
+                      struct error *err)
 {
-    vec_foreach (struct oci_sweep_item, item, items) {
+    vec_foreach (struct oci_sweep_item, item, &sweep->items) {
         cleanup_error struct error cause = {0};
         if (item->fate != OCI_SWEEP_REMOVE)
             continue;
         tell_step(cli, "removing %s", item->digest.text);
-        if (oci_sweep_remove(registry->repository, policy, item, &outcome->manifests, &cause) ==
-            0) {
+        if (oci_sweep_remove(sweep, item, &cause) == 0) {
             outcome->artifacts++;
             continue;
         }
@@ -92,7 +90,8 @@ static int remove_all(const struct cli *cli, struct registry *registry,
         item->fate = OCI_SWEEP_TAGGED;
         tell_warning(cli, "%s", error_message(&cause));
     }
-    return oci_sweep_blobs(registry->repository, &outcome->files, &outcome->bytes, err);
+    outcome->manifests = sweep->manifests;
+    return oci_sweep_blobs(sweep->repository, &outcome->files, &outcome->bytes, err);
 }
 
 static int report(const struct cli *cli, const struct registry *registry, const struct vec *items,
@@ -132,7 +131,7 @@ static int report(const struct cli *cli, const struct registry *registry, const 
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_registry struct registry registry = {0};
-    cleanup_vec struct vec items = OCI_SWEEP_ITEMS;
+    cleanup_oci_sweep struct oci_sweep sweep = {0};
     struct oci_sweep_policy policy = {0};
     struct outcome outcome = {0};
     bool deletes = cli_flag(cli, "delete");
@@ -145,10 +144,10 @@ static int run(struct cli *cli, struct error *err)
                          "REPOSITORY is one without tag or digest, like "
                          "oci://registry.example.com/acme/shop");
     tell_step(cli, "looking at %s", oci_repository_identity(registry.repository));
-    if (oci_sweep_plan(registry.repository, &policy, &items, err) < 0 ||
-        (deletes && remove_all(cli, &registry, &policy, &items, &outcome, err) < 0))
+    oci_sweep_init(&sweep, registry.repository, &policy);
+    if (oci_sweep_plan(&sweep, err) < 0 || (deletes && remove_all(cli, &sweep, &outcome, err) < 0))
         return -1;
-    return report(cli, &registry, &items, &outcome, err);
+    return report(cli, &registry, &sweep.items, &outcome, err);
 }
 
 static const struct option_spec options[] = {

@@ -41,17 +41,33 @@ struct oci_sweep_item {
 void oci_sweep_item_release(void *item);
 #define OCI_SWEEP_ITEMS VEC_OF(struct oci_sweep_item, oci_sweep_item_release)
 
-// Appends every artifact, the newest first. ERROR_LIMIT when the repository has more tags than can
-// be looked at: then nobody knows what they name.
-int oci_sweep_plan(struct oci_repository *repository, const struct oci_sweep_policy *policy,
-                   struct vec *items, struct error *err) __attribute__((warn_unused_result));
+struct oci_sweep {
+    struct oci_repository *repository; // borrowed
+    struct oci_sweep_policy policy;    // likewise what it points to
+    struct vec items;                  // struct oci_sweep_item
+    struct vec parts;                  // struct digest: manifests of indexes that stay
+    struct vec names;                  // struct oci_sweep_name: what tags name, as last looked at
+    struct vec removed;                // struct digest: artifacts and referrers
+    size_t looked;                     // requests of that look; 0: none yet
+    size_t worked;                     // requests since
+    size_t manifests;                  // removed
+};
+void oci_sweep_init(struct oci_sweep *sweep, struct oci_repository *repository,
+                    const struct oci_sweep_policy *policy);
+void oci_sweep_release(void *sweep); // may be called twice
+#define cleanup_oci_sweep __attribute__((cleanup(oci_sweep_release)))
+
+// Fills items with every artifact, the newest first. ERROR_LIMIT when the repository has more tags
+// than can be looked at: then nobody knows what they name.
+int oci_sweep_plan(struct oci_sweep *sweep, struct error *err) __attribute__((warn_unused_result));
 
 // Removes an artifact of the plan: referrers and signatures first, so that what is interrupted can
-// be taken up again. Looks once more whether a tag has come to name it: ERROR_CONFLICT. Gone
-// already is fine. ERROR_INVALID or DENIED where the registry allows no deletion. *removed counts
-// manifests.
-int oci_sweep_remove(struct oci_repository *repository, const struct oci_sweep_policy *policy,
-                     const struct oci_sweep_item *item, size_t *removed, struct error *err)
+// be taken up again. What a tag names by itself, or something else that stays has attached, too,
+// stays. Gone already is fine. ERROR_CONFLICT when a tag has come to name the artifact since the
+// plan: all tags are looked at again as soon as removing has cost a quarter of the requests that
+// the last look did, so that there are at most five times as many as what is removed takes.
+// ERROR_INVALID or DENIED where the registry allows no deletion.
+int oci_sweep_remove(struct oci_sweep *sweep, const struct oci_sweep_item *item, struct error *err)
     __attribute__((warn_unused_result));
 
 // In a layout: removes files that no manifest names and that are older than an hour, which nobody

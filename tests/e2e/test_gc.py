@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from parts.faulty_registry import FaultyRegistry, RegistryFault
 from parts.oci_registry import OciRegistry
 from parts.sealift import Sealift
+from parts.sigstore import put_blob
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop, namespace: shop}\ndata: {n: '%d'}\n"
 
@@ -31,7 +33,7 @@ class Releases:
         folder.mkdir()
         (folder / "config.yaml").write_text(CONFIG_MAP % n)
         sign = ("--key", key) if signed else ("--unsigned",)
-        words = ("push", folder, f"{self.repository}:git-{n}", *sign, "--created", f"2026-01-0{n + 1}T00:00:00Z", "-o", "json")
+        words = ("push", folder, f"{self.repository}:git-{n}", *sign, "--created", f"2026-01-{n + 1:02}T00:00:00Z", "-o", "json")
         return str(self.sealift(*words).json()["digest"])
 
     def tag(self, n: int, tag: str) -> None:
@@ -80,6 +82,67 @@ def test_delete(sealift: Sealift, tmp_path: Path, place: str) -> None:
     sealift("pull", f"{place}:prod", "--output", tmp_path / "out")
     kept = sealift("inspect", f"{place}:pinned", "-o", "json").json()
     assert len(kept["attached"]) >= 3, "what is attached to others stays"
+
+
+def attached(sealift: Sealift, reference: str) -> list[str]:
+    entries = sealift("inspect", reference, "-o", "json").json()["attached"]
+    return [entry["digest"] for entry in entries]
+
+
+def test_a_referrer_that_is_tagged_stays(sealift: Sealift, tmp_path: Path, place: str) -> None:
+    """Somebody keeps the statement of a release for an audit; the release itself and its other referrers go."""
+    releases = Releases(sealift, tmp_path, place)
+    kept, *others = attached(sealift, f"{place}@{releases.digests[0]}")
+    sealift("copy", f"{place}@{kept}", f"{place}:audit")
+    releases.gc("--keep", 1, *OLD, "--delete")
+    assert releases.there() == [False, True, False, True, True]
+    assert sealift.run("inspect", f"{place}:audit").code == 0
+    assert [sealift.run("inspect", f"{place}@{other}").code for other in others] == [1] * len(others)
+
+
+def test_what_two_artifacts_have_attached(sealift: Sealift, tmp_path: Path, registry: OciRegistry, repository: str) -> None:
+    """One bill of materials under two derived tags goes with the last of the two."""
+    releases = Releases(sealift, tmp_path, registry.oci(repository), signed=False)
+    blob = put_blob(registry, repository, b"{}")
+    sbom = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **blob},
+        "layers": [{"mediaType": "text/spdx+json", **blob}],
+    }
+
+    def tag(n: int) -> str:
+        return releases.digests[n].replace(":", "-") + ".sbom"
+
+    for n in (0, 1, 2):
+        registry.put_manifest(repository, tag(n), json.dumps(sbom).encode(), str(sbom["mediaType"]))
+    releases.gc("--keep", 1, *OLD, "--delete")
+    assert releases.there() == [False, True, False, True, True]
+    assert registry.manifest(repository, tag(1)) == sbom
+    # Nothing keeps it any more.
+    releases.tag(4, "pinned")
+    releases.gc("--keep", 1, *OLD, "--delete")
+    assert releases.there() == [False, False, False, True, True]
+    assert sealift.run("inspect", f"{releases.repository}:{tag(1)}").code == 1
+
+
+def test_requests_follow_what_is_removed(sealift: Sealift, tmp_path: Path, faulty_registry: FaultyRegistry) -> None:
+    """However many tags there are beside."""
+    releases = Releases(sealift, tmp_path, faulty_registry.oci("acme/shop"), signed=False)
+    for n in range(5, 25):
+        releases.digests.append(releases.push(tmp_path / f"n{n}", n, False, tmp_path / "key.key"))
+    many = 300
+    for n in range(many):
+        faulty_registry.manifests["acme/shop", f"v1.{n}"] = faulty_registry.manifests["acme/shop", "prod"]
+    before = len(faulty_registry.requests)
+    releases.gc("--keep", 1, *OLD)
+    planned = len(faulty_registry.requests) - before
+    told = releases.gc("--keep", 1, *OLD, "--delete")
+    removed = told["removed"]["artifacts"]
+    assert removed >= 20
+    # Looking at all tags before each of them would be removed * many.
+    took = len(faulty_registry.requests) - before - 2 * planned
+    assert took <= 2 * (many + 30) + removed * 10 * 5 < removed * many, (took, planned, removed)
 
 
 def test_a_statement_renewed_keeps_it_young(sealift: Sealift, tmp_path: Path, referrers_registry: OciRegistry, repository: str) -> None:

@@ -64,7 +64,7 @@ def statement(digest: str, predicate_type: str = SIGN, predicate: Any = None, na
     )
 
 
-def _put_blob(registry: OciRegistry, path: str, content: bytes) -> dict[str, Any]:
+def put_blob(registry: OciRegistry, path: str, content: bytes) -> dict[str, Any]:
     from .net import http
 
     digest = "sha256:" + hashlib.sha256(content).hexdigest()
@@ -88,8 +88,8 @@ def attach(registry: OciRegistry, path: str, digest: str, bundle: Path) -> None:
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "artifactType": BUNDLE,
-        "config": {"mediaType": EMPTY, **_put_blob(registry, path, b"{}")},
-        "layers": [{"mediaType": BUNDLE, **_put_blob(registry, path, bundle.read_bytes())}],
+        "config": {"mediaType": EMPTY, **put_blob(registry, path, b"{}")},
+        "layers": [{"mediaType": BUNDLE, **put_blob(registry, path, bundle.read_bytes())}],
         "subject": {"mediaType": subject.json()["mediaType"], "digest": digest, "size": len(subject.body)},
         "annotations": {"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": SIGN},
     }
@@ -134,7 +134,7 @@ def _put_old(
     }
     layer = {
         "mediaType": media,
-        **_put_blob(registry, path, content),
+        **put_blob(registry, path, content),
         "annotations": {
             "dev.cosignproject.cosign/signature": signature,
             "dev.sigstore.cosign/certificate": f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n",
@@ -152,7 +152,7 @@ def _put_old(
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": {
             "mediaType": "application/vnd.oci.image.config.v1+json",
-            **_put_blob(registry, path, json.dumps(config).encode()),
+            **put_blob(registry, path, json.dumps(config).encode()),
         },
         "layers": [layer],
     }
