@@ -131,7 +131,9 @@ static int parse_claim(struct certificate *certificate, X509_EXTENSION *extensio
     if (certificate->claims[number] != NULL)
         return error_set(err, ERROR_INVALID, "it has the extension %s%d twice", fulcio_arc, number);
     // An empty value says nothing, and Fulcio leaves some empty.
-    if (size == 0 || (number >= CLAIM_ISSUER && size == 2 && data[0] == V_ASN1_UTF8STRING))
+    static const unsigned char no_text[] = {V_ASN1_UTF8STRING, 0};
+    if (size == 0 || (number >= CLAIM_ISSUER && size == sizeof no_text &&
+                      memcmp(data, no_text, sizeof no_text) == 0))
         return 0;
     certificate->claims[number] =
         number < CLAIM_ISSUER ? plain_text(data, size) : utf8_text(data, size);
