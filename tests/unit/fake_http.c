@@ -120,7 +120,9 @@ static int read_request(struct fake_connection *connection, struct strbuf *buf,
     exchange->body_size = length != NULL ? strtoul(length, NULL, 10) : 0;
     if (fill(connection, buf, exchange->body_size) < 0)
         return -1;
-    exchange->body = xstrndup(buf->data, exchange->body_size);
+    // With a NUL behind it, and perhaps some within.
+    exchange->body = xcalloc(1, exchange->body_size + 1);
+    memcpy(exchange->body, buf->data, exchange->body_size);
     strbuf_consume(buf, exchange->body_size);
     return 0;
 }

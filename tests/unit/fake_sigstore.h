@@ -82,6 +82,10 @@ unsigned char *fake_timestamp_mint(const struct fake_sigstore *fake, const void 
                                    int64_t time_s, bool embed, const EVP_MD *imprint,
                                    size_t *ret_size);
 
+// The same to a request (DER) that somebody made.
+unsigned char *fake_timestamp_answer(const struct fake_sigstore *fake, const void *query,
+                                     size_t size, int64_t time_s, size_t *ret_size);
+
 // A whole bundle: `wish` empty gives one that verifies.
 struct fake_bundle {
     const void *data; // the artifact; or the statement with dsse

@@ -59,13 +59,11 @@ static BIO *request(const void *data, size_t size, bool embed, const EVP_MD *imp
     return bio;
 }
 
-unsigned char *fake_timestamp_mint(const struct fake_sigstore *fake, const void *data, size_t size,
-                                   int64_t time_s, bool embed, const EVP_MD *imprint,
-                                   size_t *ret_size)
+static unsigned char *answer(const struct fake_sigstore *fake, BIO *wanted, int64_t time_s,
+                             size_t *ret_size)
 {
     TS_RESP_CTX *context = TS_RESP_CTX_new();
     ASN1_OBJECT *policy = OBJ_txt2obj("1.2.3.4", 1);
-    BIO *wanted = request(data, size, embed, imprint);
     must(TS_RESP_CTX_set_signer_cert(context, fake->tsa) == 1 &&
          TS_RESP_CTX_set_signer_key(context, fake->tsa_key) == 1 &&
          TS_RESP_CTX_set_signer_digest(context, EVP_sha256()) == 1 &&
@@ -87,6 +85,19 @@ unsigned char *fake_timestamp_mint(const struct fake_sigstore *fake, const void 
     ASN1_OBJECT_free(policy);
     BIO_free(wanted);
     return copy;
+}
+
+unsigned char *fake_timestamp_mint(const struct fake_sigstore *fake, const void *data, size_t size,
+                                   int64_t time_s, bool embed, const EVP_MD *imprint,
+                                   size_t *ret_size)
+{
+    return answer(fake, request(data, size, embed, imprint), time_s, ret_size);
+}
+
+unsigned char *fake_timestamp_answer(const struct fake_sigstore *fake, const void *query,
+                                     size_t size, int64_t time_s, size_t *ret_size)
+{
+    return answer(fake, BIO_new_mem_buf(query, (int)size), time_s, ret_size);
 }
 
 static unsigned char *sign(EVP_PKEY *key, const void *data, size_t size, size_t *ret_size)
