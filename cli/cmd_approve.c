@@ -8,19 +8,20 @@
 #include "base/strbuf.h"
 #include "cli/changes.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/print.h"
 #include "cli/registry.h"
 #include "cli/signer.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
+#include "controller/governance.h"
 #include "oci/artifact.h"
 #include "oci/sign/attach.h"
 #include "oci/sign/key.h"
+#include "oci/sign/policy.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SHOWN_CHANGES = 20, MAX_SHOWN_BYTES = 64 << 10 };
 
@@ -158,21 +159,80 @@ static void show(const struct approving *approving)
     strbuf_release(&visible);
 }
 
-static int confirm(const struct approving *approving, struct error *err)
+static bool lists(const struct trust_entry *entry, const struct verify_key *key)
+{
+    vec_foreach (struct trust_key, listed, &entry->keys) {
+        if (strcmp(verify_key_fingerprint(listed->key)->text, verify_key_fingerprint(key)->text) ==
+            0)
+            return true;
+    }
+    return false;
+}
+
+// "TrustPolicy prod: approvers (ada, grace); …" of those whose approval would count. True when the
+// key is one of them.
+static bool find_approvers(const struct governance *governance, const struct verify_key *key,
+                           struct strbuf *out)
+{
+    bool counts = false;
+    vec_foreach (struct trust_policy, policy, &governance->policies) {
+        vec_foreach (struct trust_entry, entry, &policy->entries) {
+            if (entry->attests || (entry->keys.len == 0 && entry->identities.len == 0))
+                continue;
+            counts |= lists(entry, key);
+            strbuf_addf(out, "%s%s: %s (", out->len > 0 ? "; " : "", policy->name, entry->name);
+            const char *separator = "";
+            vec_foreach (struct trust_key, listed, &entry->keys) {
+                strbuf_addf(out, "%s%s", separator, listed->name);
+                separator = ", ";
+            }
+            vec_foreach (struct trust_identity, identity, &entry->identities) {
+                strbuf_addf(out, "%s%s", separator, identity->subject);
+                separator = ", ";
+            }
+            strbuf_addch(out, ')');
+        }
+    }
+    return counts;
+}
+
+// Before anything is signed: a word that nobody counts is easily taken for one that does.
+static int check_counts(const struct approving *approving, struct error *err)
 {
     const struct cli *cli = approving->cli;
-    if (!cli_flag(cli, "quiet"))
-        show(approving);
-    if (cli_flag(cli, "yes"))
+    const char *reason = "";
+    cleanup_governance struct governance governance = {0};
+    cleanup_error struct error cause = {0};
+    cleanup_strbuf struct strbuf approvers;
+    if (approving->sync == NULL || cli_flag(cli, "force"))
         return 0;
-    if (!isatty(STDIN_FILENO))
-        return error_set(err, ERROR_INVALID,
-                         "nothing was approved: there is nobody to ask; say --yes");
-    fprintf(stderr, "Approve it? [y/N] ");
-    char answer[16] = "";
-    if (fgets(answer, sizeof answer, stdin) == NULL || tolower((unsigned char)answer[0]) != 'y')
-        return error_set(err, ERROR_CANCELED, "nothing was approved");
-    return 0;
+    strbuf_init(&approvers, MAX_SHOWN_BYTES);
+    const struct role role = {.store = approving->store,
+                              .clock = clock_system(),
+                              .namespace = workspace_system_namespace(cli)};
+    if (governance_of(&role, approving->sync,
+                      oci_repository_identity(approving->registry.repository), &governance, &reason,
+                      &cause) < 0) {
+        tell_warning(cli, "whether this approval counts is not known: %s", error_message(&cause));
+        return 0;
+    }
+    if (find_approvers(&governance, sign_key_public(approving->key), &approvers))
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     "nothing was approved: an approval by this key (%s) counts for nothing in "
+                     "Sync %s/%s. %s%s; sign with one of those, or say --force to approve it all "
+                     "the same",
+                     verify_key_fingerprint(sign_key_public(approving->key))->text,
+                     object_namespace(approving->sync), object_name(approving->sync),
+                     approvers.len > 0 ? "These count: " : "No policy asks for any",
+                     approvers.data);
+}
+
+static int show_and_confirm(const struct approving *approving, struct error *err)
+{
+    if (!cli_flag(approving->cli, "quiet"))
+        show(approving);
+    return confirm(approving->cli, "Approve it?", "nothing was approved", err);
 }
 
 static int find_sync(struct approving *approving, struct error *err)
@@ -227,7 +287,8 @@ static int approve(struct approving *approving, struct error *err)
 {
     struct cli *cli = approving->cli;
     bool new = false;
-    if (open_all(approving, err) < 0 || describe(approving, err) < 0 || confirm(approving, err) < 0)
+    if (open_all(approving, err) < 0 || check_counts(approving, err) < 0 ||
+        describe(approving, err) < 0 || show_and_confirm(approving, err) < 0)
         return -1;
     const struct approval approval = {
         .channel = approving->channel,
@@ -268,7 +329,9 @@ static const struct option_spec options[] = {
      "a Sync that waits for it: show what differs from what it runs, and reconcile it", NULL},
     {"against", 0, OPTION_STRING, "TAG|DIGEST",
      "show what differs from this artifact of the repository", NULL},
-    {"yes", 'y', OPTION_FLAG, NULL, "do not ask", NULL},
+    YES_OPTION,
+    {"force", 0, OPTION_FLAG, NULL,
+     "with --sync: approve also where no policy of the Sync counts this key", NULL},
     RESULT_OPTION,
     LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
@@ -282,7 +345,8 @@ const struct command command_approve = {
     .help = "Shows what REF is and, after asking, attaches a signed statement that names its "
             "repository, channel\n"
             "and digest. It counts there only, for the entries of a TrustPolicy that list the "
-            "key.\n\n"
+            "key; with --sync it is\n"
+            "refused where no entry does. Without a terminal say --yes.\n\n"
             "  sealift approve oci://registry.example.com/acme/shop:prod --key alice.key\n"
             "  sealift approve oci://registry.example.com/acme/shop@sha256:… --channel prod --key "
             "alice.key --sync shop --yes\n",

@@ -58,10 +58,9 @@ static void check_secret(struct checking *checking, const json_t *object, const 
     cleanup_free char *who = object_text(object);
     if (name == NULL)
         return;
-    const char *namespace =
-        *object_namespace(object) != '\0'
-            ? object_namespace(object)
-            : cli_string_or(checking->cli, "system-namespace", SYSTEM_NAMESPACE);
+    const char *namespace = *object_namespace(object) != '\0'
+                                ? object_namespace(object)
+                                : workspace_system_namespace(checking->cli);
     cleanup_error struct error cause = {0};
     if (store_secret(checking->store, namespace, name, &secret, &cause) < 0 &&
         cause.code != ERROR_NOT_FOUND) {
@@ -283,7 +282,7 @@ static int run(struct cli *cli, struct error *err)
 
 static const struct option_spec options[] = {
     {"system-namespace", 0, OPTION_STRING, "NAME",
-     "where TrustPolicies find Secrets (default: sealift-system)", NULL},
+     "where TrustPolicies find Secrets (default: where the cluster says)", NULL},
     OUTPUT_OPTION,
     ALL_NAMESPACES_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},

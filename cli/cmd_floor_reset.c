@@ -2,11 +2,13 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 #include "controller/floor.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int run(struct cli *cli, struct error *err)
@@ -20,6 +22,13 @@ static int run(struct cli *cli, struct error *err)
     if (identity_oci(cli_argument(cli, 0), &repository, err) < 0 ||
         workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0 ||
         store_record_list(store, "floors", &names, err) < 0)
+        return -1;
+    if (confirm_asks(cli))
+        fprintf(stderr,
+                "The floor of %s:%s is forgotten: the next artifact that verifies is adopted, "
+                "however old.\n",
+                repository, cli_argument(cli, 1));
+    if (confirm(cli, "Forget it?", "no floor was forgotten", err) < 0)
         return -1;
     json_array_foreach (names, index, name) {
         cleanup_json json_t *record = NULL;
@@ -49,7 +58,8 @@ static int run(struct cli *cli, struct error *err)
 
 static const struct option_spec options[] = {
     {"system-namespace", 0, OPTION_STRING, "NAME",
-     "where the controller of a cluster keeps its floors (default: sealift-system)", NULL},
+     "where the controller of a cluster keeps its floors (default: where the cluster says)", NULL},
+    YES_OPTION,
     RESULT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
@@ -61,7 +71,7 @@ const struct command command_floor_reset = {
     .help = "The way out when a clock was wrong: the floor of a repository and channel, in the "
             "namespace of the\n"
             "Syncs, is forgotten, and the next artifact that its policies accept is adopted.\n\n"
-            "  sealift floor reset registry.example.com/acme/shop prod -n shop\n",
+            "  sealift floor reset registry.example.com/acme/shop prod -n shop --yes\n",
     .options = options,
     .min_arguments = 2,
     .max_arguments = 2,

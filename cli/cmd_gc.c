@@ -2,6 +2,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/print.h"
 #include "cli/registry.h"
 #include "cli/tell.h"
@@ -62,6 +63,20 @@ static void print_plan(const json_t *list)
                       json_array_size(tags) > 1 ? " …" : "");
         print_visible(line);
     }
+}
+
+static int ask(const struct cli *cli, const struct registry *registry, const struct vec *items,
+               struct error *err)
+{
+    size_t removable = 0;
+    vec_foreach (const struct oci_sweep_item, item, items)
+        removable += item->fate == OCI_SWEEP_REMOVE;
+    if (removable == 0)
+        return 0;
+    if (confirm_asks(cli))
+        fprintf(stderr, "%zu of %zu artifacts of %s are removed, with all that is attached.\n",
+                removable, items->len, oci_repository_identity(registry->repository));
+    return confirm(cli, "Remove them?", "nothing was removed", err);
 }
 
 struct outcome {
@@ -145,7 +160,9 @@ static int run(struct cli *cli, struct error *err)
                          "oci://registry.example.com/acme/shop");
     tell_step(cli, "looking at %s", oci_repository_identity(registry.repository));
     oci_sweep_init(&sweep, registry.repository, &policy);
-    if (oci_sweep_plan(&sweep, err) < 0 || (deletes && remove_all(cli, &sweep, &outcome, err) < 0))
+    if (oci_sweep_plan(&sweep, err) < 0 ||
+        (deletes && ask(cli, &registry, &sweep.items, err) < 0) ||
+        (deletes && remove_all(cli, &sweep, &outcome, err) < 0))
         return -1;
     return report(cli, &registry, &sweep.items, &outcome, err);
 }
@@ -156,6 +173,7 @@ static const struct option_spec options[] = {
      NULL},
     {"tags", 0, OPTION_STRING, "GLOB", "tags that keep nothing alive (default: git-*)", NULL},
     {"delete", 0, OPTION_FLAG, NULL, "remove them; without it they are only listed", NULL},
+    YES_OPTION,
     RESULT_OPTION,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
@@ -170,8 +188,10 @@ const struct command command_gc = {
         "once for every\n"
         "artifact). Of the rest the newest --keep stay, and what is younger than --younger-than. "
         "Signatures and\n"
-        "attestations go with their artifact. Nothing is removed without --delete.\n\n"
-        "  sealift gc oci://registry.example.com/acme/shop --keep 20 --delete\n",
+        "attestations go with their artifact. Nothing is removed without --delete, which asks "
+        "first "
+        "(without a terminal: --yes).\n\n"
+        "  sealift gc oci://registry.example.com/acme/shop --keep 20 --delete --yes\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

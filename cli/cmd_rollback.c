@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "cli/changes.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/print.h"
 #include "cli/registry.h"
 #include "cli/signer.h"
@@ -461,7 +462,9 @@ static int roll_back(struct rolling *rolling, struct error *err)
     if (!cli_flag(cli, "quiet"))
         show(rolling);
     warn(rolling);
-    if (!cli_flag(cli, "dry-run") && carry_out(rolling, err) < 0)
+    if (!cli_flag(cli, "dry-run") &&
+        (confirm(cli, "Release it again?", "nothing was released", err) < 0 ||
+         carry_out(rolling, err) < 0))
         return -1;
     cleanup_free char *name = registry_name(&rolling->registry, rolling->to.artifact.digest.text);
     if (*print_format(cli) != '\0')
@@ -489,6 +492,7 @@ static const struct option_spec options[] = {
     {"reason", 0, OPTION_STRING, "TEXT", "why, for people; it becomes part of what is signed",
      NULL},
     {"dry-run", 0, OPTION_FLAG, NULL, "say what would change, and change nothing", NULL},
+    YES_OPTION,
     RESULT_OPTION,
     LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
@@ -504,8 +508,9 @@ const struct command command_rollback = {
             "and moves the tag. Policies take it as they take any release by this key; older "
             "statements stay refused.\n"
             "A Bundle keeps to it until something else is rendered. Forward again: the same "
-            "command.\n\n"
-            "  sealift rollback sync/shop --key packager.key --reason 'checkout fails'\n"
+            "command. It shows what\n"
+            "changes and asks first; without a terminal say --yes.\n\n"
+            "  sealift rollback sync/shop --key packager.key --reason 'checkout fails' --yes\n"
             "  sealift rollback oci://registry.example.com/acme/shop:prod --to sha256:… --key "
             "packager.key --dry-run\n",
     .options = options,

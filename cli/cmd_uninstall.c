@@ -2,15 +2,14 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/print.h"
 #include "cli/removal.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static void print_plan(const struct removal *removal)
 {
@@ -29,23 +28,6 @@ static void print_plan(const struct removal *removal)
     if (removal->syncs.len > 0)
         fprintf(stderr, "  what the Syncs applied %s\n",
                 cli_flag(removal->cli, "prune") ? "is deleted, where they prune" : "stays");
-}
-
-static int confirm(const struct removal *removal, struct error *err)
-{
-    const struct cli *cli = removal->cli;
-    if (cli_flag(cli, "yes") || cli_flag(cli, "silent"))
-        return 0;
-    if (!isatty(STDIN_FILENO))
-        return error_set(err, ERROR_INVALID,
-                         "nothing was removed: there is nobody to ask; say --yes, or look first "
-                         "with --dry-run");
-    print_plan(removal);
-    fprintf(stderr, "Remove it? [y/N] ");
-    char answer[16] = "";
-    if (fgets(answer, sizeof answer, stdin) == NULL || tolower((unsigned char)answer[0]) != 'y')
-        return error_set(err, ERROR_CANCELED, "nothing was removed");
-    return 0;
 }
 
 static void tell_what_stays(const struct removal *removal)
@@ -100,7 +82,10 @@ static int run(struct cli *cli, struct error *err)
         tell_done(cli, "nothing was removed: this is what it would do, in this order");
         return removal_print(&removal, err);
     }
-    if (confirm(&removal, err) < 0 || removal_run(&removal, err) < 0)
+    if (confirm_asks(cli))
+        print_plan(&removal);
+    if (confirm(cli, "Remove it?", "nothing was removed", err) < 0 ||
+        removal_run(&removal, err) < 0)
         return -1;
     tell_what_stays(&removal);
     return *print_format(cli) != '\0' ? removal_print(&removal, err) : 0;
@@ -113,8 +98,8 @@ static const struct option_spec options[] = {
     {"keep-namespace", 0, OPTION_FLAG, NULL, "leave the namespace, its Secrets and its floors",
      NULL},
     {"dry-run", 0, OPTION_FLAG, NULL, "print the steps, in their order, and do nothing", NULL},
-    {"yes", 'y', OPTION_FLAG, NULL, "do not ask", NULL},
-    {"silent", 0, OPTION_FLAG, NULL, "do not ask, as flux has it", NULL},
+    YES_OPTION,
+    SILENT_OPTION,
     OUTPUT_OPTION,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };

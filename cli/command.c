@@ -330,6 +330,7 @@ void cli_release(struct cli *cli)
     vec_free(&cli->arguments);
     if (cli->found != NULL) {
         free(cli->found->namespace);
+        free(cli->found->system);
         free(cli->found->server);
     }
     free(cli->found);

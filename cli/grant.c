@@ -33,8 +33,8 @@ int grant_account_find(const struct cli *cli, const char *option, const char *ro
             (struct grant_account){xstrndup(named, (size_t)(slash - named)), xstrdup(slash + 1)};
         return 0;
     }
-    cleanup_free char *installed = client != NULL ? installation_find(client) : xstrdup("");
-    ret_account->namespace = *installed != '\0' ? STEAL(installed) : xstrdup(SYSTEM_NAMESPACE);
+    (void)client;
+    ret_account->namespace = xstrdup(workspace_system_namespace(cli));
     ret_account->name = xasprintf("sealift-%s", role);
     return 0;
 }

@@ -213,10 +213,8 @@ static int rules_of_sync(const struct cli *cli, const char *identity, const char
     if (check_no_key_flags(cli, err) < 0 || workspace_open(cli, WORKSPACE_READ, &store, err) < 0 ||
         store_get(store, "Sync", workspace_namespace(cli), cli_string(cli, "sync"), &sync, err) < 0)
         return error_wrap(err, "--sync");
-    const struct role role = {.store = store,
-                              .clock = clock_system(),
-                              .namespace =
-                                  cli_string_or(cli, "system-namespace", SYSTEM_NAMESPACE)};
+    const struct role role = {
+        .store = store, .clock = clock_system(), .namespace = workspace_system_namespace(cli)};
     if (governance_of(&role, sync, identity, &rules->governance, &reason, err) < 0)
         return tell_ungoverned(sync, reason, err);
     if (object_spec_string(sync, "artifact.semver") != NULL) {

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "base/strbuf.h"
+#include "cli/installation.h"
 #include "cli/kubeconfig.h"
 #include "cli/tell.h"
 
@@ -64,6 +65,13 @@ static int open_files(const struct cli *cli, enum workspace_mode mode, struct st
     return store_files_open(&options, ret_store, err);
 }
 
+// "serve" is told where it runs, and what keeps nothing there need not know.
+static bool needs_system(const struct cli *cli)
+{
+    return command_option(cli->command, "system-namespace", 16, 0) != NULL &&
+           strcmp(cli->command->name, "serve") != 0;
+}
+
 static int open_cluster(const struct cli *cli, struct store **ret_store, struct error *err)
 {
     cleanup_kube_config struct kube_config config = {0};
@@ -80,7 +88,9 @@ static int open_cluster(const struct cli *cli, struct store **ret_store, struct 
     const char *roles = cli_string(cli, "roles");
     const struct store_kube_options options = {
         .config = &config,
-        .own_namespace = cli_string_or(cli, "system-namespace", SYSTEM_NAMESPACE),
+        .own_namespace = needs_system(cli)
+                             ? workspace_system_namespace(cli)
+                             : cli_string_or(cli, "system-namespace", SYSTEM_NAMESPACE),
         .role = roles != NULL && strchr(roles, ',') == NULL ? roles : NULL};
     return store_kube_open(&options, ret_store, err);
 }
@@ -127,6 +137,24 @@ const char *workspace_namespace(const struct cli *cli)
         cli->found->namespace = xstrdup(known ? config.namespace_ : NAMESPACE_DEFAULT);
     }
     return cli->found->namespace;
+}
+
+const char *workspace_system_namespace(const struct cli *cli)
+{
+    const char *named = flag_or_environment(cli, "system-namespace", "SEALIFT_SYSTEM_NAMESPACE");
+    struct kube_client *client = NULL;
+    if (named != NULL)
+        return named;
+    if (cli->found->system != NULL)
+        return cli->found->system;
+    if (workspace_names_cluster(cli) && workspace_client(cli, &client, NULL) == 0)
+        cli->found->system = installation_find(client);
+    kube_client_free(client);
+    if (cli->found->system == NULL || *cli->found->system == '\0') {
+        free(cli->found->system);
+        cli->found->system = xstrdup(SYSTEM_NAMESPACE);
+    }
+    return cli->found->system;
 }
 
 const char *workspace_namespaces(const struct cli *cli)

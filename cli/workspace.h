@@ -33,6 +33,9 @@ int workspace_client(const struct cli *cli, struct kube_client **ret_client, str
 
 // --namespace, or the kubeconfig's, or "default".
 const char *workspace_namespace(const struct cli *cli);
+// Where the roles run: --system-namespace, $SEALIFT_SYSTEM_NAMESPACE, or what the cluster says (the
+// binding sealift-controller, which everybody may read); else "sealift-system". Borrowed.
+const char *workspace_system_namespace(const struct cli *cli);
 // For commands that list: one namespace, or NULL for all. In files, all unless one is named; in a
 // cluster the context's, or --namespace; everywhere all with --all-namespaces, as kubectl has it.
 const char *workspace_namespaces(const struct cli *cli);

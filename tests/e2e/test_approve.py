@@ -68,6 +68,17 @@ def test_two_people_approve(gate: Gate) -> None:
     assert verified == ["packager: packager", "approvers: ada", "approvers: joan"]
 
 
+def test_approval_that_counts_for_nothing(gate: Gate) -> None:
+    """Said before it is signed, with whose would count."""
+    signer = ("--key", gate.key("mallory")[0], "--password-file", gate.password, "--yes", "--insecure")
+    words = gate.journey.at("approve", gate.reference(":prod"), *signer, "--sync", "shop")
+    told = gate.journey.sealift.fails(*words).err
+    assert "counts for nothing in Sync default/shop" in told and "say --force" in told, told
+    assert "TrustPolicy prod: approvers (ada, grace, joan)" in told and "packager" not in told.split("count: ")[1], told
+    assert "mallory" not in gate.refuses("ApprovalRequired", "found 0 of 2")
+    assert "✔ approved" in gate.journey.sealift(*words, "--force").err
+
+
 def test_registry_tells_of_the_approval(gate: Gate) -> None:
     approve(gate, "ada")
     gate.refuses("ApprovalRequired", "found 1 of 2: ada")

@@ -115,7 +115,7 @@ def test_refused_sync_can_be_deleted(
     applied(daemon, released(daemon, repo.head)["digest"])
     journey.sync("inside", journey.target / "_", "OneFile")
     daemon.wait_condition("Sync", "inside", "Ready", "False")
-    journey.run("delete", "sync", "inside")
+    journey.run("delete", "--yes", "sync", "inside")
     wait_for("the deletion", lambda: not daemon.object("Sync", "inside").exists(), 10)
 
 

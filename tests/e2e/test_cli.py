@@ -283,9 +283,9 @@ def test_floor_reset(world: World, tmp_path: Path) -> None:
     floors = tmp_path / "state/floors"
     before = len([path for path in floors.rglob("*") if path.is_file()])
     assert before >= 1
-    world.run("floor", "reset", f"oci-layout://{tmp_path}/artifacts", "prod")
+    world.run("floor", "reset", "--yes", f"oci-layout://{tmp_path}/artifacts", "prod")
     assert len([path for path in floors.rglob("*") if path.is_file()]) < before
-    world.sealift.fails(*world.at("floor", "reset", f"oci-layout://{tmp_path}/artifacts", "prod"))
+    world.sealift.fails(*world.at("floor", "reset", "--yes", f"oci-layout://{tmp_path}/artifacts", "prod"))
     world.run("reconcile", "sync", "shop")
 
 

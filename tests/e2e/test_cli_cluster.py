@@ -152,7 +152,7 @@ def test_every_command(world: World, tmp_path: Path) -> None:
     assert after["metadata"]["generation"] == before and after["spec"] == live["spec"]
 
     # What is gone is gone, with what it applied.
-    world.in_shop("delete", "sync", "shop")
+    world.in_shop("delete", "--yes", "sync", "shop")
     assert not world.has("configmap", "a", "-n", "shop")  # it waited, to remove the rights too
     assert not world.has("rolebinding", "sealift-sync-shop", "-n", "shop")
     assert not world.has("serviceaccount", "sealift", "-n", "shop")
@@ -172,7 +172,7 @@ def test_nobody_works(sealift: Sealift, plane: ControlPlane) -> None:
     said = cluster.run("check", "-n", "blog")
     assert said.code == 1 and "Sync blog/idle: no TrustPolicy exists" in said.out
     for kind in ("sync", "hook"):
-        cluster("delete", kind, "idle", "-n", "blog")
+        cluster("delete", "--yes", kind, "idle", "-n", "blog")
 
 
 def test_a_tenant_sees_and_does_what_is_the_tenant_s(sealift: Sealift, plane: ControlPlane) -> None:
@@ -190,5 +190,5 @@ def test_a_tenant_sees_and_does_what_is_the_tenant_s(sealift: Sealift, plane: Co
     assert "forbidden" in sealift.fails("get", "syncs", "-A", *mine).err
     weak = ["create", "policy", "weak", "--match", "**", "--certificate-identity", "a@example.com"]
     assert "forbidden" in sealift.fails(*weak, "--certificate-oidc-issuer", "https://id.example.com", *mine).err
-    sealift("delete", "sync", "mine", *mine)
+    sealift("delete", "--yes", "sync", "mine", *mine)
     assert not cluster.has("sync", "mine", "-n", "blog")

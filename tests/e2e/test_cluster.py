@@ -393,7 +393,7 @@ def test_mass_prune_is_held(ship: Ship, serve: Serve) -> None:
 
 def test_deleted(ship: Ship, serve: Serve) -> None:
     ship.begin(serve, {**maps("a", "b"), "web.yaml": deployment("web")})
-    ship.run("delete", "sync", "shop", "-n", ship.namespace)
+    ship.run("delete", "--yes", "sync", "shop", "-n", ship.namespace)
     wait_for("an empty namespace", lambda: not ship.exists("deployment", "web") and not ship.exists("configmap", "a"))
 
 
@@ -464,6 +464,6 @@ def test_account_gone_before_the_sync(ship: Ship, serve: Serve) -> None:
     ship.account()
     ship.begin(serve, maps("a"), serviceAccountName="deployer", timeout="2s")
     ship.kubectl("delete", "serviceaccount", "deployer")
-    ship.run("delete", "sync", "shop", "-n", ship.namespace)
+    ship.run("delete", "--yes", "sync", "shop", "-n", ship.namespace)
     wait_for("word of what stays", lambda: "Orphaned" in ship.reasons(), 30)
     assert ship.exists("configmap", "a")

@@ -136,7 +136,7 @@ def test_rollback_command(site: Site, control_plane: ControlPlane) -> None:
         channel.has("blue")
         site.ready()
         words = ["rollback", "sync/shop", "-n", site.namespace, "--kubeconfig", control_plane.kubeconfig, *channel.signer("ada")]
-        result = site.sealift(*words, "--reason", "blue is broken", "-o", "json")
+        result = site.sealift(*words, "--reason", "blue is broken", "--yes", "-o", "json")
         assert json.loads(result.out)["to"]["digest"] == first
         channel.has("red")
         site.ready()

@@ -188,7 +188,7 @@ def test_rights_of_a_sync_that_is_deleted(cluster: Cluster) -> None:
         cluster("create", "sync", name, "--bundle", "shop", "-n", "docs", *account, *words)
 
     def delete(name: str, *words: str) -> list[str]:
-        return cluster.said("delete", "sync", name, "-n", "docs", *words)
+        return cluster.said("delete", "--yes", "sync", name, "-n", "docs", *words)
 
     create("one", "--target-namespace", "blog", "--allow-namespace", "docs")
     create("two")
@@ -231,7 +231,7 @@ def test_suspended_is_seen(cluster: Cluster) -> None:
     row = plane.kubectl("get", "syncs", "idle", "-n", "blog").splitlines()[1]
     assert not row[at:].startswith("true")
     assert "SUSPENDED" in plane.kubectl("get", "bundles", "-A").splitlines()[0]
-    cluster("delete", "sync", "idle", "-n", "blog")
+    cluster("delete", "--yes", "sync", "idle", "-n", "blog")
 
 
 def test_roles_in_another_namespace_are_found(cluster: Cluster) -> None:

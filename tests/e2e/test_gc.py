@@ -40,7 +40,7 @@ class Releases:
         self.sealift("copy", f"{self.repository}@{self.digests[n]}", f"{self.repository}:{tag}")
 
     def gc(self, *flags: object) -> Any:
-        return self.sealift("gc", self.repository, "-o", "json", *map(str, flags)).json()
+        return self.sealift("gc", self.repository, "--yes", "-o", "json", *map(str, flags)).json()
 
     def fates(self, told: Any) -> list[str]:
         by_digest = {entry["digest"]: entry["fate"] for entry in told["artifacts"]}
@@ -200,7 +200,7 @@ def test_a_registry_that_deletes_nothing(
     body = b'{"errors":[{"code":"UNSUPPORTED","message":"The operation is unsupported."}]}'
     faulty_registry.fail(RegistryFault(status=status, body=body, match="DELETE"))
     before = dict(faulty_registry.manifests)
-    said = sealift.fails("gc", releases.repository, "--keep", "1", *OLD, "--delete").err
+    said = sealift.fails("gc", releases.repository, "--keep", "1", *OLD, "--delete", "--yes").err
     assert "delete" in said and faulty_registry.host in said and "UNSUPPORTED" in said
     assert faulty_registry.manifests == before
 
@@ -209,7 +209,7 @@ def test_too_many_tags(sealift: Sealift, faulty_registry: FaultyRegistry) -> Non
     """Nobody knows what the tags name that were not looked at: nothing is planned."""
     tags = b'{"name":"acme/shop","tags":[%s]}' % b",".join(b'"t%d"' % n for n in range(10_001))
     faulty_registry.fail(RegistryFault(status=200, body=tags, match="/tags/list"))
-    assert "too many" in sealift.fails("gc", faulty_registry.oci("acme/shop"), "--delete").err
+    assert "too many" in sealift.fails("gc", faulty_registry.oci("acme/shop"), "--delete", "--yes").err
 
 
 def test_pages_without_end(sealift: Sealift, faulty_registry: FaultyRegistry) -> None:

@@ -129,7 +129,7 @@ class Place:
             "create secret": ["token-2", "--from-literal", "token=x", *self.shop],
             "check": self.shop,
             "export": ["syncs", "--all", *self.shop],
-            "floor reset": ["r.example.com/shop", "prod", *self.shop],
+            "floor reset": ["r.example.com/shop", "prod", "--yes", *self.shop],
             "version": [],
         }
 
@@ -272,7 +272,7 @@ def test_slips_are_answered_with_the_next_step(on_files: Place) -> None:
         (["suspend", "sync"], "like sealift suspend syncs NAME"),
         (["create", "secret", "s"], "--from-file KEY=FILE"),
         (["get", "hooks", "--config="], "--config is empty"),
-        (["floor", "reset", "r.example.com/other", "prod", "-n", "shop"], "(-n)"),
+        (["floor", "reset", "--yes", "r.example.com/other", "prod", "-n", "shop"], "(-n)"),
     ):
         assert hint in on_files.run(*words).err, words
 
@@ -308,7 +308,7 @@ def as_plugin(plane: ControlPlane, tmp_path: Path, listener: HookListener) -> It
     place = Place(sealift, ["--kubeconfig", plane.kubeconfig], tmp_path, listener.url, floor)
     yield place
     for words in (("sync", "shop"), ("bundle", "shop"), ("hook", "github")):
-        place("delete", *words, *place.shop)
+        place("delete", "--yes", *words, *place.shop)
     place("delete", "policy", "all")
 
 
@@ -319,6 +319,23 @@ def test_every_documented_output_in_a_cluster(as_plugin: Place, part: int) -> No
 
 def test_the_plugin_documents_the_same_choices(as_plugin: Place) -> None:
     check_choices(as_plugin.sealift)
+
+
+def test_whoever_asks_wants_a_yes(on_files: Place) -> None:
+    """One rule for all that speak for a person or take away more than they name: the list is what --help says."""
+    samples = {name: [word for word in words if word not in ("--yes", "--dry-run")] for name, words in on_files.samples().items()}
+    samples["delete"] = ["sync", "shop", *on_files.shop]
+    samples["gc"] = [f"{on_files.repository}-2", "--keep", "1", "--younger-than", "1ms", "--tags", "*", "--delete"]
+    asking = [name for name in commands(on_files.sealift) if "--yes" in on_files.sealift(*name.split(), "--help").out]
+    assert sorted(asking) == ["approve", "delete", "floor reset", "gc", "rollback", "uninstall"]
+    on_files.prepare("floor reset")
+    for name in asking:
+        if name == "uninstall":  # needs a cluster; test_install.py asks it
+            continue
+        refused = on_files.run(*name.split(), *samples[name])
+        assert refused.code == 1 and "there is nobody to ask; say --yes" in refused.err, (name, refused.err)
+        assert re.search("(nothing was|no floor was) ", refused.err), refused.err
+    on_files("floor", "reset", *samples["floor reset"], "-y")
 
 
 def test_slips_in_a_cluster_are_answered_with_the_next_step(as_plugin: Place) -> None:
@@ -348,7 +365,7 @@ def test_slips_in_a_cluster_are_answered_with_the_next_step(as_plugin: Place) ->
     assert "is this the address of an API server?" in as_plugin.run("get", "syncs", "--server", as_plugin.receiver).err
     said = as_plugin("create", "sync", "early", "--bundle", "later", "-n", "shop").err
     assert "there is no Bundle shop/later yet" in said
-    as_plugin("delete", "sync", "early", "-n", "shop")
+    as_plugin("delete", "--yes", "sync", "early", "-n", "shop")
 
 
 def test_namespaces_mean_the_same_everywhere(as_plugin: Place, plane: ControlPlane, tmp_path: Path) -> None:
@@ -371,4 +388,4 @@ def test_namespaces_mean_the_same_everywhere(as_plugin: Place, plane: ControlPla
             here = as_plugin.sealift.run(*words, "-o", "name", "--kubeconfig", file).out.split()
             assert mine in here and other not in here, words
     finally:
-        as_plugin("delete", "sync", "orphan", "-n", "default")
+        as_plugin("delete", "--yes", "sync", "orphan", "-n", "default")

@@ -40,7 +40,7 @@ def gate(
 
 def words(gate: Gate, *flags: Any, what: str = "", key: str = "packager") -> list[Any]:
     signer = ("--key", gate.key(key)[0], "--password-file", gate.password)
-    return ["rollback", what or gate.reference(":prod"), *signer, "--insecure", *flags]
+    return ["rollback", what or gate.reference(":prod"), *signer, "--insecure", "--yes", *flags]
 
 
 def roll_back(gate: Gate, *flags: Any, what: str = "sync/shop", key: str = "packager") -> Any:
@@ -178,7 +178,7 @@ def line_words(line: Line, *flags: Any, what: str = "sync/shop", key: str = "") 
     password = line.journey.folder / "password"
     password.write_text(KEY_PASSWORD)
     signer = ("--key", key or line.journey.private, "--password-file", password)
-    return line.journey.at("rollback", what, *signer, *flags)
+    return line.journey.at("rollback", what, *signer, "--yes", *flags)
 
 
 def two_commits(line: Line, serve: Callable[..., Daemon]) -> tuple[str, str]:

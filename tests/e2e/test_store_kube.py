@@ -297,7 +297,7 @@ def test_a_sync_remembers_its_floor_in_the_cluster(
     floors = [json.loads(map["data"]["record"]) for map in maps]
     assert [(floor["namespace"], floor["channel"], floor["digest"]) for floor in floors] == [(namespace, "prod", digest)]
     at = ["--kubeconfig", plane.kubeconfig, "--system-namespace", system.namespace, "-n", namespace]
-    sealift("floor", "reset", reference.removeprefix("oci://"), "prod", *at)
+    sealift("floor", "reset", "--yes", reference.removeprefix("oci://"), "prod", *at)
     assert not plane.get("configmaps", "-n", system.namespace, "-l", "sealift.dev/record=floors")["items"]
 
 

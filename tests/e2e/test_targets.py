@@ -106,7 +106,7 @@ def test_one_file(stage: Stage, serve: Serve) -> None:
     assert set(documents) == set("abc") and documents["a"]["data"]["color"] == "blue"
     file.write_text("edited: yes\n")
     wait_content(file, "blue")
-    stage.run("delete", "sync", "shop")
+    stage.run("delete", "--yes", "sync", "shop")
     wait_for("an empty document", lambda: not any(yaml.safe_load_all(file.read_text())))
     assert (stage.target / "traefik.yaml").read_text() == "k3s: own\n"
 
@@ -132,7 +132,7 @@ def test_pods(stage: Stage, serve: Serve) -> None:
     assert "Pod" in next(c["message"] for c in refused["conditions"] if c["type"] == "Ready")
     stage.push(daemon, {}, "cm.yaml")
     daemon.wait_ready_of("Sync", "shop")
-    stage.run("delete", "sync", "shop")
+    stage.run("delete", "--yes", "sync", "shop")
     wait_for("the pods are gone", lambda: images() == {})
     assert (stage.target / "etcd.yaml").read_text() == "kubelet: own\n"
 
@@ -272,7 +272,7 @@ def test_mass_prune_waits_for_confirmation(stage: Stage, serve: Serve) -> None:
 
 def test_delete_removes_what_was_applied(stage: Stage, serve: Serve) -> None:
     daemon = stage.begin(serve)
-    stage.run("delete", "sync", "shop")
+    stage.run("delete", "--yes", "sync", "shop")
     wait_for("the files are gone", lambda: not stage.target.exists() or not tree(stage.target))
     wait_for("its state is gone", lambda: not daemon.object("Sync", "shop").exists())
     # The same name again: from the beginning.
@@ -283,7 +283,7 @@ def test_delete_removes_what_was_applied(stage: Stage, serve: Serve) -> None:
 
 def test_delete_without_prune_leaves_all(stage: Stage, serve: Serve) -> None:
     daemon = stage.begin(serve, prune=False)
-    stage.run("delete", "sync", "shop")
+    stage.run("delete", "--yes", "sync", "shop")
     wait_for("its state is gone", lambda: not daemon.object("Sync", "shop").exists())
     assert len(tree(stage.target)) == 4
 

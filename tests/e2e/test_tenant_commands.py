@@ -152,7 +152,7 @@ def test_sync_with_an_account(tenant: Tenant, ada: Ada) -> None:
     # It is asked for once; what the administrator wrote at our word is ours to remove.
     done = ada("create", "sync", "blog", "--bundle", "shop", "--create-service-account", "--service-account", "robot")
     assert "administrator" not in done.err and f"ServiceAccount {name}/robot may do in {name} all that you may already" in done.err
-    said = tenant.cluster.said("delete", "sync", "blog", "-n", name)
+    said = tenant.cluster.said("delete", "--yes", "sync", "blog", "-n", name)
     assert f"rolebinding.rbac.authorization.k8s.io/sealift-sync-blog in {name} is deleted" in said
     assert f"serviceaccount/robot in {name} is deleted" in said
 
