@@ -129,7 +129,15 @@ int store_delete(struct store *store, const char *kind, const char *namespace, c
 int store_secret(struct store *store, const char *namespace, const char *name,
                  struct secret_data **ret_secret, struct error *err)
 {
-    return store->ops->secret(store, namespace, name, ret_secret, err);
+    cleanup_error struct error cause = {0};
+    if (store->ops->secret(store, namespace, name, ret_secret, &cause) == 0)
+        return 0;
+    if (cause.code != ERROR_NOT_FOUND)
+        return error_move(err, &cause);
+    return error_set(err, ERROR_NOT_FOUND,
+                     "there is no Secret %s/%s; create it: sealift create secret %s -n %s "
+                     "--from-file KEY=FILE",
+                     namespace, name, name, namespace);
 }
 
 int store_namespace_labels(struct store *store, const char *namespace, json_t **ret_labels,

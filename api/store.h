@@ -67,7 +67,8 @@ int store_delete(struct store *store, const char *kind, const char *namespace, c
 
 // The decoded bytes of a Secret by key; cleansed when freed.
 struct secret_data;
-// *ret_secret is owned. ERROR_NOT_FOUND says what to create.
+// *ret_secret is owned. ERROR_NOT_FOUND says how to create it, in the words of every role and
+// command.
 int store_secret(struct store *store, const char *namespace, const char *name,
                  struct secret_data **ret_secret, struct error *err)
     __attribute__((warn_unused_result));

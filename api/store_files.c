@@ -107,9 +107,7 @@ static int files_secret(struct store *store, const char *namespace, const char *
     }
     pthread_mutex_unlock(&files->lock);
     if (base == NULL)
-        return error_set(err, ERROR_NOT_FOUND,
-                         "there is no Secret %s/%s; create it in a file below %s", key.namespace,
-                         name, files->config_dir);
+        return error_set(err, ERROR_NOT_FOUND, "there is no Secret %s/%s", key.namespace, name);
     if (invalid != NULL)
         return error_set(err, ERROR_INVALID, "%s", invalid);
     return secret_data_new(base, version, ret_secret, err);

@@ -92,11 +92,6 @@ static int explain_secret(struct error *err, const char *namespace, const char *
 {
     if (err == NULL)
         return -1;
-    if (err->code == ERROR_NOT_FOUND)
-        return error_set(err, ERROR_NOT_FOUND,
-                         "there is no Secret %s/%s; create it: kubectl -n %s create secret generic "
-                         "%s --from-file=KEY=FILE",
-                         namespace, name, namespace, name);
     if (err->code != ERROR_DENIED)
         return error_wrap(err, "Secret %s/%s", namespace, name);
     cleanup_free char *flag = subject_flag(error_message(err));

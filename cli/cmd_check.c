@@ -62,16 +62,8 @@ static void check_secret(struct checking *checking, const json_t *object, const 
                                 ? object_namespace(object)
                                 : workspace_system_namespace(checking->cli);
     cleanup_error struct error cause = {0};
-    if (store_secret(checking->store, namespace, name, &secret, &cause) < 0 &&
-        cause.code != ERROR_NOT_FOUND) {
+    if (store_secret(checking->store, namespace, name, &secret, &cause) < 0) {
         cleanup_free char *text = xasprintf("%s: %s: %s", who, where, error_message(&cause));
-        problem(checking, text);
-        return;
-    }
-    if (secret == NULL) {
-        cleanup_free char *text =
-            xasprintf("%s: %s: there is no Secret %s/%s; sealift create secret %s -n %s …", who,
-                      where, namespace, name, name, namespace);
         problem(checking, text);
         return;
     }

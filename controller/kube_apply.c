@@ -38,7 +38,7 @@ int kube_target_check_account(struct kube_target *target, struct cancel *cancel,
     return error_set(err, ERROR_INVALID,
                      "there is no ServiceAccount %s/%s to apply as; create it with its rights, for "
                      "example: kubectl create serviceaccount %s -n %s && kubectl create "
-                     "rolebinding %s --clusterrole=admin --serviceaccount=%s:%s -n %s",
+                     "rolebinding %s --clusterrole=edit --serviceaccount=%s:%s -n %s",
                      target->account_ns, target->account, target->account, target->account_ns,
                      target->account, target->account_ns, target->account, target->default_ns);
 }

@@ -30,16 +30,12 @@ static struct token_verdict refused(const char *reason, char *message)
     return (struct token_verdict){.result = TOKEN_REFUSED, .reason = reason, .message = message};
 }
 
-// How to make a Secret with a good token: a command, or what to write.
-static char *how_to_make(const char *namespace, const char *secret, bool on_files)
+// How to make a Secret with a good token.
+static char *how_to_make(const char *namespace, const char *secret)
 {
-    if (on_files)
-        return xasprintf("put a Secret %s in namespace %s with stringData: {token: …} into the "
-                         "config folder; `openssl rand -hex 32` makes a token",
-                         secret, namespace);
-    return xasprintf("run: kubectl -n %s create secret generic %s --dry-run=client -o yaml "
-                     "--from-literal=token=\"$(openssl rand -hex 32)\" | kubectl apply -f -",
-                     namespace, secret);
+    return xasprintf("run: sealift create secret %s -n %s --from-literal token=\"$(openssl rand "
+                     "-hex 32)\"",
+                     secret, namespace);
 }
 
 static struct token_verdict judge_error(const struct error *err, const json_t *hook,
@@ -47,7 +43,7 @@ static struct token_verdict judge_error(const struct error *err, const json_t *h
 {
     const char *namespace = object_namespace(hook);
     if (err->code == ERROR_NOT_FOUND) {
-        cleanup_free char *make = how_to_make(namespace, secret, on_files);
+        cleanup_free char *make = how_to_make(namespace, secret);
         return refused("SecretMissing",
                        xasprintf("the Secret %s/%s does not exist; %s", namespace, secret, make));
     }
@@ -67,10 +63,10 @@ static struct token_verdict judge_error(const struct error *err, const json_t *h
 }
 
 static struct token_verdict judge_token(const char *token, size_t size, const json_t *hook,
-                                        const char *secret, bool on_files)
+                                        const char *secret)
 {
     const char *namespace = object_namespace(hook);
-    cleanup_free char *make = how_to_make(namespace, secret, on_files);
+    cleanup_free char *make = how_to_make(namespace, secret);
     if (token == NULL)
         return refused("TokenMissing", xasprintf("the Secret %s/%s has no key `token`; %s",
                                                  namespace, secret, make));
@@ -106,7 +102,7 @@ void token_read(struct store *store, const json_t *hook, bool on_files,
     }
     size_t size = 0;
     const char *token = secret_data_get(secret, "token", &size);
-    *ret_verdict = judge_token(token, size, hook, name, on_files);
+    *ret_verdict = judge_token(token, size, hook, name);
     if (ret_verdict->result == TOKEN_USABLE)
         *ret_token = (struct hook_token){.bytes = xmemdup(token, size), .size = size};
 }

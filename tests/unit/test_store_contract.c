@@ -620,8 +620,8 @@ static void test_kube_says_what_to_grant(void **state)
                            "rolebinding sealift-read-hook --role=sealift-read-hook "
                            "--serviceaccount=sealift-system:sealift-receiver"));
     assert_int_equal(store_secret(bench->store, "shop", "hook", &data, &err), -1);
-    assert_string_equal(err.message, "there is no Secret shop/hook; create it: kubectl -n shop "
-                                     "create secret generic hook --from-file=KEY=FILE");
+    assert_string_equal(err.message, "there is no Secret shop/hook; create it: sealift create "
+                                     "secret hook -n shop --from-file KEY=FILE");
 }
 
 static void test_kube_says_that_a_kind_is_missing(void **state)
