@@ -15,7 +15,9 @@ static int set_suspended(struct cli *cli, bool suspended, struct error *err)
         return -1;
     tell_done(cli, "%s %s/%s is %s", object_kind(object), object_namespace(object),
               object_name(object),
-              suspended ? "suspended: nothing is changed until `sealift resume`" : "resumed");
+              suspended ? "suspended: nothing is changed until `sealift resume`, once a run that "
+                          "is under way has ended"
+                        : "resumed");
     return print_result(cli, now, err);
 }
 
@@ -40,7 +42,8 @@ const struct command command_suspend = {
     .summary = "Stop reconciling an object",
     .help = "A suspended Bundle packs nothing, a suspended Sync applies, heals and prunes nothing. "
             "What runs\n"
-            "goes on running.\n\n  sealift suspend sync shop\n",
+            "goes on running. A run that is under way is finished, and its status says what it "
+            "did.\n\n  sealift suspend sync shop\n",
     .min_arguments = 1,
     .max_arguments = 2,
     .completes = "object",

@@ -362,6 +362,32 @@ def test_discovery_that_fails_in_part(site: Site, control_plane: ControlPlane) -
     control_plane.kubectl("delete", "crd", f"boats.{group}", "--wait=false")
 
 
+# What is suspended meanwhile
+
+
+def test_suspended_in_the_middle_of_a_run(site: Site, proxy: ApiProxy) -> None:
+    """It is finished, its status says what it did, and nothing comes after it."""
+    site.ship(maps("a", "b"))
+    path = f"/apis/sealift.dev/v1alpha1/namespaces/{site.namespace}/syncs/shop"
+    merge = {"Content-Type": "application/merge-patch+json"}
+
+    def suspend() -> None:
+        assert site.plane.api("PATCH", path, {"spec": {"suspend": True}}, headers=merge).status == 200
+
+    proxy.fail(ApiFault("PATCH .*/configmaps/b", before=suspend, times=1))
+    with site.controller(kubeconfig=behind(site, proxy)):
+        wait_for("the status of that run", lambda: site.object().get("status", {}).get("artifact"))
+        assert site.names() == {"a", "b"}
+        whole = site.object()
+        assert whole["spec"]["suspend"] is True
+        (ready,) = [one for one in whole["status"]["conditions"] if one["type"] == "Ready"]
+        assert ready["reason"] == "Applied" and ready["observedGeneration"] == whole["metadata"]["generation"] - 1
+        site.ship(maps("a", "b", "c"))
+        site.change("a", color="green")
+        stays("what is suspended", lambda: site.names() == {"a", "b"} and site.data("a") == {"color": "green"}, 1)
+        assert site.object()["status"] == whole["status"]
+
+
 # What nobody holds
 
 

@@ -160,7 +160,11 @@ class Role:
             for verb in rule["verbs"]
             for name in rule.get("resourceNames") or ["*"]
             if group not in ("authorization.k8s.io", "authentication.k8s.io")
-        }
+        } - LOCATE
+
+
+# Everybody may ask where sealift runs.
+LOCATE = {("rbac.authorization.k8s.io", "clusterrolebindings", "get", "sealift-controller")}
 
 
 def rights(group: str, resources: str, verbs: str, name: str = "*") -> set[tuple[str, str, str, str]]:
@@ -364,6 +368,11 @@ def test_people(plane: ControlPlane) -> None:
     assert plane.can("ada", "delete", "hooks.sealift.dev", "shop")
     assert not plane.can("ada", "create", "syncs.sealift.dev", "blog")
     assert not plane.can("ada", "patch", "syncs.sealift.dev/status", "shop")
+    # Whoever is logged in may ask where sealift runs, and that is all of it.
+    bindings = "clusterrolebindings.rbac.authorization.k8s.io"
+    assert plane.can("stranger", "get", bindings, name="sealift-controller")
+    assert not plane.can("stranger", "get", bindings, name="cluster-admin")
+    assert not plane.can("stranger", "list", bindings)
     # TrustPolicies belong to no namespace: only a ClusterRoleBinding shows them, and it need show nothing else.
     for verb in ("get", "list", "create", "patch"):
         assert not plane.can("ada", verb, "trustpolicies.sealift.dev")
