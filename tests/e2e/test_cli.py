@@ -376,6 +376,26 @@ def test_reference_is_the_committed_one(sealift: Sealift) -> None:
     assert sealift("reference").out == (CHECKOUT / "docs/api.md").read_text()
 
 
+def documented_commands(text: str) -> list[str]:
+    """What follows `sealift` in commands, each on one line and without what it is piped into."""
+    text = re.sub(r"\\\n\s*", " ", text)
+    found = re.findall(r"(?:^|`|\$\(|&& )(?:kubectl )?sealift ([a-z][^\n`#]*)", text, re.M)
+    return [re.split(r" (?:\||&&|>) ", line)[0] for line in found]
+
+
+def test_documents_name_options_that_there_are(sealift: Sealift) -> None:
+    helps = {" ".join(command): sealift(*command, "--help").out for command in commands(sealift)}
+    seen = 0
+    for document in [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]:
+        for line in documented_commands(document.read_text()):
+            words = line.split()
+            names = [name for name in (" ".join(words[:2]), words[0]) if name in helps]
+            for option in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", line) if names else []:
+                seen += 1
+                assert re.search(rf"{option}(?![\w-])", helps[names[0]]), f"{document.name}: sealift {line}"
+    assert seen > 100
+
+
 # Terminals
 
 
