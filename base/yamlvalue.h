@@ -34,6 +34,8 @@ struct yamlvalue_limits {
     // The nodes themselves rather than what they mean: keys by their text, merge keys as keys,
     // aliases unresolved (YAMLVALUE_TAG_ALIAS). Goes with `written`.
     bool as_nodes;
+    // What stands behind the first document is not looked at.
+    bool first_only;
     // As go-yaml v2, with which kustomize reads its own files and JSON patches: yes, on and y are
     // true, no, off and n false, and a date stays as it is written.
     bool yaml11;
@@ -70,6 +72,11 @@ int yamlvalue_parse_all(const char *text, size_t size, const char *name,
 // Exactly one document. *ret_value is owned.
 int yamlvalue_parse(const char *text, size_t size, const char *name, struct value **ret_value,
                     struct error *err) __attribute__((warn_unused_result));
+
+// As sigs.k8s.io/yaml reads a file: the first document (null where there is none), the last value
+// of a key that occurs twice, whatever follows.
+int yamlvalue_parse_first(const char *text, size_t size, const char *name, struct value **ret_value,
+                          struct error *err) __attribute__((warn_unused_result));
 
 // Block style as kustomize writes it: sorted keys (digits as numbers: b9 before b10), two spaces,
 // sequences not indented under their key, lines folded at 80, strings quoted only where another

@@ -44,6 +44,13 @@ bool yamlvalue_looks_typed(const char *text, size_t length);
 // The text that a folded one is after go-yaml wrote and read it; NULL where it stays.
 struct value *yamlvalue_refolded(const char *text, size_t length);
 
+enum { YAMLVALUE_MARKED_SIZE = 72 };
+// Whether a text begins with a byte order mark; the alias to write for it; and what turns these
+// aliases of the value, which was written behind `from`, into text.
+bool yamlvalue_is_marked(const char *text, size_t length);
+void yamlvalue_marked_name(const char *text, size_t length, char ret_name[YAMLVALUE_MARKED_SIZE]);
+void yamlvalue_marked_restore(const struct value *value, struct strbuf *out, size_t from);
+
 // The shortest text that reads as the same number, in Go's %g.
 void yamlvalue_add_real(struct strbuf *out, double real);
 

@@ -373,6 +373,8 @@ static int parse_stream(struct yamlvalue_reader *reader, size_t skipped, struct 
                                   "more than %zu documents", reader->limits.max_documents);
         if (parse_document(reader, skipped, vec_push(documents), err) < 0)
             return -1;
+        if (reader->limits.first_only)
+            return 0;
     }
 }
 
@@ -453,5 +455,18 @@ int yamlvalue_parse(const char *text, size_t size, const char *name, struct valu
         return error_set(err, ERROR_INVALID, "%s: %s; exactly one is expected", name,
                          documents.len == 0 ? "no YAML document" : "more than one YAML document");
     *ret_value = STEAL(((struct yamlvalue_document *)vec_at(&documents, 0))->value);
+    return 0;
+}
+
+int yamlvalue_parse_first(const char *text, size_t size, const char *name, struct value **ret_value,
+                          struct error *err)
+{
+    cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
+    static const struct yamlvalue_limits limits = {.last_wins = true, .first_only = true};
+    if (yamlvalue_parse_all(text, size, name, &limits, &documents, err) < 0)
+        return -1;
+    *ret_value = documents.len > 0
+                     ? STEAL(((struct yamlvalue_document *)vec_at(&documents, 0))->value)
+                     : value_null();
     return 0;
 }

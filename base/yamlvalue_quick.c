@@ -381,7 +381,7 @@ bool yamlvalue_read_quickly(const char *text, size_t size, const struct yamlvalu
         return false;
     strbuf_init(&q.scratch, size);
     bool read = true;
-    while (read && q.at < q.end) {
+    while (read && q.at < q.end && !(limits->first_only && documents->len > 0)) {
         read = documents->len < limits->max_documents;
         q.depth = 0;
         read = read && read_document(&q, vec_push(documents));

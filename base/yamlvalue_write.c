@@ -42,6 +42,15 @@ static bool emit_key(yaml_emitter_t *emitter, const char *key)
     return emit_string(emitter, key, strlen(key));
 }
 
+// The text follows when all is written.
+static bool emit_marked(yaml_emitter_t *emitter, const char *text, size_t length)
+{
+    yaml_event_t event;
+    char name[YAMLVALUE_MARKED_SIZE];
+    yamlvalue_marked_name(text, length, name);
+    return yaml_alias_event_initialize(&event, (unsigned char *)name) != 0 && emit(emitter, &event);
+}
+
 static bool emit_value(yaml_emitter_t *emitter, const struct value *value);
 
 static bool emit_object(yaml_emitter_t *emitter, const struct value *object)
@@ -90,6 +99,8 @@ static bool emit_value(yaml_emitter_t *emitter, const struct value *value)
     case VALUE_ARRAY:
         return emit_array(emitter, value);
     case VALUE_STRING:
+        if (yamlvalue_is_marked(value_string_value(value), value_string_length(value)))
+            return emit_marked(emitter, value_string_value(value), value_string_length(value));
         return emit_string(emitter, value_string_value(value), value_string_length(value));
     case VALUE_INTEGER:
     case VALUE_REAL:
@@ -155,5 +166,7 @@ int yamlvalue_write_events(const struct value *value, struct strbuf *out, struct
         return error_set(err, ERROR_INVALID, "the value cannot be written as YAML: %s",
                          problem != NULL ? problem : "no reason given");
     drop_stream_end(out, from);
-    return 0;
+    if (strstr(out->data + from, "*marked-") != NULL)
+        yamlvalue_marked_restore(value, out, from);
+    return strbuf_check(out, "the YAML text", err);
 }

@@ -220,9 +220,10 @@ struct value *yamlvalue_settled(const struct value *scalar)
         return value_ref(scalar);
     struct yamlvalue_written written;
     yamlvalue_written_of(scalar, &written);
-    struct value *refolded = folded ? yamlvalue_refolded(written.text, written.length) : NULL;
-    if (refolded != NULL)
-        return refolded;
+    if (folded) {
+        struct value *refolded = yamlvalue_refolded(written.text, written.length);
+        return refolded != NULL ? refolded : value_stringn(written.text, written.length);
+    }
     bool many_lines = memchr(written.text, '\n', written.length) != NULL;
     if (written.tag == YAMLVALUE_TAG_STR ||
         (written.tag == YAMLVALUE_TAG_NONE && (many_lines || written.quoted)))
@@ -318,6 +319,37 @@ static int settle_below(struct value *value, const struct place *place, struct e
             value_array_set_new(value, here.index, settled);
     }
     return 0;
+}
+
+static struct value *quoted_word(const struct value *value)
+{
+    if (!value_is_string(value) || is_marked(value))
+        return NULL;
+    const char *text = value_string_value(value);
+    size_t length = value_string_length(value);
+    return yamlvalue_looks_typed(text, length)
+               ? yamlvalue_written_new(text, length, YAMLVALUE_TAG_STR, true)
+               : NULL;
+}
+
+void yamlvalue_written_from_json(struct value *value)
+{
+    const char *key = NULL;
+    struct value *member = NULL;
+    value_foreach (value, key, member) {
+        struct value *quoted = quoted_word(member);
+        if (quoted != NULL)
+            value_object_set_new(value, key, quoted);
+        else
+            yamlvalue_written_from_json(member);
+    }
+    for (size_t i = 0; i < value_array_size(value); i++) {
+        struct value *quoted = quoted_word(value_array_get(value, i));
+        if (quoted != NULL)
+            value_array_set_new(value, i, quoted);
+        else
+            yamlvalue_written_from_json(value_array_get(value, i));
+    }
 }
 
 int yamlvalue_settle(struct value *value, struct error *err)

@@ -64,4 +64,8 @@ struct value *yamlvalue_settled(const struct value *scalar);
 // ERROR_INVALID.
 int yamlvalue_settle(struct value *value, struct error *err) __attribute__((warn_unused_result));
 
+// Of JSON's values, as go-yaml v3 writes them: texts that YAML 1.1 takes for something else (off,
+// 12:30:45) stand in quotes. In place, everywhere below an object or array.
+void yamlvalue_written_from_json(struct value *value);
+
 #endif

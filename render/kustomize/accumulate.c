@@ -206,7 +206,7 @@ static int add_configuration(struct frame *frame, const char *path, struct confi
     cleanup_value struct value *value = NULL;
     size_t size = 0;
     if (frame_read(frame, path, &text, &size, &file, err) < 0 ||
-        yamlvalue_parse(text, size, file, &value, err) < 0)
+        yamlvalue_parse_first(text, size, file, &value, err) < 0)
         return -1;
     if (value_is_null(value))
         return 0;
@@ -222,7 +222,7 @@ static int add_crd(struct frame *frame, const char *path, struct config *config,
     cleanup_value struct value *value = NULL;
     size_t size = 0;
     if (frame_read(frame, path, &text, &size, &file, err) < 0 ||
-        yamlvalue_parse(text, size, file, &value, err) < 0)
+        yamlvalue_parse_first(text, size, file, &value, err) < 0)
         return -1;
     if (config_add_crds(config, value, err) < 0)
         return error_wrap(err, "%s", file);

@@ -112,7 +112,7 @@ static int parse_operations(const char *text, size_t size, const char *name,
         return 0;
     }
     cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
-    struct yamlvalue_limits limits = {.last_wins = true, .yaml11 = true};
+    struct yamlvalue_limits limits = {.last_wins = true, .yaml11 = true, .first_only = true};
     if (yamlvalue_parse_all(text, size, name, &limits, &documents, err) < 0)
         return -1;
     if (documents.len > 0) {

@@ -190,7 +190,8 @@ int kustomization_parse(const char *file, const char *text, size_t size,
                         struct kustomization *ret_kustomization, struct vec *warnings,
                         struct error *err)
 {
-    static const struct yamlvalue_limits limits = {.last_wins = true};
+    static const struct yamlvalue_limits limits = {
+        .last_wins = true, .first_only = true, .yaml11 = true};
     cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
     if (yamlvalue_parse_all(text, size, file, &limits, &documents, err) < 0)
         return -1;

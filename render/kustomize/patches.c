@@ -106,19 +106,6 @@ static void put_untyped(struct value *metadata, const char *field)
     value_object_set_new(metadata, field, yamlvalue_written_put(old, text, YAMLVALUE_TAG_NONE));
 }
 
-// A name that a JSON patch made a number is one still.
-static void keep_readable(struct value *metadata, const char *field)
-{
-    struct value *old = value_object_get(metadata, field);
-    if (!value_is_number(old) && !value_is_boolean(old))
-        return;
-    struct yamlvalue_written written;
-    yamlvalue_written_of(old, &written);
-    value_object_set_new(
-        metadata, field,
-        yamlvalue_written_marked(written.text, written.length, written.tag, false));
-}
-
 // The patch as one object takes it; owned.
 static struct value *patch_for(const struct resource *patch, const struct resource *target)
 {
@@ -264,8 +251,9 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
     }
     value_decref(resource->value);
     resource->value = patched;
-    keep_readable(value_object_get(patched, "metadata"), "name");
-    keep_readable(value_object_get(patched, "metadata"), "namespace");
+    yamlvalue_written_from_json(patched);
+    resource_keep_readable(value_object_get(patched, "metadata"), "name");
+    resource_keep_readable(value_object_get(patched, "metadata"), "namespace");
     alias_forget(resource, NULL);
     // Names are put back behind a JSON patch, where objects come from is not.
     if (resource_take_history(resource))

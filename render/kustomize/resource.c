@@ -158,6 +158,18 @@ struct value *resource_annotations(const struct resource *resource)
     return metadata_object(resource, "annotations");
 }
 
+void resource_keep_readable(struct value *metadata, const char *field)
+{
+    struct value *old = value_object_get(metadata, field);
+    if (!value_is_number(old) && !value_is_boolean(old))
+        return;
+    struct yamlvalue_written written;
+    yamlvalue_written_of(old, &written);
+    value_object_set_new(
+        metadata, field,
+        yamlvalue_written_marked(written.text, written.length, written.tag, false));
+}
+
 struct value *resource_make_annotations(struct resource *resource)
 {
     struct value *metadata = make_object(resource->value, "metadata");

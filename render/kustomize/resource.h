@@ -96,6 +96,8 @@ void resource_set_namespace(struct resource *resource, const char *ns);
 // metadata.labels and metadata.annotations; NULL when absent or of another type.
 struct value *resource_labels(const struct resource *resource);
 struct value *resource_annotations(const struct resource *resource);
+// A name of metadata that is a number or a boolean is one still, whose text can be read.
+void resource_keep_readable(struct value *metadata, const char *field);
 // Made where absent. NULL only when metadata is of another type.
 struct value *resource_make_annotations(struct resource *resource);
 

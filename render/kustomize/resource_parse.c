@@ -38,14 +38,14 @@ static bool is_list(const char *kind)
     return length >= 4 && strcmp(kind + length - 4, "List") == 0;
 }
 
-static int check(const struct value *value, struct error *err)
+static int check(struct value *value, struct error *err)
 {
     if (!value_is_object(value))
         return error_set(err, ERROR_INVALID,
                          "this is no Kubernetes object: a mapping with "
                          "apiVersion, kind and metadata is expected");
     const char *kind = value_text_or(value, "kind", "");
-    const struct value *metadata = value_object_get(value, "metadata");
+    struct value *metadata = value_object_get(value, "metadata");
     if (*kind == '\0')
         return error_set(err, ERROR_INVALID,
                          "an object without kind; write for example \"kind: Deployment\"");
@@ -53,6 +53,8 @@ static int check(const struct value *value, struct error *err)
         return error_set(err, ERROR_INVALID, "%s with a metadata that is no mapping", kind);
     if (is_list(kind))
         return 0;
+    resource_keep_readable(metadata, "name");
+    resource_keep_readable(metadata, "namespace");
     const char *name = value_text_or(metadata, "name", "");
     if (*name == '\0')
         return error_set(err, ERROR_INVALID, "%s without metadata.name%s; give it one", kind,

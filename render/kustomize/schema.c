@@ -94,7 +94,7 @@ int schema_set_document(struct schema *schema, const char *text, size_t size, co
     if (schema->set)
         return 0;
     cleanup_value struct value *document = NULL;
-    if (yamlvalue_parse(text, size, name, &document, err) < 0)
+    if (yamlvalue_parse_first(text, size, name, &document, err) < 0)
         return error_wrap(err, "OpenAPI document");
     const struct value *definitions = value_object_get(document, "definitions");
     if (!value_is_object(document) || (definitions != NULL && !value_is_object(definitions)))

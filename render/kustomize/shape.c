@@ -70,11 +70,12 @@ static int refuse(const char *wanted, const struct value *value, struct error *e
                      wanted, quote ? "; write it in quotes" : "");
 }
 
-// Kustomizations are read by YAML 1.1, where more words than two are booleans.
+// The configuration of a plugin is read by YAML 1.1, where more words than two are booleans. (Where
+// true and false are texts here, they stood in quotes, and are none.)
 static const struct value *yaml11_bool(const struct value *value)
 {
-    static const char *const yes[] = {"y", "yes", "on", "true"};
-    static const char *const no[] = {"n", "no", "off", "false"};
+    static const char *const yes[] = {"y", "yes", "on"};
+    static const char *const no[] = {"n", "no", "off"};
     const char *text = value_string_value(value);
     for (size_t i = 0; text != NULL && i < ARRAY_LENGTH(yes); i++) {
         if (strcasecmp(text, yes[i]) == 0)
@@ -161,7 +162,8 @@ static int check_value(struct check *check, struct value *parent, const struct s
     case SHAPE_INTEGER:
         return value_is_integer(value) ? 0 : refuse("a whole number", value, err);
     case SHAPE_BOOL:
-        value_object_set(parent, field->name, value_unconst(yaml11_bool(value)));
+        if (check->lenient)
+            value_object_set(parent, field->name, value_unconst(yaml11_bool(value)));
         value = value_object_get(parent, field->name);
         return value_is_boolean(value) ? 0 : refuse("true or false", value, err);
     case SHAPE_TEXTS:

@@ -141,7 +141,7 @@ static int read_targets(struct frame *frame, const char *named, struct value **r
     size_t size = 0;
     cleanup_value struct value *file = NULL;
     if (frame_read(frame, named, &text, &size, &path, err) < 0 ||
-        yamlvalue_parse(text, size, path, &file, err) < 0)
+        yamlvalue_parse_first(text, size, path, &file, err) < 0)
         return error_wrap(err, "targetFilePath");
     if (!value_is_object(file))
         return error_set(err, ERROR_INVALID, "targetFilePath: %s holds no mapping with targets",

@@ -92,6 +92,70 @@ static void test_habits_configuration_of_functions_is_no_object(void **state)
                   "apiVersion: v1\n" HEAD_OUT);
 }
 
+static void test_habits_mark_of_a_windows_editor_escapes_the_text(void **state)
+{
+    (void)state;
+    assert_builds("=== kustomization.yaml\nresources: [a.yaml]\n=== a.yaml\n" HEAD
+                  "data:\n  a: \"\\uFEFFa \\xE9\\n\\u20AC\\U0001F389\\\"\"\n  b: \"x\\uFEFFy\"\n",
+                  "apiVersion: v1\ndata:\n"
+                  "  a: \"\\uFEFF\\x61\\x20\\xE9\\n\\u20AC\\U0001F389\\\"\"\n"
+                  "  b: \"x\\uFEFFy\"\n" HEAD_OUT);
+}
+
+static void test_habits_words_get_quotes_from_a_json_patch(void **state)
+{
+    (void)state;
+    // The quotes that off has by then stay for what a merge puts there.
+    assert_builds(TREE("patches:\n- target: {kind: ConfigMap}\n"
+                       "  patch: '[{\"op\": \"add\", \"path\": \"/x\", \"value\": \"y\"}]'\n"
+                       "- patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, "
+                       "data: {d: true}}'\n") HEAD "data:\n  d: \"off\"\n",
+                  "apiVersion: v1\ndata:\n  d: \"true\"\n" HEAD_OUT "x: \"y\"\n");
+}
+
+static void test_habits_first_document_of_a_kustomization_counts(void **state)
+{
+    (void)state;
+    assert_builds("=== kustomization.yaml\n---\nresources: [a.yaml]\n"
+                  "configurations: [c.yaml]\nnamePrefix: p-\n---\n} not YAML\n"
+                  "=== c.yaml\nnamePrefix: []\n---\n{}\n---\n{}\n=== a.yaml\n" HEAD,
+                  "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: p-a\n");
+}
+
+static void test_habits_names_and_tags_look_like_other_things(void **state)
+{
+    (void)state;
+    assert_builds("=== kustomization.yaml\nresources: [a.yaml]\nnamespace: shop\n"
+                  "=== a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: 12}\n",
+                  "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: 12\n"
+                  "  namespace: shop\n");
+    // A date in a kustomization is the text that it is.
+    assert_builds("=== kustomization.yaml\nresources: [a.yaml]\n"
+                  "images: [{name: web, newTag: 2026-01-02}]\n"
+                  "=== a.yaml\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+                  "spec: {containers: [{name: a, image: web}]}\n",
+                  "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec:\n  containers:\n"
+                  "  - image: web:2026-01-02\n    name: a\n");
+}
+
+static void test_habits_quoted_truth_is_text(void **state)
+{
+    (void)state;
+    static const char *const trees[] = {
+        TREE("generatorOptions: {disableNameSuffixHash: 'true'}\n") HEAD,
+        TREE("labels: [{pairs: {a: b}, includeSelectors: \"false\"}]\n") HEAD,
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(trees); i++) {
+        cleanup_tree struct tree *tree = text_tree_new(trees[i], strlen(trees[i]));
+        cleanup_vec struct vec objects = KUSTOMIZE_OBJECTS;
+        cleanup_vec struct vec warnings = VEC_OF(char *, vec_release_string);
+        cleanup_error struct error err = {0};
+        struct kustomize_options options = {0};
+        assert_int_equal(kustomize_build(tree, "", &options, &objects, &warnings, &err), -1);
+        assert_non_null(strstr(error_message(&err), "text stands where true or false is expected"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +163,11 @@ int main(void)
         cmocka_unit_test(test_habits_folded_place_folds_what_is_put_there),
         cmocka_unit_test(test_habits_notes_of_earlier_builds_are_dropped),
         cmocka_unit_test(test_habits_configuration_of_functions_is_no_object),
+        cmocka_unit_test(test_habits_mark_of_a_windows_editor_escapes_the_text),
+        cmocka_unit_test(test_habits_words_get_quotes_from_a_json_patch),
+        cmocka_unit_test(test_habits_first_document_of_a_kustomization_counts),
+        cmocka_unit_test(test_habits_names_and_tags_look_like_other_things),
+        cmocka_unit_test(test_habits_quoted_truth_is_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
