@@ -64,6 +64,21 @@ void gojson_write_string(const char *text, size_t size, unsigned flags, struct s
     strbuf_addch(out, '"');
 }
 
+// strconv's 'f' with the fewest digits that tell the number from others: zeros stand for the rest.
+static void write_digits(const char *text, int precision, long exponent, double real,
+                         struct strbuf *out)
+{
+    if (precision >= exponent) {
+        strbuf_addf(out, "%.*f", (int)(precision - exponent), real);
+        return;
+    }
+    for (const char *at = text; *at != 'e'; at++)
+        if (*at != '.')
+            strbuf_addch(out, *at);
+    for (long zeros = exponent - precision; zeros > 0; zeros--)
+        strbuf_addch(out, '0');
+}
+
 void gojson_write_real(double real, struct strbuf *out)
 {
     char text[40];
@@ -79,8 +94,7 @@ void gojson_write_real(double real, struct strbuf *out)
     long exponent = strtol(mark + 1, NULL, 10);
     double size = fabs(real);
     if (size == 0 || (size >= 1e-6 && size < 1e21)) {
-        long digits = precision - exponent;
-        strbuf_addf(out, "%.*f", digits > 0 ? (int)digits : 0, real);
+        write_digits(text, precision, exponent, real, out);
         return;
     }
     *mark = '\0';

@@ -84,6 +84,41 @@ struct value *value_real(double number)
     return value;
 }
 
+// The double comes first, for those who do not ask for more.
+struct unsigned_body {
+    double real;
+    uint64_t number;
+};
+
+struct value *value_unsigned(uint64_t number)
+{
+    const struct unsigned_body body = {(double)number, number};
+    struct value *value = new_value(VALUE_REAL, sizeof body);
+    memcpy(value_body(value), &body, sizeof body);
+    value->size = sizeof body;
+    return value;
+}
+
+bool value_is_unsigned(const struct value *value, uint64_t *ret_number)
+{
+    struct unsigned_body body;
+    if (!value_is_real(value) || value->size != sizeof body)
+        return false;
+    memcpy(&body, value_body(value), sizeof body);
+    *ret_number = body.number;
+    return true;
+}
+
+static bool reals_equal(const struct value *a, const struct value *b)
+{
+    uint64_t left = 0;
+    uint64_t right = 0;
+    bool exact = value_is_unsigned(a, &left) && value_is_unsigned(b, &right);
+    return exact ? left == right
+                 : !(value_real_value(a) < value_real_value(b)) &&
+                       !(value_real_value(a) > value_real_value(b));
+}
+
 // The length of one well-formed sequence (Unicode, table 3-7), or 0.
 static size_t utf8_sequence(const unsigned char *at, size_t left)
 {
@@ -227,8 +262,7 @@ bool value_equal(const struct value *a, const struct value *b)
     case VALUE_INTEGER:
         return value_integer_value(a) == value_integer_value(b);
     case VALUE_REAL:
-        return !(value_real_value(a) < value_real_value(b)) &&
-               !(value_real_value(a) > value_real_value(b));
+        return reals_equal(a, b);
     case VALUE_TRUE:
     case VALUE_FALSE:
     case VALUE_NULL:

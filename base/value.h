@@ -92,6 +92,9 @@ struct value *value_null(void);
 struct value *value_boolean(bool truth);
 struct value *value_integer(int64_t number);
 struct value *value_real(double number); // finite
+// What an int64_t cannot hold: a real that still knows all of its digits.
+struct value *value_unsigned(uint64_t number);
+bool value_is_unsigned(const struct value *value, uint64_t *ret_number);
 // NULL for NULL, and where the text is no UTF-8. May hold NULs; one more stands at its end.
 struct value *value_string(const char *text);
 struct value *value_stringn(const char *text, size_t length);

@@ -6,8 +6,8 @@
 // Scalars: only true and false are booleans (yes, on, y are strings, and come out quoted); 0777 and
 // 0o777 are octal, 0x and 0b work, 1_000 is 1000; a date is its RFC 3339 string; .inf and .nan are
 // refused; !!binary becomes the text it holds. Numbers: 1.0 is the integer 1, as in JSON. An
-// integer from 2^63 to 2^64-1 is kept as a real where that is exact, and refused elsewhere (write
-// it in quotes); what is larger becomes a real, as in Go. Keys that are integers, reals or booleans
+// integer from 2^63 to 2^64-1 is a real that knows its digits (value_unsigned); what is larger
+// becomes a real, as in Go. Keys that are integers, reals or booleans
 // become their text. Merge keys (<<) are expanded; a document's own keys win.
 #ifndef BASE_YAMLVALUE_H
 #define BASE_YAMLVALUE_H
@@ -56,7 +56,7 @@ void yamlvalue_document_release(void *document);
 #define YAMLVALUE_DOCUMENTS VEC_OF(struct yamlvalue_document, yamlvalue_document_release)
 
 // What a scalar without quotes and tag means: a new reference; NULL where JSON has no such value
-// (.inf, .nan, an integer above 2^63 that a real does not hold).
+// (.inf, .nan).
 struct value *yamlvalue_scalar(const char *text, size_t size);
 // The text of a scalar as it stands unquoted in YAML; owned. "" for null, objects and arrays.
 char *yamlvalue_scalar_text(const struct value *value);

@@ -251,7 +251,7 @@ static bool write_value(struct block *block, const struct value *value, int inde
         strbuf_addf(block->out, "%" PRId64, value_integer_value(value));
         return true;
     case VALUE_REAL:
-        yamlvalue_add_real(block->out, value_real_value(value));
+        yamlvalue_add_real(block->out, value);
         return true;
     case VALUE_TRUE:
         put(block, "true", 4);

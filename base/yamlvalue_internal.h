@@ -52,7 +52,10 @@ void yamlvalue_marked_name(const char *text, size_t length, char ret_name[YAMLVA
 void yamlvalue_marked_restore(const struct value *value, struct strbuf *out, size_t from);
 
 // The shortest text that reads as the same number, in Go's %g.
-void yamlvalue_add_real(struct strbuf *out, double real);
+void yamlvalue_add_real(struct strbuf *out, const struct value *real);
+// What a number becomes on kustomize's way through JSON: an integer where its shortest digits are
+// one.
+struct value *yamlvalue_of_real(double real);
 
 enum { YAMLVALUE_FEW_MEMBERS = 16 };
 

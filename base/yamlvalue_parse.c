@@ -192,7 +192,7 @@ static int key_text(const struct yamlvalue_reader *reader, const struct value *k
         return strbuf_addf(out, "%" PRId64, value_integer_value(key));
     if (value_is_boolean(key))
         return strbuf_addstr(out, value_is_true(key) ? "true" : "false");
-    yamlvalue_add_real(out, value_real_value(key));
+    yamlvalue_add_real(out, key);
     return 0;
 }
 

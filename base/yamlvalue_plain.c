@@ -3,15 +3,25 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/gojson.h"
 #include "base/memory.h"
 #include "base/yamlvalue.h"
 #include "base/yamlvalue_internal.h"
 
-static struct value *real_or_integer(double real)
+struct value *yamlvalue_of_real(double real)
 {
-    if (real == trunc(real) && real >= -0x1p63 && real < 0x1p63)
+    if (real == trunc(real) && fabs(real) < 0x1p53)
         return value_integer((int64_t)real);
-    return value_real(real);
+    if (real != trunc(real) || fabs(real) > 0x1p64)
+        return value_real(real);
+    cleanup_strbuf struct strbuf text;
+    struct yamlvalue_scalar scalar;
+    strbuf_init(&text, 64);
+    gojson_write_real(real, &text);
+    yamlvalue_resolve(text.data, text.len, &scalar);
+    if (scalar.kind == YAMLVALUE_UNSIGNED)
+        return value_unsigned(scalar.unsigned_integer);
+    return scalar.kind == YAMLVALUE_INTEGER ? value_integer(scalar.integer) : value_real(real);
 }
 
 struct value *yamlvalue_scalar(const char *text, size_t size)
@@ -25,12 +35,10 @@ struct value *yamlvalue_scalar(const char *text, size_t size)
         return value_boolean(scalar.truth);
     case YAMLVALUE_INTEGER:
         return value_integer(scalar.integer);
-    case YAMLVALUE_UNSIGNED: {
-        double real = (double)scalar.unsigned_integer;
-        return real < 0x1p64 && (uint64_t)real == scalar.unsigned_integer ? value_real(real) : NULL;
-    }
+    case YAMLVALUE_UNSIGNED:
+        return value_unsigned(scalar.unsigned_integer);
     case YAMLVALUE_FLOAT:
-        return real_or_integer(scalar.real);
+        return yamlvalue_of_real(scalar.real);
     case YAMLVALUE_NOT_FINITE:
         return NULL;
     case YAMLVALUE_TIMESTAMP:
@@ -51,7 +59,7 @@ char *yamlvalue_scalar_text(const struct value *value)
     case VALUE_REAL: {
         cleanup_strbuf struct strbuf text;
         strbuf_init(&text, 512);
-        yamlvalue_add_real(&text, value_real_value(value));
+        yamlvalue_add_real(&text, value);
         return strbuf_steal(&text);
     }
     case VALUE_TRUE:

@@ -1,6 +1,7 @@
 // Scalars as go-yaml reads them (resolve.go of v2 and v3), because what kustomize and kubectl make
 // of `0777`, `1_000`, `yes` and `2001-01-01` is what people's manifests mean.
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -347,9 +348,15 @@ bool yamlvalue_looks_typed(const char *text, size_t length)
 }
 
 // strconv.FormatFloat(real, 'g', -1, 64), after what JSON knows to be an integer.
-void yamlvalue_add_real(struct strbuf *out, double real)
+void yamlvalue_add_real(struct strbuf *out, const struct value *value)
 {
-    if (real == trunc(real) && real >= -0x1p63 && real < 0x1p64) {
+    double real = value_real_value(value);
+    uint64_t number = 0;
+    if (value_is_unsigned(value, &number)) {
+        strbuf_addf(out, "%" PRIu64, number);
+        return;
+    }
+    if (real == trunc(real) && real > -0x1p63 && real < 0x1p64) {
         strbuf_addf(out, "%.0f", real == 0 ? 0.0 : real);
         return;
     }

@@ -79,27 +79,6 @@ static struct value *string_value(struct yamlvalue_reader *reader, const char *t
     return value_stringn_nocheck(text, length);
 }
 
-static int unsigned_value(const struct yamlvalue_reader *reader, uint64_t number,
-                          struct value **ret_value, struct error *err)
-{
-    double real = (double)number;
-    if (real >= 0x1p64 || (uint64_t)real != number)
-        return yamlvalue_fail(
-            reader, reader->event.start_mark, ERROR_INVALID, err,
-            "the integer %llu needs more than 63 bits and would lose digits; write it "
-            "in quotes",
-            (unsigned long long)number);
-    *ret_value = value_real(real);
-    return 0;
-}
-
-static struct value *real_value(double real)
-{
-    if (real == trunc(real) && real >= -0x1p63 && real < 0x1p63)
-        return value_integer((int64_t)real);
-    return value_real(real);
-}
-
 static int binary_value(struct yamlvalue_reader *reader, const char *text, size_t length,
                         struct value **ret_value, struct error *err)
 {
@@ -148,9 +127,10 @@ static int resolved_value(struct yamlvalue_reader *reader, const struct yamlvalu
         *ret_value = value_integer(scalar->integer);
         return 0;
     case YAMLVALUE_UNSIGNED:
-        return unsigned_value(reader, scalar->unsigned_integer, ret_value, err);
+        *ret_value = value_unsigned(scalar->unsigned_integer);
+        return 0;
     case YAMLVALUE_FLOAT:
-        *ret_value = real_value(scalar->real);
+        *ret_value = yamlvalue_of_real(scalar->real);
         return 0;
     case YAMLVALUE_NOT_FINITE:
         return yamlvalue_fail(

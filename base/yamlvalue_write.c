@@ -87,7 +87,7 @@ static bool emit_number(yaml_emitter_t *emitter, const struct value *value)
     if (value_is_integer(value))
         strbuf_addf(&text, "%" PRId64, value_integer_value(value));
     else
-        yamlvalue_add_real(&text, value_real_value(value));
+        yamlvalue_add_real(&text, value);
     return emit_scalar(emitter, text.data, text.len, YAML_PLAIN_SCALAR_STYLE);
 }
 

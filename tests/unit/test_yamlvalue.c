@@ -87,9 +87,6 @@ static void test_yamlvalue_refuses(void **state)
         {"a: .inf\n", ERROR_INVALID,
          "in:1:4: .inf is a number that JSON, and so Kubernetes, does not have; write it in quotes "
          "if it is text"},
-        {"a: 18446744073709551615\n", ERROR_INVALID,
-         "in:1:4: the integer 18446744073709551615 needs more than 63 bits and would lose digits; "
-         "write it in quotes"},
         {"? [a]\n: 1\n", ERROR_INVALID,
          "in:1:3: a mapping key that is a collection; Kubernetes objects have strings for keys"},
         {"~: 1\n", ERROR_INVALID,
@@ -274,6 +271,34 @@ static void test_yamlvalue_writes(void **state)
     assert_int_equal(err.code, ERROR_LIMIT);
 }
 
+// As kustomize: a number with a point goes through a float64's shortest text, an integer does not.
+static void test_yamlvalue_keeps_the_digits_of_large_integers(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"18446744073709551615", "18446744073709551615"},
+        {"0x8000000000000001", "9223372036854775809"},
+        {"18446744073709551616", "1.8446744073709552e+19"},
+        {"-9223372036854775809", "-9.223372036854776e+18"},
+        {"9223372036854775807.0", "9223372036854776000"},
+        {"1234567890123456789.0", "1234567890123456800"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        cleanup_value struct value *value = NULL;
+        cleanup_strbuf struct strbuf out;
+        strbuf_init(&out, 100);
+        assert_int_equal(yamlvalue_parse(rows[i][0], strlen(rows[i][0]), "in", &value, NULL), 0);
+        assert_int_equal(yamlvalue_write(value, &out, NULL), 0);
+        out.data[strcspn(out.data, "\n")] = '\0';
+        assert_string_equal(out.data, rows[i][1]);
+    }
+    cleanup_value struct value *largest = value_unsigned(UINT64_MAX);
+    cleanup_value struct value *next = value_unsigned(UINT64_MAX - 1);
+    cleanup_value struct value *copy = value_deep_copy(largest);
+    assert_false(value_equal(largest, next));
+    assert_true(value_equal(largest, copy));
+}
+
 // ---- what kustomize prints for 351 scalars ----
 
 static bool is_known_difference(const char *label)
@@ -360,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_yamlvalue_documents_know_their_place),
         cmocka_unit_test(test_yamlvalue_finds_lines),
         cmocka_unit_test(test_yamlvalue_writes),
+        cmocka_unit_test(test_yamlvalue_keeps_the_digits_of_large_integers),
         cmocka_unit_test(test_yamlvalue_prints_what_kustomize_prints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
