@@ -127,6 +127,14 @@ def test_forge_with_two_challenges(sealift: Sealift, folder: Path, tmp_path: Pat
     account = login(tmp_path, gitea.registry_host, gitea.user, gitea.password)
     push(sealift, folder, ref, "--docker-config", account)
     sealift("pull", ref, "--output", tmp_path / "out", "--docker-config", account)
+    # Signed there and verified from there, by the list under a tag: it has no referrers API.
+    sealift.env["COSIGN_PASSWORD"] = ""
+    sealift("keygen", "--output-prefix", tmp_path / "forge")
+    sealift("push", folder, ref, "--key", tmp_path / "forge.key", "--docker-config", account)
+    verify = ("verify", ref, "--docker-config", account, "--key")
+    sealift(*verify, tmp_path / "forge.pub")
+    sealift("keygen", "--output-prefix", tmp_path / "other")
+    assert "no signature by a key of this entry" in sealift.fails(*verify, tmp_path / "other.pub").err
 
 
 def test_token_that_expires_on_the_way(sealift: Sealift, folder: Path, tmp_path: Path, stack: ExitStack) -> None:

@@ -475,6 +475,14 @@ static void test_proxies(void **state)
     fetch.request.proxy = "";
     expect_status(&fetch, 200);
     assert_string_equal(fetch.response.body.data, "body");
+    fetch.request.proxy = NULL;
+    setenv("no_proxy", "example.com,127.0.0.1", 1);
+    expect_status(&fetch, 200);
+    assert_string_equal(fetch.response.body.data, "body");
+    setenv("no_proxy", "example.com", 1);
+    expect_status(&fetch, 200);
+    assert_string_equal(fetch.response.body.data, "by proxy");
+    unsetenv("no_proxy");
     unsetenv("http_proxy");
 }
 
