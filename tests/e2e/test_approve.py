@@ -12,7 +12,9 @@ import pytest
 
 from parts.cosign import Cosign
 from parts.gate import Gate
-from parts.journey import KEY_PASSWORD, TOKEN, Journey
+from parts.git_http import GitHttpServer
+from parts.git_repo import GitRepo
+from parts.journey import KEY_PASSWORD, TOKEN, Journey, applied, config_map, released
 from parts.net import http
 from parts.objects import Config
 from parts.oci_registry import OciRegistry
@@ -34,11 +36,8 @@ def gate(
     """What the packager released needs two of three people before it enters."""
     gate = Gate(Journey(sealift, config, tmp_path), docker_registry, repository)
     people(gate)
-    gate.sync()
     gate.journey.hook(provider="sealift", resources=[{"kind": "Sync", "name": "shop"}])
-    gate.digest = gate.push("good")  # type: ignore[attr-defined]
-    gate.daemon = serve(roles="receiver,controller")
-    return gate
+    return gate.open(serve, "receiver,controller")
 
 
 def people(gate: Gate, **more: Any) -> None:
@@ -50,6 +49,21 @@ def approve(gate: Gate, key: str, *flags: Any, end: str = ":prod", repository: s
     signer = ("--key", gate.key(key)[0], "--password-file", gate.password)
     words = ("approve", gate.reference(end, repository), *signer, "--yes", "--insecure", *flags)
     return gate.journey.sealift(*words)
+
+
+def tell(gate: Gate, digest: str) -> None:
+    """A registry's hook, about what was attached to the artifact."""
+    body = json.dumps(
+        {
+            "repository": gate.registry.repository(gate.repository),
+            "tag": digest.replace(":", "-"),
+            "digest": digest,
+            "issuedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+    ).encode()
+    url = gate.daemon.hook_url + hook_path(TOKEN, "default", "shop")
+    signed = {"X-Sealift-Signature-256": github_signature(body, TOKEN), "Content-Type": "application/json"}
+    assert http("POST", url, body=body, headers=signed).status in (200, 202, 204)
 
 
 def test_two_people_approve(gate: Gate) -> None:
@@ -83,18 +97,43 @@ def test_registry_tells_of_the_approval(gate: Gate) -> None:
     approve(gate, "ada")
     gate.refuses("ApprovalRequired", "found 1 of 2: ada")
     approve(gate, "grace")
-    body = json.dumps(
-        {
-            "repository": gate.registry.repository(gate.repository),
-            "tag": gate.digest.replace(":", "-"),
-            "digest": gate.digest,
-            "issuedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        }
-    ).encode()
-    url = gate.daemon.hook_url + hook_path(TOKEN, "default", "shop")
-    signed = {"X-Sealift-Signature-256": github_signature(body, TOKEN), "Content-Type": "application/json"}
-    assert http("POST", url, body=body, headers=signed).status in (200, 202, 204)
+    tell(gate, gate.digest)
     gate.daemon.wait_ready_of("Sync", "shop")
+
+
+def test_approval_wakes_a_sync_that_follows_a_bundle(
+    sealift: Sealift, config: Config, serve: Callable[..., Daemon], repo: GitRepo, git_server: GitHttpServer,
+    registry: OciRegistry, repository: str, tmp_path: Path,
+) -> None:  # fmt: skip
+    """By the registry's hook, though a Bundle tells of everything else, and by `approve --sync`."""
+    journey = Journey(sealift, config, tmp_path)
+    gate = Gate(journey, registry, repository)
+    people(gate)
+    journey.bundle(f"{git_server.url}/config.git", registry.oci(repository))
+    journey.sync()
+    journey.hook(provider="sealift", resources=[{"kind": "Sync", "name": "shop"}])
+    first = repo.commit({"web.yaml": config_map("web", "shop", content="first")})
+    repo.push()
+    gate.daemon = daemon = serve()
+    digest = released(daemon, first)["digest"]
+    daemon.wait_condition("Sync", "shop", "Ready", "False", "ApprovalRequired")
+    for person in ("ada", "grace"):
+        approve(gate, person)
+    tell(gate, digest)
+    applied(daemon, digest)
+    verified = daemon.status("Sync", "shop")["artifact"]["verifiedBy"]
+    assert {"approvers: ada", "approvers: grace"} <= set(verified), verified
+    second = repo.commit({"web.yaml": config_map("web", "shop", content="second")})
+    repo.push()
+    journey.run("reconcile", "bundle", "shop")
+    digest = released(daemon, second)["digest"]
+    daemon.wait_condition("Sync", "shop", "Ready", "False", "ApprovalRequired")
+    assert "first" in gate.content()
+    approve(gate, "joan")
+    told = approve(gate, "ada", *journey.at("--sync", "shop"))
+    assert "asked for a reconcile" in told.err, told.err
+    applied(daemon, digest)
+    assert "second" in gate.content()
 
 
 def test_approval_shows_what_changed(gate: Gate) -> None:

@@ -46,10 +46,7 @@ def gate(
     """Nothing is adopted yet: the policy asks for somebody who has not signed."""
     gate = Gate(Journey(sealift, config, tmp_path), docker_registry, repository)
     gate.policy(keys=("nobody",))
-    gate.sync()
-    gate.digest = gate.push("good")  # type: ignore[attr-defined]
-    gate.daemon = serve(roles="controller")
-    return gate
+    return gate.open(serve)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional
 
 from .journey import KEY_PASSWORD, NEVER, Journey, config_map, make_key, merged, tree, wait_content
 from .handmade import put_blob
@@ -25,6 +25,14 @@ class Gate:
         self.password.write_text(KEY_PASSWORD)
         self.keys: dict[str, tuple[Path, Path]] = {"packager": (journey.private, journey.public)}
         self.daemon: Daemon
+        self.digest = ""  # of what `open` pushed
+
+    def open(self, serve: Callable[..., Daemon], roles: str = "controller") -> "Gate":
+        """The Sync, an artifact `good`, and the daemon that judges it."""
+        self.sync()
+        self.digest = self.push("good")
+        self.daemon = serve(roles=roles)
+        return self
 
     # Artifacts
 
