@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/nearest.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -40,40 +41,6 @@ static void complain(struct walk *walk, const char *path, const char *format, ..
         xasprintf("%s: %s%s%s", walk->subject, path, *path != '\0' ? ": " : "", rest);
 }
 
-// Edit distance with transpositions, for names of up to 40 bytes; SIZE_MAX for longer ones.
-static size_t edit_distance(const char *a, const char *b)
-{
-    enum { MAX = 40 };
-    size_t n = strlen(a), m = strlen(b);
-    if (n > MAX || m > MAX)
-        return SIZE_MAX;
-    size_t rows[MAX + 1][MAX + 1];
-    for (size_t i = 0; i <= n; i++) {
-        for (size_t j = 0; j <= m; j++) {
-            if (i == 0 || j == 0) {
-                rows[i][j] = i + j;
-                continue;
-            }
-            size_t best = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            if (rows[i - 1][j] + 1 < best)
-                best = rows[i - 1][j] + 1;
-            if (rows[i][j - 1] + 1 < best)
-                best = rows[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                rows[i - 2][j - 2] + 1 < best)
-                best = rows[i - 2][j - 2] + 1;
-            rows[i][j] = best;
-        }
-    }
-    return rows[n][m];
-}
-
-static bool is_near(const char *name, const char *candidate)
-{
-    size_t size = strlen(name);
-    return edit_distance(name, candidate) <= (size <= 4 ? 1 : size <= 8 ? 2 : 3);
-}
-
 // Puts the nearest child of `parent` to name, or all of them, behind "… is no field of Bundle".
 static void complain_unknown(struct walk *walk, const char *parent, const char *shown,
                              const char *name)
@@ -81,23 +48,18 @@ static void complain_unknown(struct walk *walk, const char *parent, const char *
     const struct kind_table *table = walk->table;
     cleanup_strbuf struct strbuf all;
     strbuf_init(&all, MAX_SENTENCE);
-    size_t best = SIZE_MAX;
-    const char *nearest = NULL;
+    struct nearest nearest = {.wanted = name};
     for (size_t i = 0; i < table->n_fields; i++) {
         const char *child;
         if (!field_is_child(table->fields[i].path, parent, &child))
             continue;
         strbuf_addf(&all, "%s%s", all.len > 0 ? ", " : "", child);
-        size_t distance = edit_distance(name, child);
-        if (distance < best && is_near(name, child)) {
-            best = distance;
-            nearest = child;
-        }
+        nearest_offer(&nearest, child);
     }
     const char *dot = *shown != '\0' ? "." : "";
-    if (nearest != NULL)
+    if (nearest.best != NULL)
         complain(walk, "", "%s%s%.100s is no field of %s; did you mean %s%s%s?", shown, dot, name,
-                 table->kind.name, shown, dot, nearest);
+                 table->kind.name, shown, dot, nearest.best);
     else
         complain(walk, "", "%s%s%.100s is no field of %s; there %s %s", shown, dot, name,
                  table->kind.name, strchr(all.data, ',') != NULL ? "are" : "is", all.data);
@@ -115,16 +77,21 @@ static bool is_choice(const char *choices, const char *text)
     return false;
 }
 
+// Owned; NULL where none is alike.
 static char *near_choice(const char *choices, const char *text)
 {
+    struct nearest nearest = {.wanted = text};
+    char *best = NULL;
     for (const char *at = choices; at != NULL;) {
         size_t length = strcspn(at, "|");
         cleanup_free char *choice = xstrndup(at, length);
-        if (strcasecmp(choice, text) == 0 || is_near(text, choice))
-            return STEAL(choice);
+        if (nearest_offer(&nearest, choice)) {
+            free(best);
+            best = STEAL(choice);
+        }
         at = at[length] == '|' ? at + length + 1 : NULL;
     }
-    return NULL;
+    return best;
 }
 
 static char *choices_text(const char *choices)
@@ -461,13 +428,13 @@ static const struct kind_table *table_of(const json_t *object, struct walk *walk
     const char *kind = object_kind(object);
     const struct kind_table *table = kind_table_find(kind);
     if (table == NULL) {
-        const char *nearest = NULL;
+        struct nearest nearest = {.wanted = kind};
         const struct kind *known;
-        for (size_t i = 0; (known = kind_at(i)) != NULL && nearest == NULL; i++)
-            nearest = is_near(kind, known->name) ? known->name : NULL;
-        if (nearest != NULL && *kind != '\0')
+        for (size_t i = 0; (known = kind_at(i)) != NULL; i++)
+            nearest_offer(&nearest, known->name);
+        if (nearest.best != NULL)
             complain(walk, "kind", "\"%.100s\" is no kind of sealift; did you mean %s?", kind,
-                     nearest);
+                     nearest.best);
         else
             complain(walk, "kind",
                      "\"%.100s\" is no kind of sealift; there are Bundle, Sync, Hook, TrustPolicy, "
