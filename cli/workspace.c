@@ -200,40 +200,42 @@ int workspace_parse(const struct cli *cli, size_t index, const struct kind **ret
     return 0;
 }
 
+// Of the objects of a kind, in one namespace or (NULL) in all: their names, or of those that have
+// this name their namespaces; each behind `mark`. "" when there are none, or when this account may
+// not look. Owned.
+static char *list_text(struct store *store, const struct kind *kind, const char *namespace,
+                       const char *named, const char *mark)
+{
+    cleanup_json json_t *all = NULL;
+    struct strbuf text;
+    strbuf_init(&text, MAX_NAMES_BYTES);
+    size_t index;
+    json_t *object;
+    if (store_list(store, kind->name, namespace, &all, NULL) == 0) {
+        json_array_foreach (all, index, object) {
+            const char *name = object_name(object);
+            if (named == NULL || strcmp(name, named) == 0)
+                strbuf_addf(&text, "%s%s%s", text.len > 0 ? ", " : "", mark,
+                            named == NULL ? name : object_namespace(object));
+        }
+    }
+    return strbuf_steal(&text);
+}
+
 // "there is shop, web", of one kind in one namespace; "" when there is none. Owned.
 static char *names_in(struct store *store, const struct kind *kind, const char *namespace)
 {
-    cleanup_json json_t *all = NULL;
-    struct strbuf names;
-    strbuf_init(&names, MAX_NAMES_BYTES);
-    size_t index;
-    json_t *object;
-    if (store_list(store, kind->name, kind->namespaced ? namespace : NULL, &all, NULL) == 0) {
-        json_array_foreach (all, index, object) {
-            strbuf_addf(&names, "%s%s", index > 0 ? ", " : "there is ", object_name(object));
-        }
-    }
-    return strbuf_steal(&names);
+    cleanup_free char *names =
+        list_text(store, kind, kind->namespaced ? namespace : NULL, NULL, "");
+    return *names != '\0' ? xasprintf("there is %s", names) : xstrdup("");
 }
 
-// Other namespaces with an object of this name, as "-n blog, -n docs"; "" when there is none, or
-// when this account may not look. Owned.
+// Other namespaces with an object of this name, as "-n blog, -n docs"; "" when there is none.
+// Owned.
 static char *namespaces_with(struct store *store, const struct kind *kind, const char *name)
 {
-    cleanup_json json_t *all = NULL;
-    struct strbuf places;
-    strbuf_init(&places, MAX_NAMES_BYTES);
-    size_t index;
-    json_t *object;
-    if (kind->namespaced && kind->has_status &&
-        store_list(store, kind->name, NULL, &all, NULL) == 0) {
-        json_array_foreach (all, index, object) {
-            if (strcmp(object_name(object), name) == 0)
-                strbuf_addf(&places, "%s-n %s", places.len > 0 ? ", " : "",
-                            object_namespace(object));
-        }
-    }
-    return strbuf_steal(&places);
+    return kind->namespaced && kind->has_status ? list_text(store, kind, NULL, name, "-n ")
+                                                : xstrdup("");
 }
 
 // " (did you mean shop?)", of a namespace that is not there; "" when nothing is alike. Owned.

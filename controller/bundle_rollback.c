@@ -92,16 +92,25 @@ bool bundle_rollback_holds(const struct bundle_flow *flow, const char *layer)
            strcmp(jval_string_or(flow->status, "artifact.rolledBack.layer", ""), layer) == 0;
 }
 
+// *ret_layer is borrowed from the manifest.
+static int read_artifact(struct bundle_flow *flow, const char *digest,
+                         struct oci_manifest *ret_manifest, const struct oci_descriptor **ret_layer,
+                         struct error *err)
+{
+    cleanup_free char *bytes = NULL;
+    size_t size;
+    if (oci_get_manifest(flow->repository, digest, &bytes, &size, ret_manifest, err) < 0)
+        return -1;
+    return oci_artifact_layer(ret_manifest, ret_layer, err);
+}
+
 // The layer of what was gone back from, by which it is known when it is built again. It may be gone
 // from the registry: then the next build counts as a change.
 static char *layer_of(struct bundle_flow *flow, const char *digest)
 {
     cleanup_oci_manifest struct oci_manifest manifest = {0};
-    cleanup_free char *bytes = NULL;
     const struct oci_descriptor *layer = NULL;
-    size_t size;
-    if (oci_get_manifest(flow->repository, digest, &bytes, &size, &manifest, NULL) < 0 ||
-        oci_artifact_layer(&manifest, &layer, NULL) < 0)
+    if (read_artifact(flow, digest, &manifest, &layer, NULL) < 0)
         return NULL;
     return xstrdup(layer->digest.text);
 }
@@ -184,11 +193,8 @@ int bundle_adopt(struct bundle_flow *flow, const char *digest, const struct rele
                  struct error *err)
 {
     cleanup_oci_manifest struct oci_manifest manifest = {0};
-    cleanup_free char *bytes = NULL;
     const struct oci_descriptor *layer = NULL;
-    size_t size;
-    if (oci_get_manifest(flow->repository, digest, &bytes, &size, &manifest, err) < 0 ||
-        oci_artifact_layer(&manifest, &layer, err) < 0)
+    if (read_artifact(flow, digest, &manifest, &layer, err) < 0)
         return -1;
     jval_set_string(flow->status, "artifact.repository", oci_repository_identity(flow->repository));
     jval_set_string(flow->status, "artifact.digest", digest);
