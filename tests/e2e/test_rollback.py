@@ -164,7 +164,7 @@ def test_clock_of_the_future(gate: Gate) -> None:
 def test_what_cannot_go_back(gate: Gate) -> None:
     fails = gate.journey.sealift.fails
     digest = digests(gate)[0]
-    assert "which channel goes back" in fails(*words(gate, what=gate.reference(f"@{digest}"))).err
+    assert "which channel is meant" in fails(*words(gate, what=gate.reference(f"@{digest}"))).err
     gate.sync("pinned", artifact={"digest": digest, "channel": "prod"}, target={"directory": {"path": "/nowhere/else"}})
     told = fails(*gate.journey.at(*words(gate, what="sync/pinned"))).err
     assert "follows no moving tag" in told
