@@ -201,7 +201,57 @@ static bool emit(yaml_emitter_t *emitter, yaml_event_t *event)
     return yaml_emitter_emit(emitter, event) != 0;
 }
 
-static bool emit_node(yaml_emitter_t *emitter, const struct structured_node *node)
+// go-yaml leaves a line empty behind a folded text that ends with one line break, where libyaml
+// does not. A last line of this character (for private use) makes libyaml do it, and is taken out
+// again.
+static const char folded_end[] = "\xEE\x80\x80";
+
+static bool is_blank_or_break(char ch)
+{
+    return ch == ' ' || ch == '\t' || ch == '\n';
+}
+
+static bool ends_folded(const struct structured_node *node)
+{
+    size_t length = strlen(node->text);
+    if (node->style != YAML_FOLDED_SCALAR_STYLE || length < 2 || is_blank_or_break(node->text[0]) ||
+        node->text[length - 1] != '\n' || node->text[length - 2] == '\n')
+        return false;
+    size_t line = length - 1;
+    while (line > 0 && node->text[line - 1] != '\n')
+        line--;
+    return !is_blank_or_break(node->text[line]);
+}
+
+// Takes the lines of folded_end out; false where one is not alone on its line.
+static bool remove_folded_ends(char *text)
+{
+    for (char *found; (found = strstr(text, folded_end)) != NULL;) {
+        char *start = found;
+        while (start > text && start[-1] == ' ')
+            start--;
+        char *end = found + strlen(folded_end);
+        if (*end != '\n' || start == text || start[-1] != '\n')
+            return false;
+        memmove(start, end + 1, strlen(end + 1) + 1);
+    }
+    return true;
+}
+
+static bool emit_scalar(yaml_emitter_t *emitter, const struct structured_node *node, bool ends)
+{
+    yaml_event_t event;
+    bool bare = node->tag == NULL;
+    cleanup_free char *text =
+        xasprintf("%s%s%s", node->text, ends && ends_folded(node) ? folded_end : "",
+                  ends && ends_folded(node) ? "\n" : "");
+    return yaml_scalar_event_initialize(&event, (unsigned char *)node->anchor,
+                                        (unsigned char *)node->tag, (unsigned char *)text,
+                                        (int)strlen(text), bare, bare, node->style) != 0 &&
+           emit(emitter, &event);
+}
+
+static bool emit_node(yaml_emitter_t *emitter, const struct structured_node *node, bool ends)
 {
     yaml_event_t event;
     unsigned char *anchor = (unsigned char *)node->anchor;
@@ -211,10 +261,7 @@ static bool emit_node(yaml_emitter_t *emitter, const struct structured_node *nod
         return yaml_alias_event_initialize(&event, (unsigned char *)node->text) != 0 &&
                emit(emitter, &event);
     if (node->kind == STRUCTURED_SCALAR)
-        return yaml_scalar_event_initialize(&event, anchor, tag, (unsigned char *)node->text,
-                                            (int)strlen(node->text), bare, bare,
-                                            node->style) != 0 &&
-               emit(emitter, &event);
+        return emit_scalar(emitter, node, ends);
     bool sequence = node->kind == STRUCTURED_SEQUENCE;
     int made = sequence
                    ? yaml_sequence_start_event_initialize(&event, anchor, tag, bare,
@@ -226,7 +273,7 @@ static bool emit_node(yaml_emitter_t *emitter, const struct structured_node *nod
     if (made == 0 || !emit(emitter, &event))
         return false;
     for (size_t i = 0; i < node->children.len; i++)
-        if (!emit_node(emitter, child(node, i)))
+        if (!emit_node(emitter, child(node, i), ends))
             return false;
     made = sequence ? yaml_sequence_end_event_initialize(&event)
                     : yaml_mapping_end_event_initialize(&event);
@@ -238,37 +285,67 @@ static int write_bytes(void *out, unsigned char *data, size_t size)
     return strbuf_add(out, data, size) == 0;
 }
 
-static bool emit_document(yaml_emitter_t *emitter, const struct structured_node *node)
+static bool emit_document(yaml_emitter_t *emitter, const struct structured_node *node, bool ends)
 {
     yaml_event_t event;
     return yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) != 0 &&
            emit(emitter, &event) &&
            yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1) != 0 &&
-           emit(emitter, &event) && emit_node(emitter, node) &&
+           emit(emitter, &event) && emit_node(emitter, node, ends) &&
            yaml_document_end_event_initialize(&event, 1) != 0 && emit(emitter, &event) &&
            yaml_stream_end_event_initialize(&event) != 0 && emit(emitter, &event);
+}
+
+static int emit_text(const struct structured_node *node, bool ends, struct strbuf *out,
+                     struct error *err)
+{
+    yaml_emitter_t emitter;
+    if (!yaml_emitter_initialize(&emitter))
+        return error_set(err, ERROR_INTERNAL, "no memory for a YAML emitter");
+    yaml_emitter_set_output(&emitter, write_bytes, out);
+    yaml_emitter_set_unicode(&emitter, 1);
+    yaml_emitter_set_width(&emitter, -1);
+    yaml_emitter_set_indent(&emitter, 2);
+    bool written = emit_document(&emitter, node, ends);
+    yaml_emitter_delete(&emitter);
+    return written ? 0
+                   : error_set(err, ERROR_LIMIT, "the text grows beyond %d bytes", MAX_TEXT_BYTES);
+}
+
+// Without blanks around it and without the end of the document, which libyaml writes where a text
+// keeps its line breaks. Owned.
+static char *trimmed(const char *text)
+{
+    static const char end[] = "\n...";
+    const char *start = text + strspn(text, " \t\r\n");
+    size_t length = strlen(start);
+    for (;;) {
+        while (length > 0 && strchr(" \t\r\n", start[length - 1]) != NULL)
+            length--;
+        if (length < strlen(end) || strncmp(start + length - strlen(end), end, strlen(end)) != 0)
+            return xstrndup(start, length);
+        length -= strlen(end);
+    }
 }
 
 static int write_text(const struct structured_node *node, char **ret_text, struct error *err)
 {
     cleanup_strbuf struct strbuf out;
     strbuf_init(&out, MAX_TEXT_BYTES);
-    yaml_emitter_t emitter;
-    if (!yaml_emitter_initialize(&emitter))
-        return error_set(err, ERROR_INTERNAL, "no memory for a YAML emitter");
-    yaml_emitter_set_output(&emitter, write_bytes, &out);
-    yaml_emitter_set_unicode(&emitter, 1);
-    yaml_emitter_set_width(&emitter, -1);
-    yaml_emitter_set_indent(&emitter, 2);
-    bool written = emit_document(&emitter, node);
-    yaml_emitter_delete(&emitter);
-    if (!written)
-        return error_set(err, ERROR_LIMIT, "the text grows beyond %d bytes", MAX_TEXT_BYTES);
-    const char *start = out.data + strspn(out.data, " \t\r\n");
-    size_t length = strlen(start);
-    while (length > 0 && strchr(" \t\r\n", start[length - 1]) != NULL)
-        length--;
-    *ret_text = xstrndup(start, length);
+    if (emit_text(node, false, &out, err) < 0)
+        return -1;
+    // Nothing is folded in most texts, and one may hold that character itself.
+    cleanup_strbuf struct strbuf ended;
+    strbuf_init(&ended, MAX_TEXT_BYTES);
+    if (strchr(out.data, '>') != NULL && strstr(out.data, folded_end) == NULL) {
+        if (emit_text(node, true, &ended, err) < 0)
+            return -1;
+        if (remove_folded_ends(ended.data)) {
+            strbuf_reset(&out);
+            strbuf_addstr(&out, ended.data);
+        }
+    }
+    *ret_text = trimmed(out.data);
     return 0;
 }
 

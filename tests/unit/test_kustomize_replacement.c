@@ -182,6 +182,10 @@ static void test_kustomize_replacement_into_text(void **state)
         {"# top\n\na:\n  x: old\n\n# one\n\n# two\nb: 1\n\n# end",
          "# top\n\na:\n  x: new\n# one\n\n# two\nb: 1\n\n# end"},
         {"a:\n  x: old\n# below", NULL},
+        {"a:\n  x: old\nb: >\n  one\n  two\nc: 1\n", "a:\n  x: new\nb: >\n  one two\n\nc: 1"},
+        {"a:\n  x: old\nb: |+\n  one\n\nc: 1\n", "a:\n  x: new\nb: |+\n  one\n\nc: 1"},
+        {"a:\n  x: old\nb: \"\xEE\x80\x80\"\nc: >\n  one\nd: 1\n",
+         "a:\n  x: new\nb: \"\xEE\x80\x80\"\nc: >\n  one\nd: 1"},
         {"<<: {b: 1}\na: {x: !!str old}", "!!merge <<: {b: 1}\na: {x: !!str new}"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
