@@ -198,12 +198,13 @@ const struct command command_render = {
     .name = "render",
     .arguments = "FOLDER",
     .summary = "Print what would be packaged",
-    .help = "Renders a folder as the packager would and prints the objects in the order in which "
-            "they are applied. A folder within a git repository is rendered as that path of it.\n\n"
-            "  sealift render ./apps/shop/prod\n"
-            "  sealift render ./apps/shop/prod --explain deployment/web\n"
-            "  sealift render ./apps/shop/prod --substitute REGION=eu\n"
-            "  sealift render . --bundle shop\n",
+    .help =
+        "Renders a folder as the packager would and prints the objects in the order of\n"
+        "`kustomize build`. A folder within a git repository is rendered as that path of it.\n\n"
+        "  sealift render ./apps/shop/prod\n"
+        "  sealift render ./apps/shop/prod --explain deployment/web\n"
+        "  sealift render ./apps/shop/prod --substitute REGION=eu\n"
+        "  sealift render . --bundle shop\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -199,6 +199,15 @@ def test_policies_that_may_not_be_read(tenant: Tenant, ada: Ada) -> None:
     plane.kubectl(*shlex.split(command))
     wait_for("the right", lambda: plane.can(ada.user, "list", "trustpolicies.sealift.dev"))
     assert ada(*words).out.startswith("sha256:")
+    # One that holds its key in a Secret of the controller's namespace remains the controller's to judge.
+    key = {"name": "packager", "secretRef": {"name": "packager-pub"}}
+    match = {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+    spec = {"match": match, "require": [{"name": "packager", "attests": True, "threshold": 1, "keys": [key]}]}
+    kind = {"apiVersion": "sealift.dev/v1alpha1", "kind": "TrustPolicy", "metadata": {"name": f"of-{name}"}}
+    plane.apply({**kind, "spec": spec})
+    said = ada.run(*words).err
+    plane.kubectl("delete", "trustpolicy", f"of-{name}")
+    assert f"TrustPolicies ask of Sync {name}/shop you may not read" in said and "packager-pub" in said, said
     refused = ada.run("create", "policy", "mine", "--key", tenant.public).err
     assert "TrustPolicies are for administrators of the cluster" in refused
 
