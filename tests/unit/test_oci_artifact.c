@@ -525,6 +525,11 @@ static void test_oci_artifact_unpack_checks_bytes(void **state)
     cleanup_oci_descriptor struct oci_descriptor other = oci_descriptor_of("a/b", "x", 1);
     assert_int_equal(oci_unpack(artifact.layer, size, &other, NULL, NULL, &unpacked, &err), -1);
     assert_int_equal(err.code, ERROR_UNVERIFIED);
+    // As many bytes as were asked for, and other ones.
+    other.size = (int64_t)size;
+    assert_int_equal(oci_unpack(artifact.layer, size, &other, NULL, NULL, &unpacked, &err), -1);
+    assert_int_equal(err.code, ERROR_UNVERIFIED);
+    assert_non_null(strstr(error_message(&err), "its digest is sha256:"));
     assert_int_equal(oci_unpack(artifact.layer, size, &artifact.layer_descriptor, other.digest.text,
                                 NULL, &unpacked, &err),
                      -1);
