@@ -99,7 +99,7 @@ static int read_statement(const char *type, const char *predicate, struct error 
     cleanup_free char *text = xasprintf(
         "{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"digest\":{\"sha256\":"
         "\"%s\"}}],\"predicateType\":\"%s\",\"predicate\":{%s}}",
-        DIGEST + 7, type, predicate);
+        &DIGEST[strlen("sha256:")], type, predicate);
     cleanup_statement struct statement statement = {0};
     return statement_parse(text, strlen(text), DIGEST, &statement, err);
 }
