@@ -96,6 +96,8 @@ def good() -> Iterator[Case]:
     yield "Sync", put(SYNC, {"artifact": {"secretRef": {"name": "pull"}, "certSecretRef": {"name": "ca"}}})
     yield "Sync", put(SYNC, {"prune": False, "drift": "Report", "allowNamespaces": ["x"], "path": "./y"})
     yield "Sync", put(FROM_TAG, {"artifact.tag": GONE, "artifact.digest": "sha256:" + "0a" * 32})
+    yield "Sync", put(FROM_TAG, {"artifact.tag": GONE, "artifact.semver": ">=1.2", "artifact.semverFilter": "-prod$"})
+    yield from values("Bundle", "artifact.format", "Flux", "Argo")
     times = {"notBefore": "2026-01-01T00:00:00Z", "notAfter": "2028-02-29T23:59:59.5+05:30"}
     yield "Sync", put(SYNC, {"verify": {"keys": [{**KEY, **times}, {"name": "b", "pem": PEM}], "attests": False}})
     yield from values("Sync", "target.directory.path", "/srv/a b", "/srv/..a")
@@ -165,6 +167,9 @@ def bad() -> Iterator[Case]:
         *("oci-layout:///a:b", "oci-layout://a/b", "oci-layout:/srv/a", "oci://r.example//a", "oci://r.example:x/a"),
     )
     yield from values("Bundle", "artifact.identity", "r.example/a", "r.example/a:b")
+    yield "Sync", put(FROM_TAG, {"artifact.semverFilter": "-prod$"})
+    yield "Sync", put(SYNC, {"artifact": {"semverFilter": "-prod$"}})
+    yield from values("Bundle", "artifact.format", "argo", "")
     yield from values("Bundle", "artifact.tags", [], ["a", "a"], ["-a"], ["a b"], [""], ["x" * 129])
     yield "Bundle", put(BUNDLE, {"artifact.repository": "oci-layout:///srv/l", "artifact.insecure": True})
     yield from values("Bundle", "sign.secretRef.name", "Key", "-a", "a_b", "a..b", "")

@@ -169,6 +169,10 @@ static const struct wrong wrong_fields[] = {
     {SYNC_HEAD "{artifact: {repository: oci://r.example/a}, " SYNC_DIR "}}",
      "Sync shop/web: spec.artifact: exactly one of tag, semver and digest must be given with "
      "repository"},
+    {SYNC_HEAD "{artifact: {repository: oci://r.example/a, tag: a, semverFilter: a}, " SYNC_DIR
+               "}}",
+     "Sync shop/web: spec.artifact: semverFilter says which tags a range chooses from; give the "
+     "range as semver, or leave it out"},
     {SYNC_HEAD "{bundleRef: {name: web}, target: {directory: {path: srv}}}}",
      "Sync shop/web: spec.target.directory.path: \"srv\" is no absolute path; write it like "
      "/var/lib/sealift/shop"},
