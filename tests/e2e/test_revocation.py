@@ -123,10 +123,12 @@ def test_rollback_that_finds_nothing_good(gate: Gate) -> None:
 
 
 def test_every_policy_must_say_rollback(gate: Gate) -> None:
-    gate.policy("other", keys=("ada",), onRevoke="Rollback")
+    # This one first: alone, the other would roll back.
     gate.policy(keys=("ada",))
     revoked(gate)
+    gate.policy("other", keys=("ada",), onRevoke="Rollback")
     gate.holds("second")
+    revoked(gate)
     gate.policy(keys=("ada",), onRevoke="Rollback")
     revoked(gate, "RolledBack")
     assert "first" in gate.content()
