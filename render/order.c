@@ -3,48 +3,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "render/kustomize/sort.h"
 #include "render/render.h"
-
-// kyaml/resid/gvk.go: what others refer to comes first, what intercepts requests last; everything
-// else stands between, by its type.
-static int rank_of(const char *kind)
-{
-    static const char *const first[] = {
-        "Namespace",
-        "ResourceQuota",
-        "StorageClass",
-        "CustomResourceDefinition",
-        "ServiceAccount",
-        "PodSecurityPolicy",
-        "Role",
-        "ClusterRole",
-        "RoleBinding",
-        "ClusterRoleBinding",
-        "ConfigMap",
-        "Secret",
-        "Endpoints",
-        "Service",
-        "LimitRange",
-        "PriorityClass",
-        "PersistentVolume",
-        "PersistentVolumeClaim",
-        "Deployment",
-        "StatefulSet",
-        "CronJob",
-        "PodDisruptionBudget",
-    };
-    static const char *const last[] = {
-        "MutatingWebhookConfiguration",
-        "ValidatingWebhookConfiguration",
-    };
-    for (size_t i = 0; i < ARRAY_LENGTH(first); i++)
-        if (strcmp(kind, first[i]) == 0)
-            return (int)i - (int)ARRAY_LENGTH(first);
-    for (size_t i = 0; i < ARRAY_LENGTH(last); i++)
-        if (strcmp(kind, last[i]) == 0)
-            return (int)i + 1;
-    return 0;
-}
 
 static const char *version_of(const struct render_object *object)
 {
@@ -67,7 +27,7 @@ int render_order_compare(const void *a, const void *b)
     const struct render_object *right = b;
     if (left->order != right->order)
         return left->order < right->order ? -1 : 1;
-    int by_rank = rank_of(left->kind) - rank_of(right->kind);
+    int by_rank = sort_rank(left->kind) - sort_rank(right->kind);
     for (int with_name = 0; by_rank == 0 && with_name < 2; with_name++) {
         cleanup_free char *left_key = sort_key(left, with_name == 1);
         cleanup_free char *right_key = sort_key(right, with_name == 1);

@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "base/value.h"
 
+// kyaml/resid/gvk.go: what others refer to comes first, what intercepts requests last; everything
+// else stands between, by its type.
 static const char *const default_first[] = {
     "Namespace",
     "ResourceQuota",
