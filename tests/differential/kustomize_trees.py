@@ -18,7 +18,7 @@ TEXTS = [
     "a", "true", "yes", "1", "01", "0x1f", "1e3", "~", "null", "", " lead", "trail ", "a: b", "a #b", "- a", "# no",
     "two\nlines", "two\nlines\n", "tab\there", "é ü", "2001-01-01", "12:30:45", "*star", "&and", "!bang", "%pct", "@at",
     "`tick", "'single'", '"double"', "back\\slash", "long " * 30, "{x}", "[x]", "a,b", "key:", "?", "-", "=",
-    "$(VAR)", "http://example.com/?a=b&c=d", "1_000", ".5", "+1", "-0", "0o17", "off", "N", "trailing\n\n", "\U0001f389",
+    "$(VAR)", "http://example.com/?a=b&c=d", "1_000", ".5", "+1", "-0", "0o17", "off", "N", "trailing\n\n", "\U0001f389", "\ufeffmarked text",
 ]
 NUMBERS = [Raw(text) for text in (
     "0644", "0o17", "0x1F", "1.10", "1.0", "1e3", "+5", "-0", "1_000", "True", "FALSE", "~", "Null", "2001-01-01",
