@@ -183,6 +183,15 @@ void url_release(struct url *url)
     *url = (struct url){0};
 }
 
+bool url_host_is_local(const char *host)
+{
+    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        if (strcmp(names[i], host) == 0)
+            return true;
+    return false;
+}
+
 bool url_same_origin(const struct url *a, const struct url *b)
 {
     return strcmp(a->scheme, b->scheme) == 0 && strcmp(a->host, b->host) == 0 && a->port == b->port;

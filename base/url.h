@@ -24,6 +24,8 @@ int url_parse(const char *text, struct url *ret_url, struct error *err)
 void url_release(struct url *url);
 #define cleanup_url __attribute__((cleanup(url_release)))
 
+// "localhost" and the addresses it has: nobody else listens there. As struct url has it.
+bool url_host_is_local(const char *host);
 bool url_same_origin(const struct url *a, const struct url *b); // scheme, host, port
 // The URL with user and password cut, for status, logs and errors. Owned; "" when text does not
 // parse.

@@ -401,15 +401,6 @@ static const struct oci_repository_ops registry_ops = {
     .close = registry_close,
 };
 
-bool registry_host_is_local(const char *host)
-{
-    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
-    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
-        if (strcmp(names[i], host) == 0)
-            return true;
-    return false;
-}
-
 // Plain HTTP without being asked only where nobody else can listen.
 static bool is_plain(const struct oci_reference *reference, const struct oci_access *access)
 {
@@ -417,7 +408,7 @@ static bool is_plain(const struct oci_reference *reference, const struct oci_acc
     const char *colon = strrchr(host, ':');
     bool has_port = colon != NULL && host[strlen(host) - 1] != ']';
     cleanup_free char *name = xstrndup(host, has_port ? (size_t)(colon - host) : strlen(host));
-    bool assumed = registry_host_is_local(name) && access->tls.ca_pem == NULL && !access->secure;
+    bool assumed = url_host_is_local(name) && access->tls.ca_pem == NULL && !access->secure;
     return access->insecure || assumed;
 }
 

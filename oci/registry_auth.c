@@ -103,7 +103,7 @@ static bool realm_is_trusted(const struct registry *registry, const struct url *
 {
     const char *host = registry->base.host;
     if (strcmp(realm->host, host) == 0 ||
-        (registry_host_is_local(realm->host) && registry_host_is_local(host)))
+        (url_host_is_local(realm->host) && url_host_is_local(host)))
         return true;
     if (strcmp(host, "registry-1.docker.io") == 0)
         return strcmp(realm->host, "auth.docker.io") == 0;
@@ -195,8 +195,8 @@ static enum http_reach token_reach(const struct registry *registry, const char *
     cleanup_url struct url realm = {0};
     bool elsewhere =
         url_parse(url, &realm, NULL) == 0 && strcmp(realm.host, registry->base.host) != 0;
-    bool raise = reach == HTTP_REACH_ANY && elsewhere &&
-                 !registry_host_is_local(registry->base.host) && !has_proxy(registry);
+    bool raise = reach == HTTP_REACH_ANY && elsewhere && !url_host_is_local(registry->base.host) &&
+                 !has_proxy(registry);
     return raise ? HTTP_REACH_NOT_LOCAL : reach;
 }
 

@@ -91,9 +91,6 @@ int registry_pages(struct registry *registry, const char *url, size_t max_bytes,
                                     struct error *err),
                    void *arg, struct error *err) __attribute__((warn_unused_result));
 
-// "localhost" and the addresses it has; host without port.
-bool registry_host_is_local(const char *host);
-
 // Always -1. verb and object complete "registry H refused to <verb> <object>".
 int registry_status_error(const struct registry *registry, const struct http_response *response,
                           const char *verb, const char *object, struct error *err);

@@ -15,7 +15,6 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -28,9 +27,7 @@ static int check_address(const char *text, struct error *err)
     cleanup_url struct url url = {0};
     if (url_parse(text, &url, err) < 0)
         return -1;
-    bool local = strcmp(url.host, "localhost") == 0 || strncmp(url.host, "127.", 4) == 0 ||
-                 strcmp(url.host, "[::1]") == 0;
-    if (strcmp(url.scheme, "https") != 0 && !local)
+    if (strcmp(url.scheme, "https") != 0 && !url_host_is_local(url.host))
         return error_set(err, ERROR_DENIED,
                          "the identity token is not sent to %s in the clear; name the certificate "
                          "authority with https in the signing configuration",

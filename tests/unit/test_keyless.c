@@ -447,6 +447,7 @@ static void test_keyless_keeps_the_token(void **state)
         const char *sentence;
     } cases[] = {
         {"http://fulcio.example.com", "not sent to http://fulcio.example.com"},
+        {"http://127.example.com", "not sent to http://127.example.com"},
         {"http://127.0.0.1:1", "Fulcio http://127.0.0.1:1/"},
         {"http://localhost:1", "Fulcio http://localhost:1/"},
         {"http://[::1]:1", "Fulcio http://[::1]:1/"},
