@@ -26,6 +26,7 @@
 #define OCI_MEDIA_HELM_PROVENANCE "application/vnd.cncf.helm.chart.provenance.v1.prov"
 #define OCI_ARTIFACT_TYPE "application/vnd.dev.sealift.bundle.v1" // with the Argo format
 
+#define OCI_ANNOTATION_REF_NAME "org.opencontainers.image.ref.name"
 #define OCI_ANNOTATION_CREATED "org.opencontainers.image.created"
 #define OCI_ANNOTATION_SOURCE "org.opencontainers.image.source"
 #define OCI_ANNOTATION_REVISION "org.opencontainers.image.revision"

@@ -108,6 +108,50 @@ static int name_parts(struct sweep *sweep, const char *digest, unsigned depth, s
     return 0;
 }
 
+// Whether a blob is a manifest about something that stays, which is named then. -1 on error.
+static int name_referrer(struct sweep *sweep, const char *digest, struct error *err)
+{
+    cleanup_free char *data = NULL;
+    size_t size = 0;
+    cleanup_oci_manifest struct oci_manifest manifest = {0};
+    cleanup_error struct error cause = {0};
+    if (json_object_get(sweep->named, digest_hex(digest)) != NULL)
+        return 0;
+    if (oci_get_manifest(sweep->repository, digest, &data, &size, &manifest, &cause) < 0) {
+        bool readable = cause.code == ERROR_INVALID || cause.code == ERROR_LIMIT ||
+                        cause.code == ERROR_NOT_FOUND || cause.code == ERROR_UNVERIFIED;
+        return readable ? 0 : error_move(err, &cause);
+    }
+    if (manifest.subject == NULL ||
+        json_object_get(sweep->named, digest_hex(manifest.subject->digest.text)) == NULL)
+        return 0;
+    return name_parts(sweep, digest, 0, err) < 0 ? -1 : 1;
+}
+
+// `cosign save` lists no bundle of what it saved, nor what is attached to one.
+static int name_saved(struct sweep *sweep, const json_t *index, const char *digest,
+                      struct error *err)
+{
+    cleanup_vec struct vec blobs = VEC_OF(char *, vec_release_string);
+    layout_saved_blobs(sweep->dir, index, digest, &blobs);
+    if (blobs.len >= LAYOUT_MAX_SAVED)
+        return error_set(err, ERROR_LIMIT,
+                         "more than %d blobs, any of which may be a signature that `cosign save` "
+                         "did not list; copy what is wanted into another layout",
+                         LAYOUT_MAX_SAVED);
+    bool found = blobs.len > 0;
+    for (unsigned depth = 0; found && depth < MAX_DEPTH; depth++) {
+        found = false;
+        vec_foreach (char *, blob, &blobs) {
+            int result = name_referrer(sweep, *blob, err);
+            if (result < 0)
+                return -1;
+            found = found || result > 0;
+        }
+    }
+    return 0;
+}
+
 static int sweep_locked(struct sweep *sweep, struct error *err)
 {
     cleanup_json json_t *index = NULL;
@@ -117,6 +161,11 @@ static int sweep_locked(struct sweep *sweep, struct error *err)
     for (size_t i = 0; i < json_array_size(manifests); i++) {
         const char *digest = layout_entry_digest(json_array_get(manifests, i));
         if (digest != NULL && digest_is_valid(digest) && name_parts(sweep, digest, 0, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < json_array_size(manifests); i++) {
+        const char *digest = layout_entry_digest(json_array_get(manifests, i));
+        if (digest != NULL && digest_is_valid(digest) && name_saved(sweep, index, digest, err) < 0)
             return -1;
     }
     return each_old(sweep->dir, is_unnamed, count, sweep, err);

@@ -4,6 +4,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "oci/layout_internal.h"
+#include "oci/reference.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -184,16 +185,18 @@ static void take_name(json_t *entry)
 }
 
 // Takes the tag from entries of other digests. What then has no name stays listed, unless it is
-// listed elsewhere.
+// listed elsewhere, or is signatures: what replaces them has them all.
 static void take_tag(json_t *manifests, const char *tag, const char *digest)
 {
+    // One without a suffix is a list of referrers, which may be listed nowhere else.
+    bool signatures = oci_tag_is_derived(tag) && strchr(tag, '.') != NULL;
     for (size_t i = json_array_size(manifests); i-- > 0;) {
         json_t *entry = json_array_get(manifests, i);
         const char *other = layout_entry_digest(entry);
         if (!text_is(layout_entry_annotation(entry, LAYOUT_REF_NAME), tag) ||
             text_is(other, digest))
             continue;
-        if (other == NULL || is_listed(manifests, other, i))
+        if (other == NULL || signatures || is_listed(manifests, other, i))
             json_array_remove(manifests, i);
         else
             take_name(entry);

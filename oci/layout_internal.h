@@ -11,11 +11,12 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "oci/artifact.h"
 #include "oci/repository_internal.h"
 
 // Annotations of entries. The second is ours: it spares opening every manifest to find the
 // referrers of one; an entry without it is opened.
-#define LAYOUT_REF_NAME "org.opencontainers.image.ref.name"
+#define LAYOUT_REF_NAME OCI_ANNOTATION_REF_NAME
 #define LAYOUT_SUBJECT "dev.sealift.subject"
 
 // *ret_index is a new reference to an object with an array `manifests`. ERROR_NOT_FOUND when dir
@@ -51,7 +52,9 @@ int layout_index_tag(const char *dir, const json_t *index, const char *tag, cons
 // layout_saved.c, what `cosign save` writes. The digest of its signatures or attestations in the
 // older form, which no tag names; borrowed from index; NULL: it holds none.
 const char *layout_saved_tag(const json_t *index, const char *tag);
-// Appends char *, sorted: the blobs of a layout in which `digest` was saved that may be referrers.
+// Appends char *, sorted: the blobs of a layout in which `digest` was saved that may be referrers;
+// at most LAYOUT_MAX_SAVED.
+enum { LAYOUT_MAX_SAVED = 10000 };
 void layout_saved_blobs(const char *dir, const json_t *index, const char *digest,
                         struct vec *digests);
 

@@ -12,8 +12,6 @@
 #define KIND "kind"
 #define COSIGN "dev.cosignproject.cosign/"
 
-enum { MAX_BLOBS = 10000 };
-
 static bool is_kind(const json_t *entry, const char *kind)
 {
     const char *found = layout_entry_annotation(entry, KIND);
@@ -65,7 +63,7 @@ void layout_saved_blobs(const char *dir, const json_t *index, const char *digest
     cleanup_free char *path = path_join(dir, "blobs/sha256");
     DIR *folder = opendir(path);
     const struct dirent *entry;
-    while (folder != NULL && digests->len < MAX_BLOBS && (entry = readdir(folder)) != NULL) {
+    while (folder != NULL && digests->len < LAYOUT_MAX_SAVED && (entry = readdir(folder)) != NULL) {
         cleanup_free char *own = xasprintf("sha256:%s", entry->d_name);
         if (digest_is_valid(own) && strcmp(own, digest) != 0)
             vec_push_string(digests, own);

@@ -21,6 +21,9 @@
 #define OCI_MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define OCI_MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 #define OCI_MEDIA_EMPTY "application/vnd.oci.empty.v1+json"
+// Layers of signatures and attestations in cosign's older form.
+#define OCI_MEDIA_SIMPLE_SIGNING "application/vnd.dev.cosign.simplesigning.v1+json"
+#define OCI_MEDIA_DSSE "application/vnd.dsse.envelope.v1+json"
 #define OCI_EMPTY_JSON "{}" // the bytes of the empty config
 #define OCI_EMPTY_DIGEST "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 

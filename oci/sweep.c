@@ -75,11 +75,18 @@ static int add_untagged(struct oci_repository *repository, const struct vec *tag
             *(struct digest *)vec_push(&derived) = found.digest;
     }
     vec_foreach (const struct oci_descriptor, descriptor, &all) {
+        const char *name = oci_descriptor_annotation(descriptor, OCI_ANNOTATION_REF_NAME);
         bool attached = false;
         vec_foreach (const struct digest, digest, &derived)
             attached = attached || strcmp(digest->text, descriptor->digest.text) == 0;
-        if (!attached)
-            find_or_add(items, descriptor->digest.text);
+        if (attached)
+            continue;
+        struct oci_sweep_item *item = find_or_add(items, descriptor->digest.text);
+        // Other tools name an entry "registry.example.com/acme/shop:v1", which is no tag here.
+        if (name == NULL || oci_tag_is_valid(name))
+            continue;
+        vec_push_string(&item->tags, name);
+        item->fate = OCI_SWEEP_TAGGED;
     }
     return 0;
 }
@@ -114,6 +121,19 @@ static int take_times_attached(struct oci_repository *repository, struct oci_swe
     return 0;
 }
 
+// Signatures or attestations in the older form: of a layout whose derived tag has moved on, or that
+// `cosign save` wrote.
+static bool is_signature(const struct oci_manifest *manifest)
+{
+    if (manifest->is_index || manifest->layers.len == 0)
+        return false;
+    vec_foreach (const struct oci_descriptor, layer, &manifest->layers)
+        if (strcmp(layer->media_type, OCI_MEDIA_SIMPLE_SIGNING) != 0 &&
+            strcmp(layer->media_type, OCI_MEDIA_DSSE) != 0)
+            return false;
+    return true;
+}
+
 // -1 on error, 0 for what is no artifact of its own (a referrer), 1 for all else.
 static int look_at(struct oci_sweep *sweep, struct oci_sweep_item *item, struct error *err)
 {
@@ -122,7 +142,7 @@ static int look_at(struct oci_sweep *sweep, struct oci_sweep_item *item, struct 
     cleanup_oci_manifest struct oci_manifest manifest = {0};
     if (oci_get_manifest(sweep->repository, item->digest.text, &data, &size, &manifest, err) < 0)
         return -1;
-    if (manifest.subject != NULL && item->fate != OCI_SWEEP_TAGGED)
+    if ((manifest.subject != NULL || is_signature(&manifest)) && item->fate != OCI_SWEEP_TAGGED)
         return 0;
     if (manifest.is_index && item->fate == OCI_SWEEP_REMOVE)
         item->fate = OCI_SWEEP_INDEX;

@@ -15,8 +15,6 @@
 
 #include <string.h>
 
-#define ENVELOPE_MEDIA "application/vnd.dsse.envelope.v1+json"
-
 // cosign appends, so the last ones are the newest.
 enum { MAX_ATTESTATIONS = 256 };
 
@@ -56,7 +54,7 @@ static int read_layer(struct collection *collection, const struct digest *manife
     cleanup_sigstore_bundle struct sigstore_bundle bundle = {.material = SIGSTORE_PUBLIC_KEY};
     cleanup_free char *data = NULL;
     size_t size = 0;
-    if (strcmp(layer->media_type, ENVELOPE_MEDIA) != 0)
+    if (strcmp(layer->media_type, OCI_MEDIA_DSSE) != 0)
         return error_set(err, ERROR_INVALID, "a layer of type %.100s", layer->media_type);
     if (oci_get_blob(collection->repository, layer, SIGSTORE_BUNDLE_MAX_BYTES, &data, &size, err) <
             0 ||

@@ -8,8 +8,9 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "oci/manifest.h"
 
-#define SIMPLE_SIGNING_MEDIA "application/vnd.dev.cosign.simplesigning.v1+json"
+#define SIMPLE_SIGNING_MEDIA OCI_MEDIA_SIMPLE_SIGNING
 #define SIMPLE_SIGNING_ANNOTATION "dev.cosignproject.cosign/signature"
 #define SIMPLE_SIGNING_CERTIFICATE "dev.sigstore.cosign/certificate"
 

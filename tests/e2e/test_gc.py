@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from parts.cosign import Cosign
 from parts.faulty_registry import FaultyRegistry, RegistryFault
 from parts.oci_registry import OciRegistry
 from parts.sealift import Sealift
@@ -231,3 +233,76 @@ def test_litter_of_writers_that_were_killed(sealift: Sealift, tmp_path: Path) ->
     os.utime(old, (time.time() - 7200,) * 2)
     releases.tag(0, "again")
     assert not old.exists() and young.exists()
+
+
+def test_signatures_that_were_replaced(sealift: Sealift, tmp_path: Path) -> None:
+    """A layout lists no manifest of signatures that another one has taken the place of, and none is an artifact."""
+    layout = tmp_path / "layout"
+    releases = Releases(sealift, tmp_path, f"oci-layout://{layout}")
+    for name in ("second", "third"):
+        sealift("keygen", "--output-prefix", tmp_path / name)
+        sealift("sign", f"{releases.repository}:git-3", "--key", tmp_path / f"{name}.key")
+    told = releases.gc("--keep", 1, *OLD)
+    assert [entry["digest"] for entry in told["artifacts"] if entry["digest"] not in releases.digests] == []
+    index = json.loads((layout / "index.json").read_text())
+    signatures = releases.digests[3].replace(":", "-") + ".sig"
+    for entry in index["manifests"]:
+        # As an older program left it.
+        if entry.get("annotations", {}).get("org.opencontainers.image.ref.name") == signatures:
+            index["manifests"].append({**entry, "annotations": {}, **copy_of_blob(layout, entry["digest"])})
+            break
+    (layout / "index.json").write_text(json.dumps(index))
+    assert len(releases.gc("--keep", 1, *OLD)["artifacts"]) == 5
+    age_blobs(layout)
+    releases.gc("--keep", 1, *OLD, "--delete")
+    assert releases.there() == [False, True, False, True, True]
+    for name in ("key", "second", "third"):
+        sealift("verify", f"{releases.repository}:git-3", "--key", tmp_path / f"{name}.pub", "--no-attest")
+
+
+def copy_of_blob(layout: Path, digest: str) -> dict[str, Any]:
+    """The same manifest in other bytes."""
+    data = (layout / "blobs" / "sha256" / digest[7:]).read_bytes() + b"\n"
+    name = hashlib.sha256(data).hexdigest()
+    (layout / "blobs" / "sha256" / name).write_bytes(data)
+    return {"digest": f"sha256:{name}", "size": len(data)}
+
+
+def age_blobs(layout: Path) -> None:
+    old = time.time() - 7200
+    for path in (layout / "blobs" / "sha256").iterdir():
+        os.utime(path, (old, old))
+
+
+def test_names_that_are_no_tags(sealift: Sealift, tmp_path: Path) -> None:
+    """Other tools write the whole name of an artifact where a tag is expected: it is wanted as well."""
+    layout = tmp_path / "layout"
+    releases = Releases(sealift, tmp_path, f"oci-layout://{layout}", signed=False)
+    index = json.loads((layout / "index.json").read_text())
+    for entry in index["manifests"]:
+        if entry["digest"] == releases.digests[0]:
+            entry["annotations"]["org.opencontainers.image.ref.name"] = "registry.example.com/acme/shop:v1"
+    (layout / "index.json").write_text(json.dumps(index))
+    assert releases.fates(releases.gc("--keep", 1, *OLD, "--delete")) == ["tagged", "tagged", "remove", "newest", "tagged"]
+    assert releases.there() == [True, True, False, True, True]
+
+
+def test_what_cosign_saved(
+    sealift: Sealift, tmp_path: Path, referrers_registry: OciRegistry, repository: str, cosign: Cosign
+) -> None:
+    """`cosign save` lists no bundles: they stay with their artifact."""
+    releases = Releases(sealift, tmp_path, referrers_registry.oci(repository))
+    here = referrers_registry.repository(repository)
+    digest, older, newer = releases.digests[0], cosign.key("older"), cosign.key("newer")
+    cosign.sign(f"{here}@{digest}", older.private, old=True)
+    cosign.sign(f"{here}@{digest}", newer.private)
+    saved = tmp_path / "saved"
+    cosign.run("save", "--dir", str(saved), "--allow-http-registry", f"{here}@{digest}")
+    age_blobs(saved)
+    before = sorted((saved / "blobs" / "sha256").iterdir())
+    told = sealift("gc", f"oci-layout://{saved}", "--keep", 1, *OLD, "--delete", "--yes", "-o", "json").json()
+    assert told["removed"]["files"] == 0 and sorted((saved / "blobs" / "sha256").iterdir()) == before
+    assert [entry["digest"] for entry in told["artifacts"]] == [digest]
+    pinned = (f"oci-layout://{saved}@{digest}", "--identity", here)
+    for public in (older.public, newer.public, tmp_path / "key.pub"):
+        sealift("verify", *pinned, "--key", public, "--no-attest")
