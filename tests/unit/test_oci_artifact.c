@@ -217,12 +217,12 @@ static void put_entry(struct strbuf *tar, const char *name, char type, const voi
     struct tar_header header = {.type = type, .magic = "ustar", .version = {'0', '0'}};
     memcpy(header.name, name, strnlen(name, sizeof header.name));
     snprintf(header.mode, sizeof header.mode, "0000644");
-    snprintf(header.size, sizeof header.size, "%011zo", size);
+    snprintf(header.size, sizeof header.size, "%011o", (unsigned)size);
     memset(header.checksum, ' ', sizeof header.checksum);
     unsigned sum = 0;
     for (size_t i = 0; i < sizeof header; i++)
         sum += ((const unsigned char *)&header)[i];
-    snprintf(header.checksum, sizeof header.checksum, "%06o", sum);
+    snprintf(header.checksum, sizeof header.checksum, "%06o", sum & 0777777);
     strbuf_add(tar, &header, sizeof header);
     strbuf_add(tar, data, size);
     while (tar->len % TAR_BLOCK != 0)
