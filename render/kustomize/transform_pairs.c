@@ -8,9 +8,44 @@
 
 // What goes into one object: values of its own, each in as many places as the specifications have.
 struct pairs {
-    const struct value *values;
+    struct value *values;
     struct vec added; // struct alias_place
 };
+
+// kyaml sets all places from one node. It gives that node the quotes of what it overwrites, for the
+// places that hold it already and those to come, and quotes again where a text without any looks
+// like another type (FieldSetter.Filter). Consumes styled, which is borrowed afterwards.
+static struct value *restyle(struct pairs *pairs, const char *key, struct value *styled)
+{
+    const struct value *before = value_object_get(pairs->values, key);
+    vec_foreach (struct alias_place, place, &pairs->added)
+        if (value_object_get(place->parent, place->key) == before)
+            value_object_set(place->parent, place->key, styled);
+    value_object_set_new(pairs->values, key, styled);
+    return styled;
+}
+
+static void put_pair(struct pairs *pairs, struct resource *resource, struct value *map,
+                     const char *key)
+{
+    struct value *value = value_object_get(pairs->values, key);
+    struct value *quoted = yamlvalue_written_quote_other(value);
+    if (quoted != NULL)
+        value = restyle(pairs, key, quoted);
+    const struct value *old = value_object_get(map, key);
+    if (old == value)
+        return;
+    if (old != NULL) {
+        const char *text = value_string_value(value);
+        struct value *copy = yamlvalue_written_put(old, text, YAMLVALUE_TAG_STR);
+        restyle(pairs, key, yamlvalue_written_put(old, text, YAMLVALUE_TAG_STR));
+        alias_write(resource, map, key, copy);
+        return;
+    }
+    value_object_set(map, key, value);
+    *(struct alias_place *)vec_push(&pairs->added) =
+        (struct alias_place){value_incref(map), xstrdup(key)};
+}
 
 static int put(void *arg, struct resource *resource, const struct slot *slot, struct error *err)
 {
@@ -20,19 +55,8 @@ static int put(void *arg, struct resource *resource, const struct slot *slot, st
     struct value *value = NULL;
     if (!value_is_object(map))
         return error_set(err, ERROR_INVALID, "labels and annotations go into a mapping");
-    value_foreach (pairs->values, key, value) {
-        const struct value *old = value_object_get(map, key);
-        if (old == value)
-            continue;
-        if (old != NULL) {
-            alias_write(resource, map, key,
-                        yamlvalue_written_put(old, value_string_value(value), YAMLVALUE_TAG_STR));
-            continue;
-        }
-        value_object_set(map, key, value);
-        *(struct alias_place *)vec_push(&pairs->added) =
-            (struct alias_place){value_incref(map), xstrdup(key)};
-    }
+    value_foreach (pairs->values, key, value)
+        put_pair(pairs, resource, map, key);
     return 0;
 }
 
