@@ -282,12 +282,14 @@ static struct value *copy(const struct value *value,
         struct value *object = value_container_new(VALUE_OBJECT, slots);
         for (size_t at = 0; value_object_next(value, &at, &key, &member);)
             value_object_put_new(object, value_unconst(key), copy_part(member));
+        value_container_mark(object, value_container_marked(value));
         return object;
     }
     if (value_is_array(value)) {
         struct value *array = value_container_new(VALUE_ARRAY, value_array_size(value));
         for (size_t i = 0; i < value_array_size(value); i++)
             value_array_append_new(array, copy_part(value_array_get(value, i)));
+        value_container_mark(array, value_container_marked(value));
         return array;
     }
     return value_ref(value);

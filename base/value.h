@@ -34,7 +34,7 @@ enum value_type {
 struct value {
     uint32_t references; // VALUE_IMMORTAL: never freed, never written to
     uint8_t type;        // enum value_type
-    uint8_t capacity;    // of a string its note
+    uint8_t capacity;    // of a string its note; of a container with its mark
     uint16_t size;
 };
 
@@ -111,6 +111,10 @@ int64_t value_integer_value(const struct value *value);
 double value_real_value(const struct value *value);
 const char *value_string_value(const struct value *value);
 size_t value_string_length(const struct value *value);
+
+// The same for objects and arrays, at any time: a mark that copies of them have, too.
+void value_container_mark(struct value *container, bool marked);
+bool value_container_marked(const struct value *value);
 
 // ---- objects ----
 

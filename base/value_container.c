@@ -57,7 +57,20 @@ void value_container_set_used(struct value *value, size_t used)
 static size_t capacity_of(const struct value *value)
 {
     const struct value_block *block = value_block_of(value);
-    return block != NULL ? block->capacity : value->capacity;
+    return block != NULL ? block->capacity : (uint8_t)(value->capacity & ~VALUE_MARK);
+}
+
+void value_container_mark(struct value *container, bool marked)
+{
+    if (!value_is_object(container) && !value_is_array(container))
+        return;
+    uint8_t capacity = (uint8_t)(container->capacity & ~VALUE_MARK);
+    container->capacity = (uint8_t)(capacity | (marked ? VALUE_MARK : 0));
+}
+
+bool value_container_marked(const struct value *value)
+{
+    return (value_is_object(value) || value_is_array(value)) && (value->capacity & VALUE_MARK) != 0;
 }
 
 void value_container_grow(struct value *value, size_t slot_size)

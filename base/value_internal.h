@@ -7,6 +7,7 @@
 #include "base/value.h"
 
 enum { VALUE_OUTSIDE = UINT16_MAX }; // as the size of a container, or of a string: see there
+enum { VALUE_MARK = 0x80 };          // beside the capacity of a container
 
 struct value_block {
     uint32_t capacity;

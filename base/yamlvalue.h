@@ -29,7 +29,9 @@ struct yamlvalue_limits {
     bool kustomize;
     // Of a key that occurs twice the last value counts, as in a kustomization.yaml.
     bool last_wins;
-    // Scalars remember how they are written (base/yamlvalue_written.h); keys do not.
+    // Scalars remember how they are written (base/yamlvalue_written.h); keys do not. Objects and
+    // arrays that stand in {} or [] are marked (value_container_mark), and what is empty there is
+    // null until yamlvalue_settle makes "" of it.
     bool written;
     // The nodes themselves rather than what they mean: keys by their text, merge keys as keys,
     // aliases unresolved (YAMLVALUE_TAG_ALIAS). Goes with `written`.

@@ -137,6 +137,7 @@ static int sequence_value(struct yamlvalue_reader *reader, struct value **ret_va
             return -1;
         value_array_append_new(items, item);
     }
+    value_container_mark(items, reader->limits.written && reader->in_flow);
     reader->in_flow = outer_flow;
     reader->depth--;
     *ret_value = STEAL(items);
@@ -280,6 +281,7 @@ static int mapping_value(struct yamlvalue_reader *reader, struct value **ret_val
     }
     for (size_t i = 0; i < value_array_size(mapping.merges); i++)
         value_object_update_missing(mapping.members, value_array_get(mapping.merges, i));
+    value_container_mark(mapping.members, reader->limits.written && reader->in_flow);
     reader->in_flow = outer_flow;
     reader->depth--;
     *ret_value = STEAL(mapping.members);

@@ -336,7 +336,9 @@ static struct value *flow(struct quick *q)
     }
     q->at++;
     q->depth--;
-    return is_mapping ? value_builder_finish(&members) : finish_items(&items);
+    struct value *value = is_mapping ? value_builder_finish(&members) : finish_items(&items);
+    value_container_mark(value, q->limits->written);
+    return value;
 }
 
 // ---- documents ----

@@ -239,9 +239,9 @@ struct value *yamlvalue_with_style(const struct yamlvalue_limits *limits, bool i
         (!quoted && scalar->kind == YAMLVALUE_INTEGER && is_common_integer(text, length)))
         return value;
     value_decref(value);
-    // go-yaml writes what has a colon in quotes between brackets, and so a date becomes text.
-    quoted = quoted ||
-             (scalar->kind == YAMLVALUE_TIMESTAMP && in_flow && memchr(text, ':', length) != NULL);
+    // Of nodes; elsewhere yamlvalue_settle sees to it.
+    quoted = quoted || (limits->as_nodes && scalar->kind == YAMLVALUE_TIMESTAMP && in_flow &&
+                        memchr(text, ':', length) != NULL);
     return yamlvalue_written_new(text, length, quoted ? YAMLVALUE_TAG_STR : tags[scalar->kind],
                                  quoted);
 }
@@ -286,7 +286,8 @@ int yamlvalue_scalar_value(struct yamlvalue_reader *reader, struct value **ret_v
                               "a string with a NUL in it; Kubernetes objects cannot hold one");
     if (tag != NULL && strcmp(tag, "!") != 0)
         return tagged_value(reader, tag, text, length, ret_value, err);
-    bool empty_in_flow = reader->limits.kustomize && reader->in_flow && length == 0;
+    bool settled = !reader->limits.written || reader->limits.as_nodes;
+    bool empty_in_flow = reader->limits.kustomize && reader->in_flow && length == 0 && settled;
     if (reader->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE || empty_in_flow) {
         *ret_value = with_style(reader, text, length, NULL, string_value(reader, text, length));
         return 0;

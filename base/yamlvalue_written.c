@@ -199,6 +199,15 @@ struct value *yamlvalue_written_put(const struct value *old, const char *text,
     return put;
 }
 
+struct value *yamlvalue_written_anew(const char *text)
+{
+    if (strchr(text, '\n') == NULL)
+        return yamlvalue_written_put(NULL, text, YAMLVALUE_TAG_STR);
+    struct value *block = yamlvalue_written_new(text, strlen(text), YAMLVALUE_TAG_STR, true);
+    value_string_note(block, '|');
+    return block;
+}
+
 bool yamlvalue_written_is_text(const struct value *value)
 {
     struct yamlvalue_written written;
@@ -248,9 +257,10 @@ bool yamlvalue_written_is_alias(const struct value *value)
     return written.tag == YAMLVALUE_TAG_ALIAS;
 }
 
-// Where in the value, for messages.
+// Where in the value: for messages, and whether between brackets.
 struct place {
     const struct place *up;
+    bool in_flow;
     const char *key; // NULL for an element
     size_t index;
 };
@@ -287,6 +297,34 @@ static int fail_scalar(const struct value *scalar, const struct place *place, st
 
 static int settle_below(struct value *value, const struct place *place, struct error *err);
 
+// What go-yaml does to texts without quotes between brackets: it puts the empty one in quotes, and
+// a date that has a colon, so that both are read again as text. There are no blocks there.
+static bool is_text_in_flow(const struct value *value)
+{
+    struct yamlvalue_written written;
+    if (is_folded(value) || value == yamlvalue_empty_null())
+        return true;
+    if (!is_marked(value))
+        return false;
+    yamlvalue_written_of(value, &written);
+    bool of_date = written.tag == YAMLVALUE_TAG_NONE || written.tag == YAMLVALUE_TAG_TIMESTAMP;
+    if (written.quoted || (written.length > 0 && !of_date))
+        return false;
+    if (written.length == 0)
+        return written.tag == YAMLVALUE_TAG_NONE || written.tag == YAMLVALUE_TAG_NULL;
+    struct yamlvalue_scalar resolved;
+    yamlvalue_resolve(written.text, written.length, &resolved);
+    return resolved.kind == YAMLVALUE_TIMESTAMP &&
+           memchr(written.text, ':', written.length) != NULL;
+}
+
+static struct value *text_in_flow(const struct value *value)
+{
+    struct yamlvalue_written written;
+    yamlvalue_written_of(value, &written);
+    return value_stringn(written.text, written.length);
+}
+
 // *ret_new is owned; NULL where the value stays as it is.
 static int settle_member(struct value *member, const struct place *place, struct value **ret_new,
                          struct error *err)
@@ -294,9 +332,10 @@ static int settle_member(struct value *member, const struct place *place, struct
     *ret_new = NULL;
     if (value_is_object(member) || value_is_array(member))
         return settle_below(member, place, err);
-    if (!is_marked(member) && !is_folded(member))
+    bool in_flow = place->in_flow && is_text_in_flow(member);
+    if (!in_flow && !is_marked(member) && !is_folded(member))
         return 0;
-    *ret_new = yamlvalue_settled(member);
+    *ret_new = in_flow ? text_in_flow(member) : yamlvalue_settled(member);
     return *ret_new != NULL ? 0 : fail_scalar(member, place, err);
 }
 
@@ -304,7 +343,10 @@ static int settle_below(struct value *value, const struct place *place, struct e
 {
     struct value *member = NULL;
     struct value *settled = NULL;
-    struct place here = {.up = place};
+    struct place here = {
+        .up = place,
+        .in_flow = (place != NULL && place->in_flow) || value_container_marked(value),
+    };
     value_foreach (value, here.key, member) {
         if (settle_member(member, &here, &settled, err) < 0)
             return -1;
@@ -334,6 +376,7 @@ static struct value *quoted_word(const struct value *value)
 
 void yamlvalue_written_from_json(struct value *value)
 {
+    value_container_mark(value, value_object_size(value) + value_array_size(value) == 0);
     const char *key = NULL;
     struct value *member = NULL;
     value_foreach (value, key, member) {

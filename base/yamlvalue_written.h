@@ -47,6 +47,9 @@ struct value *yamlvalue_written_marked(const char *text, size_t length, enum yam
 // looks like another type. Owned.
 struct value *yamlvalue_written_put(const struct value *old, const char *text,
                                     enum yamlvalue_tag tag);
+// A text that is made anew, as kyaml does of labels, annotations and data: a block where it has
+// several lines, in quotes if it looks like another type. Owned.
+struct value *yamlvalue_written_anew(const char *text);
 // Whether a reader of YAML 1.1 would take the text for anything but text: yes, 1e3, [a], a: b.
 bool yamlvalue_written_as_other(const char *text);
 // Such a text without quotes, in quotes: a new value; NULL where the scalar stays as it is.
@@ -60,12 +63,14 @@ bool yamlvalue_written_is_alias(const struct value *value);
 // The JSON value that a YAML reader makes of a scalar written like this: a new reference. NULL
 // where the text cannot be of that type; yamlvalue_settle says so in an error.
 struct value *yamlvalue_settled(const struct value *scalar);
-// In place, everywhere below an object or array: afterwards all values are JSON's own.
+// In place, everywhere below an object or array: afterwards all values are JSON's own. Between
+// brackets (value_container_marked) go-yaml puts more into quotes, and so more is text there.
 // ERROR_INVALID.
 int yamlvalue_settle(struct value *value, struct error *err) __attribute__((warn_unused_result));
 
 // Of JSON's values, as go-yaml v3 writes them: texts that YAML 1.1 takes for something else (off,
-// 12:30:45) stand in quotes. In place, everywhere below an object or array.
+// 12:30:45) stand in quotes, and brackets around nothing only. In place, everywhere below an object
+// or array.
 void yamlvalue_written_from_json(struct value *value);
 
 #endif

@@ -137,13 +137,18 @@ static struct value *quote_other(struct value *value)
     return quoted;
 }
 
-// A scalar takes the quotes that stood at its place, or none where none stood.
+// A scalar takes the quotes that stood at its place, or none where none stood; what replaces a
+// mapping or list takes its brackets.
 static struct value *take_style(const struct value *old, struct value *value)
 {
-    if (value_is_null(value) || value_is_object(value) || value_is_array(value))
+    if (value_is_null(value))
         return value;
     if (old == NULL)
         return quote_other(value);
+    if (value_is_object(value) || value_is_array(value)) {
+        value_container_mark(value, value_container_marked(old));
+        return value;
+    }
     struct yamlvalue_written written;
     yamlvalue_written_of(value, &written);
     struct value *styled = yamlvalue_written_put(old, written.text, written.tag);
@@ -252,6 +257,13 @@ static struct schema_place place_by_kind(struct schema *schema, const struct val
     return schema_of_kind(schema, api_version, kind);
 }
 
+// What is empty is written as what comes into it (merge2's SetStyle).
+static void take_brackets(struct value *dest, const struct value *origin)
+{
+    if (origin != NULL && value_object_size(dest) + value_array_size(dest) == 0)
+        value_container_mark(dest, value_container_marked(origin));
+}
+
 static bool same_kind(const struct value *a, const struct value *b)
 {
     return value_is_object(a) == value_is_object(b) && value_is_array(a) == value_is_array(b);
@@ -265,6 +277,7 @@ int merge_walk_value(const struct merge_walk *walk, struct value *dest, struct v
         here.place = place_by_kind(walk->schema, dest);
     if (here.place.kind == SCHEMA_UNKNOWN)
         here.place = place_by_kind(walk->schema, origin);
+    take_brackets(dest, origin);
     const struct value *first = merge_is_missing(dest) ? origin : dest;
     if (merge_is_missing(first) || value_is_object(first)) {
         if (!merge_is_missing(first) && !merge_is_missing(origin) && !value_is_object(origin))
