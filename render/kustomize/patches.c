@@ -87,8 +87,7 @@ static void stringify_map(struct value *metadata, const char *field)
     value_foreach (map, key, value) {
         struct yamlvalue_written written;
         yamlvalue_written_of(value, &written);
-        value_object_set_new(texts, key,
-                             yamlvalue_written_put(NULL, written.text, YAMLVALUE_TAG_STR));
+        value_object_set_new(texts, key, yamlvalue_written_anew(written.text));
     }
     if (value_object_size(texts) == 0)
         value_object_del(metadata, field);
@@ -239,8 +238,8 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
                       struct error *err)
 {
     cleanup_free char *before = id_text(resource);
-    // With the origin kustomize wrote all annotations anew, as text.
-    if (resource->origin != NULL)
+    // With the note of an earlier transformer kustomize wrote all annotations anew, as text.
+    if (resource->transformations != NULL)
         stringify_map(value_object_get(resource->value, "metadata"), "annotations");
     resource_lend_history(resource);
     struct value *patched = NULL;

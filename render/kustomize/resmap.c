@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "base/nearest.h"
 #include "base/value.h"
+#include "base/yamlvalue_written.h"
 
 void resmap_init(struct resmap *map)
 {
@@ -174,16 +175,24 @@ int resmap_append_all(struct resmap *map, struct resmap *other, struct error *er
 
 // ---- what generators make ----
 
-static void merge_strings(struct value *into, const struct value *from)
+// kustomize merges them as maps of text and makes all of them anew. A null is its text in metadata
+// (~, null) and empty in data.
+static void merge_strings(struct value *into, const struct value *from, bool of_data)
 {
     const char *key = NULL;
     struct value *value = NULL;
-    value_foreach (from, key, value)
-        if (value_object_get(into, key) == NULL)
-            value_object_set(into, key, value);
+    value_foreach (from, key, value) {
+        struct yamlvalue_written written;
+        if (value_object_get(into, key) != NULL)
+            continue;
+        yamlvalue_written_of(value, &written);
+        const char *text = of_data && value_is_null(value) ? "" : written.text;
+        value_object_set_new(into, key, yamlvalue_written_anew(text));
+    }
 }
 
-static void merge_member(struct value *parent, const char *key, const struct value *old)
+static void merge_member(struct value *parent, const char *key, const struct value *old,
+                         bool of_data)
 {
     if (value_object_size(old) == 0)
         return;
@@ -192,7 +201,7 @@ static void merge_member(struct value *parent, const char *key, const struct val
         object = value_object();
         value_object_set_new(parent, key, object);
     }
-    merge_strings(object, old);
+    merge_strings(object, old, of_data);
 }
 
 // The generated object takes the name and the history of the one it replaces.
@@ -200,8 +209,8 @@ static void take_over(struct resource *made, struct resource *old)
 {
     const struct value *old_metadata = value_object_get(old->value, "metadata");
     struct value *metadata = value_object_get(made->value, "metadata");
-    merge_member(metadata, "labels", value_object_get(old_metadata, "labels"));
-    merge_member(metadata, "annotations", value_object_get(old_metadata, "annotations"));
+    merge_member(metadata, "labels", value_object_get(old_metadata, "labels"), false);
+    merge_member(metadata, "annotations", value_object_get(old_metadata, "annotations"), false);
     resource_set_name(made, resource_name(old));
     resource_set_namespace(made, resource_namespace(old));
     struct value **mine[] = {&made->past, &made->prefixes, &made->suffixes, &made->ref_vars};
@@ -213,8 +222,8 @@ static void take_over(struct resource *made, struct resource *old)
     }
     made->needs_hash = made->needs_hash && old->needs_hash;
     if (made->behavior == BEHAVIOR_MERGE) {
-        merge_member(made->value, "data", value_object_get(old->value, "data"));
-        merge_member(made->value, "binaryData", value_object_get(old->value, "binaryData"));
+        merge_member(made->value, "data", value_object_get(old->value, "data"), true);
+        merge_member(made->value, "binaryData", value_object_get(old->value, "binaryData"), true);
         if (old->origin != NULL) {
             value_decref(made->origin);
             made->origin = STEAL(old->origin);

@@ -69,7 +69,7 @@ static yaml_scalar_style_t style_of(const struct value *value)
 {
     struct yamlvalue_written written;
     yamlvalue_written_of(value, &written);
-    if (!written.quoted || written.tag != YAMLVALUE_TAG_STR)
+    if (!written.quoted)
         return YAML_PLAIN_SCALAR_STYLE;
     switch (written.quote) {
     case '\'':

@@ -62,6 +62,107 @@ static void test_habits_folded_place_folds_what_is_put_there(void **state)
                   "    a: |-\n      one\n        deep\n  name: a\n");
 }
 
+static void test_habits_one_text_takes_the_style_of_what_it_overwrites(void **state)
+{
+    (void)state;
+    // commonAnnotations put one node into both places, and it folds where one of them did.
+    assert_builds(
+        TREE(
+            "commonAnnotations: {x: \"one\\n  deep\\n\"}\n") "apiVersion: apps/v1\nkind: "
+                                                             "Deployment\nmetadata:\n  name: a\n"
+                                                             "  annotations:\n    x: >-\n      y\n",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  annotations:\n"
+        "    x: |\n      one\n        deep\n  name: a\nspec:\n  template:\n"
+        "    metadata:\n      annotations:\n        x: |\n          one\n\n"
+        "            deep\n");
+}
+
+#define THING "apiVersion: v1\nkind: Thing\nmetadata: {name: a}\n"
+#define THING_OUT "kind: Thing\nmetadata:\n  name: a\n"
+#define PATCHED(fields) \
+    "patches:\n- patch: |\n    apiVersion: v1\n    kind: Thing\n    metadata: {name: a}\n" fields
+
+static void test_habits_brackets_put_more_into_quotes(void **state)
+{
+    (void)state;
+    // An empty text in place of a null.
+    assert_builds(TREE("replacements:\n- source: {kind: Thing, fieldPath: from}\n"
+                       "  targets: [{select: {kind: Thing}, fieldPaths: [in.a, out.a, in.b],\n"
+                       "    options: {create: true}}]\n") THING
+                  "from: \"\"\nin: {a: null}\nout:\n  a: null\n",
+                  "apiVersion: v1\nfrom: \"\"\nin:\n  a: \"\"\n  b: \"\"\n" THING_OUT
+                  "out:\n  a: null\n");
+    // A date and a folded text that a patch puts between brackets, and a date that it takes out.
+    assert_builds(
+        TREE(PATCHED("    in:\n      d: 2001-12-14 21:59:43\n"
+                     "      f: >-\n        one\n          two\n"
+                     "    out: {d: 2001-12-14 21:59:43}\n")) THING "in: {a: b}\nout:\n  a: {}\n",
+        "apiVersion: v1\nin:\n  a: b\n  d: \"2001-12-14 21:59:43\"\n"
+        "  f: |-\n    one\n      two\n" THING_OUT "out:\n  a: {}\n  d: \"2001-12-14T21:59:43Z\"\n");
+    // Empty ones have the brackets of what a patch puts there; a list those that it takes the
+    // place of.
+    assert_builds(TREE(PATCHED("    a:\n      d: 2001-12-14 21:59:43\n"
+                               "    b:\n    - 2001-12-14 21:59:43\n"
+                               "    c: [2001-12-14 21:59:43]\n")) THING "a: {}\nb: [x]\nc:\n- x\n",
+                  "a:\n  d: \"2001-12-14T21:59:43Z\"\napiVersion: v1\n"
+                  "b:\n- \"2001-12-14 21:59:43\"\nc:\n- \"2001-12-14T21:59:43Z\"\n" THING_OUT);
+    // A null that is not written out removes between brackets, too.
+    assert_builds(TREE("patches: [{patch: '{apiVersion: v1, kind: Thing, metadata: {name: a}, "
+                       "x: {y: , z: 1}}'}]\n") THING "x:\n  y: 1\n",
+                  "apiVersion: v1\n" THING_OUT "x:\n  z: 1\n");
+}
+
+static void test_habits_generators_merge_into_text(void **state)
+{
+    (void)state;
+    assert_builds(
+        TREE(
+            "configMapGenerator: [{name: a, behavior: merge, literals: [a=b]}]\n"
+            "generatorOptions: {disableNameSuffixHash: true}\n") "apiVersion: v1\nkind: "
+                                                                 "ConfigMap\nmetadata:\n  name: a\n"
+                                                                 "  labels: {l: 1_000, n: "
+                                                                 "~}\ndata:\n  f: >\n    one\n     "
+                                                                 " two\n  i: 1.0\n"
+                                                                 "  n: ~\n",
+        "apiVersion: v1\ndata:\n  a: b\n  f: |\n    one\n      two\n  i: \"1.0\"\n"
+        "  \"n\": \"\"\nkind: ConfigMap\nmetadata:\n  labels:\n    l: \"1_000\"\n"
+        "    \"n\": \"~\"\n  name: a\n");
+}
+
+#define FROM_NAME                                                     \
+    "namePrefix: \"1\"\nreplacements:\n- source: {kind: ConfigMap}\n" \
+    "  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.doc.b]}]\n"
+#define NAMED_80                                                \
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '80'}\n" \
+    "data:\n  doc: |\n    a: 1\n    b:\n      c: 3\n"
+
+static void test_habits_name_keeps_its_quotes_in_a_text(void **state)
+{
+    (void)state;
+    assert_builds(TREE(FROM_NAME) NAMED_80,
+                  "apiVersion: v1\ndata:\n  doc: |-\n    a: 1\n    b: '180'\nkind: ConfigMap\n"
+                  "metadata:\n  name: \"180\"\n");
+}
+
+#define ORIGINS "buildMetadata: [originAnnotations]\npatches:\n"
+#define MERGED "- patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, x: z}'\n"
+#define ADDED                       \
+    "- target: {kind: ConfigMap}\n" \
+    "  patch: '[{\"op\": \"add\", \"path\": \"/x\", \"value\": \"y\"}]'\n"
+#define ODD "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations: {odd: 1_000}\n"
+#define ODD_OUT(text)                                                                        \
+    "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  annotations:\n"                           \
+    "    config.kubernetes.io/origin: |\n      path: a.yaml\n    odd: " text "\n  name: a\n" \
+    "x: \"y\"\n"
+
+static void test_habits_first_note_of_an_origin_leaves_numbers(void **state)
+{
+    (void)state;
+    // A JSON patch reads annotations as they are, until a transformer's note made text of them.
+    assert_builds(TREE(ORIGINS ADDED) ODD, ODD_OUT("\"1000\""));
+    assert_builds(TREE(ORIGINS MERGED ADDED) ODD, ODD_OUT("\"1_000\""));
+}
+
 #define NOTED                                                                 \
     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n" \
     "    config.kubernetes.io/origin: |\n      path: b.yaml\n"                \
@@ -161,6 +262,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_habits_folded_text_is_written_and_read_once_more),
         cmocka_unit_test(test_habits_folded_place_folds_what_is_put_there),
+        cmocka_unit_test(test_habits_one_text_takes_the_style_of_what_it_overwrites),
+        cmocka_unit_test(test_habits_brackets_put_more_into_quotes),
+        cmocka_unit_test(test_habits_generators_merge_into_text),
+        cmocka_unit_test(test_habits_name_keeps_its_quotes_in_a_text),
+        cmocka_unit_test(test_habits_first_note_of_an_origin_leaves_numbers),
         cmocka_unit_test(test_habits_notes_of_earlier_builds_are_dropped),
         cmocka_unit_test(test_habits_configuration_of_functions_is_no_object),
         cmocka_unit_test(test_habits_mark_of_a_windows_editor_escapes_the_text),
