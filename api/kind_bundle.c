@@ -262,6 +262,13 @@ static const struct field fields[] = {
      .doc = "What the program calls the key.",
      .example = "projects/acme/packager"},
 
+    {.path = "spec.sign.expiry",
+     .type = FIELD_DURATION,
+     .min = 3600000,
+     .doc = "How long a release statement may be adopted (its `notAfter`); a fresh one is made "
+            "when half of it is over, or after `artifact.renew` if that is sooner. Absent: for "
+            "ever.",
+     .example = "720h"},
     {.path = "spec.sign.notation",
      .type = FIELD_OBJECT,
      .doc = "Sign as Notation does, too (JWS), beside cosign's forms.",

@@ -72,6 +72,12 @@ static void list_inputs(const json_t *from, struct vec *inputs)
     }
 }
 
+static int64_t release_end(const struct cli *cli, int64_t now_ms)
+{
+    int64_t expiry_ms = cli_number(cli, "expiry", 0);
+    return expiry_ms > 0 ? now_ms + expiry_ms : 0;
+}
+
 static int sign(const struct cli *cli, struct registry *registry,
                 const struct oci_artifact *artifact, const struct sign_key *key,
                 const struct files_origin *origin, struct error *err)
@@ -108,6 +114,7 @@ static int sign(const struct cli *cli, struct registry *registry,
                                     .version = version_text,
                                     .sequence = cli_number(cli, "sequence", now_ms),
                                     .issued_at_ms = now_ms,
+                                    .not_after_ms = release_end(cli, now_ms),
                                     .commit = commit};
     const struct sign_request request = {
         .provenance = commit != NULL && repository != NULL ? &provenance : NULL,
@@ -156,6 +163,10 @@ static int run(struct cli *cli, struct error *err)
     if (registry.reference.tag == NULL || registry.reference.digest != NULL)
         return error_set(err, ERROR_INVALID,
                          "push to a tag: REF is like oci://registry.example.com/acme/shop:prod");
+    if (cli_flag(cli, "unsigned") && cli_number(cli, "expiry", 0) != 0)
+        return error_set(err, ERROR_INVALID,
+                         "--expiry is of the release statement, which --unsigned leaves out; leave "
+                         "one of the two out");
     if (!cli_flag(cli, "unsigned") && signer_load(cli, &key, err) < 0)
         return -1;
     if (build(cli, &artifact, &origin, err) < 0 ||
@@ -196,6 +207,8 @@ static const struct option_spec options[] = {
      "time of the commit (default: 1970, so that bytes repeat)", NULL},
     {"sequence", 0, OPTION_NUMBER, "N",
      "sequence of the release statement (default: the time in ms)", NULL},
+    {"expiry", 0, OPTION_DURATION, "DURATION",
+     "how long that statement may be adopted (default: for ever)", NULL},
     RESULT_OPTION,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},

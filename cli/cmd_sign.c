@@ -65,10 +65,12 @@ static int sign_notation(const struct cli *cli, struct registry *registry,
 static struct release release_of(const struct cli *cli)
 {
     int64_t now_ms = clock_wall_ms(clock_system());
+    int64_t expiry_ms = cli_number(cli, "expiry", 0);
     return (struct release){
         .channel = cli_string(cli, "channel"),
         .sequence = cli_number(cli, "sequence", now_ms),
         .issued_at_ms = now_ms,
+        .not_after_ms = expiry_ms > 0 ? now_ms + expiry_ms : 0,
     };
 }
 
@@ -118,21 +120,32 @@ static int sign_keyed(const struct cli *cli, struct registry *registry,
     return print_signed(cli, registry, artifact, release.channel, err);
 }
 
+// What says something of the one kind of signature only.
+static int check_options(const struct cli *cli, struct error *err)
+{
+    if (cli_flag(cli, "notation"))
+        return 0;
+    if (cli_string(cli, "certificate-chain") != NULL)
+        return error_set(err, ERROR_INVALID,
+                         "--certificate-chain belongs to a Notation signature; say --notation, "
+                         "too");
+    if (cli_number(cli, "expiry", 0) != 0 && cli_string(cli, "channel") == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "--expiry belongs to a release statement or a Notation signature; say "
+                         "--channel NAME or --notation, too");
+    return 0;
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_registry struct registry registry = {0};
     cleanup_sign_key struct sign_key *key = NULL;
     cleanup_oci_descriptor struct oci_descriptor artifact = {0};
     bool keyless = keyless_is_wanted(cli);
-    if ((!keyless && signer_load(cli, &key, err) < 0) ||
+    if (check_options(cli, err) < 0 || (!keyless && signer_load(cli, &key, err) < 0) ||
         registry_open(cli, cli_argument(cli, 0), REGISTRY_PUSH, &registry, err) < 0 ||
         registry_resolve(&registry, &artifact, err) < 0)
         return -1;
-    if (!cli_flag(cli, "notation") &&
-        (cli_string(cli, "certificate-chain") != NULL || cli_number(cli, "expiry", 0) != 0))
-        return error_set(err, ERROR_INVALID,
-                         "--certificate-chain and --expiry belong to a Notation signature; say "
-                         "--notation, too");
     if (keyless)
         return sign_keyless(cli, &registry, &artifact, err);
     if (cli_flag(cli, "notation"))
@@ -150,7 +163,9 @@ static const struct option_spec options[] = {
     {"certificate-chain", 0, OPTION_STRING, "FILE",
      "with --notation: the signer's certificate, its issuer's, up to the root (PEM)", NULL},
     {"expiry", 0, OPTION_DURATION, "DURATION",
-     "with --notation: how long it may be used (default: for ever)", NULL},
+     "with --channel: how long that statement may be adopted; with --notation: how long the "
+     "signature may be used (default: for ever)",
+     NULL},
     RESULT_OPTION,
     REGISTRY_OPTIONS,
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
@@ -165,7 +180,7 @@ const struct command command_sign = {
             "With an identity token instead of a key (see sealift sign-bundle) it is the bundle "
             "alone.\n\n"
             "  sealift sign oci://registry.example.com/acme/shop:prod --key cosign.key --channel "
-            "prod\n"
+            "prod --expiry 720h\n"
             "  sealift sign oci://registry.example.com/acme/shop:prod --identity-token-file token\n"
             "  sealift sign oci://registry.example.com/acme/shop:prod --notation --key key.pem "
             "--certificate-chain chain.pem --expiry 720h\n",

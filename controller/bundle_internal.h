@@ -96,6 +96,8 @@ void bundle_build_note(struct bundle_flow *flow);
 int bundle_publish(struct bundle_flow *flow, struct error *err) __attribute__((warn_unused_result));
 int bundle_maintain(struct bundle_flow *flow, struct error *err)
     __attribute__((warn_unused_result));
+// Until bundle_maintain has to renew a statement that expires; INT64_MAX: it has not to.
+int64_t bundle_renewal_in_ms(const struct bundle_flow *flow);
 // *ret_signed: what is released was signed by the key that the Secret holds now.
 int bundle_is_signed(struct bundle_flow *flow, bool *ret_signed, struct error *err)
     __attribute__((warn_unused_result));

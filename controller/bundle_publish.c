@@ -22,6 +22,7 @@
 
 static const int64_t max_ahead_ms = 24 * 60 * 60 * 1000;
 static const int64_t default_renew_ms = 168LL * 60 * 60 * 1000;
+static const int64_t min_renewal_ms = 1000;
 
 static int open_repository(struct bundle_flow *flow, struct error *err)
 {
@@ -194,13 +195,16 @@ static char *version_of(const struct bundle_flow *flow)
 static void fill_releases(struct bundle_flow *flow, const char *commit, int64_t sequence,
                           const char *version, struct vec *releases)
 {
+    int64_t now_ms = clock_wall_ms(flow->role->clock);
+    int64_t expiry_ms = object_spec_duration_ms(flow->object, "sign.expiry", 0);
     size_t index;
     json_t *tag;
     json_array_foreach (object_spec(flow->object, "artifact.tags"), index, tag) {
         *(struct release *)vec_push(releases) = (struct release){
             .channel = json_string_value(tag),
             .sequence = sequence,
-            .issued_at_ms = clock_wall_ms(flow->role->clock),
+            .issued_at_ms = now_ms,
+            .not_after_ms = expiry_ms > 0 ? now_ms + expiry_ms : 0,
             .version = version,
             .commit = commit,
             .path = path_of(flow),
@@ -403,14 +407,35 @@ int bundle_publish(struct bundle_flow *flow, struct error *err)
     return unchanged ? bundle_maintain(flow, err) : release_new(flow, previous, err);
 }
 
+// The other half of the expiry is for trying again.
+static int64_t renew_after_ms(const struct bundle_flow *flow)
+{
+    int64_t renew_ms = object_spec_duration_ms(flow->object, "artifact.renew", default_renew_ms);
+    int64_t expiry_ms = object_spec_duration_ms(flow->object, "sign.expiry", 0);
+    return expiry_ms > 0 && expiry_ms / 2 < renew_ms ? expiry_ms / 2 : renew_ms;
+}
+
 static bool renewal_is_due(const struct bundle_flow *flow)
 {
     int64_t renewed_ms = 0;
     const char *renewed = jval_string(flow->status, "artifact.renewedAt");
-    int64_t renew_ms = object_spec_duration_ms(flow->object, "artifact.renew", default_renew_ms);
     if (renewed == NULL || time_parse(renewed, &renewed_ms, NULL) < 0 || !has_all_channels(flow))
         return true;
-    return clock_wall_ms(flow->role->clock) - renewed_ms >= renew_ms;
+    return clock_wall_ms(flow->role->clock) - renewed_ms >= renew_after_ms(flow);
+}
+
+int64_t bundle_renewal_in_ms(const struct bundle_flow *flow)
+{
+    int64_t renewed_ms = 0;
+    const char *renewed = jval_string(flow->status, "artifact.renewedAt");
+    if (object_spec(flow->object, "sign.expiry") == NULL || renewed == NULL ||
+        time_parse(renewed, &renewed_ms, NULL) < 0)
+        return INT64_MAX;
+    int64_t left_ms = renewed_ms + renew_after_ms(flow) - clock_wall_ms(flow->role->clock);
+    // Overdue: the flow that should have renewed it failed, and is tried again like any other.
+    if (left_ms <= 0)
+        return INT64_MAX;
+    return left_ms > min_renewal_ms ? left_ms : min_renewal_ms;
 }
 
 static int renew(struct bundle_flow *flow, const struct oci_descriptor *artifact, struct error *err)

@@ -175,6 +175,8 @@ static void reconcile(struct bundle_flow *flow, struct queue_outcome *ret_outcom
     // Nobody asked for this end: what status said before still stands.
     if (err.code == ERROR_CANCELED)
         return;
+    if (bundle_renewal_in_ms(flow) < ret_outcome->again_ms)
+        ret_outcome->again_ms = bundle_renewal_in_ms(flow);
     stages_begin(&flow->stages, "status");
     bool news = conclude(flow, result, &err);
     jval_set_string(flow->status, "lastHandledReconcileAt",

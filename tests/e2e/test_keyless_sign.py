@@ -175,7 +175,7 @@ def test_an_artifact(
         target={"directory": {"path": str(tmp_path / "target")}},
     )
     # Somebody else's signature is none.
-    sign = ("sign", reference, "--insecure", "--channel", "prod", *servers.flags)
+    sign = ("sign", reference, "--insecure", "--channel", "prod", "--expiry", "24h", *servers.flags)
     sealift(*sign, env={"SIGSTORE_ID_TOKEN": servers.token("mallory@example.com")})
     daemon = serve()
     refused = daemon.wait_condition("Sync", "shop", "Ready", "False")
@@ -189,7 +189,7 @@ def test_an_artifact(
     cosign.run("verify", *common)
     release = cosign.run("verify-attestation", "--type", "https://sealift.dev/release/v1", *common)
     payload = json.loads(base64.b64decode(json.loads(release.splitlines()[0])["payload"]))
-    assert payload["predicate"]["channel"] == "prod"
+    assert payload["predicate"]["channel"] == "prod" and payload["predicate"]["notAfter"] > payload["predicate"]["issuedAt"]
     other = ("--allow-http-registry", "--trusted-root", str(servers.root), *servers.who("x@example.com"), place)
     assert cosign.try_run("verify", *other).returncode
 
