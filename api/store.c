@@ -1,6 +1,7 @@
 #include "api/store.h"
 
 #include "api/fields.h"
+#include "api/grant_words.h"
 #include "api/store_internal.h"
 #include "base/encoding.h"
 #include "base/jval.h"
@@ -126,18 +127,39 @@ int store_delete(struct store *store, const char *kind, const char *namespace, c
     return store->ops->remove(store, kind, or_empty(namespace), name, err);
 }
 
-int store_secret(struct store *store, const char *namespace, const char *name,
-                 struct secret_data **ret_secret, struct error *err)
+// `role`: as what the right to read it is written, when it is missing.
+static int read_secret(struct store *store, const char *namespace, const char *name,
+                       const char *role, struct secret_data **ret_secret, struct error *err)
 {
     cleanup_error struct error cause = {0};
     if (store->ops->secret(store, namespace, name, ret_secret, &cause) == 0)
         return 0;
-    if (cause.code != ERROR_NOT_FOUND)
+    if (cause.code == ERROR_NOT_FOUND)
+        return error_set(err, ERROR_NOT_FOUND,
+                         "there is no Secret %s/%s; create it: sealift create secret %s -n %s "
+                         "--from-file KEY=FILE",
+                         namespace, name, name, namespace);
+    cleanup_free char *subject =
+        cause.code == ERROR_DENIED ? grant_refused_subject(error_message(&cause)) : NULL;
+    if (subject == NULL)
         return error_move(err, &cause);
-    return error_set(err, ERROR_NOT_FOUND,
-                     "there is no Secret %s/%s; create it: sealift create secret %s -n %s "
-                     "--from-file KEY=FILE",
-                     namespace, name, name, namespace);
+    cleanup_free char *allow = grant_secret_commands(namespace, role, name, subject);
+    return error_set(err, ERROR_DENIED, "%s; allow it: %s", error_message(&cause), allow);
+}
+
+int store_secret(struct store *store, const char *namespace, const char *name,
+                 struct secret_data **ret_secret, struct error *err)
+{
+    cleanup_free char *role = xasprintf("sealift-read-%s", name);
+    return read_secret(store, namespace, name, role, ret_secret, err);
+}
+
+int store_hook_secret(struct store *store, const json_t *hook, struct secret_data **ret_secret,
+                      struct error *err)
+{
+    cleanup_free char *role = grant_hook_name(object_name(hook));
+    return read_secret(store, object_namespace(hook),
+                       jval_string_or(hook, "spec.secretRef.name", ""), role, ret_secret, err);
 }
 
 int store_namespace_labels(struct store *store, const char *namespace, json_t **ret_labels,

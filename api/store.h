@@ -72,6 +72,10 @@ struct secret_data;
 int store_secret(struct store *store, const char *namespace, const char *name,
                  struct secret_data **ret_secret, struct error *err)
     __attribute__((warn_unused_result));
+// That of a Hook (spec.secretRef); ERROR_DENIED has the commands of the Role and the RoleBinding
+// that go with the Hook.
+int store_hook_secret(struct store *store, const json_t *hook, struct secret_data **ret_secret,
+                      struct error *err) __attribute__((warn_unused_result));
 // NUL-terminated behind its *ret_size bytes (ret_size may be NULL); NULL when the key is absent.
 // Borrowed from the secret.
 const void *secret_data_get(const struct secret_data *secret, const char *key, size_t *ret_size);

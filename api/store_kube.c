@@ -72,35 +72,12 @@ static int kubestore_list(struct store *store, const char *kind_name, const char
     return 0;
 }
 
-// Who was refused, as the server's sentence says it: 'User "system:serviceaccount:ns:name" cannot
-// …' becomes a flag of kubectl. Owned.
-static char *subject_flag(const char *sentence)
-{
-    static const char account[] = "system:serviceaccount:";
-    const char *user = strstr(sentence, "User \"");
-    if (user == NULL)
-        return xstrdup("--serviceaccount=NAMESPACE:NAME");
-    user += strlen("User \"");
-    int size = (int)strcspn(user, "\"");
-    if (strncmp(user, account, sizeof account - 1) != 0)
-        return xasprintf("--user=%.*s", size, user);
-    return xasprintf("--serviceaccount=%.*s", size - (int)sizeof account + 1,
-                     user + sizeof account - 1);
-}
-
 static int explain_secret(struct error *err, const char *namespace, const char *name)
 {
-    if (err == NULL)
+    // store_secret says what a denied reader needs.
+    if (err == NULL || err->code == ERROR_DENIED)
         return -1;
-    if (err->code != ERROR_DENIED)
-        return error_wrap(err, "Secret %s/%s", namespace, name);
-    cleanup_free char *flag = subject_flag(error_message(err));
-    cleanup_free char *cause = xstrdup(error_message(err));
-    return error_set(err, ERROR_DENIED,
-                     "%s; allow it: kubectl -n %s create role sealift-read-%s --verb=get "
-                     "--resource=secrets --resource-name=%s && kubectl -n %s create rolebinding "
-                     "sealift-read-%s --role=sealift-read-%s %s",
-                     cause, namespace, name, name, namespace, name, name, flag);
+    return error_wrap(err, "Secret %s/%s", namespace, name);
 }
 
 static int kubestore_secret(struct store *store, const char *namespace, const char *name,

@@ -71,7 +71,7 @@ static json_t *new_binding(const char *namespace, const char *name, const char *
 void grant_add_hook(json_t *grants, const char *namespace, const char *hook, const char *secret,
                     const struct grant_account *receiver)
 {
-    cleanup_free char *name = xasprintf("sealift-hook-%s", hook);
+    cleanup_free char *name = grant_hook_name(hook);
     json_t *role = new_object(RBAC_GROUP "/v1", "Role", namespace, name);
     json_object_set_new(role, "rules",
                         json_pack("[{s:[s], s:[s], s:[s], s:[s]}]", "apiGroups", "", "resources",
@@ -216,32 +216,33 @@ static int grant_apply(const struct cli *cli, struct kube_client *client, const 
     return 0;
 }
 
-static void add_command(struct strbuf *words, const json_t *grant)
+// What is run at our word is labelled, and goes when its object goes.
+static char *command_of(const json_t *grant)
 {
     const char *name = object_name(grant);
     const char *namespace = object_namespace(grant);
-    const char *kind = object_kind(grant);
-    strbuf_addstr(words, words->len > 0 ? " && " : "");
-    if (strcmp(kind, "ServiceAccount") == 0) {
-        strbuf_addf(words, "kubectl create serviceaccount %s -n %s", name, namespace);
-    } else if (strcmp(kind, "Role") == 0) {
+    if (strcmp(object_kind(grant), "ServiceAccount") == 0) {
+        cleanup_free char *label = grant_label_command("serviceaccount", namespace, name);
+        return xasprintf("kubectl create serviceaccount %s -n %s && %s", name, namespace, label);
+    }
+    if (strcmp(object_kind(grant), "Role") == 0) {
         const json_t *rule = json_array_get(jval_array(grant, "rules"), 0);
         const json_t *secret = json_array_get(jval_array(rule, "resourceNames"), 0);
-        strbuf_addf(words,
-                    "kubectl create role %s -n %s --verb=get --resource=secrets "
-                    "--resource-name=%s",
-                    name, namespace, json_string_value(secret));
-    } else {
-        const json_t *subject = json_array_get(jval_array(grant, "subjects"), 0);
-        bool local = strcmp(jval_string_or(grant, "roleRef.kind", ""), "Role") == 0;
-        strbuf_addf(words, "kubectl create rolebinding %s -n %s --%s=%s --serviceaccount=%s:%s",
-                    name, namespace, local ? "role" : "clusterrole",
-                    jval_string_or(grant, "roleRef.name", ""),
-                    jval_string_or(subject, "namespace", ""), jval_string_or(subject, "name", ""));
+        return grant_role_command(namespace, name, json_string_value(secret));
     }
-    // What is run at our word goes when its object goes.
-    strbuf_addf(words, " && kubectl label %s %s -n %s " GRANT_LABEL "=" GRANT_MANAGER,
-                grant_word(kind), name, namespace);
+    const json_t *subject = json_array_get(jval_array(grant, "subjects"), 0);
+    bool local = strcmp(jval_string_or(grant, "roleRef.kind", ""), "Role") == 0;
+    cleanup_free char *account =
+        xasprintf("--serviceaccount=%s:%s", jval_string_or(subject, "namespace", ""),
+                  jval_string_or(subject, "name", ""));
+    return grant_binding_command(namespace, name, local ? "role" : "clusterrole",
+                                 jval_string_or(grant, "roleRef.name", ""), account);
+}
+
+static void add_command(struct strbuf *words, const json_t *grant)
+{
+    cleanup_free char *command = command_of(grant);
+    strbuf_addf(words, "%s%s", words->len > 0 ? " && " : "", command);
 }
 
 // Whoever may not hand on rights may find that nothing is missing.

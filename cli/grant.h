@@ -8,10 +8,8 @@
 
 #include "cli/command.h"
 
+#include "api/grant_words.h"
 #include "base/kube/kube_client.h"
-
-#define GRANT_LABEL "app.kubernetes.io/managed-by"
-#define GRANT_MANAGER "sealift"
 
 // "namespace/name" of a role's ServiceAccount: --OPTION, or that of the install in the cluster
 // (client may be NULL), or the default. ERROR_INVALID when the option has no slash.

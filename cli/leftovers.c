@@ -135,7 +135,7 @@ static void remove_token(const struct leftovers *left)
 static void remove_hook(struct leftovers *left)
 {
     static const char *const kinds[] = {"RoleBinding", "Role"};
-    cleanup_free char *name = xasprintf("sealift-hook-%s", object_name(left->object));
+    cleanup_free char *name = grant_hook_name(object_name(left->object));
     for (size_t i = 0; left->client != NULL && i < ARRAY_LENGTH(kinds); i++) {
         cleanup_json json_t *grant = NULL;
         look(left, kinds[i], object_namespace(left->object), name, &grant);

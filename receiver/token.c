@@ -96,7 +96,7 @@ void token_read(struct store *store, const json_t *hook, bool on_files,
     }
     cleanup_secret_data struct secret_data *secret = NULL;
     cleanup_error struct error err = {0};
-    if (store_secret(store, object_namespace(hook), name, &secret, &err) < 0) {
+    if (store_hook_secret(store, hook, &secret, &err) < 0) {
         *ret_verdict = judge_error(&err, hook, name, on_files);
         return;
     }

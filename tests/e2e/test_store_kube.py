@@ -170,7 +170,10 @@ def test_a_hook_whose_secret_may_not_be_read_says_so(
     status = receiver.wait_condition("Hook", "shop", namespace, "False", "SecretDenied")
     message = status["conditions"][0]["message"]
     account = f"--serviceaccount={system.namespace}:receiver"
-    assert f"kubectl -n {namespace} create role" in message and account in message
+    for kind in ("role", "rolebinding"):
+        assert f"kubectl create {kind} sealift-hook-shop -n {namespace}" in message
+        assert f"kubectl label {kind} sealift-hook-shop -n {namespace} app.kubernetes.io/managed-by=sealift" in message
+    assert account in message
     assert f"`sealift create hook shop --namespace {namespace}`" in message
 
     words = ["create", "hook", "shop", "--secret", "hook", "--resource", "bundle/shop", "-n", namespace]

@@ -614,14 +614,37 @@ static void test_kube_says_what_to_grant(void **state)
     assert_int_equal(store_secret(bench->store, "shop", "hook", &data, &err), -1);
     assert_int_equal(err.code, ERROR_DENIED);
     assert_non_null(strstr(err.message,
-                           "cannot get resource; allow it: kubectl -n shop create role "
-                           "sealift-read-hook --verb=get --resource=secrets "
-                           "--resource-name=hook && kubectl -n shop create "
-                           "rolebinding sealift-read-hook --role=sealift-read-hook "
-                           "--serviceaccount=sealift-system:sealift-receiver"));
+                           "cannot get resource; allow it: kubectl create role "
+                           "sealift-read-hook -n shop --verb=get --resource=secrets "
+                           "--resource-name=hook && kubectl label role sealift-read-hook -n shop "
+                           "app.kubernetes.io/managed-by=sealift && kubectl create "
+                           "rolebinding sealift-read-hook -n shop --role=sealift-read-hook "
+                           "--serviceaccount=sealift-system:sealift-receiver && kubectl label "
+                           "rolebinding sealift-read-hook -n shop "
+                           "app.kubernetes.io/managed-by=sealift"));
     assert_int_equal(store_secret(bench->store, "shop", "hook", &data, &err), -1);
     assert_string_equal(err.message, "there is no Secret shop/hook; create it: sealift create "
                                      "secret hook -n shop --from-file KEY=FILE");
+}
+
+// What a Hook's own recipe writes goes with the Hook, so it has its name.
+static void test_kube_says_what_to_grant_for_a_hook(void **state)
+{
+    struct bench *bench = *state;
+    fake_cluster_refuse(bench->cluster, 1, "GET", "/secrets/token", 403, "Forbidden",
+                        "secrets \\\"token\\\" is forbidden: User \\\"ada\\\" cannot get");
+    cleanup_json json_t *hook =
+        json_pack("{s:{s:s, s:s}, s:{s:{s:s}}}", "metadata", "name", "github", "namespace", "shop",
+                  "spec", "secretRef", "name", "token");
+    cleanup_secret_data struct secret_data *data = NULL;
+    cleanup_error struct error err = {0};
+    assert_int_equal(store_hook_secret(bench->store, hook, &data, &err), -1);
+    assert_int_equal(err.code, ERROR_DENIED);
+    assert_non_null(strstr(err.message, "kubectl create role sealift-hook-github -n shop "));
+    assert_non_null(strstr(err.message, "kubectl label role sealift-hook-github -n shop "));
+    assert_non_null(strstr(err.message, "--role=sealift-hook-github --user=ada && kubectl label "
+                                        "rolebinding sealift-hook-github -n shop "));
+    assert_null(strstr(err.message, "sealift-read"));
 }
 
 static void test_kube_says_that_a_kind_is_missing(void **state)
@@ -756,6 +779,8 @@ int main(void)
     const struct CMUnitTest on_fake[] = {
         CONTRACT(setup_fake),
         cmocka_unit_test_setup_teardown(test_kube_says_what_to_grant, setup_fake, teardown),
+        cmocka_unit_test_setup_teardown(test_kube_says_what_to_grant_for_a_hook, setup_fake,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_kube_says_that_a_kind_is_missing, setup_fake,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_kube_writes_status_once, setup_fake, teardown),
