@@ -75,10 +75,11 @@ int kubestore_explain(struct error *err, const struct kind *kind, const char *na
     bool no_kind = err->code == ERROR_NOT_FOUND &&
                    (name == NULL || strstr(error_message(err), "requested resource") != NULL);
     if (ours && no_kind)
-        return error_set(err, ERROR_NOT_FOUND,
-                         "the API server does not know the kind %s; run: sealift export crds | "
-                         "kubectl apply --server-side -f -",
-                         kind->name);
+        return error_set(
+            err, ERROR_NOT_FOUND,
+            "the API server does not know the kind %s: sealift is not installed there; "
+            "run: sealift install (or, for the definitions alone, sealift export crds)",
+            kind->name);
     if (err->code == ERROR_NOT_FOUND && name != NULL)
         return error_set(err, ERROR_NOT_FOUND, "there is no %s", subject);
     return error_wrap(err, "%s", subject);
