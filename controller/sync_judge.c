@@ -145,6 +145,8 @@ static void judge_found(struct sync_flow *flow, const struct sync_case *what,
         cleanup_evidence_set struct evidence_set both;
         evidence_set_init(&both);
         join(judgement->evidence, kept);
+        vec_foreach (char *, stranger, &found->strangers)
+            evidence_stranger(&both, *stranger);
         if (evidence_from_json(judgement->evidence, what->digest, &both, NULL) == 0) {
             evidence_renew_notation(&both, what->digest, flow->governance.policies.data,
                                     flow->governance.policies.len);

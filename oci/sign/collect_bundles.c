@@ -35,6 +35,18 @@ static bool may_be_wanted(const struct collection *collection,
            is_wanted(collection, descriptor->artifact_type);
 }
 
+// Others state much about an artifact; only who signed it may be a packager that was forgotten.
+static void note_stranger(const struct collection *collection, const struct sigstore_bundle *bundle,
+                          const struct digest *fingerprint)
+{
+    struct statement statement = {0};
+    if (statement_parse(bundle->dsse.payload, bundle->dsse.payload_size, collection->digest,
+                        &statement, NULL) == 0 &&
+        statement.kind == STATEMENT_SIGN)
+        evidence_stranger(collection->notes, fingerprint->text);
+    statement_release(&statement);
+}
+
 // The key whose fingerprint the hint is. A hint that is no fingerprint says nothing: then every key
 // is tried.
 static int find_signer(const struct collection *collection, const struct sigstore_bundle *bundle,
@@ -47,9 +59,11 @@ static int find_signer(const struct collection *collection, const struct sigstor
     if (named) {
         struct digest fingerprint = digest_from_hash(hash);
         const struct verify_key *key = collect_key(collection, fingerprint.text);
-        if (key == NULL)
+        if (key == NULL) {
+            note_stranger(collection, bundle, &fingerprint);
             return error_set(err, ERROR_UNVERIFIED, "by key %s, which is not listed",
                              fingerprint.text);
+        }
         if (dsse_verify(&bundle->dsse, key, err) < 0)
             return -1;
         *ret_key = key;

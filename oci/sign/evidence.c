@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *evidence_form_name(enum evidence_form form)
 {
@@ -31,6 +32,7 @@ void evidence_set_init(struct evidence_set *set)
     *set = (struct evidence_set){
         .items = VEC_OF(struct evidence, evidence_release),
         .notes = VEC_OF(char *, vec_release_string),
+        .strangers = VEC_OF(char *, vec_release_string),
     };
 }
 
@@ -38,6 +40,17 @@ void evidence_set_release(struct evidence_set *set)
 {
     vec_free(&set->items);
     vec_free(&set->notes);
+    vec_free(&set->strangers);
+}
+
+void evidence_stranger(struct evidence_set *set, const char *fingerprint)
+{
+    if (set->strangers.len >= EVIDENCE_MAX_STRANGERS)
+        return;
+    vec_foreach (char *, known, &set->strangers)
+        if (strcmp(*known, fingerprint) == 0)
+            return;
+    vec_push_string(&set->strangers, fingerprint);
 }
 
 void evidence_note(struct evidence_set *set, const char *format, ...)

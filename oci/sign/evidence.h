@@ -53,12 +53,18 @@ void evidence_release(void *evidence);
 struct evidence_set {
     struct vec items; // struct evidence
     struct vec notes; // char *: what was looked at and why it does not count, for people
+    // char *: fingerprints that signatures name and nobody lists, each once. Nothing proves them:
+    // they are for people, who find a key by them. Up to EVIDENCE_MAX_STRANGERS.
+    struct vec strangers;
     size_t looked_at; // layers and referrers
     bool cut;         // there was more than the limits allow
 };
 void evidence_set_init(struct evidence_set *set);
 void evidence_set_release(struct evidence_set *set); // may be called twice
 #define cleanup_evidence_set __attribute__((cleanup(evidence_set_release)))
+
+enum { EVIDENCE_MAX_STRANGERS = 3 };
+void evidence_stranger(struct evidence_set *set, const char *fingerprint);
 
 // A sentence for people; kept up to EVIDENCE_MAX_NOTES, then counted only.
 enum { EVIDENCE_MAX_NOTES = 32 };

@@ -331,6 +331,33 @@ static void call_entry(const struct seating *seating, const struct trust_entry *
 // An artifact that nobody signed may be anybody's: what follows every word of how to sign one.
 #define OR_ELSE "; if you do not know who built it, sign nothing, and put back what was released"
 
+// "spec.require[0].keys of TrustPolicy prod": where the keys of the entry are listed. Owned.
+static char *keys_field(const struct trial *trial, const struct trust_entry *entry)
+{
+    static const char object[] = "TrustPolicy ";
+    size_t index = 0;
+    if (strncmp(trial->policy->name, object, sizeof object - 1) != 0)
+        return xstrdup(entry->name);
+    vec_foreach (const struct trust_entry, each, &trial->policy->entries) {
+        if (each == entry)
+            break;
+        index++;
+    }
+    return xasprintf("spec.require[%zu].keys of %s", index, trial->policy->name);
+}
+
+// Signed by a key that nobody lists: that it signs again mends nothing. Owned, "" without one.
+static char *how_to_list(const struct trial *trial, const struct trust_entry *entry)
+{
+    const struct vec *strangers = &trial->evidence->strangers;
+    if (strangers->len == 0)
+        return xstrdup("");
+    cleanup_free char *names = trial_join(strangers, "");
+    cleanup_free char *field = keys_field(trial, entry);
+    return xasprintf("if %s is the key of a packager of yours, add its public key to %s; else ",
+                     names, field);
+}
+
 // What stands before a digest in a command that works when it is pasted: a layout's identity is no
 // reference yet.
 static char *how_to_sign(const struct trial *trial, const struct trust_entry *entry)
@@ -358,9 +385,10 @@ static char *how_to_sign(const struct trial *trial, const struct trust_entry *en
     if (approving)
         return xasprintf("run: sealift approve %s%s@%s --channel %s --key FILE", scheme, place,
                          subject->digest, channel);
+    cleanup_free char *listing = how_to_list(trial, entry);
     return xasprintf(
-        "whoever built it signs it with such a key: sealift sign %s%s@%s --key FILE" OR_ELSE,
-        scheme, place, subject->digest);
+        "%swhoever built it signs it with such a key: sealift sign %s%s@%s --key FILE" OR_ELSE,
+        listing, scheme, place, subject->digest);
 }
 
 static void release_roll(struct roll *roll)
@@ -372,14 +400,23 @@ static void release_roll(struct roll *roll)
 }
 
 // "1 of 2: ada, grace (for the repository …)"; owned.
-static char *describe_found(const struct trust_entry *entry, const struct roll *roll)
+static char *describe_found(const struct trial *trial, const struct trust_entry *entry,
+                            const struct roll *roll)
 {
+    static const char nothing[] = "no signature by a key of this entry";
+    const struct vec *strangers = &trial->evidence->strangers;
+    cleanup_free char *others = trial_join(strangers, "");
+    cleanup_free char *none =
+        strangers->len == 0
+            ? xstrdup(nothing)
+            : xasprintf("%s, only what says that it is signed by %s, which is not listed", nothing,
+                        others);
     struct vec names = VEC_OF(char *, vec_release_string);
     for (size_t i = 0; i < roll->seated.len; i++)
         vec_push_string(&names, *(char **)vec_at(&roll->seated, i));
     for (size_t i = 0; i < roll->vain.len; i++)
         vec_push_string(&names, *(char **)vec_at(&roll->vain, i));
-    cleanup_free char *list = trial_join(&names, "no signature by a key of this entry");
+    cleanup_free char *list = trial_join(&names, none);
     char *found = entry->threshold == 1
                       ? xstrdup(list)
                       : xasprintf("%zu of %u: %s", roll->seated.len, entry->threshold, list);
@@ -409,7 +446,7 @@ static void report_entry(const struct seating *seating, struct trial *trial,
                  xasprintf("%u %s%s of %s (%s)", entry->threshold,
                            approving ? "approval" : "signature", entry->threshold == 1 ? "" : "s",
                            entry->name, all),
-                 describe_found(entry, &roll),
+                 describe_found(trial, entry, &roll),
                  met ? NULL : xasprintf("%zu more of %s", entry->threshold - seated, absent),
                  how_to_sign(trial, entry));
     release_roll(&roll);

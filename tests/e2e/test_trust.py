@@ -53,8 +53,8 @@ def test_unsigned(gate: Gate) -> None:
 
 def test_wrongly_signed(gate: Gate) -> None:
     gate.push("evil", key="mallory")
-    gate.refuses("Unverified", "1 signature of packager")
-    assert "Unverified" in gate.explain()
+    gate.refuses("Unverified", "1 signature of packager", "which is not listed", "is the key of a packager of yours, add its public key to")
+    assert "Unverified" in gate.explain() and "which is not listed" in gate.explain()
     gate.heals("good")
 
 

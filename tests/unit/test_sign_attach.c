@@ -69,6 +69,9 @@ static void test_attach_a_second_signer_keeps_the_first(void **state)
         xasprintf("by key %s, which is not listed",
                   verify_key_fingerprint(sign_key_public(fixture->stranger))->text);
     assert_note(set, says);
+    assert_int_equal(set->strangers.len, 1);
+    assert_string_equal(*(char **)vec_at(&set->strangers, 0),
+                        verify_key_fingerprint(sign_key_public(fixture->stranger))->text);
 }
 
 static void test_attach_renewing_deletes_the_older_statement(void **state)

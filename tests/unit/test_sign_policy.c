@@ -35,6 +35,30 @@ static void test_policy_needs_a_signature(void **state)
     assert_false(scene->verdict.attested);
 }
 
+// Another signature by a key that nobody lists would be a dead end.
+static void test_policy_names_a_signer_that_is_not_listed(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0");
+    add_entry(scene, "ci", 1, "1");
+    add_signature(scene, 0, REPOSITORY);
+    evidence_stranger(&scene->evidence, OTHER);
+    evidence_stranger(&scene->evidence, OTHER);
+    assert_unmet(scene, TRUST_UNVERIFIED,
+                 "found no signature by a key of this entry, only what says that it is signed "
+                 "by " OTHER ", which is not listed; missing 1 more of k1; if " OTHER
+                 " is the key of a packager of yours, add its public key to spec.require[1].keys "
+                 "of TrustPolicy prod; else whoever built it signs it with such a key: sealift "
+                 "sign " REPOSITORY "@" DIGEST " --key FILE");
+    for (int i = 0; i < 5; i++) {
+        cleanup_free char *more = xasprintf("sha256:%d", i);
+        evidence_stranger(&scene->evidence, more);
+    }
+    assert_int_equal(scene->evidence.strangers.len, EVIDENCE_MAX_STRANGERS);
+    add_signature(scene, 1, REPOSITORY);
+    assert_met(scene);
+}
+
 static void test_policy_keyless_identities_sign(void **state)
 {
     struct scene *scene = *state;
@@ -645,6 +669,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_policy_needs_a_signature),
+        TEST(test_policy_names_a_signer_that_is_not_listed),
         TEST(test_policy_keyless_identities_sign),
         TEST(test_policy_keyless_needs_this_policys_root),
         TEST(test_policy_keyless_and_key_are_one_signer),
