@@ -1,5 +1,6 @@
 #include "api/condition.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
@@ -67,11 +68,31 @@ static bool is_reconciled(const json_t *object)
     return strcmp(object_kind(object), "Bundle") == 0 || strcmp(object_kind(object), "Sync") == 0;
 }
 
+// A slip would be written down, and nothing would come of it.
+static int check_answers(const struct cli *cli, struct error *err)
+{
+    const char *commit = cli_string(cli, "accept-history");
+    const char *digest = cli_string(cli, "confirm-prune");
+    size_t size = commit != NULL ? strlen(commit) : 0;
+    if (commit != NULL &&
+        ((size != 40 && size != 64) || strspn(commit, "0123456789abcdef") != size))
+        return error_set(err, ERROR_INVALID,
+                         "--accept-history %s: give the whole commit, 40 or 64 hex digits in lower "
+                         "case, as the message of HistoryRewritten names it",
+                         commit);
+    if (digest != NULL && !digest_is_valid(digest))
+        return error_set(err, ERROR_INVALID,
+                         "--confirm-prune %s: give the digest, sha256: and 64 hex digits in lower "
+                         "case, as the message of PruneHeld names it",
+                         digest);
+    return 0;
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_store struct store *store = NULL;
     cleanup_json json_t *object = NULL;
-    if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0 ||
+    if (check_answers(cli, err) < 0 || workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0 ||
         workspace_find(cli, store, 0, &object, err) < 0)
         return -1;
     if (!is_reconciled(object))

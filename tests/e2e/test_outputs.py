@@ -271,6 +271,9 @@ def test_slips_are_answered_with_the_next_step(on_files: Place) -> None:
         (["get", "sync", "shp", "-n", "shop"], "there is shop"),
         (["suspend", "sync"], "like sealift suspend syncs NAME"),
         (["create", "secret", "s"], "--from-file KEY=FILE"),
+        (["reconcile", "sync", "shop", "-n", "shop", "--confirm-prune", "sha256:00"], "sha256: and 64 hex digits"),
+        (["reconcile", "bundle", "shop", "-n", "shop", "--accept-history", "abc"], "40 or 64 hex digits"),
+        (["reconcile", "bundle", "shop", "-n", "shop", "--accept-history", "A" * 40], "in lower case"),
         (["get", "hooks", "--config="], "--config is empty"),
         (["floor", "reset", "--yes", "r.example.com/other", "prod", "-n", "shop"], "(-n)"),
     ):
