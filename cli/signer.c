@@ -90,7 +90,14 @@ static int load_file(const struct cli *cli, const char *file, struct sign_key **
         password = xstrdup_or_null(getenv("COSIGN_PASSWORD"));
     else if (read_secret(password_file, "--password-file", &password, err) < 0)
         return -1;
-    return sign_key_load(pem, size, password, file, ret_key, err);
+    if (sign_key_load(pem, size, password, file, ret_key, err) == 0)
+        return 0;
+    return password == NULL && err->code == ERROR_DENIED
+               ? error_set(err, ERROR_DENIED,
+                           "%s is encrypted, and no password was given; give it with "
+                           "--password-file FILE or in COSIGN_PASSWORD",
+                           file)
+               : -1;
 }
 
 int signer_load(const struct cli *cli, struct sign_key **ret_key, struct error *err)

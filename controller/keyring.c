@@ -83,7 +83,15 @@ static int load(const struct secret_data *data, const char *secret, struct sign_
                          "there",
                          secret);
     cleanup_free char *what = xasprintf("cosign.key of Secret %s", secret);
-    return sign_key_load(pem, size, secret_data_text(data, "cosign.password"), what, ret_key, err);
+    const char *password = secret_data_text(data, "cosign.password");
+    if (sign_key_load(pem, size, password, what, ret_key, err) == 0)
+        return 0;
+    return password == NULL && err->code == ERROR_DENIED
+               ? error_set(err, ERROR_DENIED,
+                           "%s is encrypted, and no password was given; put it into that Secret as "
+                           "cosign.password",
+                           what)
+               : -1;
 }
 
 static const struct sign_key *find_key(struct keyring *keyring, const char *secret,

@@ -69,8 +69,8 @@ struct sign_key;
 
 // Cosign's encrypted key ("ENCRYPTED SIGSTORE PRIVATE KEY", older "ENCRYPTED COSIGN PRIVATE KEY"),
 // PKCS#8 ("PRIVATE KEY"), SEC1 ("EC PRIVATE KEY") or PKCS#1 ("RSA PRIVATE KEY"). password NULL
-// means the empty one, and is not looked at for a plain key. ERROR_INVALID; ERROR_DENIED when the
-// password is wrong.
+// means that none was given (then the empty one is tried), and is not looked at for a plain key.
+// ERROR_INVALID; ERROR_DENIED when the password is wrong or missing.
 int sign_key_load(const char *pem, size_t size, const char *password, const char *what,
                   struct sign_key **ret_key, struct error *err) __attribute__((warn_unused_result));
 // A new P-256 key: the only kind that every tool signs and verifies in the same way.

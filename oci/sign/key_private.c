@@ -95,6 +95,8 @@ int sign_key_load(const char *pem, size_t size, const char *password, const char
         size_t der_size = 0;
         result = cosign_key_open(block, block_size, password != NULL ? password : "", what, &der,
                                  &der_size, err);
+        if (result < 0 && password == NULL && err != NULL && err->code == ERROR_DENIED)
+            error_set(err, ERROR_DENIED, "%s is encrypted, and no password was given", what);
         if (result == 0)
             result = read_private("PRIVATE KEY", der, der_size, what, ret_key, err);
         pem_wipe(der, der_size);

@@ -53,6 +53,9 @@ def test_new_key_seals_what_is_released(sealift: Sealift, config: Config, serve:
     policy(config, public)
     config.secret("packager-pub", cosign__pub=public)
     daemon.wait_condition("Sync", "shop", "Ready", "False", "Revoked")
+    config.secret("packager-key", cosign__key=private)
+    daemon.wait_condition("Bundle", "shop", "Ready", "False", "SecretNotUsable")
+    assert "no password was given; put it into that Secret as cosign.password" in daemon.condition("Bundle", "shop")["message"]
     config.secret("packager-key", cosign__key=private, cosign__password=KEY_PASSWORD)
     daemon.wait_condition("Sync", "shop", "Ready", "True", "Applied")
     second = released(daemon, commit)
