@@ -73,7 +73,9 @@ static void drop_defaults(json_t *object, json_t *part, const json_t *full)
     const char *name;
     json_t *value;
     size_t index;
+    size_t item_index;
     json_t *text;
+    json_t *item;
     jval_foreach (part, name, value)
         json_array_append_new(names, json_string(name));
     json_array_foreach (names, index, text) {
@@ -81,6 +83,8 @@ static void drop_defaults(json_t *object, json_t *part, const json_t *full)
         cleanup_json json_t *taken = jval_ref(json_object_get(part, name));
         if (json_is_object(taken))
             drop_defaults(object, taken, full);
+        json_array_foreach (taken, item_index, item)
+            drop_defaults(object, item, full);
         json_object_del(part, name);
         if (!means_the_same(object, full))
             json_object_set(part, name, taken);

@@ -196,7 +196,9 @@ def test_sign_adds_a_channel(sealift: Sealift, folder: Path, tmp_path: Path, key
     assert sealift("sign", reference, "--key", key, "--channel", "prod", env=env).out.strip() == digest
     assert sealift("verify", reference, "--key", public).out.strip() == digest
     wrong = sealift.fails("sign", reference, "--key", key, env={"COSIGN_PASSWORD": "wrong"})
-    assert "password" in wrong.err
+    assert "the password is wrong" in wrong.err
+    missing = sealift.fails("sign", reference, "--key", key).err
+    assert f"{key} is encrypted, and no password was given; give it with --password-file FILE or in COSIGN_PASSWORD" in missing
 
 
 def test_diff(sealift: Sealift, folder: Path, tmp_path: Path, reference: str) -> None:
@@ -354,6 +356,17 @@ def test_exported_objects_can_be_applied(sealift: Sealift, config: Config, tmp_p
     assert len(sealift("get", "bundles", "-o", "json", *places).json()["items"]) == 2
     sealift("delete", "bundle", "second", *places)
     assert sealift("get", "bundles", "-o", "name", *places).out == "bundle.sealift.dev/shop\n"
+
+
+def test_export_leaves_out_defaults_in_lists(sealift: Sealift, config: Config, tmp_path: Path) -> None:
+    sealift("keygen", "--output-prefix", tmp_path / "key", env={"COSIGN_PASSWORD": ""})
+    keys = [{"name": "key", "pem": (tmp_path / "key.pub").read_text()}]
+    entry = {"name": "gate", "threshold": 1, "attests": True, "approves": False, "anyRepository": False, "keys": keys}
+    policy = {"apiVersion": "sealift.dev/v1alpha1", "kind": "TrustPolicy", "metadata": {"name": "prod"}}
+    policy["spec"] = {"match": {"repositories": ["**"]}, "require": [entry]}
+    (config.folder / "policy.yaml").write_text(yaml.safe_dump(policy))
+    exported = sealift("export", "policy", "prod", "--config", config.folder, "--state", tmp_path / "state").out
+    assert yaml.safe_load(exported)["spec"]["require"] == [{"name": "gate", "attests": True, "keys": keys}]
 
 
 def test_suspend_shows(world: World) -> None:
