@@ -204,11 +204,25 @@ static void merge_member(struct value *parent, const char *key, const struct val
     merge_strings(object, old, of_data);
 }
 
+// Those of the generated object itself, whose words (yes) get quotes by it.
+static void make_anew(struct value *texts)
+{
+    const char *key = NULL;
+    struct value *value = NULL;
+    value_foreach (texts, key, value) {
+        struct yamlvalue_written written;
+        yamlvalue_written_of(value, &written);
+        value_object_set_new(texts, key, yamlvalue_written_anew(written.text));
+    }
+}
+
 // The generated object takes the name and the history of the one it replaces.
 static void take_over(struct resource *made, struct resource *old)
 {
     const struct value *old_metadata = value_object_get(old->value, "metadata");
     struct value *metadata = value_object_get(made->value, "metadata");
+    make_anew(value_object_get(metadata, "labels"));
+    make_anew(value_object_get(metadata, "annotations"));
     merge_member(metadata, "labels", value_object_get(old_metadata, "labels"), false);
     merge_member(metadata, "annotations", value_object_get(old_metadata, "annotations"), false);
     resource_set_name(made, resource_name(old));
