@@ -95,8 +95,11 @@ void alias_write(struct resource *resource, struct value *parent, const char *ke
     value_decref(value);
 }
 
-static void settle_group(struct alias_group *group)
+// A merge goes through fields by name, so that the labels and annotations of the object itself are
+// written before those in its spec.
+static void settle_group(struct alias_group *group, const struct resource *resource)
 {
+    struct value *own = NULL;
     struct value *changed = NULL;
     for (size_t i = 0; i < group->places.len;) {
         struct alias_place *place = vec_at(&group->places, i);
@@ -105,12 +108,14 @@ static void settle_group(struct alias_group *group)
             vec_remove(&group->places, i);
             continue;
         }
+        bool is_own = place->parent == resource_labels(resource) ||
+                      place->parent == resource_annotations(resource);
         if (value != group->value)
-            changed = value;
+            *(is_own ? &own : &changed) = value;
         i++;
     }
-    if (changed != NULL)
-        set_group(group, changed);
+    if (changed != NULL || own != NULL)
+        set_group(group, changed != NULL ? changed : own);
 }
 
 void alias_settle(struct resource *resource)
@@ -118,7 +123,7 @@ void alias_settle(struct resource *resource)
     if (resource->aliases == NULL)
         return;
     vec_foreach (struct alias_group, group, resource->aliases)
-        settle_group(group);
+        settle_group(group, resource);
 }
 
 void alias_forget(struct resource *resource, const struct value *parent)

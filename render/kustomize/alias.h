@@ -31,7 +31,8 @@ void alias_note(struct resource *resource, struct vec *places);
 // Overwrites a member, everywhere; consumes value.
 void alias_write(struct resource *resource, struct value *parent, const char *key,
                  struct value *value);
-// Makes places equal again: the last that differs says what all hold.
+// Makes places equal again: the last that differs says what all hold, one of the object's own
+// metadata only where no other differs.
 void alias_settle(struct resource *resource);
 // The members of `parent` are nodes of their own from now on; NULL = all members of the resource.
 void alias_forget(struct resource *resource, const struct value *parent);

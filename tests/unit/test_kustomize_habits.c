@@ -77,6 +77,22 @@ static void test_habits_one_text_takes_the_style_of_what_it_overwrites(void **st
         "            deep\n");
 }
 
+static void test_habits_last_of_one_label_wins(void **state)
+{
+    (void)state;
+    assert_builds("=== kustomization.yaml\nresources: [base]\npatches:\n- patch: |\n"
+                  "    apiVersion: apps/v1\n    kind: Deployment\n"
+                  "    metadata: {name: a, labels: {x: a}}\n"
+                  "    spec: {template: {metadata: {labels: {x: b}}}}\n"
+                  "=== base/kustomization.yaml\nresources: [a.yaml]\n"
+                  "labels: [{pairs: {x: one}, includeTemplates: true}]\n"
+                  "=== base/a.yaml\napiVersion: apps/v1\nkind: Deployment\n"
+                  "metadata: {name: a}\n",
+                  "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  labels:\n    x: b\n"
+                  "  name: a\nspec:\n  template:\n    metadata:\n      labels:\n"
+                  "        x: b\n");
+}
+
 #define THING "apiVersion: v1\nkind: Thing\nmetadata: {name: a}\n"
 #define THING_OUT "kind: Thing\nmetadata:\n  name: a\n"
 #define PATCHED(fields) \
@@ -263,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_habits_folded_text_is_written_and_read_once_more),
         cmocka_unit_test(test_habits_folded_place_folds_what_is_put_there),
         cmocka_unit_test(test_habits_one_text_takes_the_style_of_what_it_overwrites),
+        cmocka_unit_test(test_habits_last_of_one_label_wins),
         cmocka_unit_test(test_habits_brackets_put_more_into_quotes),
         cmocka_unit_test(test_habits_generators_merge_into_text),
         cmocka_unit_test(test_habits_name_keeps_its_quotes_in_a_text),
