@@ -1,5 +1,6 @@
 // The newer form: each bundle is the one layer of a manifest that names the artifact as its
-// subject. Notation's signatures lie beside them in the same way.
+// subject. Notation's signatures lie beside them in the same way, and the older form, where cosign
+// was told not to use tags (--registry-referrers-mode=oci-1-1).
 #include "oci/sign/collect_internal.h"
 
 #include "base/encoding.h"
@@ -10,6 +11,7 @@
 #include "oci/sign/notation_envelope.h"
 #include "oci/sign/sigstore_bundle.h"
 #include "oci/sign/sigstore_verify.h"
+#include "oci/sign/simple_signing.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -23,7 +25,8 @@ static bool has_bundle_type(const char *media_type)
 static bool is_wanted(const struct collection *collection, const char *type)
 {
     return has_bundle_type(type) ||
-           (strcmp(type, NOTATION_SIGNATURE_TYPE) == 0 && collect_wants_notation(collection));
+           (strcmp(type, NOTATION_SIGNATURE_TYPE) == 0 && collect_wants_notation(collection)) ||
+           (strcmp(type, SIMPLE_SIGNING_REFERRER) == 0 && collection->n_policies > 0);
 }
 
 // Some registries list the config's type as the artifact's, so the empty type says nothing.
@@ -128,6 +131,7 @@ struct candidate {
     struct oci_manifest manifest;
     const struct oci_descriptor *layer; // of the manifest; NULL: it is no signature
     bool notation;
+    bool simple;
     struct error error;
 };
 
@@ -150,14 +154,15 @@ static int read_manifest(const struct collection *collection, struct candidate *
     // Others refer to artifacts too: bills of materials, scans.
     if (manifest->is_index || !is_wanted(collection, oci_manifest_type(manifest)))
         return 0;
-    candidate->notation = !has_bundle_type(oci_manifest_type(manifest));
+    candidate->notation = strcmp(oci_manifest_type(manifest), NOTATION_SIGNATURE_TYPE) == 0;
+    candidate->simple = strcmp(oci_manifest_type(manifest), SIMPLE_SIGNING_REFERRER) == 0;
     if (manifest->subject == NULL ||
         strcmp(manifest->subject->digest.text, collection->digest) != 0)
         return error_set(err, ERROR_UNVERIFIED, "its subject is another artifact");
     if (manifest->layers.len != 1)
         return error_set(err, ERROR_INVALID, "it has %zu layers, not one", manifest->layers.len);
     const struct oci_descriptor *layer = vec_at(&manifest->layers, 0);
-    if (!candidate->notation && !has_bundle_type(layer->media_type))
+    if (!candidate->notation && !candidate->simple && !has_bundle_type(layer->media_type))
         return error_set(err, ERROR_INVALID, "its layer is a %.100s", layer->media_type);
     candidate->layer = layer;
     return 0;
@@ -168,6 +173,9 @@ static int read_layer(struct collection *collection, const struct candidate *can
 {
     cleanup_free char *data = NULL;
     size_t size = 0;
+    if (candidate->simple)
+        return collect_simple_layer(collection, &candidate->descriptor->digest, candidate->layer,
+                                    err);
     if (oci_get_blob(collection->repository, candidate->layer, SIGSTORE_BUNDLE_MAX_BYTES, &data,
                      &size, err) < 0)
         return -1;
@@ -188,7 +196,8 @@ static void read_ahead(struct collection *collection, struct vec *candidates)
     vec_foreach (struct candidate, candidate, candidates) {
         // Its error is kept until it is its turn.
         if (read_manifest(collection, candidate, &candidate->error) == 0 &&
-            candidate->layer != NULL && candidate->layer->size <= SIGSTORE_BUNDLE_MAX_BYTES)
+            candidate->layer != NULL && !candidate->simple &&
+            candidate->layer->size <= SIGSTORE_BUNDLE_MAX_BYTES)
             *(const struct oci_descriptor **)vec_push(&wanted) = candidate->layer;
     }
     oci_read_ahead(collection->repository, &(struct oci_ahead){.blobs = &wanted});

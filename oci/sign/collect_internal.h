@@ -69,7 +69,13 @@ int collect_tag(struct collection *collection, const char *tag, collect_layers *
 // All layers under the .sig tag (collect_simple.c).
 int collect_simple(struct collection *collection, const char *tag, struct error *err)
     __attribute__((warn_unused_result));
-// All referrers that are Sigstore bundles or Notation signatures (collect_bundles.c).
+// One such layer, of a referrer, which is read for policies alone: what the packager wrote has the
+// tag.
+int collect_simple_layer(struct collection *collection, const struct digest *manifest,
+                         const struct oci_descriptor *layer, struct error *err)
+    __attribute__((warn_unused_result));
+// All referrers that are Sigstore bundles, signatures in the older form or Notation's
+// (collect_bundles.c).
 int collect_bundles(struct collection *collection, struct error *err)
     __attribute__((warn_unused_result));
 

@@ -120,14 +120,29 @@ static int read_layer(struct collection *collection, const struct digest *manife
     return 0;
 }
 
+// The payload that this repository's own signatures have need not be fetched.
+static void payload_set_usual(struct payload *payload, const struct collection *collection)
+{
+    char *usual =
+        simple_signing_build(oci_repository_identity(collection->repository), collection->digest);
+    payload_set(payload, digest_of(usual, strlen(usual)).text, usual, strlen(usual));
+}
+
+int collect_simple_layer(struct collection *collection, const struct digest *manifest,
+                         const struct oci_descriptor *layer, struct error *err)
+{
+    struct payload payload = {0};
+    payload_set_usual(&payload, collection);
+    int result = read_layer(collection, manifest, layer, &payload, err);
+    free(payload.data);
+    return result;
+}
+
 static int read_layers(struct collection *collection, const struct digest *manifest,
                        const struct vec *layers, struct error *err)
 {
-    // The payload that this repository's own signatures have need not be fetched.
     struct payload payload = {0};
-    char *usual =
-        simple_signing_build(oci_repository_identity(collection->repository), collection->digest);
-    payload_set(&payload, digest_of(usual, strlen(usual)).text, usual, strlen(usual));
+    payload_set_usual(&payload, collection);
     int result = 0;
     for (size_t i = 0; i < layers->len && result == 0 && !collection->ended; i++) {
         cleanup_error struct error cause = {0};

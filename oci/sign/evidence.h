@@ -10,7 +10,7 @@
 #include "oci/sign/statement.h"
 
 enum evidence_form {
-    EVIDENCE_SIMPLE,   // a layer under the tag "sha256-<hex>.sig"
+    EVIDENCE_SIMPLE,   // a layer under the tag "sha256-<hex>.sig", or of a referrer
     EVIDENCE_BUNDLE,   // a Sigstore bundle that is a referrer
     EVIDENCE_NOTATION, // a Notation signature that is a referrer
 };

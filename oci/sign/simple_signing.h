@@ -11,6 +11,8 @@
 #include "oci/manifest.h"
 
 #define SIMPLE_SIGNING_MEDIA OCI_MEDIA_SIMPLE_SIGNING
+// Artifact type where such a layer is that of a referrer (cosign's OCI 1.1 mode).
+#define SIMPLE_SIGNING_REFERRER "application/vnd.dev.cosign.artifact.sig.v1+json"
 #define SIMPLE_SIGNING_ANNOTATION "dev.cosignproject.cosign/signature"
 #define SIMPLE_SIGNING_CERTIFICATE "dev.sigstore.cosign/certificate"
 

@@ -165,6 +165,50 @@ def test_what_cosign_saved(
         journey.sealift("verify", f"{copied}:prod", "--identity", here, "--key", public, "--no-attest")
 
 
+def test_signatures_that_are_referrers(
+    journey: Journey, referrers_registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, tmp_path: Path
+) -> None:
+    """The older form as cosign's OCI 1.1 mode writes it counts, in the registry and in a copy; a transplanted one does not."""
+    key, other, stranger = cosign.key(), cosign.key("other"), cosign.key("stranger")
+    reference = referrers_registry.oci(f"{repository}:prod")
+    here = referrers_registry.repository(repository)
+    journey.sealift("push", folder, reference, "--unsigned")
+    digest = str(referrers_registry.digest(repository, "prod"))
+    for signer in (key, other):
+        cosign.sign_as_referrer(f"{here}@{digest}", signer.private)
+    assert referrers_registry.tags(repository) == ["prod"]
+    copied = f"oci-layout://{tmp_path / 'copied'}:prod"
+    journey.sealift("copy", reference, copied)
+    for place in ((reference,), (copied, "--identity", here)):
+        for public in (key.public, other.public):
+            journey.sealift("verify", *place, "--key", public, "--no-attest")
+        journey.sealift.fails("verify", *place, "--key", stranger.public, "--no-attest")
+    # What counts for policies is not what our own signing looks for.
+    env = {"COSIGN_PASSWORD": ""}
+    journey.sealift("sign", reference, "--key", key.private, env=env)
+    cosign.verify(f"{here}@{digest}", key.public, old=True)
+    # The signature of one artifact, put beside another.
+    (folder / "more.yaml").write_text(config_map("more"))
+    second = referrers_registry.oci(f"{repository}:second")
+    journey.sealift("push", folder, second, "--unsigned")
+    moved = referrers_registry.manifest(repository, signature_of(journey, reference))
+    target = str(referrers_registry.digest(repository, "second"))
+    moved["subject"] = {**moved["subject"], "digest": target}
+    data = json.dumps(moved).encode()
+    name = "sha256:" + hashlib.sha256(data).hexdigest()
+    referrers_registry.put_manifest(repository, name, data, "application/vnd.oci.image.manifest.v1+json")
+    for public in (key.public, other.public):
+        journey.sealift.fails("verify", second, "--key", public, "--no-attest")
+
+
+def signature_of(journey: Journey, reference: str) -> str:
+    """A referrer that is a signature in the older form."""
+    entries = journey.sealift("inspect", reference, "-o", "json").json()["attached"]
+    found = [str(entry["digest"]) for entry in entries if "artifact.sig" in json.dumps(entry)]
+    assert len(found) == 2, entries
+    return found[-1]
+
+
 def test_an_attestation_is_no_signature(
     journey: Journey, referrers_registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,59 @@ static void test_collect_refuses_transplanted_signatures(void **state)
     assert_note(set, bundle);
 }
 
+// As cosign's OCI 1.1 mode attaches it; `layers` times the same layer.
+static void attach_older(struct fixture *fixture, const char *digest, const char *media_type,
+                         size_t layers)
+{
+    cleanup_free char *payload = simple_signing_build(IDENTITY, digest);
+    struct oci_manifest manifest = {.layers = OCI_DESCRIPTORS};
+    cleanup_free unsigned char *signature = NULL;
+    size_t size = 0;
+    assert_int_equal(sign_key_sign(fixture->key, payload, strlen(payload), &signature, &size, NULL),
+                     0);
+    cleanup_free char *text = base64_encode(signature, size);
+    assert_int_equal(oci_put_blob(fixture->repository, SIMPLE_SIGNING_REFERRER, OCI_EMPTY_JSON, 2,
+                                  &manifest.config, NULL),
+                     0);
+    for (size_t i = 0; i < layers; i++) {
+        struct oci_descriptor layer = {0};
+        assert_int_equal(
+            oci_put_blob(fixture->repository, media_type, payload, strlen(payload), &layer, NULL),
+            0);
+        layer.annotations = json_pack("{s:s}", SIMPLE_SIGNING_ANNOTATION, text);
+        *(struct oci_descriptor *)vec_push(&manifest.layers) = layer;
+    }
+    manifest.subject = xcalloc(1, sizeof *manifest.subject);
+    *manifest.subject = oci_descriptor_copy(&fixture->artifact);
+    size_t manifest_size = 0;
+    cleanup_free char *data = oci_manifest_build(&manifest, &manifest_size);
+    assert_int_equal(oci_put_manifest(fixture->repository, data, manifest_size, NULL, NULL, NULL),
+                     0);
+    oci_manifest_release(&manifest);
+}
+
+static void test_collect_reads_the_older_form_of_referrers(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_trust_policy struct trust_policy policy = {0};
+    trust_policy_init(&policy, "prod");
+    list_signer(trust_policy_add_entry(&policy, "packager", 1), fixture->key, "packager");
+    attach_older(fixture, fixture->artifact.digest.text, SIMPLE_SIGNING_MEDIA, 1);
+    const struct evidence_set *set = collect_for(fixture, &policy, 1);
+    assert_int_equal(set->items.len, 1);
+    assert_int_equal(count(set, EVIDENCE_SIMPLE, STATEMENT_SIGN), 1);
+    // It does not keep the packager from writing its own.
+    assert_int_equal(collect(fixture)->items.len, 0);
+    attach_older(fixture, fixture->other.digest.text, SIMPLE_SIGNING_MEDIA, 1);
+    attach_older(fixture, fixture->artifact.digest.text, SIMPLE_SIGNING_MEDIA, 2);
+    attach_older(fixture, fixture->artifact.digest.text, "text/plain", 1);
+    set = collect_for(fixture, &policy, 1);
+    assert_int_equal(set->items.len, 1);
+    assert_note(set, "for another artifact");
+    assert_note(set, "it has 2 layers, not one");
+    assert_note(set, "a layer of type text/plain");
+}
+
 static void test_collect_an_attestation_is_not_a_signature(void **state)
 {
     struct fixture *fixture = *state;
@@ -412,6 +465,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_collect_finds_nothing_on_an_unsigned_artifact),
         TEST(test_collect_refuses_transplanted_signatures),
+        TEST(test_collect_reads_the_older_form_of_referrers),
         TEST(test_collect_an_attestation_is_not_a_signature),
         TEST(test_collect_a_hint_is_no_proof),
         TEST(test_collect_notes_what_is_malformed_and_goes_on),

@@ -61,6 +61,14 @@ class Cosign:
             form = ("--signing-config", str(self._no_services))  # type: ignore[assignment]
         self.run("sign", "--key", str(key), *form, "--allow-http-registry", "-y", reference)
 
+    def sign_as_referrer(self, reference: str, key: Path) -> None:
+        """The older form, without a tag: cosign's experimental OCI 1.1 mode."""
+        form = ("--use-signing-config=false", "--new-bundle-format=false", "--tlog-upload=false")
+        mode = ("--registry-referrers-mode=oci-1-1", "--allow-http-registry", "-y", reference)
+        self.env["COSIGN_EXPERIMENTAL"] = "1"
+        self.run("sign", "--key", str(key), *form, *mode)
+        del self.env["COSIGN_EXPERIMENTAL"]
+
     def sign_blob(self, data: Path, key: Path, bundle: Path) -> None:
         form = ("--signing-config", str(self._no_services), "--bundle", str(bundle))
         self.run("sign-blob", "--key", str(key), *form, "-y", str(data))
