@@ -374,7 +374,8 @@ static int add_denials(struct gathering *gathering, const json_t *object, struct
     return 0;
 }
 
-static int gather_policies(struct gathering *gathering, size_t *ret_governing, size_t *ret_matching,
+// Appends the names of those that govern to `governing`.
+static int gather_policies(struct gathering *gathering, json_t *governing, size_t *ret_matching,
                            struct error *err)
 {
     cleanup_json json_t *all = NULL;
@@ -390,7 +391,7 @@ static int gather_policies(struct gathering *gathering, size_t *ret_governing, s
             return -1;
         if (!selected)
             continue;
-        ++*ret_governing;
+        json_array_append_new(governing, json_string(object_name(policy)));
         // What it would ask for cannot be told, so nothing passes.
         if (object_problem(policy) != OBJECT_FINE)
             return error_set(err, ERROR_UNVERIFIED,
@@ -421,20 +422,31 @@ static int gather_own_keys(struct gathering *gathering, size_t governing, struct
     return add_keys(gathering, entry, keys, object_namespace(gathering->sync), err);
 }
 
+static int refuse_repository(const char *repository, const json_t *names, struct error *err)
+{
+    size_t n = json_array_size(names);
+    cleanup_free char *more = n > 3 ? xasprintf(" and %zu more", n - 3) : xstrdup("");
+    const char *first = json_string_value(json_array_get(names, 0));
+    const char *second = json_string_value(json_array_get(names, 1));
+    const char *third = json_string_value(json_array_get(names, 2));
+    return error_set(err, ERROR_UNVERIFIED,
+                     "%s matches match.repositories of no TrustPolicy that governs this Sync "
+                     "(%s%s%s%s%s%s); use an allowed repository, or have one of them list it",
+                     repository, first, second != NULL ? ", " : "", second != NULL ? second : "",
+                     third != NULL ? ", " : "", third != NULL ? third : "", more);
+}
+
 static int gather(struct gathering *gathering, struct error *err)
 {
-    size_t governing = 0;
+    cleanup_json json_t *names = json_array();
     size_t matching = 0;
     struct governance *governance = gathering->governance;
-    if (gather_policies(gathering, &governing, &matching, err) < 0)
+    if (gather_policies(gathering, names, &matching, err) < 0)
         return -1;
+    size_t governing = json_array_size(names);
     if (governing > 0 && matching == 0) {
         *gathering->reason = "RepositoryNotAllowed";
-        return error_set(err, ERROR_UNVERIFIED,
-                         "%s matches match.repositories of none of the %zu TrustPolicies that "
-                         "govern this Sync; use an "
-                         "allowed repository, or have one of them list it",
-                         gathering->repository, governing);
+        return refuse_repository(gathering->repository, names, err);
     }
     if (gather_own_keys(gathering, governing, err) < 0)
         return -1;

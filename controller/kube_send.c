@@ -138,6 +138,44 @@ void kube_run_hide(const struct planned *planned, struct kube_result *answer)
         kube_result_hide_values(answer);
 }
 
+// What a Role for the account lacks, in an example that goes as far as the built-in ones do.
+static void advise_right(const struct kube_target *target, const struct planned *planned,
+                         struct error *err)
+{
+    bool rbac = strcmp(planned->type->group, "rbac.authorization.k8s.io") == 0;
+    // Quotas and admission refuse, too, and that is no matter of rights.
+    if (target->account == NULL || strstr(error_message(err), target->user) == NULL ||
+        strstr(error_message(err), " cannot ") == NULL)
+        return;
+    cleanup_free char *cause = xstrdup(error_message(err));
+    if (planned->type->namespaced)
+        error_set(err, ERROR_DENIED,
+                  "%s; bind a role that allows it to the account, for example: kubectl create "
+                  "rolebinding %s-deploys -n %s --clusterrole=%s --serviceaccount=%s:%s",
+                  cause, target->account, planned->ns, rbac ? "admin" : "edit", target->account_ns,
+                  target->account);
+    else
+        error_set(err, ERROR_DENIED,
+                  "%s; it belongs to no namespace: bind a ClusterRole that allows it to the "
+                  "account: kubectl create clusterrolebinding %s-%s-deploys --clusterrole=NAME "
+                  "--serviceaccount=%s:%s",
+                  cause, target->account_ns, target->account, target->account_ns, target->account);
+}
+
+static void advise_recreate(const struct planned *planned, struct error *err)
+{
+    if (strstr(error_message(err), "immutable") == NULL)
+        return;
+    cleanup_free char *cause = xstrdup(error_message(err));
+    if (apply_keeps_data(planned->type->group, planned->type->kind))
+        error_set(err, err->code, "%s; it keeps data, so it is never made anew by itself", cause);
+    else
+        error_set(err, err->code,
+                  "%s; to have it deleted and made anew: the annotation sealift.dev/force: "
+                  "recreate on the object, or spec.force: Recreate in the Sync",
+                  cause);
+}
+
 static int judge_answer(struct kube_run *run, struct planned *planned, struct kube_result *answer,
                         struct error *err)
 {
@@ -147,8 +185,11 @@ static int judge_answer(struct kube_run *run, struct planned *planned, struct ku
             return -1;
         kube_run_hide(planned, answer);
     }
-    if (answer->error.code != ERROR_NONE)
+    if (answer->error.code != ERROR_NONE) {
+        if (answer->error.code == ERROR_DENIED)
+            advise_right(run->target, planned, &answer->error);
         return error_move(err, &answer->error);
+    }
     if (answer->object == NULL)
         return error_set(err, ERROR_UNAVAILABLE, "the API server answered without the object");
     drop_left_overs(run, planned, &answer->object);
@@ -275,7 +316,11 @@ int kube_recreate(struct kube_run *run, struct planned *planned, struct kube_res
 {
     struct kube_client *client = cluster_client(run->target->cluster);
     const struct kube_impersonation as = kube_target_as(run->target);
-    if (!may_recreate(run, planned) || !is_valid_afresh(run, planned))
+    if (!may_recreate(run, planned)) {
+        advise_recreate(planned, &ret_result->error);
+        return error_move(err, &ret_result->error);
+    }
+    if (!is_valid_afresh(run, planned))
         return error_move(err, &ret_result->error);
     struct kube_request request = apply_request(run, planned, &as);
     cleanup_json json_t *live = NULL;

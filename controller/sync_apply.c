@@ -249,8 +249,12 @@ static int first_failure(struct sync_flow *flow, struct error *err)
     }
     if (first == NULL)
         return 0;
+    const char *cause = error_message(&first->error);
+    if (failed == 1)
+        return error_set(err, first->error.code, "1 of %zu %s failed: %s: %s", flow->files.len,
+                         flow->files.len == 1 ? "object" : "objects", first->path, cause);
     return error_set(err, first->error.code, "%zu of %zu objects failed, the first: %s: %s", failed,
-                     flow->files.len, first->path, error_message(&first->error));
+                     flow->files.len, first->path, cause);
 }
 
 static int need_target(struct sync_flow *flow, struct error *err)

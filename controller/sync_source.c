@@ -10,11 +10,15 @@
 #include "base/memory.h"
 #include "base/regexp.h"
 #include "base/semver.h"
+#include "base/strbuf.h"
 #include "controller/local.h"
 #include "oci/reference.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+// What a refusal names of the tags that there are.
+enum { NAMED_TAGS = 5, MAX_TAGS_BYTES = 1024 };
 
 void sync_source_release(struct sync_source *source)
 {
@@ -72,8 +76,9 @@ static int take_bundle(struct sync_flow *flow, const json_t *bundle, struct erro
         flow->reason = "NotExported";
         return error_set(
             err, ERROR_DENIED,
-            "%s does not list namespace %s in spec.exportTo, so this Sync may not follow it", name,
-            object_namespace(flow->object));
+            "%s does not list namespace %s in spec.exportTo, so this Sync may not follow it; if it "
+            "is to follow it, add %s to spec.exportTo of %s",
+            name, object_namespace(flow->object), object_namespace(flow->object), name);
     }
     flow->reason = "BundleNotReady";
     if (repository == NULL)
@@ -195,6 +200,29 @@ static int choice_judge(const struct choice *choice, const char *tag, bool *ret_
     return 0;
 }
 
+static int refuse_tags(const struct sync_flow *flow, const struct choice *choice,
+                       const struct vec *tags, struct error *err)
+{
+    size_t n = 0;
+    cleanup_strbuf struct strbuf there;
+    strbuf_init(&there, MAX_TAGS_BYTES);
+    vec_foreach (char *, tag, tags) {
+        // Those of signatures are nobody's choice.
+        if (strncmp(*tag, "sha256-", strlen("sha256-")) == 0)
+            continue;
+        if (n < NAMED_TAGS)
+            strbuf_addf(&there, "%s%s", n > 0 ? ", " : "; there are the tags ", *tag);
+        n++;
+    }
+    if (n > NAMED_TAGS)
+        strbuf_addf(&there, " and %zu more", n - NAMED_TAGS);
+    error_set(err, ERROR_NOT_FOUND, "%s has no tag in the range %s%s%s%s", flow->source.identity,
+              choice->range_text, choice->filter_text != NULL ? " that semverFilter matches: " : "",
+              choice->filter_text != NULL ? choice->filter_text : "",
+              n > 0 ? there.data : "; nothing is tagged there");
+    return -1;
+}
+
 // The highest version among the tags.
 static int choose_tag(struct sync_flow *flow, const struct choice *choice, char **ret_tag,
                       struct error *err)
@@ -220,10 +248,7 @@ static int choose_tag(struct sync_flow *flow, const struct choice *choice, char 
         semver_release(&version);
     }
     if (chosen == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "%s has no tag in the range %s%s%s",
-                         flow->source.identity, choice->range_text,
-                         choice->filter_text != NULL ? " that semverFilter matches: " : "",
-                         choice->filter_text != NULL ? choice->filter_text : "");
+        return refuse_tags(flow, choice, &tags, err);
     flow->source.version = semver_format(&best);
     *ret_tag = xstrdup(chosen);
     return 0;

@@ -116,34 +116,6 @@ static bool conclude_waiting(struct sync_flow *flow, struct condition_change *ch
     return condition_retrying(flow->status, change);
 }
 
-bool sync_conclude(struct sync_flow *flow, enum sync_outcome outcome, const struct error *err)
-{
-    struct condition_change change = {
-        .generation = object_generation(flow->object),
-        .now_ms = clock_wall_ms(flow->role->clock),
-    };
-    if (outcome == SYNC_FAILED)
-        return conclude_failure(flow, &change, err);
-    if (outcome == SYNC_APPLIED)
-        sync_note_artifact(flow);
-    cleanup_free char *message =
-        outcome == SYNC_DRIFTED
-            ? xasprintf(
-                  "%lld objects are not as applied; spec.drift is Report, so they are left alone",
-                  (long long)jval_int(flow->status, "inventory.drifted", 0))
-            : with_problem(message_of(flow), flow->object);
-    change.message = message;
-    if (!flow->held && !flow->stale && outcome != SYNC_DRIFTED && flow->health.message != NULL)
-        return conclude_waiting(flow, &change);
-    change.reason = flow->held                ? "PruneHeld"
-                    : flow->stale             ? "Stale"
-                    : outcome == SYNC_DRIFTED ? "Drifted"
-                                              : "Applied";
-    if (flow->held || flow->stale)
-        return condition_stalled(flow->status, &change);
-    return condition_ready(flow->status, &change);
-}
-
 // "shop/Deployment.apps/web.yaml, … and 12 more"; owned.
 static char *name_changes(const struct sync_flow *flow, size_t *ret_count)
 {
@@ -160,6 +132,42 @@ static char *name_changes(const struct sync_flow *flow, size_t *ret_count)
     if (*ret_count > NAMED_MAX)
         strbuf_addf(&text, " and %zu more", *ret_count - NAMED_MAX);
     return strbuf_steal(&text);
+}
+
+static char *drift_message(const struct sync_flow *flow)
+{
+    size_t n = 0;
+    cleanup_free char *changes = name_changes(flow, &n);
+    return xasprintf("%zu %s not as applied: %s; spec.drift is Report, so %s left alone; what "
+                     "differs: sealift diff sync/%s -n %s",
+                     n, n == 1 ? "object is" : "objects are", changes,
+                     n == 1 ? "it is" : "they are", object_name(flow->object),
+                     object_namespace(flow->object));
+}
+
+bool sync_conclude(struct sync_flow *flow, enum sync_outcome outcome, const struct error *err)
+{
+    struct condition_change change = {
+        .generation = object_generation(flow->object),
+        .now_ms = clock_wall_ms(flow->role->clock),
+    };
+    if (outcome == SYNC_FAILED)
+        return conclude_failure(flow, &change, err);
+    if (outcome == SYNC_APPLIED)
+        sync_note_artifact(flow);
+    cleanup_free char *message = outcome == SYNC_DRIFTED
+                                     ? drift_message(flow)
+                                     : with_problem(message_of(flow), flow->object);
+    change.message = message;
+    if (!flow->held && !flow->stale && outcome != SYNC_DRIFTED && flow->health.message != NULL)
+        return conclude_waiting(flow, &change);
+    change.reason = flow->held                ? "PruneHeld"
+                    : flow->stale             ? "Stale"
+                    : outcome == SYNC_DRIFTED ? "Drifted"
+                                              : "Applied";
+    if (flow->held || flow->stale)
+        return condition_stalled(flow->status, &change);
+    return condition_ready(flow->status, &change);
 }
 
 static void tell_success(struct sync_flow *flow, enum sync_outcome outcome, bool news,

@@ -68,11 +68,12 @@ static int refuse(struct sync_flow *flow, enum trust_reason reason, const char *
 
 static int refuse_rollback(struct sync_flow *flow, const struct floor *floor, struct error *err)
 {
-    cleanup_free char *message =
-        xasprintf("%s has sequence %lld, below %lld (%s), which was adopted here before; release "
-                  "it again to go back to it",
-                  flow->source.revision, (long long)flow->verdict.sequence,
-                  (long long)floor->floor.sequence, floor->floor.digest.text);
+    cleanup_free char *message = xasprintf(
+        "%s has sequence %lld, below %lld (%s), which was adopted here before; release "
+        "it again to go back to it: sealift rollback sync/%s -n %s --to %s --key FILE",
+        flow->source.revision, (long long)flow->verdict.sequence, (long long)floor->floor.sequence,
+        floor->floor.digest.text, object_name(flow->object), object_namespace(flow->object),
+        flow->source.digest.text);
     return refuse(flow, TRUST_ROLLBACK_REFUSED, message, err);
 }
 

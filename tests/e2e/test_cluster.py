@@ -161,6 +161,10 @@ def test_apply_as_an_account(ship: Ship, serve: Serve) -> None:
     ship.begin(serve, maps("a"), ready=False, serviceAccountName="deployer")
     message = ship.refused("ApplyFailed")
     assert f"system:serviceaccount:{ship.namespace}:deployer" in message and "a.yaml" in message, message
+    assert "1 of 1 object failed: " in message
+    recipe = f"rolebinding deployer-deploys -n {ship.namespace} --clusterrole=edit --serviceaccount={ship.namespace}:deployer"
+    assert f"for example: kubectl create {recipe}" in message, message
+    # Nothing fills the built-in roles here: they are aggregated by the controller manager.
     ship.account("deployer")
     ship.applied()
 
@@ -212,7 +216,8 @@ def test_immutable_field(ship: Ship, serve: Serve) -> None:
     uid = ship.get("deployment", "web")["metadata"]["uid"]
     changed = deployment("web", selector={"matchLabels": {"app": "web", "v": "2"}}, pod_labels={"v": "2"})
     ship.push({"web.yaml": changed})
-    assert "immutable" in ship.refused("ApplyFailed")
+    message = ship.refused("ApplyFailed")
+    assert "immutable" in message and "sealift.dev/force: recreate" in message and "spec.force: Recreate" in message
     ship.to_cluster(force="Recreate")
     ship.applied()
     assert ship.get("deployment", "web")["metadata"]["uid"] != uid

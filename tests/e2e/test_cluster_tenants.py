@@ -89,7 +89,7 @@ def test_a_tenant_stays_where_it_is(site: Site, plane: ControlPlane) -> None:
         "allowed": ("ApplyFailed", account, {"artifact": {"tag": far}, "allowNamespaces": [victim]}),
         "cluster": ("ApplyFailed", account, {"artifact": {"tag": root}}),
         "nobody": ("NoServiceAccount", "kubectl create serviceaccount", {"serviceAccountName": "root"}),
-        "bundle": ("NotExported", "exportTo", {"artifact": None, "bundleRef": {"name": "shop", "namespace": victim}}),
+        "bundle": ("NotExported", "to spec.exportTo of Bundle ", {"artifact": None, "bundleRef": {"name": "shop", "namespace": victim}}),
         "layout": ("LocalPathRefused", "allow-local-path", {"artifact": {"repository": "oci-layout:///etc"}}),
         "files": ("TargetRefused", "allow-local-path", {"target": {"directory": {"path": "/etc/cron.d"}}}),
         "token-file": ("TargetRefused", "tokenFile", cluster("token-file")),

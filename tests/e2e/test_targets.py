@@ -218,6 +218,8 @@ def test_drift_is_reported(stage: Stage, serve: Serve) -> None:
     status = daemon.wait_status("Sync", "shop", lambda status: status["inventory"]["drifted"] == 1)
     assert status["inventory"] == {"objects": 4, "ready": 3, "drifted": 1}
     wait_for("an event", lambda: "Drifted" in reasons(daemon))
+    message = daemon.condition("Sync", "shop")["message"]
+    assert message.startswith(f"1 object is not as applied: {file_of('a')}; ") and "sealift diff sync/shop -n " in message, message
     # It goes on being reported when something unrelated wakes the Sync.
     stage.config.secret("packager-pub", cosign__pub=stage.public, note="touched")
     stage.run("reconcile", "sync", "shop")

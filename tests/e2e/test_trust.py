@@ -99,7 +99,7 @@ def test_older_artifact_replayed(gate: Gate) -> None:
     gate.push("better")
     gate.passes("better")
     gate.copy(old, "prod")
-    gate.refuses("RollbackRefused", "release it again", old)
+    gate.refuses("RollbackRefused", "release it again", old, "sealift rollback sync/")
     gate.heals("better")
     gate.push("good", sequence=str(int(time.time() * 1000)))
     gate.passes("good")
@@ -141,7 +141,7 @@ def test_allow_unverified_says_so(closed: Gate, serve: Callable[..., Daemon]) ->
 
 def test_repository_outside_its_policies(gate: Gate) -> None:
     gate.policy(match={"repositories": [f"{gate.registry.host}/other/**"]})
-    gate.refuses("RepositoryNotAllowed", gate.registry.repository(gate.repository), "match.repositories")
+    gate.refuses("RepositoryNotAllowed", gate.registry.repository(gate.repository), "match.repositories of no TrustPolicy that governs this Sync (")
     gate.heals("good")
     gate.policy("second", match={"repositories": [f"{gate.registry.host}/tests/*"]})
     gate.passes("good")
