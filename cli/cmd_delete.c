@@ -1,14 +1,23 @@
 #include "api/object.h"
+#include "api/store_kube.h"
+#include "base/clock.h"
 #include "base/jval.h"
+#include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/confirm.h"
 #include "cli/leftovers.h"
 #include "cli/print.h"
+#include "cli/rollout.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+// How long a Sync may clear up before somebody is told what it waits for.
+static const int64_t patience_ms = 30 * 1000;
+static const int64_t look_ms = 100;
 
 // What a Sync applied goes with it, and no command brings that back.
 static int ask(const struct cli *cli, const json_t *object, struct error *err)
@@ -22,20 +31,60 @@ static int ask(const struct cli *cli, const json_t *object, struct error *err)
     return confirm(cli, "Delete it?", "nothing was deleted", err);
 }
 
+// In files it is gone at once; in a cluster a Sync clears up first. *ret_again: somebody made
+// another of that name meanwhile.
+static int wait_until_gone(const struct cli *cli, struct store *store, const json_t *object,
+                           bool *ret_again, struct error *err)
+{
+    int64_t most_ms = cli->timeout_ms < patience_ms ? cli->timeout_ms : patience_ms;
+    int64_t until_ms = clock_mono_ms(clock_system()) + most_ms;
+    if (store_kube_client(store) == NULL)
+        return 0;
+    if (strcmp(object_kind(object), "Sync") == 0)
+        tell_wait(cli, "waiting until the controller has removed what it applied");
+    for (;;) {
+        cleanup_json json_t *now = NULL;
+        cleanup_error struct error cause = {0};
+        if (store_get(store, object_kind(object), object_namespace(object), object_name(object),
+                      &now, &cause) < 0) {
+            if (cause.code == ERROR_NOT_FOUND)
+                return 0;
+            error_move(err, &cause);
+            return error_wrap(err, "%s %s/%s is being deleted; whether it is gone cannot be seen",
+                              object_kind(object), object_namespace(object), object_name(object));
+        }
+        if (strcmp(object_uid(now), object_uid(object)) != 0) {
+            *ret_again = true;
+            return 0;
+        }
+        if (clock_mono_ms(clock_system()) > until_ms) {
+            cleanup_free char *hold = rollout_hold(now);
+            return error_set(err, ERROR_TIMEOUT, "%s %s/%s is being deleted, and not gone yet%s",
+                             object_kind(object), object_namespace(object), object_name(object),
+                             hold);
+        }
+        const struct timespec pause = {.tv_nsec = look_ms * 1000000};
+        nanosleep(&pause, NULL);
+    }
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_store struct store *store = NULL;
     cleanup_json json_t *object = NULL;
+    bool again = false;
     if (workspace_open(cli, WORKSPACE_WRITE, &store, err) < 0 ||
         workspace_find(cli, store, 0, &object, err) < 0 || ask(cli, object, err) < 0)
         return -1;
     if (store_delete(store, object_kind(object), object_namespace(object), object_name(object),
                      err) < 0)
         return -1;
-    tell_done(cli, "%s %s/%s is deleted", object_kind(object), object_namespace(object),
-              object_name(object));
-    leftovers_remove(cli, store, object);
-    return print_result(cli, object, err);
+    int result = wait_until_gone(cli, store, object, &again, err);
+    if (result == 0)
+        tell_done(cli, "%s %s/%s is deleted", object_kind(object), object_namespace(object),
+                  object_name(object));
+    leftovers_remove(cli, store, object, result == 0 && !again);
+    return result < 0 ? -1 : print_result(cli, object, err);
 }
 
 static const struct option_spec options[] = {
@@ -51,7 +100,10 @@ const struct command command_delete = {
     .summary = "Delete an object",
     .help =
         "Removes the object from its file or the cluster. A Sync with prune: true takes what it "
-        "applied with it, and\nis asked about: without a terminal say --yes.\n"
+        "applied with it, and\nis asked about: without a terminal say --yes. It is waited for, at "
+        "most 30 s or "
+        "--timeout: while it is not gone\nyet, the exit status is 1, and the sentence says what it "
+        "waits for.\n"
         "What sealift create wrote beside it (a Hook's token and Role, the rights of a Sync's "
         "account) goes too, where\nnobody else uses it; what stays is told.\n\n"
         "  sealift delete sync shop --yes\n",

@@ -2,7 +2,6 @@
 
 #include "api/object.h"
 #include "api/store_kube.h"
-#include "base/clock.h"
 #include "base/jval.h"
 #include "base/kube/kube_client.h"
 #include "base/memory.h"
@@ -14,10 +13,7 @@
 #include "controller/roster.h"
 
 #include <string.h>
-#include <time.h>
 
-static const int64_t patience_ms = 10 * 1000;
-static const int64_t look_ms = 100;
 enum { MAX_COMMANDS_BYTES = 64 * 1024 };
 
 struct leftovers {
@@ -227,27 +223,6 @@ static bool is_in_use(struct leftovers *left, const char *account)
     return false;
 }
 
-static bool wait_until_gone(const struct leftovers *left)
-{
-    const json_t *object = left->object;
-    int64_t most_ms = left->cli->timeout_ms < patience_ms ? left->cli->timeout_ms : patience_ms;
-    int64_t until_ms = clock_mono_ms(clock_system()) + most_ms;
-    tell_wait(left->cli, "waiting until the controller has removed what it applied");
-    for (;;) {
-        cleanup_json json_t *now = NULL;
-        cleanup_error struct error cause = {0};
-        if (store_get(left->store, object_kind(object), object_namespace(object),
-                      object_name(object), &now, &cause) < 0)
-            return cause.code == ERROR_NOT_FOUND;
-        if (strcmp(object_uid(now), object_uid(object)) != 0)
-            return false; // it was made again, and needs them
-        if (clock_mono_ms(clock_system()) > until_ms)
-            return false;
-        const struct timespec pause = {.tv_nsec = look_ms * 1000000};
-        nanosleep(&pause, NULL);
-    }
-}
-
 static void keep(struct leftovers *left, const json_t *grant, const char *why)
 {
     cleanup_error struct error cause = {0};
@@ -255,7 +230,7 @@ static void keep(struct leftovers *left, const json_t *grant, const char *why)
     stays(left, object_kind(grant), object_namespace(grant), object_name(grant), &cause);
 }
 
-static void remove_sync(struct leftovers *left)
+static void remove_sync(struct leftovers *left, bool gone)
 {
     static const char busy[] = "the Sync is not gone yet, and clears up with it";
     cleanup_json json_t *grants = json_array();
@@ -269,7 +244,6 @@ static void remove_sync(struct leftovers *left)
     look(left, "ServiceAccount", object_namespace(left->object), account_of(left->object),
          &account);
     bool owns_account = account != NULL && grant_is_ours(account);
-    bool gone = (json_array_size(grants) == 0 && !owns_account) || wait_until_gone(left);
     json_array_foreach (grants, index, grant) {
         if (!gone)
             keep(left, grant, busy);
@@ -285,7 +259,7 @@ static void remove_sync(struct leftovers *left)
     tell_stays(left);
 }
 
-void leftovers_remove(const struct cli *cli, struct store *store, const json_t *object)
+void leftovers_remove(const struct cli *cli, struct store *store, const json_t *object, bool gone)
 {
     struct leftovers left = {
         .cli = cli, .store = store, .client = store_kube_client(store), .object = object};
@@ -293,7 +267,7 @@ void leftovers_remove(const struct cli *cli, struct store *store, const json_t *
     if (strcmp(object_kind(object), "Hook") == 0)
         remove_hook(&left);
     else if (strcmp(object_kind(object), "Sync") == 0)
-        remove_sync(&left);
+        remove_sync(&left, gone);
     strbuf_release(&left.commands);
     error_release(&left.cause);
 }

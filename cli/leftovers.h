@@ -9,8 +9,8 @@
 #include "api/store.h"
 #include "cli/command.h"
 
-// `object` as it was when its deletion was asked for. A Sync is waited for, because its account
-// clears up: at most 10 s or --timeout, and only when there is something to remove. Never fails.
-void leftovers_remove(const struct cli *cli, struct store *store, const json_t *object);
+// `object` as it was when its deletion was asked for. What a Sync uses stays while it is not gone,
+// because its account clears up. Never fails.
+void leftovers_remove(const struct cli *cli, struct store *store, const json_t *object, bool gone);
 
 #endif

@@ -448,7 +448,8 @@ static int do_step(const struct removal *removal, const struct removal_step *ste
         return 0;
     if (step->action == REMOVAL_DELETE)
         result = piece_delete(removal->installation.client, step->piece, step->propagation, err);
-    if (result == 0)
+    // What is waited for is told once it is gone.
+    if (result == 0 && (step->action == REMOVAL_KEEP || step->wait == NULL))
         tell(removal, step);
     return result;
 }
@@ -464,12 +465,14 @@ static int wait_for(const struct removal *removal, size_t first, size_t end, str
         cleanup_json json_t *one = json_pack("[O]", step->piece->live);
         add_live(removal, &gone, one);
     }
-    if (rollout_wait_gone(removal->cli, removal->installation.client, &gone, err) == 0)
-        return 0;
-    return piece_is(head->piece, "Sync")
-               ? error_wrap(err, "what a Sync applied could not be removed, so the roles stay; "
-                                 "does the controller run? without --prune it is left as it is")
-               : -1;
+    if (rollout_wait_gone(removal->cli, removal->installation.client, &gone, err) < 0)
+        return piece_is(head->piece, "Sync")
+                   ? error_wrap(err, "what a Sync applied could not be removed, so the roles stay "
+                                     "(without --prune it is left as it is)")
+                   : -1;
+    for (size_t i = first; i < end; i++)
+        tell(removal, vec_at(&removal->steps, i));
+    return 0;
 }
 
 int removal_run(const struct removal *removal, struct error *err)

@@ -1,5 +1,6 @@
 #include "cli/rollout.h"
 
+#include "api/condition.h"
 #include "api/object.h"
 #include "base/clock.h"
 #include "base/jval.h"
@@ -12,6 +13,7 @@
 #include <time.h>
 
 static const int64_t look_ms = 200;
+static const char finalizer_sync[] = "sealift.dev/sync";
 
 static void pause_a_little(void)
 {
@@ -156,6 +158,27 @@ int rollout_wait_deployments(const struct cli *cli, struct kube_client *client,
 
 // ---- the end of things ----
 
+char *rollout_hold(const json_t *object)
+{
+    const json_t *all = jval_array(object, "metadata.finalizers");
+    const char *finalizer = json_string_value(json_array_get(all, 0));
+    size_t index;
+    json_t *name;
+    json_array_foreach (all, index, name) {
+        if (strcmp(json_string_value(name), finalizer_sync) == 0)
+            finalizer = finalizer_sync;
+    }
+    const char *message = condition_message(object, "Ready");
+    if (finalizer == NULL)
+        return xstrdup("");
+    if (finalizer != finalizer_sync)
+        return xasprintf("; it waits for the finalizer %s", finalizer);
+    if (condition_state(object, "Ready") == CONDITION_TRUE || *message == '\0')
+        return xasprintf("; it waits for the finalizer %s; does the controller run?", finalizer);
+    return xasprintf("; it waits for the finalizer %s, and its condition Ready says %s: %s",
+                     finalizer, condition_reason(object, "Ready"), message);
+}
+
 static int wait_gone(struct kube_client *client, const struct piece *piece, int64_t deadline_ms,
                      struct error *err)
 {
@@ -168,12 +191,9 @@ static int wait_gone(struct kube_client *client, const struct piece *piece, int6
         if (piece->live != NULL && strcmp(object_uid(object), object_uid(piece->live)) != 0)
             return 0;
         if (is_over(deadline_ms)) {
-            const char *finalizer =
-                json_string_value(json_array_get(jval_array(object, "metadata.finalizers"), 0));
-            return error_set(err, ERROR_TIMEOUT, "%s%s%s is still being deleted%s%s", piece->text,
-                             *piece->ns != '\0' ? " in " : "", piece->ns,
-                             finalizer != NULL ? "; it waits for the finalizer " : "",
-                             finalizer != NULL ? finalizer : "");
+            cleanup_free char *hold = rollout_hold(object);
+            return error_set(err, ERROR_TIMEOUT, "%s%s%s is still being deleted%s", piece->text,
+                             *piece->ns != '\0' ? " in " : "", piece->ns, hold);
         }
         pause_a_little();
     }

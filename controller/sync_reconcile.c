@@ -373,6 +373,14 @@ static void forget_adoptions(const struct sync_flow *flow)
                  flow->memory->key, "error", error_message(&err));
 }
 
+static void write_status(const struct sync_flow *flow)
+{
+    cleanup_error struct error err = {0};
+    if (status_write(flow->role->store, flow->object, flow->status, &err) < 0)
+        log_error("status was not written", "kind", "Sync", "name", flow->memory->key, "error",
+                  error_message(&err));
+}
+
 // Deleted: what it applied goes with it (spec.prune), then the finalizer.
 static void finalize(struct sync_flow *flow, struct queue_outcome *ret_outcome)
 {
@@ -389,6 +397,9 @@ static void finalize(struct sync_flow *flow, struct queue_outcome *ret_outcome)
     store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "RemoveFailed",
                 error_message(&err));
     ret_outcome->failed = true;
+    // For whoever waits until it is gone.
+    sync_conclude(flow, SYNC_FAILED, &err);
+    write_status(flow);
 }
 
 static void release_flow(struct sync_flow *flow)
@@ -420,7 +431,6 @@ static bool only_holds(const struct sync_flow *flow)
 static void tell_not_held(struct sync_flow *flow, const struct error *err,
                           struct queue_outcome *ret_outcome)
 {
-    cleanup_error struct error status_error = {0};
     bool news = !flow->memory->not_held;
     if (err->code == ERROR_NOT_FOUND)
         return;
@@ -429,9 +439,7 @@ static void tell_not_held(struct sync_flow *flow, const struct error *err,
     ret_outcome->failed = true;
     if (!object_is_suspended(flow->object)) {
         news |= sync_conclude(flow, SYNC_FAILED, err);
-        if (status_write(flow->role->store, flow->object, flow->status, &status_error) < 0)
-            log_error("status was not written", "kind", "Sync", "name", flow->memory->key, "error",
-                      error_message(&status_error));
+        write_status(flow);
     }
     sync_tell(flow, SYNC_FAILED, err, news);
 }

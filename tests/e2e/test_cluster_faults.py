@@ -351,6 +351,7 @@ def test_discovery_that_fails_in_part(site: Site, control_plane: ControlPlane) -
         assert kinds() == f"Boat.{group},ConfigMap"  # and what cannot is not forgotten
         control_plane.kubectl("delete", "sync", "gone", "-n", site.namespace, "--wait=false")
         wait_for("word of it", lambda: "RemoveFailed" in [event["reason"] for event in site.events("gone")])
+        wait_for("its status", lambda: "RemoveFailed" in str(site.object(name="gone").get("status")))
         control_plane.kubectl("delete", "apiservice", f"v1.{group}")
         wait_for("it to be back", lambda: control_plane.api("GET", path).status == 200, 30)
         words = ["reconcile", "sync", "shop", "-n", site.namespace, "--kubeconfig", control_plane.kubeconfig]

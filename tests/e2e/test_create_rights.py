@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -201,7 +202,16 @@ def test_rights_of_a_sync_that_is_deleted(cluster: Cluster) -> None:
     # While it clears up it needs them; who waits no longer is told how to end it.
     hold = '{"metadata":{"finalizers":["sealift.dev/sync"]}}'
     plane.kubectl("patch", "sync", "two", "-n", "docs", "--type=merge", "-p", hold)
-    said = delete("two", "--timeout", "1s")
+    failed = cluster.fails("delete", "--yes", "sync", "two", "-n", "docs", "--timeout", "1s")
+    held = "Sync docs/two is being deleted, and not gone yet; it waits for the finalizer sealift.dev/sync"
+    assert f"{held}; does the controller run?" in failed and "two is deleted" not in failed
+    why = {"type": "Ready", "status": "False", "reason": "RemoveFailed", "message": "no way in"}
+    why["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+    patch = json.dumps({"status": {"conditions": [why]}})
+    plane.kubectl("patch", "sync", "two", "-n", "docs", "--subresource=status", "--type=merge", "-p", patch)
+    failed = cluster.fails("delete", "--yes", "sync", "two", "-n", "docs", "--timeout", "1s")
+    assert f"{held}, and its condition Ready says RemoveFailed: no way in" in failed
+    said = [line.lstrip("⚠ ") for line in failed.splitlines()]
     assert cluster.has("rolebinding", "sealift-sync-two", "-n", "docs")
     end = "kubectl delete rolebinding sealift-sync-two -n docs && kubectl delete serviceaccount shared -n docs"
     assert any("the Sync is not gone yet" in line and line.endswith(f"to remove it: {end}") for line in said), said

@@ -414,6 +414,7 @@ def test_uninstall_prunes_only_with_a_controller(cluster: Cluster, tenant: Tenan
         tenant.wait_applied(controller)
     said = cluster.fails("uninstall", "--prune", "--yes", "--timeout", "2s")
     assert "finalizer sealift.dev/sync" in said and "without --prune" in said
+    assert "does the controller run?" in said and "✔ sync" not in said
     assert cluster.has("deployment", "sealift-controller", "-n", SYSTEM)
     cluster("uninstall", "--yes", "--keep-namespace")
     assert cluster.has("namespace", SYSTEM) and not cluster.has("deployment", "sealift-controller", "-n", SYSTEM)
