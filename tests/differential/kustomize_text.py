@@ -13,7 +13,7 @@ Json = Any
 PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@-]*\Z")
 WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 BLOCK = re.compile(r"[a-z][a-z0-9 ]*(\n[a-z][a-z0-9 ]*)*\n?\Z")
-NAMED = re.compile(r"(?i)(name|namespace|kind|apiversion|path|key|behavior|prefix|suffix|tag|group|version|op|order|from|target|type)\"?:\Z|-\Z")
+NAMED = re.compile(r"(?i)(name|namespace|kind|apiversion|path|key|behavior|prefix|suffix|tag|group|version|op|order|from|target|type|selector)\"?:\Z|-\Z")
 
 
 class Raw(str):
