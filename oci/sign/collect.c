@@ -64,15 +64,17 @@ static int walk(struct collection *collection, struct error *err)
     struct oci_repository *repository = collection->repository;
     const char *digest = collection->digest;
     cleanup_free char *signatures = oci_derived_tag(digest, ".sig");
-    cleanup_free char *attestations =
-        collect_wants_attestations(collection) ? oci_derived_tag(digest, ".att") : NULL;
-    oci_read_ahead(repository,
-                   &(struct oci_ahead){.tags = {signatures, attestations}, .referrers = digest});
+    cleanup_free char *attestations = oci_derived_tag(digest, ".att");
+    oci_read_ahead(
+        repository,
+        &(struct oci_ahead){
+            .tags = {signatures, collect_wants_attestations(collection) ? attestations : NULL},
+            .referrers = digest});
     int result = collect_simple(collection, signatures, err);
-    if (result == 0 && !collection->ended && attestations != NULL)
-        result = collect_attestations(collection, attestations, err);
     if (result == 0 && !collection->ended)
         result = collect_bundles(collection, err);
+    if (result == 0 && !collection->ended && collect_wants_attestations(collection))
+        result = collect_attestations(collection, attestations, err);
     // What was asked for and not needed must not answer a later question.
     oci_read_ahead(repository, &(struct oci_ahead){0});
     oci_descriptor_release(&collection->artifact);

@@ -18,6 +18,25 @@
 // cosign appends, so the last ones are the newest.
 enum { MAX_ATTESTATIONS = 256 };
 
+static unsigned count(const struct evidence_set *set, enum statement_kind kind)
+{
+    unsigned found = 0;
+    vec_foreach (struct evidence, item, &set->items)
+        found += item->kind == kind;
+    return found;
+}
+
+// Whether what was found so far cannot be all that the entry is to be judged by.
+static bool lacks(const struct trust_policy *policy, const struct trust_entry *entry,
+                  const struct evidence_set *set)
+{
+    if (entry->approves && count(set, STATEMENT_APPROVAL) < entry->threshold)
+        return true;
+    return entry->attests &&
+           (count(set, STATEMENT_RELEASE) < entry->threshold ||
+            (policy->source_repository != NULL && count(set, STATEMENT_PROVENANCE) == 0));
+}
+
 bool collect_wants_attestations(const struct collection *collection)
 {
     for (size_t i = 0; i < collection->n_policies; i++) {
@@ -25,7 +44,7 @@ bool collect_wants_attestations(const struct collection *collection)
         if (policy->attestations.len > 0)
             return true;
         vec_foreach (const struct trust_entry, entry, &policy->entries)
-            if (entry->attests || entry->approves)
+            if (lacks(policy, entry, collection->notes))
                 return true;
     }
     return false;

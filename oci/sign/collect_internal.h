@@ -44,8 +44,9 @@ int collect_statement(struct collection *collection, const struct digest *manife
                       const struct sigstore_bundle *bundle, struct error *err)
     __attribute__((warn_unused_result));
 
-// Whether a policy asks for statements. The older form is read for policies alone: what the
-// packager looks for, and may delete by its manifest, it wrote itself as referrers.
+// Whether a policy asks for statements that were not found so far. The older form is read last, and
+// for policies alone: a mirror that holds all that is needed is then enough, and what the packager
+// looks for, and may delete by its manifest, it wrote itself as referrers.
 bool collect_wants_attestations(const struct collection *collection);
 // All layers under the .att tag (collect_attestations.c).
 int collect_attestations(struct collection *collection, const char *tag, struct error *err)
