@@ -16,8 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// RSA below 2048 bits and SHA-1 are no signatures at this level of OpenSSL's.
-enum { SECURITY_LEVEL = 2, MAX_DEPTH = 8, MAX_CLAIM = 4096, MAX_NAME = CERTIFICATE_MAX_BYTES };
+enum { MAX_CLAIM = 4096, MAX_NAME = CERTIFICATE_MAX_BYTES };
 
 static const char fulcio_arc[] = "1.3.6.1.4.1.57264.1.";
 static const char other_name_oid[] = "1.3.6.1.4.1.57264.1.7";
@@ -172,17 +171,6 @@ static int check_usage(X509 *x509, struct error *err)
     return 0;
 }
 
-static int parse_key(struct certificate *certificate, struct error *err)
-{
-    unsigned char *der = NULL;
-    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate->x509), &der);
-    if (size <= 0)
-        abort();
-    int result = verify_key_load_der(der, (size_t)size, "its key", &certificate->key, err);
-    OPENSSL_free(der);
-    return result;
-}
-
 char *certificate_serial_text(const char *text)
 {
     cleanup_free char *digits = xstrdup(text);
@@ -286,7 +274,8 @@ static int parse(const unsigned char *der, size_t size, struct certificate *cert
     certificate->der_size = size;
     certificate->serial = certificate_serial_of(certificate->x509);
     certificate->issuer_name = certificate_issuer_of(certificate->x509);
-    if (check_usage(certificate->x509, err) < 0 || parse_key(certificate, err) < 0 ||
+    if (check_usage(certificate->x509, err) < 0 ||
+        verify_key_of_certificate(certificate->x509, "its key", &certificate->key, err) < 0 ||
         parse_subject(certificate, err) < 0)
         return -1;
     return parse_claims(certificate, err);
@@ -302,82 +291,4 @@ int certificate_parse(const unsigned char *der, size_t size, struct certificate 
         return error_wrap(err, "the signer's certificate");
     *ret_certificate = STEAL(certificate);
     return 0;
-}
-
-// OpenSSL knows no purpose for code signing, so that intermediates are looked at here.
-static bool authorities_may_sign_code(const STACK_OF(X509) * chain)
-{
-    for (int i = 1; i < sk_X509_num(chain); i++) {
-        X509 *authority = sk_X509_value(chain, i);
-        bool limited = (X509_get_extension_flags(authority) & EXFLAG_XKUSAGE) != 0;
-        if (limited && (X509_get_extended_key_usage(authority) & (XKU_CODE_SIGN | XKU_ANYEKU)) == 0)
-            return false;
-    }
-    return true;
-}
-
-// The certificate that issued it, as OpenSSL built the chain; NULL with *ret_why when it did not.
-static X509 *verified_issuer(X509_STORE_CTX *context, const char **ret_why)
-{
-    if (X509_verify_cert(context) != 1) {
-        *ret_why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(context));
-        return NULL;
-    }
-    STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(context);
-    if (sk_X509_num(chain) < 2 || !authorities_may_sign_code(chain)) {
-        *ret_why = "the authority may not sign certificates for code signing";
-        return NULL;
-    }
-    X509 *issuer = sk_X509_value(chain, 1);
-    X509_up_ref(issuer);
-    return issuer;
-}
-
-static X509 *issuer_within(const struct certificate *certificate,
-                           const struct trusted_authority *authority, int64_t wall_ms,
-                           const char **ret_why)
-{
-    X509_STORE *anchors = X509_STORE_new();
-    STACK_OF(X509) *between = sk_X509_new_null();
-    X509_STORE_CTX *context = X509_STORE_CTX_new();
-    if (anchors == NULL || between == NULL || context == NULL)
-        abort();
-    for (size_t i = 0; i + 1 < authority->chain.len; i++)
-        sk_X509_push(between, trusted_authority_certificate(authority, i));
-    X509_STORE_add_cert(anchors,
-                        trusted_authority_certificate(authority, authority->chain.len - 1));
-    if (X509_STORE_CTX_init(context, anchors, certificate->x509, between) != 1)
-        abort();
-    X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
-    X509_VERIFY_PARAM_set_time(param, (time_t)(wall_ms / 1000));
-    // The anchor may itself be an intermediate.
-    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
-    X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
-    X509_VERIFY_PARAM_set_depth(param, MAX_DEPTH);
-    X509 *issuer = verified_issuer(context, ret_why);
-    X509_STORE_CTX_free(context);
-    sk_X509_free(between);
-    X509_STORE_free(anchors);
-    ERR_clear_error();
-    return issuer;
-}
-
-int certificate_check_chain(const struct certificate *certificate, const struct trusted_root *root,
-                            int64_t wall_ms, X509 **ret_issuer, struct error *err)
-{
-    const char *why = "the trusted root names no authority of certificates for that time";
-    vec_foreach (const struct trusted_authority, authority, &root->authorities) {
-        if (!validity_covers(&authority->valid, wall_ms))
-            continue;
-        X509 *issuer = issuer_within(certificate, authority, wall_ms, &why);
-        if (issuer != NULL) {
-            *ret_issuer = issuer;
-            return 0;
-        }
-    }
-    char time[TIME_TEXT_SIZE];
-    time_format(wall_ms, time);
-    return error_set(err, ERROR_UNVERIFIED,
-                     "the certificate of %s was not valid at %s, when it was used: %s",
-                     certificate->subject, time, why);
 }

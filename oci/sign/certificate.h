@@ -6,11 +6,13 @@
 #define OCI_SIGN_CERTIFICATE_H
 
 #include <openssl/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 
+struct trusted_authority;
 struct trusted_root;
 struct verify_key;
 
@@ -75,6 +77,10 @@ char *certificate_issuer_of(X509 *x509);
 void certificate_free(struct certificate *certificate); // NULL is fine
 void cleanup_certificate_pointer(struct certificate **certificate);
 #define cleanup_certificate __attribute__((cleanup(cleanup_certificate_pointer)))
+
+// Whether each certificate of the authority was issued by the next, whatever the time, and says
+// nothing that limits more than these: a leaf may then be followed no further than to the first.
+bool certificate_authority_is_linked(const struct trusted_authority *authority);
 
 // Whether an authority of the root issued it, with every certificate of the chain and the
 // authority's own window valid at that time. Intermediates come from the root alone. *ret_issuer is

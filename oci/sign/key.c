@@ -99,7 +99,8 @@ static bool public_half_is_sound(EVP_PKEY *pkey)
     return sound;
 }
 
-int key_public_of(EVP_PKEY *pkey, const char *what, struct verify_key **ret_key, struct error *err)
+// pkey holds a public half and nothing else; the key takes a reference of its own.
+static int key_of(EVP_PKEY *pkey, const char *what, struct verify_key **ret_key, struct error *err)
 {
     enum key_algorithm algorithm;
     if (algorithm_of(pkey, what, &algorithm, err) < 0)
@@ -115,17 +116,15 @@ int key_public_of(EVP_PKEY *pkey, const char *what, struct verify_key **ret_key,
                          "-ec_param_enc named_curve`",
                          what);
     }
-    const unsigned char *at = der;
-    EVP_PKEY *public_half = d2i_PUBKEY(NULL, &at, der_size);
-    if (public_half == NULL || !public_half_is_sound(public_half)) {
-        EVP_PKEY_free(public_half);
+    if (!public_half_is_sound(pkey)) {
         OPENSSL_free(der);
         return error_set(err, ERROR_INVALID, "%s is no valid %s key", what,
                          key_algorithm_name(algorithm));
     }
+    EVP_PKEY_up_ref(pkey);
     struct verify_key *key = xcalloc(1, sizeof *key);
     atomic_init(&key->refs, 1);
-    key->pkey = public_half;
+    key->pkey = pkey;
     key->algorithm = algorithm;
     key->der = der;
     key->der_size = (size_t)der_size;
@@ -137,19 +136,32 @@ int key_public_of(EVP_PKEY *pkey, const char *what, struct verify_key **ret_key,
     return 0;
 }
 
-int verify_key_load_der(const unsigned char *der, size_t size, const char *what,
-                        struct verify_key **ret_key, struct error *err)
+int key_public_of(EVP_PKEY *pkey, const char *what, struct verify_key **ret_key, struct error *err)
 {
+    unsigned char *der = NULL;
+    int size = i2d_PUBKEY(pkey, &der);
     const unsigned char *at = der;
-    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)size);
+    EVP_PKEY *public_half = size > 0 ? d2i_PUBKEY(NULL, &at, size) : NULL;
+    OPENSSL_free(der);
+    ERR_clear_error();
+    if (public_half == NULL)
+        return error_set(err, ERROR_INVALID, "%s has no public half that can be written; %s", what,
+                         supported);
+    int result = key_of(public_half, what, ret_key, err);
+    EVP_PKEY_free(public_half);
+    return result;
+}
+
+// As key_of, for a key that was written as `der`. pkey is NULL where nothing could be read.
+static int key_of_written(EVP_PKEY *pkey, const unsigned char *der, size_t size, const char *what,
+                          struct verify_key **ret_key, struct error *err)
+{
     ERR_clear_error();
     if (pkey == NULL)
         return error_set(err, ERROR_INVALID, "%s holds no public key that can be read; %s", what,
                          supported);
     struct verify_key *key = NULL;
-    int result = key_public_of(pkey, what, &key, err);
-    EVP_PKEY_free(pkey);
-    if (result < 0)
+    if (key_of(pkey, what, &key, err) < 0)
         return -1;
     // Another encoding of the same key would be another signer.
     if (key->der_size != size || memcmp(key->der, der, size) != 0) {
@@ -161,6 +173,28 @@ int verify_key_load_der(const unsigned char *der, size_t size, const char *what,
     }
     *ret_key = key;
     return 0;
+}
+
+int verify_key_load_der(const unsigned char *der, size_t size, const char *what,
+                        struct verify_key **ret_key, struct error *err)
+{
+    const unsigned char *at = der;
+    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)size);
+    int result = key_of_written(pkey, der, size, what, ret_key, err);
+    EVP_PKEY_free(pkey);
+    return result;
+}
+
+int verify_key_of_certificate(X509 *x509, const char *what, struct verify_key **ret_key,
+                              struct error *err)
+{
+    unsigned char *der = NULL;
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &der);
+    if (size <= 0)
+        abort();
+    int result = key_of_written(X509_get0_pubkey(x509), der, (size_t)size, what, ret_key, err);
+    OPENSSL_free(der);
+    return result;
 }
 
 int verify_key_load(const char *pem, size_t size, const char *what, struct verify_key **ret_key,

@@ -35,10 +35,12 @@ struct verify_key;
 // ERROR_INVALID.
 int verify_key_load(const char *pem, size_t size, const char *what, struct verify_key **ret_key,
                     struct error *err) __attribute__((warn_unused_result));
-// The same from DER (SubjectPublicKeyInfo) that a certificate or a trusted root holds.
+// The same from DER (SubjectPublicKeyInfo) that a trusted root holds, and of a certificate.
 int verify_key_load_der(const unsigned char *der, size_t size, const char *what,
                         struct verify_key **ret_key, struct error *err)
     __attribute__((warn_unused_result));
+int verify_key_of_certificate(X509 *x509, const char *what, struct verify_key **ret_key,
+                              struct error *err) __attribute__((warn_unused_result));
 struct verify_key *verify_key_ref(const struct verify_key *key);
 void verify_key_unref(const struct verify_key *key); // NULL is fine
 void cleanup_verify_key_pointer(struct verify_key **key);

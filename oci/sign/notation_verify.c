@@ -211,19 +211,6 @@ static int judge(const struct judging *judging, struct error *err)
     return 0;
 }
 
-static int leaf_key(const struct notation_envelope *envelope, struct verify_key **ret_key,
-                    struct error *err)
-{
-    unsigned char *der = NULL;
-    X509 *leaf = notation_certificate(&envelope->chain, 0);
-    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der);
-    if (size <= 0)
-        abort();
-    int result = verify_key_load_der(der, (size_t)size, "the key of its certificate", ret_key, err);
-    OPENSSL_free(der);
-    return result;
-}
-
 int notation_verify(const struct notation_envelope *envelope, const struct notation_trust *trust,
                     struct notation_outcome *ret_outcome, struct error *err)
 {
@@ -232,7 +219,9 @@ int notation_verify(const struct notation_envelope *envelope, const struct notat
         .warnings = VEC_OF(char *, vec_release_string),
     };
     const struct judging judging = {.envelope = envelope, .trust = trust, .outcome = &outcome};
-    if (leaf_key(envelope, &outcome.key, err) < 0 || judge(&judging, err) < 0)
+    if (verify_key_of_certificate(notation_certificate(&envelope->chain, 0),
+                                  "the key of its certificate", &outcome.key, err) < 0 ||
+        judge(&judging, err) < 0)
         return -1;
     *ret_outcome = outcome;
     outcome = (struct notation_outcome){0};

@@ -4,6 +4,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "oci/sign/json_strict.h"
+#include "oci/sign/certificate.h"
 #include "oci/sign/key.h"
 
 #include <openssl/err.h>
@@ -255,6 +256,8 @@ int trusted_root_parse(const char *data, size_t size, const char *what,
         parse_list(value, "timestampAuthorities", MAX_AUTHORITIES, parse_authority, &root->tsas,
                    err) < 0)
         return error_wrap(err, "%s: no trusted root", what);
+    vec_foreach (struct trusted_authority, authority, &root->authorities)
+        authority->linked = certificate_authority_is_linked(authority);
     *ret_root = STEAL(root);
     return 0;
 }

@@ -45,6 +45,7 @@ struct trusted_log {
 struct trusted_authority {
     struct vec chain; // X509 *, as in the file: the leaf or intermediate first, the anchor last
     struct validity valid;
+    bool linked; // of certificates: certificate_authority_is_linked
 };
 
 struct trusted_root {

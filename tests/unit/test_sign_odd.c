@@ -197,6 +197,61 @@ static void test_authorities_for_something_else(void **state)
     EVP_PKEY_free(key);
 }
 
+// What the upper certificates say, and who signed the lower ones, holds although the chain of the
+// root is checked once and not with every leaf.
+static void test_limits_of_the_upper_authorities_hold(void **state)
+{
+    struct fake_sigstore *fake = *state;
+    EVP_PKEY *key = fake_key(FAKE_KEY_P256);
+    EVP_PKEY *stranger = fake_key(FAKE_KEY_P384);
+    X509 *x509 = fake_certificate_mint(fake, &(struct fake_certificate){.key = key});
+    cleanup_certificate struct certificate *certificate = NULL;
+    assert_int_equal(parse(x509, 0, &certificate, NULL), 0);
+    const struct {
+        const char *name;
+        X509 **part;
+        EVP_PKEY *signer;
+        const EVP_MD *hash;
+        int extension;
+        const char *value;
+        const char *says;
+    } cases[] = {
+        {"path length", &fake->root, fake->root_key, EVP_sha384(), NID_basic_constraints,
+         "critical,CA:TRUE,pathlen:0", "path length constraint exceeded"},
+        {"names", &fake->root, fake->root_key, EVP_sha384(), NID_name_constraints,
+         "critical,excluded;URI:git.example.com", "excluded subtree violation"},
+        {"another signer", &fake->middle, stranger, EVP_sha384(), NID_undef, NULL,
+         "certificate signature failure"},
+        {"a weak hash", &fake->middle, fake->root_key, EVP_sha1(), NID_undef, NULL,
+         "CA signature digest algorithm too weak"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        X509 *before = *cases[i].part;
+        X509 *changed = X509_dup(before);
+        if (cases[i].extension != NID_undef) {
+            int at = X509_get_ext_by_NID(changed, cases[i].extension, -1);
+            X509_EXTENSION_free(at >= 0 ? X509_delete_ext(changed, at) : NULL);
+            X509_EXTENSION *extension =
+                X509V3_EXT_conf_nid(NULL, NULL, cases[i].extension, cases[i].value);
+            assert_int_equal(X509_add_ext(changed, extension, -1), 1);
+            X509_EXTENSION_free(extension);
+        }
+        assert_true(X509_sign(changed, cases[i].signer, cases[i].hash) > 0);
+        *cases[i].part = changed;
+        cleanup_trusted_root struct trusted_root *root = root_of(fake);
+        cleanup_error struct error err = {0};
+        X509 *issuer = NULL;
+        assert_refused(cases[i].name,
+                       certificate_check_chain(certificate, root, FAKE_TIME * 1000, &issuer, &err),
+                       &err, cases[i].says);
+        *cases[i].part = before;
+        X509_free(changed);
+    }
+    X509_free(x509);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(stranger);
+}
+
 // CVE-2026-24122: an authority that had expired when the leaf, still valid, was used.
 static void test_every_certificate_of_the_chain_is_judged(void **state)
 {
@@ -362,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_certificates_that_are_odd),
         cmocka_unit_test(test_promises_that_are_odd),
         cmocka_unit_test(test_authorities_for_something_else),
+        cmocka_unit_test(test_limits_of_the_upper_authorities_hold),
         cmocka_unit_test(test_every_certificate_of_the_chain_is_judged),
         cmocka_unit_test(test_timestamps_that_are_odd),
         cmocka_unit_test(test_cosign_keys_that_are_odd),
