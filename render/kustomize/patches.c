@@ -73,29 +73,6 @@ static bool id_changed(const struct resource *resource, const char *before)
     return strcmp(now, before) != 0;
 }
 
-// What kustomize does with a patch that goes to selected objects: its labels and annotations become
-// text, so that a null there is the text "null" and removes nothing. Annotations of an object do
-// after a JSON patch.
-static void stringify_map(struct value *metadata, const char *field)
-{
-    const struct value *map = value_object_get(metadata, field);
-    if (map == NULL)
-        return;
-    struct value *texts = value_object();
-    const char *key = NULL;
-    struct value *value = NULL;
-    value_foreach (map, key, value) {
-        struct yamlvalue_written written;
-        yamlvalue_written_of(value, &written);
-        value_object_set_new(texts, key, yamlvalue_written_anew(written.text));
-    }
-    if (value_object_size(texts) == 0)
-        value_object_del(metadata, field);
-    else
-        value_object_set(metadata, field, texts);
-    value_decref(texts);
-}
-
 static void put_untyped(struct value *metadata, const char *field)
 {
     struct value *old = value_object_get(metadata, field);
@@ -110,8 +87,9 @@ static struct value *patch_for(const struct resource *patch, const struct resour
 {
     struct value *copy = value_deep_copy(patch->value);
     struct value *metadata = value_object_get(copy, "metadata");
-    stringify_map(metadata, "labels");
-    stringify_map(metadata, "annotations");
+    // So that a null there is the text "null" and removes nothing.
+    resource_make_texts(metadata, "labels");
+    resource_make_texts(metadata, "annotations");
     // kustomize writes both anew: the type is what the text looks like.
     put_untyped(metadata, "name");
     put_untyped(metadata, "namespace");
@@ -227,7 +205,7 @@ static int merge_strategic(struct frame *frame, const struct value *target,
         // To allow a change, kustomize writes into the patch's annotations, which makes them text.
         cleanup_value struct value *copy = value_deep_copy((*patch)->value);
         if (options.allow_name_change || options.allow_kind_change)
-            stringify_map(value_object_get(copy, "metadata"), "annotations");
+            resource_make_texts(value_object_get(copy, "metadata"), "annotations");
         if (merge(frame, map, object, copy, options, err) < 0)
             return -1;
     }
@@ -240,7 +218,7 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
     cleanup_free char *before = id_text(resource);
     // With the note of an earlier transformer kustomize wrote all annotations anew, as text.
     if (resource->transformations != NULL)
-        stringify_map(value_object_get(resource->value, "metadata"), "annotations");
+        resource_make_texts(value_object_get(resource->value, "metadata"), "annotations");
     resource_lend_history(resource);
     struct value *patched = NULL;
     if (yamlvalue_settle(resource->value, err) < 0 ||
@@ -257,7 +235,7 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
     // Names are put back behind a JSON patch, where objects come from is not.
     if (resource_take_history(resource))
         resource_forget_origin(resource);
-    stringify_map(value_object_get(patched, "metadata"), "annotations");
+    resource_make_texts(value_object_get(patched, "metadata"), "annotations");
     if (id_changed(resource, before))
         resmap_renamed(map);
     return 0;

@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "base/value.h"
 #include "base/yamlvalue_written.h"
+#include "render/kustomize/schema.h"
 
 void resmap_init(struct resmap *map)
 {
@@ -38,6 +39,10 @@ static struct name_parts parts_of(struct resource_id id)
 
 static void index_resource(struct resmap *map, struct resource *resource)
 {
+    if (map->schema == NULL) {
+        map->schema = resource->schema;
+        map->scopes = schema_scopes(map->schema);
+    }
     size_t serial = map->serials.len;
     *(struct resource **)vec_push(&map->serials) = resource;
     for (size_t i = 0; i < resource_past_count(resource); i++)
@@ -48,8 +53,11 @@ static void index_resource(struct resmap *map, struct resource *resource)
 
 static void need_index(struct resmap *map)
 {
-    if (map->indexed)
+    const struct value *scopes = schema_scopes(map->schema);
+    if (map->indexed && map->scopes == scopes)
         return;
+    resmap_renamed(map);
+    map->scopes = scopes;
     vec_clear(&map->serials);
     resmap_foreach (resource, map)
         index_resource(map, resource);
@@ -204,25 +212,13 @@ static void merge_member(struct value *parent, const char *key, const struct val
     merge_strings(object, old, of_data);
 }
 
-// Those of the generated object itself, whose words (yes) get quotes by it.
-static void make_anew(struct value *texts)
-{
-    const char *key = NULL;
-    struct value *value = NULL;
-    value_foreach (texts, key, value) {
-        struct yamlvalue_written written;
-        yamlvalue_written_of(value, &written);
-        value_object_set_new(texts, key, yamlvalue_written_anew(written.text));
-    }
-}
-
 // The generated object takes the name and the history of the one it replaces.
 static void take_over(struct resource *made, struct resource *old)
 {
     const struct value *old_metadata = value_object_get(old->value, "metadata");
     struct value *metadata = value_object_get(made->value, "metadata");
-    make_anew(value_object_get(metadata, "labels"));
-    make_anew(value_object_get(metadata, "annotations"));
+    resource_make_texts(metadata, "labels");
+    resource_make_texts(metadata, "annotations");
     merge_member(metadata, "labels", value_object_get(old_metadata, "labels"), false);
     merge_member(metadata, "annotations", value_object_get(old_metadata, "annotations"), false);
     resource_set_name(made, resource_name(old));

@@ -19,6 +19,10 @@ struct resmap {
     struct vec serials; // struct resource *, borrowed; NULL where removed; what the index holds
     struct name_index index; // serials by names
     bool indexed;            // else the index is to be built
+    // What knows the scopes of its objects (borrowed; NULL while only built-in kinds count), and
+    // what it said when the index was built: effective namespaces are in there.
+    const struct schema *schema;
+    const struct value *scopes;
 };
 
 void resmap_init(struct resmap *map);

@@ -170,6 +170,24 @@ void resource_keep_readable(struct value *metadata, const char *field)
         yamlvalue_written_marked(written.text, written.length, written.tag, false));
 }
 
+void resource_make_texts(struct value *metadata, const char *field)
+{
+    const struct value *map = value_object_get(metadata, field);
+    struct value *texts = value_object();
+    const char *key = NULL;
+    struct value *value = NULL;
+    value_foreach (map, key, value) {
+        struct yamlvalue_written written;
+        yamlvalue_written_of(value, &written);
+        value_object_set_new(texts, key, yamlvalue_written_anew(written.text));
+    }
+    if (value_object_size(texts) == 0)
+        value_object_del(metadata, field);
+    else
+        value_object_set(metadata, field, texts);
+    value_decref(texts);
+}
+
 struct value *resource_make_annotations(struct resource *resource)
 {
     struct value *metadata = make_object(resource->value, "metadata");
@@ -207,7 +225,7 @@ struct resource_id resource_past_id(const struct resource *resource, size_t inde
         .kind = text_of(value_array_get(resource->past, at)),
         .name = text_of(value_array_get(resource->past, at + 1)),
         .ns = text_of(value_array_get(resource->past, at + 2)),
-        .schema = resource->schema,
+        .past = true,
     };
 }
 

@@ -25,6 +25,7 @@ struct resource_id {
     const char *name;
     const char *ns; // as written, so "" and "default" differ; compare with resource_id_equals
     const struct schema *schema; // what else than the built-in API knows scopes; NULL for nothing
+    bool past; // ns is the effective one that was noted then, whatever is known of scopes by now
 };
 
 enum resource_behavior {
@@ -98,6 +99,9 @@ struct value *resource_labels(const struct resource *resource);
 struct value *resource_annotations(const struct resource *resource);
 // A name of metadata that is a number or a boolean is one still, whose text can be read.
 void resource_keep_readable(struct value *metadata, const char *field);
+// Labels or annotations as kustomize makes them anew: all values become text (a null its own, words
+// such as yes in quotes), and an empty mapping goes.
+void resource_make_texts(struct value *metadata, const char *field);
 // Made where absent. NULL only when metadata is of another type.
 struct value *resource_make_annotations(struct resource *resource);
 

@@ -101,13 +101,15 @@ bool scope_is_cluster(const char *api_version, const char *kind)
 
 bool resource_id_is_cluster_scoped(struct resource_id id)
 {
+    if (id.past)
+        return strcmp(id.ns, CLUSTER_NAMESPACE) == 0;
     return scope_is_cluster(id.api_version, id.kind) ||
            schema_says_cluster(id.schema, id.api_version, id.kind);
 }
 
 const char *resource_id_effective_namespace(struct resource_id id)
 {
-    if (resource_id_is_cluster_scoped(id))
+    if (!id.past && resource_id_is_cluster_scoped(id))
         return CLUSTER_NAMESPACE;
     return *id.ns != '\0' ? id.ns : "default";
 }

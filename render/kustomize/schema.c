@@ -137,9 +137,14 @@ static int compare_roots(const void *a, const void *b)
     return order != 0 ? order : strcmp(left->kind, right->kind);
 }
 
+const struct value *schema_scopes(const struct schema *schema)
+{
+    return schema != NULL ? schema->scopes : NULL;
+}
+
 bool schema_says_cluster(const struct schema *schema, const char *api_version, const char *kind)
 {
-    if (schema == NULL || schema->scopes == NULL)
+    if (schema_scopes(schema) == NULL)
         return false;
     cleanup_free char *key = kind_key(api_version, kind);
     return value_is_false(value_object_get(schema->scopes, key));

@@ -31,6 +31,8 @@ int schema_set_version(struct schema *schema, const char *version, struct error 
 // Whether a document says by its paths that a kind has no namespace. Kinds that are built in stay
 // what they are (scope_is_cluster).
 bool schema_says_cluster(const struct schema *schema, const char *api_version, const char *kind);
+// Another one behind a document that was set; NULL before, and of NULL.
+const struct value *schema_scopes(const struct schema *schema);
 // Somebody asked for the scope of an object: kinds that are not built in make kustomize plan to
 // read the built-in schema, too, so that a document named later does not take its place.
 void schema_ask_scope(struct schema *schema, const char *api_version, const char *kind);

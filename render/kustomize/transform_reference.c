@@ -2,8 +2,8 @@
 // field holds the earlier name of an object, it gets the present one.
 //
 // kustomize asks every object for every field and compares every name with every object. Here the
-// fields that can be in objects of one kind are gathered once, and objects are found by an earlier
-// name through an index, so that the cost is one of fields that are there.
+// fields that can be in objects of one kind are gathered once (reference_fields.h), and objects are
+// found by an earlier name through an index, so that the cost is one of fields that are there.
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,101 +11,34 @@
 #include "base/strbuf.h"
 #include "base/value.h"
 #include "base/yamlvalue_written.h"
+#include "render/kustomize/reference_fields.h"
 #include "render/kustomize/transform.h"
 
-// A field of some kind, and what it may name.
-struct field {
-    const struct config_reference *target;
-    const char *path;
-};
-
-// The fields of a kind as a tree, so that what their paths share is looked up once. In an object
-// there are few of the hundreds that a kind may have.
-struct step {
-    char *name;         // owned; "containers[]" is another step than "containers"
-    size_t length;      // without the brackets
-    struct vec fields;  // struct field, those whose path ends here
-    struct vec further; // struct step
-};
-
-static void release_step(void *element)
-{
-    struct step *step = element;
-    free(step->name);
-    vec_free(&step->fields);
-    vec_free(&step->further);
-}
-
-static struct step *step_to(struct step *from, const char *name)
-{
-    vec_foreach (struct step, step, &from->further)
-        if (strcmp(step->name, name) == 0)
-            return step;
-    size_t length = strlen(name);
-    struct step *made = vec_push(&from->further);
-    *made = (struct step){
-        .name = xstrdup(name),
-        .length = length,
-        .fields = VEC_OF(struct field, NULL),
-        .further = VEC_OF(struct step, release_step),
-    };
-    if (length >= 2 && strcmp(name + length - 2, "[]") == 0)
-        made->length -= 2;
-    return made;
-}
-
-struct kind_fields {
-    char *api_version;
-    char *kind;
-    struct step root;
-};
-
-static void release_kind_fields(void *element)
-{
-    struct kind_fields *kind = element;
-    free(kind->api_version);
-    free(kind->kind);
-    release_step(&kind->root);
-}
-
 struct references {
-    const struct vec *targets; // struct config_reference
     struct resmap *map;
+    struct reference_fields fields;
     struct name_index places; // in the map's list, by earlier names
     // First namespace -> object of present ones, of all that are namespaced.
     struct value *namespaces;
-    struct value *kind_index; // kind -> array of places in kinds, one per apiVersion
-    struct vec kinds;         // struct kind_fields
 };
 
 static void references_release(struct references *all)
 {
     name_index_release(&all->places);
     value_decref(all->namespaces);
-    value_decref(all->kind_index);
-    vec_free(&all->kinds);
+    reference_fields_release(&all->fields);
 }
 
 // One field of one object while it is looked at.
 struct referrer {
     struct references *all;
     struct resource *resource;
-    const struct field *field;
+    const struct reference_field *field;
 };
 
 static struct resource *at(const struct resmap *map, size_t place)
 {
     return *(struct resource **)vec_at(&map->list, place);
-}
-
-static struct value *member(struct value *object, const char *key, struct value *(*make)(void))
-{
-    struct value *value = value_object_get(object, key);
-    if (value == NULL) {
-        value = make();
-        value_object_set_new(object, key, value);
-    }
-    return value;
 }
 
 static struct name_parts called(const char *name)
@@ -122,49 +55,15 @@ static void index_names(struct references *all)
         struct resource_id original = resource_original_id(resource);
         if (resource_id_is_cluster_scoped(original))
             continue;
-        struct value *present =
-            member(all->namespaces, resource_id_effective_namespace(original), value_object);
+        const char *first = resource_id_effective_namespace(original);
+        struct value *present = value_object_get(all->namespaces, first);
+        if (present == NULL) {
+            present = value_object();
+            value_object_set_new(all->namespaces, first, present);
+        }
         const char *now = resource_id_effective_namespace(resource_current_id(resource));
         value_object_set_new(present, now, value_true());
     }
-}
-
-static void gather_fields(const struct references *all, struct kind_fields *kind)
-{
-    vec_foreach (const struct config_reference, target, all->targets) {
-        vec_foreach (const struct fieldspec, spec, &target->fields) {
-            if (!gvk_matches(kind->api_version, kind->kind, spec->group, spec->version, spec->kind))
-                continue;
-            cleanup_vec struct vec names = VEC_OF(char *, vec_release_string);
-            fieldspec_split(spec->path, '/', &names);
-            struct step *step = &kind->root;
-            vec_foreach (char *, name, &names)
-                step = step_to(step, *name);
-            *(struct field *)vec_push(&step->fields) = (struct field){target, spec->path};
-        }
-    }
-}
-
-static const struct step *steps_of(struct references *all, const struct resource *resource)
-{
-    struct resource_id id = resource_original_id(resource);
-    struct value *places = member(all->kind_index, id.kind, value_array);
-    for (size_t i = 0; i < value_array_size(places); i++) {
-        const struct kind_fields *known =
-            vec_at(&all->kinds, (size_t)value_integer_value(value_array_get(places, i)));
-        if (strcmp(known->api_version, id.api_version) == 0)
-            return &known->root;
-    }
-    value_array_append_new(places, value_integer((int64_t)all->kinds.len));
-    struct kind_fields *kind = vec_push(&all->kinds);
-    *kind = (struct kind_fields){
-        .api_version = xstrdup(id.api_version),
-        .kind = xstrdup(id.kind),
-        .root = {.fields = VEC_OF(struct field, NULL),
-                 .further = VEC_OF(struct step, release_step)},
-    };
-    gather_fields(all, kind);
-    return &kind->root;
 }
 
 // ---- which objects may be meant ----
@@ -397,28 +296,22 @@ static int put(void *arg, struct resource *resource, const struct slot *slot, st
     return 0;
 }
 
-static int fail_in(const struct referrer *referrer, const struct field *field, struct error *err)
+static int fail_in(const struct referrer *referrer, const struct reference_field *field,
+                   struct error *err)
 {
     cleanup_free char *name = resource_id_describe(resource_current_id(referrer->resource));
     return error_wrap(err, "field %s of %s", field->path, name);
 }
 
-static const struct field *first_field(const struct step *step)
-{
-    while (step->fields.len == 0)
-        step = vec_at(&step->further, 0);
-    return vec_at(&step->fields, 0);
-}
-
-static int follow(struct referrer *referrer, const struct step *from, struct value *value,
+static int follow(struct referrer *referrer, const struct reference_step *from, struct value *value,
                   struct error *err);
 
-static int follow_step(struct referrer *referrer, const struct step *step, struct value *object,
-                       struct error *err)
+static int follow_step(struct referrer *referrer, const struct reference_step *step,
+                       struct value *object, struct error *err)
 {
     if (step->length == 0) {
         error_set(err, ERROR_INVALID, "the path has an empty name");
-        return fail_in(referrer, first_field(step), err);
+        return fail_in(referrer, reference_step_first(step), err);
     }
     struct value *value = value_object_getn(object, step->name, step->length);
     if (value == NULL)
@@ -428,7 +321,7 @@ static int follow_step(struct referrer *referrer, const struct step *step, struc
     // What a list is expected at and nothing is becomes one.
     if (value_is_null(value) && step->name[step->length] != '\0')
         slot_set(&slot, value_array());
-    vec_foreach (const struct field, field, &step->fields) {
+    vec_foreach (const struct reference_field, field, &step->fields) {
         referrer->field = field;
         if (put(referrer, referrer->resource, &slot, err) < 0)
             return fail_in(referrer, field, err);
@@ -437,7 +330,7 @@ static int follow_step(struct referrer *referrer, const struct step *step, struc
 }
 
 // The steps behind `from`, in what it led to; in each element of a list.
-static int follow(struct referrer *referrer, const struct step *from, struct value *value,
+static int follow(struct referrer *referrer, const struct reference_step *from, struct value *value,
                   struct error *err)
 {
     if (value_is_null(value))
@@ -450,9 +343,9 @@ static int follow(struct referrer *referrer, const struct step *from, struct val
     if (!value_is_object(value)) {
         error_set(err, ERROR_INVALID, "%s is neither a mapping nor a list",
                   from->name != NULL ? from->name : "the object");
-        return fail_in(referrer, first_field(from), err);
+        return fail_in(referrer, reference_step_first(from), err);
     }
-    vec_foreach (const struct step, step, &from->further)
+    vec_foreach (const struct reference_step, step, &from->further)
         if (follow_step(referrer, step, value, err) < 0)
             return -1;
     return 0;
@@ -461,7 +354,9 @@ static int follow(struct referrer *referrer, const struct step *from, struct val
 static int update(struct references *all, struct resource *resource, struct error *err)
 {
     struct referrer referrer = {.all = all, .resource = resource};
-    return follow(&referrer, steps_of(all, resource), resource->value, err);
+    struct resource_id id = resource_original_id(resource);
+    const struct reference_step *root = reference_fields_of(&all->fields, id.api_version, id.kind);
+    return follow(&referrer, root, resource->value, err);
 }
 
 // A ServiceAccount's namespace that is there and says nothing is a mistake kustomize refuses, too.
@@ -488,12 +383,10 @@ static int check_subjects(const struct resource *resource, struct error *err)
 int transform_references(const struct vec *references, struct resmap *map, struct error *err)
 {
     __attribute__((cleanup(references_release))) struct references all = {
-        .targets = references,
         .map = map,
         .namespaces = value_object(),
-        .kind_index = value_object(),
-        .kinds = VEC_OF(struct kind_fields, release_kind_fields),
     };
+    reference_fields_init(&all.fields, references);
     resmap_foreach (resource, map)
         if (check_subjects(resource, err) < 0)
             return -1;

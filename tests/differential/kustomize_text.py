@@ -24,8 +24,18 @@ class Documents(list):  # type: ignore[type-arg]
     """Objects that go into one file."""
 
 
+class Written(dict):  # type: ignore[type-arg]
+    """An object whose text is given; the members are for who reads it."""
+
+    def __init__(self, text: str, members: Json = None) -> None:
+        super().__init__(members or {})
+        self.written = text
+
+
 def to_yaml(value: Json) -> str:
     """The plain form: JSON is YAML."""
+    if isinstance(value, Written):
+        return value.written
     if isinstance(value, Documents):
         return "---\n".join(to_yaml(item) for item in value)
     if isinstance(value, dict):
@@ -55,6 +65,8 @@ class Writer:
     def text(self, value: Json) -> str:
         if isinstance(value, Documents):
             return "---\n".join(self.text(item) for item in value)
+        if isinstance(value, Written):
+            return value.written
         if not isinstance(value, dict) or not value:
             return to_yaml(value)
         return "\n".join(self.mapping(value, 0)) + "\n"

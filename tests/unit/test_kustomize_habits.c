@@ -273,6 +273,34 @@ static void test_habits_quoted_truth_is_text(void **state)
     }
 }
 
+#define CUSTOM "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: "
+#define SCOPED_LATE(patched)                                                                 \
+    "=== kustomization.yaml\nresources: [base]\ncomponents: [late]\n"                        \
+    "=== base/kustomization.yaml\nresources: [a.yaml]\nnamePrefix: p-\n"                     \
+    "=== base/a.yaml\n" CUSTOM "web}\n"                                                      \
+    "=== late/kustomization.yaml\napiVersion: kustomize.config.k8s.io/v1alpha1\n"            \
+    "kind: Component\nopenapi: {path: o.yaml}\npatches: [{path: p.yaml}]\n"                  \
+    "=== late/o.yaml\ndefinitions: {}\npaths: {'/apis/example.com/v1/things/{name}': {get: " \
+    "{x-kubernetes-group-version-kind: {group: example.com, version: v1, kind: Thing}}}}\n"  \
+    "=== late/p.yaml\n" CUSTOM patched "}\nspec: {a: 1}\n"
+
+// A component's document that takes a kind's namespace away changes what objects are called now,
+// not what they were called before.
+static void test_habits_earlier_names_keep_their_scope(void **state)
+{
+    (void)state;
+    static const char earlier[] = SCOPED_LATE("web");
+    assert_builds(SCOPED_LATE("p-web"), "apiVersion: example.com/v1\nkind: Thing\n"
+                                        "metadata:\n  name: p-web\nspec:\n  a: 1\n");
+    cleanup_tree struct tree *tree = text_tree_new(earlier, strlen(earlier));
+    cleanup_vec struct vec objects = KUSTOMIZE_OBJECTS;
+    cleanup_vec struct vec warnings = VEC_OF(char *, vec_release_string);
+    cleanup_error struct error err = {0};
+    struct kustomize_options options = {0};
+    assert_int_equal(kustomize_build(tree, "", &options, &objects, &warnings, &err), -1);
+    assert_non_null(strstr(error_message(&err), "no object is Thing.example.com \"web\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_habits_first_document_of_a_kustomization_counts),
         cmocka_unit_test(test_habits_names_and_tags_look_like_other_things),
         cmocka_unit_test(test_habits_quoted_truth_is_text),
+        cmocka_unit_test(test_habits_earlier_names_keep_their_scope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
