@@ -249,7 +249,10 @@ static void on_object(void *arg, struct cluster_type *type, enum kube_change cha
         if (news && !target->working)
             suspicious = judge(member, now_ms, &next_ms);
     } else if (member != NULL) {
-        member_observe_gone(member, object);
+        if (change == KUBE_DELETED)
+            member_observe_gone(member, object);
+        else
+            member_observe_taken(member, object);
         if (!target->working)
             suspicious = judge(member, now_ms, &next_ms);
         forget(target, member);

@@ -35,6 +35,7 @@ void member_release(void *element)
         free(member->name);
     }
     free(member->rival);
+    free(member->rival_set);
     free(member->trouble);
 }
 
@@ -179,25 +180,42 @@ bool member_has_entry(const struct member_state *state)
     return memcmp(state->entry, none, sizeof none) != 0;
 }
 
-// The manager of the newest entry that is not ours and not of a subresource, which is who wrote
-// last; owned, or NULL.
+static const char *entry_time(const json_t *entry)
+{
+    return jval_string_or(entry, "time", "");
+}
+
+// The manager of the newest entry that is not ours and no older than ours, which is who wrote last;
+// owned, or NULL. What was there before our last write is nobody's answer to it.
 static char *read_rival(const json_t *object)
 {
+    const json_t *entries = jval_array(object, "metadata.managedFields");
+    const json_t *rival = NULL;
     const char *newest = "";
-    const char *rival = NULL;
     size_t index;
     json_t *entry;
-    json_array_foreach (jval_array(object, "metadata.managedFields"), index, entry) {
-        const char *manager = jval_string_or(entry, "manager", "");
-        const char *time = jval_string_or(entry, "time", "");
-        bool ours = strcmp(manager, FIELD_MANAGER) == 0;
-        bool status = strcmp(jval_string_or(entry, "subresource", ""), "status") == 0;
-        if (ours || status || strcmp(time, newest) < 0)
-            continue;
-        newest = time;
-        rival = manager;
+    json_array_foreach (entries, index, entry) {
+        if (is_our_entry(entry))
+            newest = entry_time(entry);
     }
-    return xstrdup_or_null(rival);
+    json_array_foreach (entries, index, entry) {
+        bool ours = strcmp(jval_string_or(entry, "manager", ""), FIELD_MANAGER) == 0;
+        bool status = strcmp(jval_string_or(entry, "subresource", ""), "status") == 0;
+        if (ours || status || strcmp(entry_time(entry), newest) < 0)
+            continue;
+        newest = entry_time(entry);
+        rival = entry;
+    }
+    const char *way = jval_string_or(rival, "subresource", "");
+    return rival == NULL ? NULL
+                         : xasprintf("%s%s%s", jval_string_or(rival, "manager", ""),
+                                     *way != '\0' ? " through /" : "", way);
+}
+
+static void forget_rivals(struct member *member)
+{
+    free(STEAL(member->rival));
+    free(STEAL(member->rival_set));
 }
 
 static void read_marks(struct member *member, const json_t *object)
@@ -222,7 +240,7 @@ bool member_observe(struct member *member, const json_t *object)
         return false;
     member->live = state;
     member->exists = true;
-    // Our own apply takes the fields away from it, and it goes from the list.
+    // The event of our own apply, which takes the fields away from it, may come before its answer.
     char *rival = read_rival(object);
     if (rival != NULL) {
         free(member->rival);
@@ -245,6 +263,24 @@ void member_observe_gone(struct member *member, const json_t *last)
     member->terminating = false;
     if (version != 0)
         member->live.version = version;
+    forget_rivals(member);
+}
+
+void member_note_rivals(struct member *member, const json_t *live, const char *own_set)
+{
+    const json_t *labels = jval_object(live, "metadata.labels");
+    const char *set = json_string_value(json_object_get(labels, APPLYSET_PART_OF));
+    forget_rivals(member);
+    member->rival = read_rival(live);
+    if (set != NULL && strcmp(set, own_set) != 0)
+        member->rival_set = xstrdup(set);
+}
+
+void member_observe_taken(struct member *member, const json_t *object)
+{
+    member_observe_gone(member, object);
+    if (!member->exists)
+        member_note_rivals(member, object, "");
 }
 
 void member_note_applied(struct member *member, const json_t *answer)
@@ -258,6 +294,7 @@ void member_note_applied(struct member *member, const json_t *answer)
         return;
     // The answer of an apply that changed nothing has the version that is known already.
     member->live = state;
+    forget_rivals(member);
     member->exists = true;
     read_marks(member, answer);
 }
@@ -277,6 +314,12 @@ enum member_verdict member_judge(const struct member *member)
     if (memcmp(applied->entry, live->entry, sizeof live->entry) != 0)
         return MEMBER_CHANGED;
     return applied->generation != live->generation ? MEMBER_SUSPECT : MEMBER_AS_APPLIED;
+}
+
+bool member_is_fought_over(const struct member *member, int64_t now_mono_ms)
+{
+    return member->suspect && member->heals + 1 >= PEACEFUL_HEALS &&
+           now_mono_ms - member->heals_since_ms <= fight_window_ms;
 }
 
 int64_t member_count_heal(struct member *member, int64_t now_mono_ms)

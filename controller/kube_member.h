@@ -54,7 +54,8 @@ struct member {
     uint64_t health_version;
     int64_t heals_since_ms;
     int64_t not_before_ms; // contested: left alone until then; monotonic
-    char *rival;           // who wrote it last, besides us; NULL = not known
+    char *rival;           // who wrote it since our last apply, by managedFields; NULL = not known
+    char *rival_set;       // the ApplySet that labelled it as its own since; NULL = none
     char *trouble;         // why it is not healthy; NULL when it is
 };
 void member_release(void *element);
@@ -78,8 +79,11 @@ bool member_has_entry(const struct member_state *state);
 // What an event or a list says of it now; an older one than is known changes nothing. Returns
 // whether it was news.
 bool member_observe(struct member *member, const json_t *object);
-// It is gone, or lost its label.
+// It is gone; or it is there without our label, and perhaps with another's.
 void member_observe_gone(struct member *member, const json_t *last);
+void member_observe_taken(struct member *member, const json_t *object);
+// Who wrote the object that is live, and is not us.
+void member_note_rivals(struct member *member, const json_t *live, const char *own_set);
 // What our own apply answered.
 void member_note_applied(struct member *member, const json_t *answer);
 
@@ -92,6 +96,8 @@ enum member_verdict {
 // Compares what is live with what was applied.
 enum member_verdict member_judge(const struct member *member);
 
+// To heal it now would count as a fight.
+bool member_is_fought_over(const struct member *member, int64_t now_mono_ms);
 // Healed so often that somebody works against us: counts the heal, and from the third within ten
 // minutes on sets not_before_ms, longer each time. Returns the delay; 0 = none.
 int64_t member_count_heal(struct member *member, int64_t now_mono_ms);

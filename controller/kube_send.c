@@ -12,6 +12,7 @@
 static const int64_t recreate_wait_ms = 30 * 1000;
 static const int64_t new_kind_wait_ms = 30 * 1000;
 static const int64_t poll_ms = 50;
+enum { LOOKS_MAX = 8 };
 
 static struct kube_request apply_request(const struct kube_run *run, const struct planned *planned,
                                          const struct kube_impersonation *as)
@@ -84,12 +85,19 @@ static void drop_left_overs(struct kube_run *run, const struct planned *planned,
 
 // ---- answers ----
 
-static char *contest_note(const struct member *member, int64_t delay_ms)
+static void note_contest(const struct member *member, int64_t delay_ms,
+                         struct target_result *result)
 {
-    cleanup_free char *delay = duration_format(delay_ms);
-    return xasprintf("it was changed by %s %u times in a short while; it is put back at most once "
-                     "in %s now",
-                     member->rival != NULL ? member->rival : "somebody", member->heals, delay);
+    if (delay_ms == 0 || result->action == TARGET_UNCHANGED)
+        return;
+    result->contest = (struct target_contest){
+        .delay_ms = delay_ms,
+        .times = member->heals,
+        .was_gone = result->action == TARGET_CREATE,
+        .ns = xstrdup(member->ns),
+        .set = xstrdup_or_null(member->rival_set),
+        .manager = xstrdup_or_null(member->rival),
+    };
 }
 
 static void remember(struct kube_run *run, const struct planned *planned, const json_t *answer,
@@ -106,11 +114,8 @@ static void remember(struct kube_run *run, const struct planned *planned, const 
     bool same_content = memcmp(member->content, planned->content, MEMBER_HASH_SIZE) == 0;
     bool moved = state.version != planned->before;
     result->action = http_status == 201 ? TARGET_CREATE : moved ? TARGET_UPDATE : TARGET_UNCHANGED;
-    if (was_applied && same_content && member->suspect) {
-        int64_t delay_ms = member_count_heal(member, clock_mono_ms(clock_system()));
-        if (delay_ms > 0 && result->action != TARGET_UNCHANGED)
-            result->note = contest_note(member, delay_ms);
-    }
+    if (was_applied && same_content && member->suspect)
+        note_contest(member, member_count_heal(member, clock_mono_ms(clock_system())), result);
     member_note_applied(member, answer);
     memcpy(member->content, planned->content, MEMBER_HASH_SIZE);
     member->wanted = true;
@@ -218,6 +223,38 @@ static uint64_t known_version(struct kube_target *target, const struct planned *
     return version;
 }
 
+static bool lacks_rival(struct kube_target *target, const struct planned *planned)
+{
+    pthread_mutex_lock(&target->lock);
+    const struct member *member =
+        member_find(&target->members, planned->type, planned->ns, planned->name);
+    bool lacks = member != NULL && member->rival == NULL && member->rival_set == NULL &&
+                 member_is_fought_over(member, clock_mono_ms(clock_system()));
+    pthread_mutex_unlock(&target->lock);
+    return lacks;
+}
+
+// Of another cluster only our own set is watched, and who takes an object out of it is not in the
+// event: it is looked at before it is put back, a few at a time.
+static void look_for_rivals(struct kube_run *run, struct planned **batch, size_t n)
+{
+    struct kube_target *target = run->target;
+    for (size_t i = 0, looks = 0; i < n && looks < LOOKS_MAX; i++) {
+        cleanup_json json_t *live = NULL;
+        if (!lacks_rival(target, batch[i]))
+            continue;
+        looks++;
+        if (kube_run_get(run, batch[i], &live, NULL) < 0)
+            continue;
+        pthread_mutex_lock(&target->lock);
+        struct member *member =
+            member_find(&target->members, batch[i]->type, batch[i]->ns, batch[i]->name);
+        if (member != NULL && member->rival == NULL && member->rival_set == NULL)
+            member_note_rivals(member, live, target->set_id);
+        pthread_mutex_unlock(&target->lock);
+    }
+}
+
 static void send_once(struct kube_run *run, struct planned **batch, size_t n,
                       struct kube_result *results)
 {
@@ -234,6 +271,7 @@ void kube_send_batch(struct kube_run *run, struct planned **batch, size_t n)
 {
     int64_t until_ms = clock_mono_ms(clock_system()) + new_kind_wait_ms;
     cleanup_free struct kube_result *results = xcalloc(n + 1, sizeof *results);
+    look_for_rivals(run, batch, n);
     send_once(run, batch, n, results);
     for (size_t i = 0; i < n; i++) {
         struct target_result *result = kube_run_result(run, batch[i]->index);

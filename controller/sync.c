@@ -49,6 +49,7 @@ static void memory_unref(void *data)
     free(memory->digest);
     free(memory->runs);
     free(memory->runs_reference);
+    free(memory->contested);
     free(memory->judged_by);
     free(memory->standing);
     free(memory->standing_rules);

@@ -275,14 +275,6 @@ static void name_reason(struct sync_flow *flow)
         flow->reason = flow->memory->target->reason;
 }
 
-static void tell_note(struct sync_flow *flow, const struct target_result *result)
-{
-    if (result->note == NULL)
-        return;
-    cleanup_free char *note = xasprintf("%s: %s", result->path, result->note);
-    store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "Contested", note);
-}
-
 int sync_apply(struct sync_flow *flow, struct error *err)
 {
     cleanup_vec struct vec identities = VEC_OF(struct identity, release_identity);
@@ -298,10 +290,9 @@ int sync_apply(struct sync_flow *flow, struct error *err)
         name_reason(flow);
         return -1;
     }
-    vec_foreach (struct target_result, result, &flow->results) {
+    vec_foreach (struct target_result, result, &flow->results)
         flow->applied |= result->action != TARGET_UNCHANGED && result->action != TARGET_KEEP;
-        tell_note(flow, result);
-    }
+    sync_tell_contests(flow);
     if (flow->confirmed > 0)
         use_confirmation(flow);
     jval_set_int(flow->status, "inventory.objects", (int64_t)flow->files.len);

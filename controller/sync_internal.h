@@ -81,8 +81,10 @@ struct sync_memory {
     bool fine;                  // the last look at everything found nothing to complain of
     bool unverified;            // and nobody asked for verification
     int64_t look_mono_ms;       // when the next one is due without news
-    struct oci_cache *cache;    // of the pins below
-    char *pins[2];              // manifest and layer that run: never evicted
+    char *contested;            // what is changed each time it is put back, and by whom; or NULL
+    int64_t contested_until_mono_ms; // unless it is put back again before
+    struct oci_cache *cache;         // of the pins below
+    char *pins[2];                   // manifest and layer that run: never evicted
 };
 
 // Adds to a patch of the Sync's metadata which kinds and namespaces its objects are of, with those
@@ -216,6 +218,11 @@ int sync_survey(struct sync_flow *flow, struct error *err) __attribute__((warn_u
 int sync_remove(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
 // spec.wait: how what was applied fares.
 int sync_ask_health(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
+
+// sync_contest.c: who changes what again each time it is put back: an event and a log line, and
+// what the condition is to say.
+void sync_tell_contests(struct sync_flow *flow);
+const char *sync_contested(const struct sync_flow *flow); // borrowed; NULL: nothing is
 
 // sync_target.c: the target as the spec has it. Loop thread: before a flow, and after one that read
 // the kubeconfig of another cluster.

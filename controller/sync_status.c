@@ -88,10 +88,12 @@ static char *message_of(const struct sync_flow *flow)
         return xasprintf(
             "%s runs, but is older than its policy allows; let its packager renew the statement",
             revision);
-    return xasprintf("applied %s%s", revision,
+    const char *contested = sync_contested(flow);
+    return xasprintf("applied %s%s%s%s", revision,
                      flow->governance.unverified
                          ? " without verification: no policy governs and no key is named"
-                         : "");
+                         : "",
+                     contested != NULL ? "; contested: " : "", contested != NULL ? contested : "");
 }
 
 static bool conclude_failure(struct sync_flow *flow, struct condition_change *change,

@@ -15,7 +15,9 @@ void target_result_release(void *element)
 {
     struct target_result *result = element;
     free(result->path);
-    free(result->note);
+    free(result->contest.ns);
+    free(result->contest.set);
+    free(result->contest.manager);
     error_release(&result->error);
 }
 

@@ -41,12 +41,22 @@ enum target_action {
 };
 const char *target_action_name(enum target_action action); // "create"
 
+// Somebody changes an object again each time it is put back. Owned texts.
+struct target_contest {
+    int64_t delay_ms; // it is put back at most once in so long; 0 = nobody does
+    unsigned times;   // it was put back so often in a short while
+    bool was_gone;    // the last time it was not there at all
+    char *ns;         // of the object; "" = none
+    char *set;        // id of the ApplySet that labelled it as its own; NULL = none did
+    char *manager;    // whom managedFields name; NULL = nobody besides us
+};
+
 // What happened, or would happen, to one object.
 struct target_result {
     char *path;
     enum target_action action;
     struct error error; // ERROR_NONE: done
-    char *note;         // what people should know besides; NULL mostly
+    struct target_contest contest;
 };
 void target_result_release(void *result);
 #define TARGET_RESULTS VEC_OF(struct target_result, target_result_release)

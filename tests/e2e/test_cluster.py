@@ -64,14 +64,14 @@ class Ship(Journey):
             ]
         self.plane.apply(objects)
 
-    def to_cluster(self, **sync: Any) -> None:
+    def to_cluster(self, name: str = "shop", **sync: Any) -> None:
         spec = {
             "bundleRef": {"name": "shop"},
             "verify": {"keys": [{"name": "packager", "secretRef": {"name": "packager-pub"}}]},
             "target": {"kubeConfig": {"secretRef": {"name": "cluster"}}},
             "interval": "24h",
         }
-        self.config.sync("shop", **{**spec, **sync})
+        self.config.sync(name, **{**spec, **sync})
 
     def begin(self, serve: Serve, files: Mapping[str, Union[str, bytes]], ready: bool = True, **sync: Any) -> None:
         self.repo.commit(files)
@@ -122,6 +122,10 @@ class Ship(Journey):
 
     def data(self, name: str) -> Any:
         return self.get("configmap", name).get("data")
+
+    def contests(self, name: str = "shop") -> list[str]:
+        events = [event for event in self.daemon.events() if event["reason"] == "Contested"]
+        return [str(event["note"]) for event in events if event["regarding"]["name"] == name]
 
     def reasons(self) -> list[str]:
         return [event["reason"] for event in self.daemon.events() if event["regarding"]["kind"] == "Sync"]
@@ -337,10 +341,38 @@ def test_a_fight_is_told_and_slowed_down(ship: Ship, serve: Serve) -> None:
         ship.plane.apply(config_map("a", ship.namespace, color="green"), "rival")
         wait_for("red", lambda: ship.data("a") == {"color": "red"})
     wait_for("word of it", lambda: "Contested" in ship.reasons())
-    assert any("rival" in event["note"] for event in ship.daemon.events() if event["reason"] == "Contested")
+    assert any("by the field manager rival;" in note for note in ship.contests()), ship.contests()
+    message = ship.daemon.condition("Sync", "shop", namespace=ship.namespace)["message"]
+    assert "; contested: " in message and message.endswith("a.yaml by the field manager rival"), message
     ship.plane.apply(config_map("a", ship.namespace, color="green"), "rival")
     stays("green", lambda: ship.data("a") == {"color": "green"}, 2)
     wait_for("red after all", lambda: ship.data("a") == {"color": "red"}, 15)
+
+
+def test_two_syncs_that_apply_one_object_name_each_other(ship: Ship, serve: Serve) -> None:
+    ship.begin(serve, maps("a"))
+    ship.to_cluster(name="other")
+    for name, rival in (("shop", "other"), ("other", "shop")):
+        who = f"by Sync {ship.namespace}/{rival}"
+        wait_for(f"word of {rival}", lambda: any(f"{who};" in note for note in ship.contests(name)))
+        line = ship.daemon.wait_line(msg="object is contested", name=name)
+        assert line["by"] == who[3:] and line["object"].endswith("a.yaml"), line
+
+        def says() -> bool:
+            condition = ship.daemon.condition("Sync", name, namespace=ship.namespace)
+            return condition["status"] == "True" and condition["message"].endswith(f"a.yaml {who}")
+
+        wait_for("the condition", says)
+
+
+def test_an_object_that_somebody_else_labels(ship: Ship, serve: Serve) -> None:
+    """By the id alone, where no Sync has it."""
+    ship.begin(serve, maps("a"))
+    for _ in range(3):
+        ship.kubectl("label", "configmap", "a", "--overwrite", f"{PART_OF}=applyset-somebody-v1")
+        wait_for("our label", lambda: "somebody" not in ship.get("configmap", "a")["metadata"]["labels"][PART_OF])
+    wait_for("word of it", lambda: "Contested" in ship.reasons())
+    assert any("by the ApplySet applyset-somebody-v1, field manager kubectl" in note for note in ship.contests())
 
 
 # Prune

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import socket
 import threading
@@ -40,6 +42,18 @@ def rights(plane: ControlPlane) -> Rights:
 def site(plane: ControlPlane, rights: Rights, sealift: Sealift, tmp_path: Path, namespace: str) -> Iterator[Site]:
     made = Site(plane, rights, sealift, tmp_path, namespace)
     made.account()
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def neighbour(site: Site, plane: ControlPlane) -> Iterator[Site]:
+    """Another tenant, whose account may do everything in the site's namespace, too."""
+    where = plane.namespace(f"{site.namespace[:50]}-neighbour")
+    made = Site(plane, site.rights, site.sealift, site.folder, where)
+    made.account()
+    account = ["--role=sealift", f"--serviceaccount={where}:sealift"]
+    plane.kubectl("create", "rolebinding", "neighbour", "-n", site.namespace, *account)
     yield made
     made.clear()
 
@@ -164,6 +178,41 @@ def test_forged_membership(site: Site, plane: ControlPlane, rights: Rights, seal
         site.plane.kubectl("delete", "sync", "shop", "-n", site.namespace, "--timeout=20s")
         assert site.map("a") is None and site.map("here") is not None
     assert len([one for one in forged if site.map(one["metadata"]["name"], neighbour)]) == 9
+
+
+def set_of(name: str, namespace: str) -> str:
+    """The id of a Sync's set, by KEP-3659."""
+    digest = hashlib.sha256(f"{name}.{namespace}.Sync.sealift.dev".encode()).digest()
+    return f"applyset-{base64.urlsafe_b64encode(digest).decode().rstrip('=')}-v1"
+
+
+def test_a_neighbour_that_applies_the_same(site: Site, neighbour: Site) -> None:
+    """Two Syncs name each other; one that does not write here is not named, whatever a label says."""
+    quiet, ours = set_of("quiet", neighbour.namespace), set_of("shop", site.namespace)
+
+    def label_of_b() -> str:
+        return str((site.map("b") or {})["metadata"]["labels"][PART_OF])
+
+    with site.controller() as controller:
+        tag = site.push(maps("a", "b"))
+        site.sync(tag)
+        site.ready()
+        neighbour.sync(tag, "quiet", suspend=True)
+        for _ in range(3):
+            site.plane.kubectl("label", "configmap", "b", "-n", site.namespace, "--overwrite", f"{PART_OF}={quiet}")
+            wait_for("our label", lambda: label_of_b() == ours)
+        line = controller.wait_line(msg="object is contested", name="shop")
+        assert line["by"].startswith(f"the ApplySet {quiet}"), line
+        neighbour.sync(tag, "ship", targetNamespace=site.namespace)
+        for one, name, rival in (
+            (site, "shop", f"Sync {neighbour.namespace}/ship"),
+            (neighbour, "ship", f"Sync {site.namespace}/shop"),
+        ):
+            controller.wait_line(msg="object is contested", name=name, by=rival)
+            wait_for("the condition", lambda: f"by {rival}" in one.condition(name)["message"])
+            events = site.plane.get("events.events.k8s.io", "-n", one.namespace)["items"]
+            notes = [event["note"] for event in events if event["reason"] == "Contested"]
+            assert any(f"by {rival};" in note for note in notes), notes
 
 
 def test_a_namespace_that_is_left(site: Site, plane: ControlPlane) -> None:

@@ -109,7 +109,7 @@ static void test_what_the_event_tells(void **state)
 {
     (void)state;
     struct member member = {0};
-    observe(&member, OBJECT("5", "1", "t", "a",
+    observe(&member, OBJECT("5", "1", "2026-01-02T00:00:00Z", "a",
                             ", annotations: {sealift.dev/prune: disabled}, ownerReferences: "
                             "[{controller: true}]"));
     assert_true(member.exists && member.prune_off && member.controlled && !member.terminating);
@@ -123,6 +123,71 @@ static void test_what_the_event_tells(void **state)
     member_state_read(update, &other);
     assert_false(member_has_entry(&other));
     member_release(&member);
+}
+
+// An entry of managedFields of our own, at 12:00, and one more.
+#define LIVE(version, more)                                                                   \
+    "{metadata: {name: a, uid: u1, resourceVersion: '" version "', labels: {"                 \
+    "applyset.kubernetes.io/part-of: applyset-other-v1}, managedFields: [{manager: sealift, " \
+    "operation: Apply, time: '2026-01-02T12:00:00Z'}" more "]}}"
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static void test_rivals(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        const char *event;
+        const char *rival;
+    } rows[] = {
+        {"nobody", LIVE("11", ""), NULL},
+        {"long before us",
+         LIVE("11", ", {manager: old, operation: Update, time: '2026-01-02T11:59:59Z'}"), NULL},
+        {"since",
+         LIVE("11", ", {manager: old, operation: Update, time: '2026-01-02T12:00:01Z'}, {manager: "
+                    "new, operation: Apply, time: '2026-01-02T12:00:02Z'}"),
+         "new"},
+        {"in the same second",
+         LIVE("11", ", {manager: quick, operation: Update, time: '2026-01-02T12:00:00Z'}"),
+         "quick"},
+        {"a status",
+         LIVE("11", ", {manager: kubelet, operation: Update, subresource: status, time: "
+                    "'2026-01-02T12:00:01Z'}"),
+         NULL},
+        {"another subresource",
+         LIVE("11", ", {manager: hpa, operation: Update, subresource: scale, time: "
+                    "'2026-01-02T12:00:01Z'}"),
+         "hpa through /scale"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct member member = {0};
+        cleanup_json json_t *answer = parse(applied);
+        cleanup_json json_t *taken = parse(rows[i].event);
+        cleanup_json json_t *again = parse(LIVE("12", ""));
+        member_note_applied(&member, answer);
+        observe(&member, rows[i].event);
+        if (!same_text(member.rival, rows[i].rival))
+            fail_msg("%s: %s", rows[i].what, member.rival);
+        assert_null(member.rival_set);
+        // What was before our apply is no answer to it.
+        member_note_applied(&member, again);
+        assert_null(member.rival);
+        member_release(&member);
+        // It took the label, too.
+        member = (struct member){0};
+        member_note_applied(&member, answer);
+        member_observe_taken(&member, taken);
+        assert_string_equal(member.rival_set, "applyset-other-v1");
+        assert_true(same_text(member.rival, rows[i].rival));
+        assert_false(member.exists);
+        member_note_applied(&member, again);
+        assert_null(member.rival_set);
+        member_release(&member);
+    }
 }
 
 static void test_fights(void **state)
@@ -248,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_drift),
         cmocka_unit_test(test_gone),
         cmocka_unit_test(test_what_the_event_tells),
+        cmocka_unit_test(test_rivals),
         cmocka_unit_test(test_fights),
         cmocka_unit_test(test_names_move_together),
         cmocka_unit_test(test_members_are_sorted),
