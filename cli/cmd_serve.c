@@ -22,6 +22,7 @@
 #include "controller/sync.h"
 #include "oci/budget.h"
 #include "oci/cache.h"
+#include "oci/warnings.h"
 #include "receiver/receiver.h"
 #include "render/git/gitlib.h"
 
@@ -70,6 +71,7 @@ struct server {
     struct oci_cache *cache;
     struct oci_budget *budget;
     struct oci_token_cache *tokens;
+    struct oci_warnings *warnings;
     char *git_dir;
     char *cache_dir;
     const char *own_dirs[4];
@@ -299,6 +301,7 @@ static struct role role_of(const struct server *server)
         .cache = server->cache,
         .budget = server->budget,
         .tokens = server->tokens,
+        .warnings = server->warnings,
         .limits = server->numbers.artifact,
         .max_repository_bytes = server->numbers.repository_bytes,
         .git_dir = server->git_dir,
@@ -352,6 +355,12 @@ static void on_stop(int signal_number, void *arg)
     loop_stop(server->loop);
 }
 
+static void on_warning(void *arg, const char *host, const char *text)
+{
+    (void)arg;
+    log_warn("a registry warns", "registry", host, "warning", text);
+}
+
 static int prepare(struct server *server, struct error *err)
 {
     if (gitlib_setup(err) < 0 ||
@@ -366,6 +375,7 @@ static int prepare(struct server *server, struct error *err)
     server->keyring = keyring_new();
     server->budget = oci_budget_new(server->numbers.memory_bytes);
     server->tokens = oci_token_cache_new();
+    server->warnings = oci_warnings_new(on_warning, NULL);
     server->docker_config = registry_login(server->cli);
     if (loop_on_signal(server->loop, SIGTERM, on_stop, server, err) < 0 ||
         loop_on_signal(server->loop, SIGINT, on_stop, server, err) < 0)
@@ -388,6 +398,7 @@ static void take_down(struct server *server)
     clients_free(server->clients);
     keyring_free(server->keyring);
     oci_token_cache_free(server->tokens);
+    oci_warnings_free(server->warnings);
     oci_budget_free(server->budget);
     oci_cache_close(server->cache);
     series_free(server->series);

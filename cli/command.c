@@ -9,6 +9,7 @@
 #include "cli/help.h"
 #include "cli/tell.h"
 #include "cli/trouble.h"
+#include "oci/warnings.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -332,6 +333,7 @@ void cli_release(struct cli *cli)
         free(cli->found->namespace);
         free(cli->found->system);
         free(cli->found->server);
+        oci_warnings_free(cli->found->warnings);
     }
     free(cli->found);
 }

@@ -63,6 +63,7 @@ struct cli_found {
     char *namespace; // of the context; NULL = not looked for yet
     char *system;    // where the roles run; NULL = not looked for yet
     char *server;    // of the cluster that was asked; NULL = none was
+    struct oci_warnings *warnings; // of registries; NULL = none was asked
 };
 
 // Flags: true when given, and not with "=false". Strings: the last value or NULL. Lists: vec of

@@ -2,6 +2,8 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "cli/tell.h"
+#include "oci/warnings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +74,24 @@ int registry_read_mirrors(const struct cli *cli, struct vec *mirrors, struct err
     return 0;
 }
 
+static void on_warning(void *arg, const char *host, const char *text)
+{
+    tell_warning(arg, "registry %s warns: %s", host, text);
+}
+
+// One for all handles of a command: nothing is told twice.
+static struct oci_warnings *warnings_of(const struct cli *cli)
+{
+    // tell_warning reads it.
+    union {
+        const struct cli *cli;
+        void *arg;
+    } listener = {.cli = cli};
+    if (cli->found->warnings == NULL)
+        cli->found->warnings = oci_warnings_new(on_warning, listener.arg);
+    return cli->found->warnings;
+}
+
 int registry_open(const struct cli *cli, const char *text, enum registry_use use,
                   struct registry *ret_registry, struct error *err)
 {
@@ -97,6 +117,7 @@ int registry_open(const struct cli *cli, const char *text, enum registry_use use
         .insecure = cli_flag(cli, "insecure"),
         .mirrors = &ret_registry->mirrors,
         .push = use == REGISTRY_PUSH,
+        .warnings = warnings_of(cli),
         .chunk_bytes = chunk_bytes,
         .deadline_mono_ms = clock_mono_ms(clock_system()) + cli->timeout_ms,
     };

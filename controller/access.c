@@ -97,6 +97,7 @@ int registry_access_init(struct registry_access *access, const struct role *role
                                            .reach = role->reach,
                                            .client = wish->client,
                                            .tokens = role->tokens,
+                                           .warnings = role->warnings,
                                            .cache = role->cache,
                                            .cancel = wish->cancel,
                                            .deadline_mono_ms = wish->deadline_mono_ms,

@@ -18,6 +18,7 @@ struct keyring;
 struct oci_budget;
 struct oci_cache;
 struct oci_token_cache;
+struct oci_warnings;
 struct series;
 struct store;
 
@@ -33,6 +34,7 @@ struct role {
     struct oci_cache *cache;   // of artifacts, by digest
     struct oci_budget *budget; // of unpacked bytes
     struct oci_token_cache *tokens;
+    struct oci_warnings *warnings; // of registries
     struct oci_limits limits;    // of artifacts; zeros are the defaults
     size_t max_repository_bytes; // of what one git fetch brings; 0 = 1 GiB
     const char *git_dir;         // scratch folder of fetched objects

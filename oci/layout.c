@@ -196,6 +196,7 @@ static int delete_locked(struct oci_repository *repository, const char *digest, 
     if (layout_index_read(dir_of(repository), &index, err) < 0)
         return -1;
     layout_index_remove(index, digest);
+    layout_saved_mark(index);
     if (layout_index_write(dir_of(repository), index, err) < 0)
         return -1;
     // Layers stay: another manifest, or one that is being pushed now, may name them.

@@ -83,10 +83,11 @@ static int merge_edit(struct commit *commit, const struct batch_edit *edit, stru
 {
     cleanup_error struct error cause = {0};
     cleanup_free char *data = NULL;
-    const char *digest = NULL;
     size_t size = 0;
     struct digest written;
-    if (layout_index_tag(commit->dir, commit->index, edit->tag, &digest, &cause) < 0) {
+    const char *digest = layout_saved_tag(commit->index, edit->tag);
+    if (digest == NULL &&
+        layout_index_tag(commit->dir, commit->index, edit->tag, &digest, &cause) < 0) {
         if (cause.code != ERROR_NOT_FOUND)
             return error_move(err, &cause);
     } else if (oci_get_manifest(commit->repository, digest, &data, &size, NULL, err) < 0) {
@@ -142,6 +143,7 @@ static int commit_locked(struct commit *commit, struct error *err)
     if (write_files(commit, err) < 0)
         return -1;
     list_all(commit);
+    layout_saved_mark(index);
     if (json_equal(before, index))
         return 0;
     return layout_index_write(commit->dir, index, err);

@@ -180,6 +180,7 @@ static void take_name(json_t *entry)
 {
     json_t *annotations = json_object_get(entry, "annotations");
     json_object_del(annotations, LAYOUT_REF_NAME);
+    json_object_del(annotations, LAYOUT_KIND);
     if (json_object_size(annotations) == 0)
         json_object_del(entry, "annotations");
 }
@@ -209,6 +210,9 @@ static json_t *entry_for(json_t *manifests, const char *digest, const char *tag)
     for (size_t i = 0; i < json_array_size(manifests); i++) {
         json_t *entry = json_array_get(manifests, i);
         if (!text_is(layout_entry_digest(entry), digest))
+            continue;
+        // cosign's own stays as it is: what it was saved with is not listed.
+        if (tag != NULL && layout_entry_is_saved(entry))
             continue;
         const char *name = layout_entry_annotation(entry, LAYOUT_REF_NAME);
         if (tag == NULL || name == NULL || strcmp(name, tag) == 0)

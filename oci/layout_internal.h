@@ -4,6 +4,7 @@
 //     layout_batch.c  writing
 //     layout_clean.c  what nobody needs any more
 //     layout_index.c  index.json: reading, editing, and the lock around an edit
+//     layout_saved.c  the layouts that cosign writes and reads
 #ifndef OCI_LAYOUT_INTERNAL_H
 #define OCI_LAYOUT_INTERNAL_H
 
@@ -18,6 +19,7 @@
 // referrers of one; an entry without it is opened.
 #define LAYOUT_REF_NAME OCI_ANNOTATION_REF_NAME
 #define LAYOUT_SUBJECT "dev.sealift.subject"
+#define LAYOUT_KIND "kind" // cosign's
 
 // *ret_index is a new reference to an object with an array `manifests`. ERROR_NOT_FOUND when dir
 // holds no layout.
@@ -49,7 +51,14 @@ void layout_index_remove(json_t *index, const char *digest);
 int layout_index_tag(const char *dir, const json_t *index, const char *tag, const char **ret_digest,
                      struct error *err) __attribute__((warn_unused_result));
 
-// layout_saved.c, what `cosign save` writes. The digest of its signatures or attestations in the
+// layout_saved.c, what `cosign save` writes, and what cosign looks for. Whether cosign wrote the
+// entry.
+bool layout_entry_is_saved(const json_t *entry);
+// Before index.json is written: the first artifact that has a tag, and its signatures and
+// attestations in the older form, get the annotation by which `cosign verify --local-image` and
+// `cosign load` find them; all others lose it.
+void layout_saved_mark(json_t *index);
+// The digest of its signatures or attestations in the
 // older form, which no tag names; borrowed from index; NULL: it holds none.
 const char *layout_saved_tag(const json_t *index, const char *tag);
 // Appends char *, sorted: the blobs of a layout in which `digest` was saved that may be referrers;

@@ -84,6 +84,7 @@ static int open_mirror(const struct oci_mirror *mirror, const struct oci_referen
         .proxy = access->proxy,
         .client = access->client,
         .tokens = access->tokens,
+        .warnings = access->warnings,
         .cancel = access->cancel,
         .deadline_mono_ms = access->deadline_mono_ms,
     };

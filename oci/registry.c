@@ -9,10 +9,12 @@
 #include "base/memory.h"
 #include "oci/cloud_login.h"
 #include "oci/link.h"
+#include "oci/warnings.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     READ_RETRIES = 3,
@@ -58,11 +60,27 @@ struct http_request registry_request(const struct registry *registry, const char
     };
 }
 
+void registry_heed(const struct registry *registry, const struct http_response *response)
+{
+    const struct oci_access *access = &registry->repository.access;
+    if (access->warnings == NULL || http_headers_get(&response->headers, "Warning") == NULL)
+        return;
+    // Storage that a redirect led to is somebody else.
+    cleanup_url struct url last = {0};
+    if (response->url == NULL || url_parse(response->url, &last, NULL) < 0 ||
+        !url_same_origin(&last, &registry->base))
+        return;
+    vec_foreach (const struct http_header, header, &response->headers)
+        if (strcasecmp(header->name, "Warning") == 0)
+            oci_warnings_take(access->warnings, registry->repository.reference.host, header->value);
+}
+
 static int send_once(struct registry *registry, const struct http_request *request,
                      struct http_response *ret_response, struct error *err)
 {
     if (http_do(registry->client, request, ret_response, err) < 0)
         return error_wrap(err, "registry %s", registry->repository.reference.host);
+    registry_heed(registry, ret_response);
     return 0;
 }
 

@@ -106,6 +106,8 @@ static inline bool registry_is_success(const struct http_response *response)
 int registry_authorize(struct registry *registry, const struct http_response *response,
                        enum registry_right right, char **ret_authorization, struct error *err)
     __attribute__((warn_unused_result));
+// What the registry itself warns of in an answer goes to access.warnings.
+void registry_heed(const struct registry *registry, const struct http_response *response);
 // What to send at once. Owned; NULL when nothing is known yet.
 char *registry_known_authorization(struct registry *registry, enum registry_right right);
 // Forgets it after the registry no longer accepts it.

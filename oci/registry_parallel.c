@@ -30,6 +30,8 @@ static void run(struct registry *registry, struct registry_call **calls, size_t 
         calls[i]->result = results[i];
         if (results[i].error.code != ERROR_NONE)
             error_wrap(&calls[i]->result.error, "registry %s", registry->repository.reference.host);
+        else
+            registry_heed(registry, &results[i].response);
     }
 }
 

@@ -43,6 +43,7 @@ struct oci_access {
     size_t chunk_bytes; // larger blobs go up in chunks of this size; 0 = 16 MiB
     struct http_client *client;     // NULL: the handle makes its own
     struct oci_token_cache *tokens; // shared between handles; NULL: the handle's own
+    struct oci_warnings *warnings;  // told what registries warn of; NULL: nobody is
     struct oci_cache *cache;        // what is read or written by digest is kept here, and looked
                                     // for; NULL: none
     struct cancel *cancel;

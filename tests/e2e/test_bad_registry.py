@@ -3,16 +3,17 @@ when the registry is well again. (test_registry.py asks the same of the commands
 
 from __future__ import annotations
 
+import itertools
 import tarfile
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
-from parts.faulty_registry import HTML, FaultyRegistry, RegistryFault
+from parts.faulty_registry import HTML, FaultyRegistry, RegistryFault, RegistryRequest
 from parts.gate import Gate
 from parts.handmade import Member, file, layer_of, put_artifact, special, zeros_layer
-from parts.journey import Journey, config_map
+from parts.journey import KEY_PASSWORD, Journey, applied, config_map
 from parts.line import Line
 from parts.objects import Config
 from parts.oci_registry import OciRegistry
@@ -103,6 +104,85 @@ def test_pull_that_fails(
     faulty_registry.heal()
     line.journey.run("reconcile", "sync", "shop")
     assert "blue" in line.web
+
+
+class Flipper:
+    """A registry that points one tag at artifacts in turn, by the request or by its method."""
+
+    def __init__(self, journey: Journey, registry: FaultyRegistry) -> None:
+        self.journey, self.registry = journey, registry
+        self.made: dict[str, str] = {}  # digest -> content
+        self.target = journey.target / "shop/ConfigMap/web.yaml"
+
+    def push(self, content: str, *flags: object) -> str:
+        folder = self.journey.folder / "src"
+        folder.mkdir(exist_ok=True)
+        (folder / "web.yaml").write_text(config_map("web", "shop", content=content))
+        answer = self.journey.sealift("push", folder, self.registry.oci("acme/shop:prod"), *flags, "-o", "json")
+        digest = str(answer.json()["digest"])
+        self.made[digest] = content
+        return digest
+
+    def point(self, choose: Callable[[str], str]) -> None:
+        """`choose` says for each request's method what the tag names then."""
+
+        def turn(request: RegistryRequest) -> None:
+            if request.path.endswith("/manifests/prod"):
+                self.registry.flip["prod"] = [choose(request.method)]
+
+        self.registry.on_request = turn
+
+    def look(self, daemon: Daemon, good: set[str]) -> bool:
+        """Whether the Sync took what it saw. In the target is what it says that it applied, and that was verified."""
+        words = self.journey.at("reconcile", "sync", "shop", "--timeout", "20s")
+        taken = self.journey.sealift.run(*words).code == 0
+        digest = daemon.status("Sync", "shop")["artifact"]["digest"]
+        assert digest in good and self.made[digest] in self.target.read_text()
+        return taken
+
+
+@pytest.fixture
+def flipper(sealift: Sealift, config: Config, tmp_path: Path, faulty_registry: FaultyRegistry) -> Flipper:
+    made = Flipper(Journey(sealift, config, tmp_path), faulty_registry)
+    made.journey.sync(artifact={"repository": faulty_registry.oci("acme/shop"), "tag": "prod", "insecure": True})
+    (tmp_path / "password").write_text(KEY_PASSWORD)
+    return made
+
+
+@pytest.mark.parametrize("digest_header", [True, False], ids=["HEAD tells", "no digest header"])
+def test_a_tag_that_flips_under_a_sync(
+    flipper: Flipper, serve: Serve, tmp_path: Path, faulty_registry: FaultyRegistry, digest_header: bool
+) -> None:
+    """What is applied is what was verified, whatever the tag names from one request to the next."""
+    signed = ("--key", flipper.journey.private, "--password-file", tmp_path / "password")
+    good, other = flipper.push("good", *signed), flipper.push("other", *signed)
+    evil = flipper.push("evil", "--unsigned")
+    faulty_registry.no_digest_header = not digest_header
+    flipper.point(lambda method: good)
+    daemon = serve(roles="controller")
+    applied(daemon, good)
+    flipper.point(lambda method: good if method == "HEAD" else evil)
+    assert flipper.look(daemon, {good}) == digest_header, "without the header the GET is what resolves"
+    flipper.point(lambda method: evil if method == "HEAD" else good)
+    assert flipper.look(daemon, {good}) == (not digest_header)
+    for turns in ([good, evil], [evil, good], [good, other, evil]):
+        endless = itertools.cycle(turns)
+        flipper.point(lambda method: next(endless))
+        seen = [flipper.look(daemon, {good, other}) for _ in range(6)]
+        assert any(seen) and not all(seen), "each is met, some pass"
+    # The verified digest itself, answered with the bytes of another.
+    flipper.point(lambda method: other)
+    assert flipper.look(daemon, {other})
+    daemon.stop()
+    store = faulty_registry.manifests
+    kept, store["acme/shop", good] = store["acme/shop", good], store["acme/shop", evil]
+    faulty_registry.claimed_digest = good
+    flipper.point(lambda method: good)
+    daemon = serve("--cache-dir", tmp_path / "elsewhere", roles="controller")
+    assert not flipper.look(daemon, {other})
+    assert "other bytes" in daemon.condition("Sync", "shop")["message"]
+    store["acme/shop", good] = kept
+    assert flipper.look(daemon, {good})
 
 
 @pytest.fixture

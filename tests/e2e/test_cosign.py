@@ -165,6 +165,81 @@ def test_what_cosign_saved(
         journey.sealift("verify", f"{copied}:prod", "--identity", here, "--key", public, "--no-attest")
 
 
+@pytest.mark.parametrize("forms", ["both forms", "sig-tag alone"])
+def test_cosign_reads_our_layout(
+    journey: Journey,
+    referrers_registry: OciRegistry,
+    repository: str,
+    cosign: Cosign,
+    folder: Path,
+    tmp_path: Path,
+    forms: str,
+) -> None:
+    """`cosign verify --local-image` and `cosign load` take the layout that a copy wrote. (load writes a bundle's manifest
+    before its blob, which Debian's registry refuses.)"""
+    registry = referrers_registry
+    key, stranger, late = (cosign.key(name) for name in ("cosign", "stranger", "late"))
+    reference, env = registry.oci(f"{repository}:prod"), {"COSIGN_PASSWORD": ""}
+    here = registry.repository(repository)
+    both = forms == "both forms"
+    journey.sealift("push", folder, reference, *(("--key", key.private) if both else ("--unsigned",)), env=env)
+    digest = str(registry.digest(repository, "prod"))
+    if not both:
+        cosign.sign(f"{here}@{digest}", key.private, old=True)
+    layout = tmp_path / "layout"
+    copied = f"oci-layout://{layout}"
+    journey.sealift("copy", reference, copied)
+    assert cosign.verify_saved(layout, key.public).returncode == 0
+    assert cosign.verify_saved(layout, stranger.public).returncode != 0
+    loaded = registry.repository(f"{repository}-loaded")
+    cosign.run("load", "--dir", str(layout), "--allow-http-registry", f"{loaded}:prod")
+    assert registry.digest(f"{repository}-loaded", "prod") == digest
+    for old in (False, True)[not both :]:
+        cosign.verify(f"{loaded}@{digest}", key.public, old)
+    # One more signer, in the layout itself.
+    journey.sealift("sign", f"{copied}:prod", "--key", late.private, "--identity", here, env=env)
+    for public in (key.public, late.public):
+        done = cosign.verify_saved(layout, public)
+        assert done.returncode == 0 or (public == key.public and not both), done.stderr
+        journey.sealift("verify", f"{copied}:prod", "--identity", here, "--key", public, "--no-attest")
+    # The tag goes on to another artifact: that is the one which cosign looks at now.
+    (folder / "web.yaml").write_text(config_map("web", color="blue"))
+    journey.sealift("push", folder, reference, "--unsigned")
+    journey.sealift("copy", reference, copied)
+    assert cosign.verify_saved(layout, key.public).returncode != 0
+    journey.sealift("copy", reference.replace(":prod", f"@{digest}"), f"{copied}:prod")
+    assert cosign.verify_saved(layout, late.public).returncode == 0
+
+
+def test_signing_what_cosign_saved(
+    journey: Journey, referrers_registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, tmp_path: Path
+) -> None:
+    """Signatures that are added to a layout of `cosign save` stand beside those it came with, and a tag hides none."""
+    key, late = cosign.key(), cosign.key("late")
+    reference, here = referrers_registry.oci(f"{repository}:prod"), referrers_registry.repository(repository)
+    digest = journey.sealift("push", folder, reference, "--unsigned").out.strip()
+    cosign.sign(f"{here}@{digest}", key.private, old=True)
+    saved = tmp_path / "saved"
+    cosign.run("save", "--dir", str(saved), "--allow-http-registry", f"{here}@{digest}")
+    pinned = f"oci-layout://{saved}@{digest}"
+    env = {"COSIGN_PASSWORD": ""}
+    journey.sealift("sign", pinned, "--key", late.private, "--identity", here, env=env)
+    index = json.loads((saved / "index.json").read_text())
+    kinds = [entry.get("annotations", {}).get("kind", "").rpartition("/")[2] for entry in index["manifests"]]
+    assert kinds.count("image") == kinds.count("sigs") == 1
+    copied = f"oci-layout://{tmp_path / 'copied'}:prod"
+    journey.sealift("copy", pinned, copied)
+    journey.sealift("copy", pinned, f"oci-layout://{saved}:again")
+    for place in (pinned, copied, f"oci-layout://{saved}:again"):
+        for public in (key.public, late.public):
+            journey.sealift("verify", place, "--identity", here, "--key", public, "--no-attest")
+    tag = json.loads((tmp_path / "copied" / "index.json").read_text())["manifests"]
+    signatures = next(e for e in tag if e.get("annotations", {}).get("kind", "").endswith("/sigs"))
+    layers = json.loads((tmp_path / "copied/blobs/sha256" / signatures["digest"][7:]).read_text())["layers"]
+    assert len(layers) == 2, "both signers in the older form"
+    assert cosign.verify_saved(saved, late.public).returncode == 0
+
+
 def test_signatures_that_are_referrers(
     journey: Journey, referrers_registry: OciRegistry, repository: str, cosign: Cosign, folder: Path, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 import pytest
 
@@ -18,9 +18,10 @@ from parts.certificates import Authority
 from parts.crane import Crane
 from parts.faulty_registry import HTML, FaultyRegistry, RegistryFault, Stored
 from parts.gitea import Gitea
+from parts.line import Line
 from parts.need import need_program
 from parts.oci_registry import DockerRegistry, OciRegistry, ReferrersRegistry
-from parts.sealift import Sealift
+from parts.sealift import Daemon, Sealift
 from parts.token_server import TokenServer
 
 CONFIG_MAP = """apiVersion: v1
@@ -183,6 +184,42 @@ def test_faults_that_stay(
     said = sealift.fails("pull", ref, "--output", out, "--docker-config", account, "--timeout", "20s").err
     assert says in said
     assert not out.exists() or not any(out.iterdir()), "a refused artifact leaves nothing behind"
+
+
+WARNING = '299 - "acme/* moves to \\"new\\" \x1b[31mon Monday"'
+
+
+def test_warnings_are_told_once(sealift: Sealift, folder: Path, tmp_path: Path, stack: ExitStack) -> None:
+    """What the registry says to its users, and only the registry: not the storage that it sends on to."""
+    registry, storage = (stack.enter_context(FaultyRegistry()) for _ in range(2))
+    registry.warnings = [WARNING, '199 - "no", 299 - "short of disk"', '299 - "cut']
+    storage.warnings = ['299 - "of the storage"']
+    ref = registry.oci("acme/shop:prod")
+    said = sealift("push", folder, ref, "--unsigned").err
+    assert said.count('warns: acme/* moves to "new"  [31mon Monday\n') == 1 and said.count("short of disk\n") == 1
+    assert said.count("warns") == 2
+    storage.blobs.update(registry.blobs)
+    registry.redirect_blobs_to = storage.url
+    copied = sealift("copy", ref, registry.oci("acme/copy:prod")).err
+    assert copied.count("warns") == 2, "two handles of one registry, told once"
+    pulled = sealift("pull", ref, "--output", tmp_path / "out").err
+    assert pulled.count("warns") == 2 and storage.requests
+    assert "warns" not in sealift("pull", ref, "--output", tmp_path / "quiet", "--quiet").err
+
+
+def test_warnings_in_the_log(line: Line, serve: Callable[..., Daemon], faulty_registry: FaultyRegistry) -> None:
+    """Once for each text, however often it comes; a registry that never says the same twice is heard no more."""
+    line.repository = faulty_registry.oci("acme/shop")
+    line.bundle = line.sync = {"artifact": {"insecure": True}}
+    faulty_registry.warnings = ['299 - "moves on Monday"']
+    line.start(serve)
+    faulty_registry.on_request = lambda request: faulty_registry.warnings.__setitem__(
+        slice(None), ['299 - "moves on Monday"', f'299 - "{len(faulty_registry.requests)} requests"']
+    )
+    line.goes_on("blue")
+    told = line.daemon.lines(msg="a registry warns")
+    assert sum(entry["warning"] == "moves on Monday" for entry in told) == 1 and 1 < len(told) <= 4
+    assert {(entry["level"], entry["registry"]) for entry in told} == {("warn", faulty_registry.host)}
 
 
 def test_a_redirect_gets_no_credentials(sealift: Sealift, folder: Path, tmp_path: Path, stack: ExitStack) -> None:

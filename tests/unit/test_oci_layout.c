@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "oci/artifact.h"
 #include "oci/cache.h"
 #include "oci/sweep.h"
@@ -318,6 +319,59 @@ static void test_oci_layout_cache_answers_when_the_layout_is_gone(void **state)
 }
 
 // Another tool reads what we write, byte for byte.
+// "tag=kind" of all entries that have a kind.
+static void kinds_in(const struct fixture *fixture, struct strbuf *ret_kinds)
+{
+    cleanup_free char *path = path_join(fixture->layout, "index.json");
+    cleanup_free char *text = NULL;
+    size_t size = 0;
+    cleanup_json json_t *index = NULL;
+    strbuf_reset(ret_kinds);
+    assert_int_equal(file_read(path, 1 << 20, &text, &size, NULL), 0);
+    assert_int_equal(jval_parse_object(text, size, path, &index, NULL), 0);
+    const json_t *manifests = jval_array(index, "manifests");
+    for (size_t i = 0; i < json_array_size(manifests); i++) {
+        const json_t *annotations = json_object_get(json_array_get(manifests, i), "annotations");
+        const char *name = json_string_value(json_object_get(annotations, OCI_ANNOTATION_REF_NAME));
+        if (name == NULL)
+            name = "-";
+        const char *kind = jval_string(annotations, "kind");
+        if (kind != NULL)
+            strbuf_addf(ret_kinds, "%.7s%s=%s ", name, strlen(name) > 71 ? name + 71 : "",
+                        strrchr(kind, '/') + 1);
+    }
+}
+
+static void test_oci_layout_names_one_artifact_for_cosign(void **state)
+{
+    const struct fixture *fixture = *state;
+    cleanup_oci_repository struct oci_repository *repository = open_layout(fixture, NULL);
+    cleanup_strbuf struct strbuf kinds;
+    strbuf_init(&kinds, 4096);
+    struct digest one, two;
+    push(repository, "one", "prod", &one);
+    push(repository, "two", "test", &two);
+    struct digest signatures = attach(repository, &one, "signatures");
+    struct digest others = attach(repository, &two, "others");
+    const struct {
+        const struct digest *of, *about;
+        const char *suffix;
+    } derived[] = {{&signatures, &one, ".sig"}, {&others, &two, ".sig"}, {&others, &one, ".att"}};
+    for (size_t i = 0; i < ARRAY_LENGTH(derived); i++) {
+        cleanup_free char *tag = oci_derived_tag(derived[i].about->text, derived[i].suffix);
+        assert_int_equal(oci_tag(repository, derived[i].of->text, tag, NULL), 0);
+    }
+    kinds_in(fixture, &kinds);
+    assert_string_equal(kinds.data, "prod=image sha256-.sig=sigs sha256-.att=atts ");
+    // The name goes on to another; what had it is no longer the one.
+    assert_int_equal(oci_tag(repository, two.text, "prod", NULL), 0);
+    kinds_in(fixture, &kinds);
+    assert_string_equal(kinds.data, "test=image sha256-.sig=sigs ");
+    assert_int_equal(oci_delete_manifest(repository, two.text, NULL), 0);
+    kinds_in(fixture, &kinds);
+    assert_int_equal(kinds.len, 0);
+}
+
 static void test_oci_layout_is_read_by_skopeo(void **state)
 {
     const struct fixture *fixture = *state;
@@ -365,6 +419,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_oci_layout_pushes_side_by_side, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oci_layout_cache_answers_when_the_layout_is_gone,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(test_oci_layout_names_one_artifact_for_cosign, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_oci_layout_is_read_by_skopeo, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,10 @@ class Cosign:
         common = ("--insecure-ignore-tlog", "--allow-http-registry", reference)
         return self.try_run("verify", "--key", str(key), *form, *common)
 
+    def verify_saved(self, layout: Path, key: Path) -> subprocess.CompletedProcess[str]:
+        """An OCI layout on disk. Which form of signature is cosign's own choice."""
+        return self.try_run("verify", "--key", str(key), "--insecure-ignore-tlog", "--local-image", str(layout))
+
     def attest(self, reference: str, key: Path, predicate: Path, kind: str, old: bool = False) -> None:
         """A signed in-toto statement of predicate type `kind`: as a bundle referrer, or under the .att tag."""
         form = ("--signing-config", str(self._no_services))

@@ -111,6 +111,7 @@ class _RegistryHandler(LoopbackHandler):
             return
         if fault is not None and fault.corrupt and content:
             content = content[:-1] + bytes([content[-1] ^ 1])
+        headers = [*headers, *(("Warning", value) for value in self.owner.warnings)]
         self.reply(status, headers, content, sent=len(content) // 2 if fault is not None and fault.half else None)
 
     def _refuse(self, status: int, code: str, headers: Optional[list[tuple[str, str]]] = None) -> None:
@@ -311,6 +312,7 @@ class FaultyRegistry(LoopbackServer):
         self.token_more: dict[str, object] = {"expires_in": 300}
         self.referrers_page = 0  # entries a page; 0 = all
         self.redirect_blobs_to = ""
+        self.warnings: list[str] = []  # values of Warning headers, on every answer
         self.exchange: dict[str, str] = {}  # tokens that /oauth2/exchange takes -> what it gives
         self.on_request: Optional[Callable[[RegistryRequest], object]] = None  # called before each answer
         self.takes_chunks = True
