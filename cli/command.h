@@ -60,9 +60,9 @@ struct cli {
 
 // What the kubeconfig said, once it was read.
 struct cli_found {
-    char *namespace; // of the context; NULL = not looked for yet
-    char *system;    // where the roles run; NULL = not looked for yet
-    char *server;    // of the cluster that was asked; NULL = none was
+    char *namespace;               // of the context; NULL = not looked for yet
+    char *system;                  // where the roles run; NULL = not looked for yet
+    char *server;                  // of the cluster that was asked; NULL = none was
     struct oci_warnings *warnings; // of registries; NULL = none was asked
 };
 

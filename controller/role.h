@@ -35,10 +35,10 @@ struct role {
     struct oci_budget *budget; // of unpacked bytes
     struct oci_token_cache *tokens;
     struct oci_warnings *warnings; // of registries
-    struct oci_limits limits;    // of artifacts; zeros are the defaults
-    size_t max_repository_bytes; // of what one git fetch brings; 0 = 1 GiB
-    const char *git_dir;         // scratch folder of fetched objects
-    const char *namespace;       // the controller's own: TrustPolicies find their Secrets there
+    struct oci_limits limits;      // of artifacts; zeros are the defaults
+    size_t max_repository_bytes;   // of what one git fetch brings; 0 = 1 GiB
+    const char *git_dir;           // scratch folder of fetched objects
+    const char *namespace;         // the controller's own: TrustPolicies find their Secrets there
     const char
         *docker_config; // of the person or host; used where an object names no Secret; or NULL
     bool run_helpers;   // those that docker_config names
