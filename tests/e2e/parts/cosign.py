@@ -55,11 +55,11 @@ class Cosign:
             self.run("generate-key-pair", "--output-key-prefix", str(self._folder / name))
         return made
 
-    def sign(self, reference: str, key: Path, old: bool = False) -> None:
+    def sign(self, reference: str, key: Path, old: bool = False, *more: str) -> None:
         form = ("--use-signing-config=false", "--new-bundle-format=false", "--tlog-upload=false")
         if not old:
             form = ("--signing-config", str(self._no_services))  # type: ignore[assignment]
-        self.run("sign", "--key", str(key), *form, "--allow-http-registry", "-y", reference)
+        self.run("sign", "--key", str(key), *form, *more, "--allow-http-registry", "-y", reference)
 
     def sign_as_referrer(self, reference: str, key: Path) -> None:
         """The older form, without a tag: cosign's experimental OCI 1.1 mode."""
