@@ -3,21 +3,21 @@
 #include "api/condition.h"
 #include "api/object.h"
 #include "base/clock.h"
+#include "base/glob.h"
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "cli/changes.h"
 #include "cli/commands.h"
 #include "cli/confirm.h"
+#include "cli/hand.h"
 #include "cli/print.h"
 #include "cli/registry.h"
-#include "cli/signer.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 #include "controller/governance.h"
 #include "oci/artifact.h"
-#include "oci/sign/attach.h"
-#include "oci/sign/key.h"
+#include "oci/sign/certificate.h"
 #include "oci/sign/policy.h"
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ struct approving {
     struct registry registry;
     struct oci_descriptor artifact;
     struct oci_manifest manifest;
-    struct sign_key *key;
+    struct hand hand;
     const char *channel;
     struct store *store; // with --sync
     json_t *sync;
@@ -42,7 +42,7 @@ static void release(struct approving *approving)
     registry_release(&approving->registry);
     oci_descriptor_release(&approving->artifact);
     oci_manifest_release(&approving->manifest);
-    sign_key_free(approving->key);
+    hand_release(&approving->hand);
     cleanup_store_pointer(&approving->store);
     json_decref(approving->sync);
     json_decref(approving->told);
@@ -113,8 +113,7 @@ static int describe(struct approving *approving, struct error *err)
     for (size_t i = 0; i < ARRAY_LENGTH(shown); i++)
         jval_set_string(told, shown[i].name,
                         oci_manifest_annotation(&approving->manifest, shown[i].annotation));
-    jval_set_string(told, "approver",
-                    verify_key_fingerprint(sign_key_public(approving->key))->text);
+    jval_set_string(told, "approver", hand_name(&approving->hand));
     return add_changes(approving, err);
 }
 
@@ -159,19 +158,25 @@ static void show(const struct approving *approving)
     strbuf_release(&visible);
 }
 
-static bool lists(const struct trust_entry *entry, const struct verify_key *key)
+static bool lists(const struct trust_entry *entry, const struct hand *hand)
 {
+    const struct certificate *certificate = hand_certificate(hand);
     vec_foreach (struct trust_key, listed, &entry->keys) {
-        if (strcmp(verify_key_fingerprint(listed->key)->text, verify_key_fingerprint(key)->text) ==
-            0)
+        if (strcmp(verify_key_fingerprint(listed->key)->text, hand_name(hand)) == 0)
+            return true;
+    }
+    vec_foreach (struct trust_identity, listed, &entry->identities) {
+        if (certificate != NULL && certificate->issuer != NULL &&
+            strcmp(listed->issuer, certificate->issuer) == 0 &&
+            glob_match(listed->subject, certificate->subject))
             return true;
     }
     return false;
 }
 
 // "TrustPolicy prod: approvers (ada, grace); …" of those whose approval would count. True when the
-// key is one of them.
-static bool find_approvers(const struct governance *governance, const struct verify_key *key,
+// hand is one of theirs.
+static bool find_approvers(const struct governance *governance, const struct hand *hand,
                            struct strbuf *out)
 {
     bool counts = false;
@@ -179,7 +184,7 @@ static bool find_approvers(const struct governance *governance, const struct ver
         vec_foreach (struct trust_entry, entry, &policy->entries) {
             if (entry->attests || (entry->keys.len == 0 && entry->identities.len == 0))
                 continue;
-            counts |= lists(entry, key);
+            counts |= lists(entry, hand);
             strbuf_addf(out, "%s%s: %s (", out->len > 0 ? "; " : "", policy->name, entry->name);
             const char *separator = "";
             vec_foreach (struct trust_key, listed, &entry->keys) {
@@ -216,14 +221,15 @@ static int check_counts(const struct approving *approving, struct error *err)
         tell_warning(cli, "whether this approval counts is not known: %s", error_message(&cause));
         return 0;
     }
-    if (find_approvers(&governance, sign_key_public(approving->key), &approvers))
+    if (find_approvers(&governance, &approving->hand, &approvers))
         return 0;
     return error_set(err, ERROR_INVALID,
-                     "nothing was approved: an approval by this key (%s) counts for nothing in "
+                     "nothing was approved: an approval by this %s (%s) counts for nothing in "
                      "Sync %s/%s. %s%s; sign with one of those, or say --force to approve it all "
                      "the same",
-                     verify_key_fingerprint(sign_key_public(approving->key))->text,
-                     object_namespace(approving->sync), object_name(approving->sync),
+                     hand_certificate(&approving->hand) != NULL ? "identity" : "key",
+                     hand_name(&approving->hand), object_namespace(approving->sync),
+                     object_name(approving->sync),
                      approvers.len > 0 ? "These count: " : "No policy asks for any",
                      approvers.data);
 }
@@ -251,7 +257,7 @@ static int open_all(struct approving *approving, struct error *err)
     struct cli *cli = approving->cli;
     cleanup_free char *bytes = NULL;
     size_t size;
-    if (signer_load(cli, &approving->key, err) < 0 || find_sync(approving, err) < 0 ||
+    if (hand_open(cli, &approving->hand, err) < 0 || find_sync(approving, err) < 0 ||
         registry_open(cli, cli_argument(cli, 0), REGISTRY_PUSH, &approving->registry, err) < 0 ||
         registry_resolve(&approving->registry, &approving->artifact, err) < 0)
         return -1;
@@ -296,8 +302,8 @@ static int approve(struct approving *approving, struct error *err)
         .comment = cli_string(cli, "comment"),
     };
     tell_step(cli, "approving %s", approving->artifact.digest.text);
-    if (approve_artifact(approving->registry.repository, &approving->artifact, approving->key,
-                         &approval, &new, err) < 0)
+    if (hand_approve(&approving->hand, &approving->registry, &approving->artifact, &approval, &new,
+                     err) < 0)
         return -1;
     wake(approving);
     tell_done(cli, "%s %s@%s for %s", new ? "approved" : "had approved before:",
@@ -321,6 +327,7 @@ static int run(struct cli *cli, struct error *err)
 
 static const struct option_spec options[] = {
     SIGNER_OPTIONS,
+    KEYLESS_OPTIONS,
     {"channel", 0, OPTION_STRING, "NAME", "channel that it is approved for (default: the tag)",
      NULL},
     {"comment", 0, OPTION_STRING, "TEXT", "why, for people; it becomes part of what is signed",
@@ -331,7 +338,7 @@ static const struct option_spec options[] = {
      "show what differs from this artifact of the repository", NULL},
     YES_OPTION,
     {"force", 0, OPTION_FLAG, NULL,
-     "with --sync: approve also where no policy of the Sync counts this key", NULL},
+     "with --sync: approve also where no policy of the Sync counts this signer", NULL},
     RESULT_OPTION,
     LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
@@ -345,11 +352,14 @@ const struct command command_approve = {
     .help = "Shows what REF is and, after asking, attaches a signed statement that names its "
             "repository, channel\n"
             "and digest. It counts there only, for the entries of a TrustPolicy that list the "
-            "key; with --sync it is\n"
-            "refused where no entry does. Without a terminal say --yes.\n\n"
+            "key, or the identity\n"
+            "that a token stands for; with --sync it is refused where no entry does. Without a "
+            "terminal say --yes.\n\n"
             "  sealift approve oci://registry.example.com/acme/shop:prod --key alice.key\n"
             "  sealift approve oci://registry.example.com/acme/shop@sha256:… --channel prod --key "
-            "alice.key --sync shop --yes\n",
+            "alice.key --sync shop --yes\n"
+            "  sealift approve oci://registry.example.com/acme/shop:prod --identity-token-file "
+            "token\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

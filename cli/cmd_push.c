@@ -5,23 +5,26 @@
 #include "base/url.h"
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/hand.h"
 #include "cli/inputs.h"
 #include "cli/print.h"
 #include "cli/registry.h"
-#include "cli/signer.h"
 #include "cli/substitution.h"
 #include "cli/tell.h"
 #include "oci/artifact.h"
-#include "oci/sign/attach.h"
 
 #include <stdio.h>
 #include <string.h>
 
-// "main@sha1:<commit>" names ref and commit for the provenance.
+// "main@sha1:<commit>" names ref and commit for the provenance; a ref that is no branch is written
+// out: "refs/tags/v1@sha1:<commit>".
 static void split_revision(const char *revision, char **ret_ref, const char **ret_commit)
 {
     const char *at = revision != NULL ? strstr(revision, "@sha1:") : NULL;
-    *ret_ref = at != NULL ? xasprintf("refs/heads/%.*s", (int)(at - revision), revision) : NULL;
+    *ret_ref = at != NULL
+                   ? xasprintf("%s%.*s", strncmp(revision, "refs/", 5) == 0 ? "" : "refs/heads/",
+                               (int)(at - revision), revision)
+                   : NULL;
     *ret_commit = at != NULL ? at + strlen("@sha1:") : NULL;
 }
 
@@ -79,7 +82,7 @@ static int64_t release_end(const struct cli *cli, int64_t now_ms)
 }
 
 static int sign(const struct cli *cli, struct registry *registry,
-                const struct oci_artifact *artifact, const struct sign_key *key,
+                const struct oci_artifact *artifact, const struct hand *hand,
                 const struct files_origin *origin, struct error *err)
 {
     cleanup_vec struct vec inputs = VEC_OF(struct provenance_input, NULL);
@@ -123,28 +126,28 @@ static int sign(const struct cli *cli, struct registry *registry,
         .now_ms = now_ms,
         .fresh = true};
     tell_step(cli, "signing %s", artifact->manifest_descriptor.digest.text);
-    return sign_artifact(registry->repository, &artifact->manifest_descriptor, key, &request, err);
+    return hand_sign(hand, registry, &artifact->manifest_descriptor, &request, err);
 }
 
-// Signatures before the tag: whoever follows the tag finds a signed artifact.
+// Signatures before the tag: whoever follows the tag finds a signed artifact. hand NULL: none.
 static int collect(const struct cli *cli, struct registry *registry,
-                   const struct oci_artifact *artifact, const struct sign_key *key,
+                   const struct oci_artifact *artifact, const struct hand *hand,
                    const struct files_origin *origin, struct error *err)
 {
     if (oci_push(registry->repository, artifact, NULL, 0, err) < 0)
         return -1;
-    if (key != NULL && sign(cli, registry, artifact, key, origin, err) < 0)
+    if (hand != NULL && sign(cli, registry, artifact, hand, origin, err) < 0)
         return -1;
     return oci_tag(registry->repository, artifact->manifest_descriptor.digest.text,
                    registry->reference.tag, err);
 }
 
 static int publish(const struct cli *cli, struct registry *registry,
-                   const struct oci_artifact *artifact, const struct sign_key *key,
+                   const struct oci_artifact *artifact, const struct hand *hand,
                    const struct files_origin *origin, struct error *err)
 {
     oci_batch_begin(registry->repository);
-    if (collect(cli, registry, artifact, key, origin, err) < 0) {
+    if (collect(cli, registry, artifact, hand, origin, err) < 0) {
         oci_batch_abort(registry->repository);
         return -1;
     }
@@ -152,45 +155,66 @@ static int publish(const struct cli *cli, struct registry *registry,
     return oci_batch_commit(registry->repository, err);
 }
 
-static int run(struct cli *cli, struct error *err)
+static int check_options(const struct cli *cli, const struct registry *registry, struct error *err)
 {
-    cleanup_registry struct registry registry = {0};
-    cleanup_oci_artifact struct oci_artifact artifact = {0};
-    cleanup_sign_key struct sign_key *key = NULL;
-    cleanup_files_origin struct files_origin origin = {.inputs = json_array()};
-    if (registry_open(cli, cli_argument(cli, 1), REGISTRY_PUSH, &registry, err) < 0)
-        return -1;
-    if (registry.reference.tag == NULL || registry.reference.digest != NULL)
+    if (registry->reference.tag == NULL || registry->reference.digest != NULL)
         return error_set(err, ERROR_INVALID,
                          "push to a tag: REF is like oci://registry.example.com/acme/shop:prod");
     if (cli_flag(cli, "unsigned") && cli_number(cli, "expiry", 0) != 0)
         return error_set(err, ERROR_INVALID,
                          "--expiry is of the release statement, which --unsigned leaves out; leave "
                          "one of the two out");
-    if (!cli_flag(cli, "unsigned") && signer_load(cli, &key, err) < 0)
-        return -1;
-    if (build(cli, &artifact, &origin, err) < 0 ||
-        publish(cli, &registry, &artifact, key, &origin, err) < 0)
-        return -1;
-    const char *digest = artifact.manifest_descriptor.digest.text;
+    return 0;
+}
+
+static int print_pushed(const struct cli *cli, const struct registry *registry, const char *digest,
+                        const struct hand *hand, struct error *err)
+{
+    const char *identity = oci_repository_identity(registry->repository);
+    bool keyless = hand != NULL && hand_certificate(hand) != NULL;
     if (*print_format(cli) != '\0') {
         cleanup_json json_t *value = json_object();
-        jval_set_string(value, "repository", oci_repository_identity(registry.repository));
-        jval_set_string(value, "tag", registry.reference.tag);
+        jval_set_string(value, "repository", identity);
+        jval_set_string(value, "tag", registry->reference.tag);
         jval_set_string(value, "digest", digest);
-        jval_set_bool(value, "signed", key != NULL);
-        cleanup_free char *name = registry_name(&registry, digest);
+        jval_set_bool(value, "signed", hand != NULL);
+        if (keyless)
+            jval_set_string(value, "subject", hand_name(hand));
+        cleanup_free char *name = registry_name(registry, digest);
         return print_answer_of(cli, value, name, err);
     }
     printf("%s\n", digest);
-    tell_done(cli, "pushed %s:%s%s", oci_repository_identity(registry.repository),
-              registry.reference.tag,
-              key != NULL ? "" : ", unsigned: no Sync will take it where a key or policy is set");
+    tell_done(cli, "pushed %s:%s%s%s", identity, registry->reference.tag,
+              hand == NULL ? ", unsigned: no Sync will take it where a key or policy is set"
+              : keyless    ? " and signed it as "
+                           : "",
+              keyless ? hand_name(hand) : "");
     return 0;
+}
+
+static int run(struct cli *cli, struct error *err)
+{
+    cleanup_registry struct registry registry = {0};
+    cleanup_oci_artifact struct oci_artifact artifact = {0};
+    cleanup_hand struct hand hand = {0};
+    cleanup_files_origin struct files_origin origin = {.inputs = json_array()};
+    bool sealed = !cli_flag(cli, "unsigned");
+    bool keyless = sealed && keyless_is_wanted(cli);
+    if (registry_open(cli, cli_argument(cli, 1), REGISTRY_PUSH, &registry, err) < 0 ||
+        check_options(cli, &registry, err) < 0 ||
+        (sealed && !keyless && hand_open(cli, &hand, err) < 0))
+        return -1;
+    // The certificate lasts for minutes, and rendering may fetch much.
+    if (build(cli, &artifact, &origin, err) < 0 || (keyless && hand_open(cli, &hand, err) < 0) ||
+        publish(cli, &registry, &artifact, sealed ? &hand : NULL, &origin, err) < 0)
+        return -1;
+    return print_pushed(cli, &registry, artifact.manifest_descriptor.digest.text,
+                        sealed ? &hand : NULL, err);
 }
 
 static const struct option_spec options[] = {
     SIGNER_OPTIONS,
+    KEYLESS_OPTIONS,
     {"unsigned", 0, OPTION_FLAG, NULL, "push without signing", NULL},
     {"path", 0, OPTION_STRING, "PATH", "render only this path of the folder", NULL},
     {"type", 0, OPTION_STRING, "TYPE", "how to render it", "Auto|Plain|Kustomize"},
@@ -202,7 +226,8 @@ static const struct option_spec options[] = {
     LIMIT_OPTIONS,
     {"source", 0, OPTION_STRING, "URL",
      "Git repository it comes from, for annotation and provenance", NULL},
-    {"revision", 0, OPTION_STRING, "REVISION", "BRANCH@sha1:COMMIT it comes from", NULL},
+    {"revision", 0, OPTION_STRING, "REVISION",
+     "BRANCH@sha1:COMMIT, or refs/tags/TAG@sha1:COMMIT, that it comes from", NULL},
     {"created", 0, OPTION_STRING, "TIME",
      "time of the commit (default: 1970, so that bytes repeat)", NULL},
     {"sequence", 0, OPTION_NUMBER, "N",
@@ -220,9 +245,14 @@ const struct command command_push = {
     .summary = "Render, pack, push and sign a folder of manifests",
     .help = "What a Bundle does on each push, once and from a folder: for pipelines and first "
             "steps. The tag of REF is\n"
-            "the channel of the release statement. Prints the digest.\n\n"
+            "the channel of the release statement. Prints the digest.\n"
+            "With an identity token instead of a key (in GitHub Actions and GitLab it is found by "
+            "itself) signature,\n"
+            "provenance and release statement are bundles by that identity.\n\n"
             "  sealift push ./apps/shop/prod oci://registry.example.com/acme/shop:prod --key "
-            "cosign.key\n",
+            "cosign.key\n"
+            "  sealift push . oci://registry.example.com/acme/shop:prod --source "
+            "https://git.example.com/acme/shop.git --revision main@sha1:$COMMIT\n",
     .options = options,
     .min_arguments = 2,
     .max_arguments = 2,

@@ -2,13 +2,10 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/commands.h"
-#include "cli/keyless.h"
+#include "cli/hand.h"
 #include "cli/print.h"
 #include "cli/registry.h"
-#include "cli/signer.h"
 #include "cli/tell.h"
-#include "oci/sign/attach.h"
-#include "oci/sign/certificate.h"
 #include "oci/sign/notation_chain.h"
 #include "oci/sign/notation_envelope.h"
 #include "oci/sign/notation_sign.h"
@@ -84,39 +81,19 @@ static void tell_signed(const struct cli *cli, const struct registry *registry,
               by != NULL ? by : "");
 }
 
-static int sign_keyless(const struct cli *cli, struct registry *registry,
-                        const struct oci_descriptor *artifact, struct error *err)
-{
-    cleanup_keyless_session struct keyless_session session = {0};
-    const struct release release = release_of(cli);
-    const struct sign_request request = {.releases = &release,
-                                         .n_releases = release.channel != NULL,
-                                         .now_ms = release.issued_at_ms};
-    if (cli_flag(cli, "notation"))
-        return error_set(err, ERROR_INVALID,
-                         "a Notation signature needs a key and certificates for it; leave the "
-                         "token out, or --notation");
-    if (keyless_session_open(cli, &session, err) < 0)
-        return -1;
-    tell_step(cli, "signing %s", artifact->digest.text);
-    if (sign_artifact_keyless(registry->repository, artifact, session.keyless, &request, err) < 0)
-        return -1;
-    tell_signed(cli, registry, artifact, &release, keyless_certificate(session.keyless)->subject);
-    return print_signed(cli, registry, artifact, release.channel, err);
-}
-
-static int sign_keyed(const struct cli *cli, struct registry *registry,
-                      const struct oci_descriptor *artifact, const struct sign_key *key,
-                      struct error *err)
+static int sign_as_cosign(const struct cli *cli, struct registry *registry,
+                          const struct oci_descriptor *artifact, const struct hand *hand,
+                          struct error *err)
 {
     const struct release release = release_of(cli);
     const struct sign_request request = {.releases = &release,
                                          .n_releases = release.channel != NULL,
                                          .now_ms = release.issued_at_ms};
     tell_step(cli, "signing %s", artifact->digest.text);
-    if (sign_artifact(registry->repository, artifact, key, &request, err) < 0)
+    if (hand_sign(hand, registry, artifact, &request, err) < 0)
         return -1;
-    tell_signed(cli, registry, artifact, &release, NULL);
+    tell_signed(cli, registry, artifact, &release,
+                hand_certificate(hand) != NULL ? hand_name(hand) : NULL);
     return print_signed(cli, registry, artifact, release.channel, err);
 }
 
@@ -139,18 +116,22 @@ static int check_options(const struct cli *cli, struct error *err)
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_registry struct registry registry = {0};
-    cleanup_sign_key struct sign_key *key = NULL;
+    cleanup_hand struct hand hand = {0};
     cleanup_oci_descriptor struct oci_descriptor artifact = {0};
     bool keyless = keyless_is_wanted(cli);
-    if (check_options(cli, err) < 0 || (!keyless && signer_load(cli, &key, err) < 0) ||
+    bool notation = cli_flag(cli, "notation");
+    if (keyless && notation)
+        return error_set(err, ERROR_INVALID,
+                         "a Notation signature needs a key and certificates for it; leave the "
+                         "token out, or --notation");
+    if (check_options(cli, err) < 0 || (!keyless && hand_open(cli, &hand, err) < 0) ||
         registry_open(cli, cli_argument(cli, 0), REGISTRY_PUSH, &registry, err) < 0 ||
-        registry_resolve(&registry, &artifact, err) < 0)
+        registry_resolve(&registry, &artifact, err) < 0 ||
+        (keyless && hand_open(cli, &hand, err) < 0))
         return -1;
-    if (keyless)
-        return sign_keyless(cli, &registry, &artifact, err);
-    if (cli_flag(cli, "notation"))
-        return sign_notation(cli, &registry, &artifact, key, err);
-    return sign_keyed(cli, &registry, &artifact, key, err);
+    if (notation)
+        return sign_notation(cli, &registry, &artifact, hand.key, err);
+    return sign_as_cosign(cli, &registry, &artifact, &hand, err);
 }
 
 static const struct option_spec options[] = {

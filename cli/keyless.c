@@ -103,8 +103,10 @@ int keyless_load_root(const struct cli *cli, struct trusted_root **ret_root, str
     size_t size = 0;
     if (file == NULL && cli_flag(cli, "staging"))
         return error_set(err, ERROR_INVALID,
-                         "the trusted root of Sigstore's staging instance is not built in; name it "
-                         "with --trusted-root FILE");
+                         "the trusted root of Sigstore's staging instance is not built in, for it "
+                         "changes often and vouches for nobody; get it with sealift trusted-root "
+                         "update --mirror https://tuf-repo-cdn.sigstage.dev --root ROOT.json, and "
+                         "name it with --trusted-root FILE");
     if (file == NULL)
         return trusted_root_parse(public_good_root, public_good_root_size,
                                   "the trusted root of Sigstore's public instance", ret_root, err);

@@ -242,7 +242,7 @@ static int approve(struct signing *signing, const struct approval *wanted, bool 
     struct approval approval = *wanted;
     if (approval.repository == NULL)
         approval.repository = identity;
-    if (look(signing, err) < 0)
+    if (signing->key != NULL && look(signing, err) < 0)
         return -1;
     *ret_new = !has_approval(signing, &approval);
     if (!*ret_new)
@@ -251,22 +251,35 @@ static int approve(struct signing *signing, const struct approval *wanted, bool 
     return attach_statement(signing, statement, STATEMENT_APPROVAL_TYPE, err);
 }
 
+static int approve_in_batch(struct signing *signing, const struct approval *approval, bool *ret_new,
+                            struct error *err)
+{
+    signing->now_ms = approval->approved_at_ms;
+    evidence_set_init(&signing->known);
+    bool own = begin_batch(signing);
+    int result = end_batch(signing, own, approve(signing, approval, ret_new, err), err);
+    evidence_set_release(&signing->known);
+    if (result < 0)
+        return error_wrap(err, "approve %s in %s", signing->artifact->digest.text,
+                          oci_repository_identity(signing->repository));
+    return 0;
+}
+
 int approve_artifact(struct oci_repository *repository, const struct oci_descriptor *artifact,
                      const struct sign_key *key, const struct approval *approval, bool *ret_new,
                      struct error *err)
 {
-    struct signing signing = {.repository = repository,
-                              .artifact = artifact,
-                              .key = key,
-                              .now_ms = approval->approved_at_ms};
-    evidence_set_init(&signing.known);
-    bool own = begin_batch(&signing);
-    int result = end_batch(&signing, own, approve(&signing, approval, ret_new, err), err);
-    evidence_set_release(&signing.known);
-    if (result < 0)
-        return error_wrap(err, "approve %s in %s", artifact->digest.text,
-                          oci_repository_identity(repository));
-    return 0;
+    struct signing signing = {.repository = repository, .artifact = artifact, .key = key};
+    return approve_in_batch(&signing, approval, ret_new, err);
+}
+
+int approve_artifact_keyless(struct oci_repository *repository,
+                             const struct oci_descriptor *artifact, struct keyless *keyless,
+                             const struct approval *approval, struct error *err)
+{
+    struct signing signing = {.repository = repository, .artifact = artifact, .keyless = keyless};
+    bool new = false;
+    return approve_in_batch(&signing, approval, &new, err);
 }
 
 // Finds the manifests of releases that newer ones replace.
@@ -316,21 +329,35 @@ static int delete_outdated(struct signing *signing, const struct release *releas
     return result;
 }
 
+static int renew(struct signing *signing, const struct release *releases, size_t count,
+                 struct error *err)
+{
+    evidence_set_init(&signing->known);
+    bool own = begin_batch(signing);
+    int result = end_batch(signing, own, attach_releases(signing, releases, count, err), err);
+    evidence_set_release(&signing->known);
+    if (result == 0 && signing->key != NULL)
+        result = delete_outdated(signing, releases, count, err);
+    if (result < 0)
+        return error_wrap(err, "renew the release of %s in %s", signing->artifact->digest.text,
+                          oci_repository_identity(signing->repository));
+    return 0;
+}
+
 int release_renew(struct oci_repository *repository, const struct oci_descriptor *artifact,
                   const struct sign_key *key, const struct release *releases, size_t n_releases,
                   int64_t now_ms, struct error *err)
 {
     struct signing signing = {
         .repository = repository, .artifact = artifact, .key = key, .now_ms = now_ms};
-    evidence_set_init(&signing.known);
-    bool own = begin_batch(&signing);
-    int result =
-        end_batch(&signing, own, attach_releases(&signing, releases, n_releases, err), err);
-    evidence_set_release(&signing.known);
-    if (result == 0)
-        result = delete_outdated(&signing, releases, n_releases, err);
-    if (result < 0)
-        return error_wrap(err, "renew the release of %s in %s", artifact->digest.text,
-                          oci_repository_identity(repository));
-    return 0;
+    return renew(&signing, releases, n_releases, err);
+}
+
+int release_attach_keyless(struct oci_repository *repository, const struct oci_descriptor *artifact,
+                           struct keyless *keyless, const struct release *releases,
+                           size_t n_releases, int64_t now_ms, struct error *err)
+{
+    struct signing signing = {
+        .repository = repository, .artifact = artifact, .keyless = keyless, .now_ms = now_ms};
+    return renew(&signing, releases, n_releases, err);
 }

@@ -39,6 +39,13 @@ int sign_artifact_keyless(struct oci_repository *repository, const struct oci_de
                           struct keyless *keyless, const struct sign_request *request,
                           struct error *err) __attribute__((warn_unused_result));
 
+// Attaches a release statement for each channel by an identity; older ones stay, because nobody
+// can tell which are its own without asking a policy.
+int release_attach_keyless(struct oci_repository *repository, const struct oci_descriptor *artifact,
+                           struct keyless *keyless, const struct release *releases,
+                           size_t n_releases, int64_t now_ms, struct error *err)
+    __attribute__((warn_unused_result));
+
 // Attaches newer release statements to an unchanged artifact and then deletes this key's older ones
 // of the same channels. Where the registry deletes nothing they stay, which does no harm. No
 // batch may be open.
@@ -52,6 +59,12 @@ int release_renew(struct oci_repository *repository, const struct oci_descriptor
 int approve_artifact(struct oci_repository *repository, const struct oci_descriptor *artifact,
                      const struct sign_key *key, const struct approval *approval, bool *ret_new,
                      struct error *err) __attribute__((warn_unused_result));
+
+// The same by an identity: a new one every time.
+int approve_artifact_keyless(struct oci_repository *repository,
+                             const struct oci_descriptor *artifact, struct keyless *keyless,
+                             const struct approval *approval, struct error *err)
+    __attribute__((warn_unused_result));
 
 // Adds signatures (struct oci_descriptor, layers whose blobs are there) to those under a ".sig"
 // tag, unless they are among them.

@@ -40,6 +40,12 @@ const struct certificate *keyless_certificate(const struct keyless *keyless)
     return keyless->certificate;
 }
 
+// Between the certificate and a signature somebody may have been asked.
+static void begin(struct keyless *keyless)
+{
+    keyless->deadline_mono_ms = clock_mono_ms(clock_system()) + keyless->timeout_ms;
+}
+
 int keyless_ask(const struct keyless *keyless, const struct keyless_question *question,
                 struct http_response *ret_response, struct error *err)
 {
@@ -95,10 +101,11 @@ int keyless_open(const struct keyless_request *request, struct keyless **ret_key
     cleanup_keyless struct keyless *keyless = xcalloc(1, sizeof *keyless);
     keyless->root = request->root;
     keyless->http = http_client_new();
-    keyless->deadline_mono_ms = clock_mono_ms(clock_system()) + request->timeout_ms;
+    keyless->timeout_ms = request->timeout_ms;
     keyless->cancel = request->cancel;
     keyless->logs = SIGNING_SERVICES;
     keyless->tsas = SIGNING_SERVICES;
+    begin(keyless);
     if (choose_services(keyless, request, err) < 0 || sign_key_generate(&keyless->key, err) < 0 ||
         keyless_get_certificate(keyless, request->token, err) < 0)
         return -1;
@@ -178,6 +185,7 @@ int keyless_sign_bytes(struct keyless *keyless, const void *data, size_t size, c
     cleanup_sigstore_bundle struct sigstore_bundle bundle = EMPTY_BUNDLE;
     struct signed_data signed_data;
     signed_data_of(data, size, &signed_data);
+    begin(keyless);
     bundle.content = SIGSTORE_MESSAGE;
     bundle.digest.data = xmemdup(signed_data.sha256, SHA256_SIZE);
     bundle.digest.size = SHA256_SIZE;
@@ -193,6 +201,7 @@ int keyless_sign_statement(struct keyless *keyless, const void *statement, size_
 {
     cleanup_sigstore_bundle struct sigstore_bundle bundle = EMPTY_BUNDLE;
     struct signed_data signed_data;
+    begin(keyless);
     bundle.content = SIGSTORE_DSSE;
     if (dsse_sign(keyless->key, DSSE_IN_TOTO, statement, size, &bundle.dsse, err) < 0)
         return -1;

@@ -26,7 +26,7 @@ struct keyless_request {
     const struct trusted_root *root; // who is believed
     const struct identity_token *token;
     int64_t now_ms;        // wall clock: which services are valid
-    int64_t timeout_ms;    // over everything
+    int64_t timeout_ms;    // for the certificate, and again for each signature
     struct cancel *cancel; // NULL = cannot be cancelled
 };
 

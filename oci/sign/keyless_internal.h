@@ -14,7 +14,8 @@ struct sign_key;
 struct keyless {
     const struct trusted_root *root;
     struct http_client *http;
-    int64_t deadline_mono_ms;
+    int64_t timeout_ms;
+    int64_t deadline_mono_ms; // of what is being done
     struct cancel *cancel;
     const struct signing_service *authority;
     struct vec logs; // const struct signing_service *

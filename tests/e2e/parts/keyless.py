@@ -41,6 +41,13 @@ class KeylessServers(Server):
         assert answer.status == 200, answer.text
         return answer.text
 
+    def job(self, repository: str, ref: str, commit: str, workflow: str = "release.yaml") -> str:
+        """The token of a job of a forge's CI; its issuer is urls["forge"]."""
+        words = {"repository": repository, "ref": ref, "sha": commit, "workflow": workflow, "aud": AUDIENCE}
+        answer = http("GET", f"{self.urls['jobs']}/job?{urlencode(words)}")
+        assert answer.status == 200, answer.text
+        return answer.text
+
     def who(self, email: str = "dev@example.com") -> list[str]:
         return ["--certificate-identity", email, "--certificate-oidc-issuer", self.issuer]
 

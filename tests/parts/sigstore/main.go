@@ -8,6 +8,10 @@
 //
 //	GET /token?email=…&aud=…
 //
+// A second one gives tokens to the jobs of a forge, with what GitHub says of a workflow in them:
+//
+//	GET /job?repository=…&ref=…&sha=…&workflow=…
+//
 // Writes DIR/trusted_root.json and DIR/signing_config.json, then DIR/addresses.json: when that is there, all answer.
 package main
 
@@ -59,6 +63,23 @@ type object = map[string]any
 // Whom the issuer names as the one that knows people, as Sigstore's public issuer names theirs.
 const connector = "https://login.example.com"
 
+// And what the forge's is called, which is on this host, too.
+const jobs = "https://token.actions.example.com"
+
+// Everybody but clients of that name goes where the name says.
+type forward struct {
+	http.RoundTripper
+	to string
+}
+
+func (f forward) RoundTrip(request *http.Request) (*http.Response, error) {
+	if "https://"+request.URL.Host == jobs {
+		request = request.Clone(request.Context())
+		request.URL.Scheme, request.URL.Host = "http", strings.TrimPrefix(f.to, "http://")
+	}
+	return f.RoundTripper.RoundTrip(request)
+}
+
 func check(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sigstore:", err)
@@ -93,13 +114,15 @@ func issuer(url string) http.Handler {
 	options := (&jose.SignerOptions{}).WithType("JWT").WithHeader("kid", "k")
 	signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, options))
 	public := jose.JSONWebKey{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}
+	sign := func(claims object) string {
+		return must(must(signer.Sign(must(json.Marshal(claims)))).CompactSerialize())
+	}
 	token := func(email, audience string) string {
-		signed := must(signer.Sign(must(json.Marshal(object{
+		return sign(object{
 			"iss": url, "sub": "id of " + email, "aud": audience, "email": email, "email_verified": true,
 			"federated_claims": object{"connector_id": connector},
 			"iat":              time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
-		}))))
-		return must(signed.CompactSerialize())
+		})
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
@@ -117,6 +140,10 @@ func issuer(url string) http.Handler {
 		_, err := io.WriteString(w, token(query.Get("email"), audience))
 		check(err)
 	})
+	mux.HandleFunc("/job", func(w http.ResponseWriter, request *http.Request) {
+		_, err := io.WriteString(w, sign(job(url, request.URL.Query().Get)))
+		check(err)
+	})
 	// As GitHub Actions gives tokens to its jobs.
 	mux.HandleFunc("/actions", func(w http.ResponseWriter, request *http.Request) {
 		if request.Header.Get("Authorization") != "bearer job" {
@@ -126,6 +153,21 @@ func issuer(url string) http.Handler {
 		answer(w, object{"value": token("job@example.com", request.URL.Query().Get("audience"))})
 	})
 	return mux
+}
+
+// The claims of a job of GitHub Actions.
+func job(url string, query func(string) string) object {
+	repository, ref, sha := query("repository"), query("ref"), query("sha")
+	workflow := repository + "/.github/workflows/" + query("workflow") + "@" + ref
+	owner, _, _ := strings.Cut(repository, "/")
+	return object{
+		"iss": url, "sub": "repo:" + repository + ":ref:" + ref, "aud": query("aud"),
+		"job_workflow_ref": workflow, "job_workflow_sha": sha, "workflow_ref": workflow, "workflow_sha": sha,
+		"workflow": "release", "event_name": "push", "ref": ref, "sha": sha, "repository": repository,
+		"repository_id": "1", "repository_owner": owner, "repository_owner_id": "2",
+		"repository_visibility": "public", "runner_environment": "github-hosted", "run_id": "3", "run_attempt": "1",
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+	}
 }
 
 func certificateLog(key *ecdsa.PrivateKey) func(string) http.Handler {
@@ -159,6 +201,7 @@ func authority(ca *ephemeralca.EphemeralCA, issuer string, ctURL string, ctKey c
 			"IssuerURL": issuer, "ClientID": "sigstore", "Type": "email",
 			"IssuerClaim": "$.federated_claims.connector_id",
 		},
+		jobs: object{"IssuerURL": jobs, "ClientID": "sigstore", "Type": "github-workflow"},
 	}}))
 	config := must(fulcioconfig.Read(settings))
 	der := must(x509.MarshalPKIXPublicKey(ctKey))
@@ -294,6 +337,8 @@ func main() {
 	check(err)
 	ca := must(ephemeralca.NewEphemeralCA())
 	issuerURL := serve(issuer)
+	jobsURL := serve(func(string) http.Handler { return issuer(jobs) })
+	http.DefaultTransport = forward{http.DefaultTransport, jobsURL}
 	ctURL := serve(certificateLog(ctKey))
 	fulcioURL := serve(authority(ca, issuerURL, ctURL, ctKey.Public()))
 	tsaURL := serve(timestamps)
@@ -321,7 +366,7 @@ func main() {
 	})
 	addresses := filepath.Join(folder, "addresses.json")
 	write(addresses+".new", object{
-		"tokens": issuerURL, "issuer": connector, "fulcio": fulcioURL, "rekor": rekorURL, "tsa": tsaURL,
+		"tokens": issuerURL, "issuer": connector, "jobs": jobsURL, "forge": jobs, "fulcio": fulcioURL, "rekor": rekorURL, "tsa": tsaURL,
 	})
 	check(os.Rename(addresses+".new", addresses))
 	ended := make(chan os.Signal, 1)
