@@ -94,9 +94,24 @@ void bundle_build_note(struct bundle_flow *flow);
 // bundle_publish.c: pushes, signs and tags what was built, or keeps what is out: tags put back,
 // statement renewed.
 int bundle_publish(struct bundle_flow *flow, struct error *err) __attribute__((warn_unused_result));
+// flow->repository and flow->key.
+int bundle_open_repository(struct bundle_flow *flow, struct error *err)
+    __attribute__((warn_unused_result));
+// The next sequence, above `previous` and every one that is known, as kept on disk before it is
+// used.
+int bundle_reserve_sequence(struct bundle_flow *flow, int64_t previous, int64_t *ret_sequence,
+                            struct error *err) __attribute__((warn_unused_result));
+// One statement for each tag (struct release, borrowing from the flow and the arguments).
+void bundle_fill_releases(struct bundle_flow *flow, const char *commit, int64_t sequence,
+                          const char *version, struct vec *releases);
+// Of a Git tag that is a version, in the form that Syncs with a range compare; NULL otherwise.
+// Owned.
+char *bundle_version(const struct bundle_flow *flow);
+// bundle_maintain.c
 int bundle_maintain(struct bundle_flow *flow, struct error *err)
     __attribute__((warn_unused_result));
-// Until bundle_maintain has to renew a statement that expires; INT64_MAX: it has not to.
+// Until bundle_maintain has to renew a statement or a Notation signature that expires; INT64_MAX:
+// it has not to.
 int64_t bundle_renewal_in_ms(const struct bundle_flow *flow);
 // *ret_signed: what is released was signed by the key that the Secret holds now.
 int bundle_is_signed(struct bundle_flow *flow, bool *ret_signed, struct error *err)

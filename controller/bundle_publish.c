@@ -21,10 +21,8 @@
 #include <string.h>
 
 static const int64_t max_ahead_ms = 24 * 60 * 60 * 1000;
-static const int64_t default_renew_ms = 168LL * 60 * 60 * 1000;
-static const int64_t min_renewal_ms = 1000;
 
-static int open_repository(struct bundle_flow *flow, struct error *err)
+int bundle_open_repository(struct bundle_flow *flow, struct error *err)
 {
     if (flow->repository != NULL)
         return 0;
@@ -67,7 +65,7 @@ static bool has_same_signer(const struct bundle_flow *flow)
 
 int bundle_is_signed(struct bundle_flow *flow, bool *ret_signed, struct error *err)
 {
-    if (open_repository(flow, err) < 0)
+    if (bundle_open_repository(flow, err) < 0)
         return -1;
     *ret_signed = has_same_signer(flow);
     return 0;
@@ -148,7 +146,7 @@ static int survey_tags(struct bundle_flow *flow, int64_t *ret_previous, struct e
 }
 
 // On disk before it is used, so that no crash and no clock that goes back uses a number twice.
-static int reserve_sequence(struct bundle_flow *flow, int64_t previous, int64_t *ret_sequence,
+int bundle_reserve_sequence(struct bundle_flow *flow, int64_t previous, int64_t *ret_sequence,
                             struct error *err)
 {
     cleanup_free char *version = NULL;
@@ -181,9 +179,7 @@ static const char *path_of(const struct bundle_flow *flow)
     return path != NULL && strcmp(path, ".") != 0 ? path : "";
 }
 
-// Of a Git tag that is a version, in the form that Syncs with a range compare; NULL otherwise.
-// Owned.
-static char *version_of(const struct bundle_flow *flow)
+char *bundle_version(const struct bundle_flow *flow)
 {
     cleanup_semver struct semver version = {0};
     if (flow->revision.ref == NULL || strncmp(flow->revision.ref, "refs/tags/", 10) != 0 ||
@@ -192,7 +188,7 @@ static char *version_of(const struct bundle_flow *flow)
     return semver_format(&version);
 }
 
-static void fill_releases(struct bundle_flow *flow, const char *commit, int64_t sequence,
+void bundle_fill_releases(struct bundle_flow *flow, const char *commit, int64_t sequence,
                           const char *version, struct vec *releases)
 {
     int64_t now_ms = clock_wall_ms(flow->role->clock);
@@ -251,8 +247,8 @@ static int sign(struct bundle_flow *flow, int64_t sequence, struct error *err)
         .inputs = inputs.data,
         .n_inputs = inputs.len,
     };
-    cleanup_free char *version = version_of(flow);
-    fill_releases(flow, flow->revision.commit, sequence, version, &releases);
+    cleanup_free char *version = bundle_version(flow);
+    bundle_fill_releases(flow, flow->revision.commit, sequence, version, &releases);
     // The same artifact again, under a new key or after a crash, may have signatures already.
     bool is_new = strcmp(jval_string_or(flow->status, "artifact.digest", ""),
                          flow->artifact.manifest_descriptor.digest.text) != 0;
@@ -354,7 +350,7 @@ static int release_new(struct bundle_flow *flow, int64_t previous, struct error 
     int64_t sequence = 0;
     json_t *notation = NULL;
     flow->reason = "StatusFailed";
-    if (reserve_sequence(flow, previous, &sequence, err) < 0)
+    if (bundle_reserve_sequence(flow, previous, &sequence, err) < 0)
         return -1;
     if (push_signed(flow, sequence, &notation, err) < 0)
         return -1;
@@ -379,17 +375,11 @@ static bool has_same_format(const struct bundle_flow *flow)
     return oci_format_parse(known) == bundle_format(flow);
 }
 
-static bool has_all_channels(const struct bundle_flow *flow)
-{
-    const json_t *stated = jval_array(flow->status, "artifact.tags");
-    return stated != NULL && json_equal(stated, object_spec(flow->object, "artifact.tags"));
-}
-
 int bundle_publish(struct bundle_flow *flow, struct error *err)
 {
     int64_t previous = 0;
     stages_begin(&flow->stages, "compare");
-    if (open_repository(flow, err) < 0)
+    if (bundle_open_repository(flow, err) < 0)
         return -1;
     if (has_moved(flow))
         json_object_del(flow->status, "artifact");
@@ -405,126 +395,4 @@ int bundle_publish(struct bundle_flow *flow, struct error *err)
     if (has_same_signer(flow) && bundle_rollback_holds(flow, built))
         unchanged = true;
     return unchanged ? bundle_maintain(flow, err) : release_new(flow, previous, err);
-}
-
-// The other half of the expiry is for trying again.
-static int64_t renew_after_ms(const struct bundle_flow *flow)
-{
-    int64_t renew_ms = object_spec_duration_ms(flow->object, "artifact.renew", default_renew_ms);
-    int64_t expiry_ms = object_spec_duration_ms(flow->object, "sign.expiry", 0);
-    return expiry_ms > 0 && expiry_ms / 2 < renew_ms ? expiry_ms / 2 : renew_ms;
-}
-
-static bool renewal_is_due(const struct bundle_flow *flow)
-{
-    int64_t renewed_ms = 0;
-    const char *renewed = jval_string(flow->status, "artifact.renewedAt");
-    if (renewed == NULL || time_parse(renewed, &renewed_ms, NULL) < 0 || !has_all_channels(flow))
-        return true;
-    return clock_wall_ms(flow->role->clock) - renewed_ms >= renew_after_ms(flow);
-}
-
-int64_t bundle_renewal_in_ms(const struct bundle_flow *flow)
-{
-    int64_t renewed_ms = 0;
-    const char *renewed = jval_string(flow->status, "artifact.renewedAt");
-    if (object_spec(flow->object, "sign.expiry") == NULL || renewed == NULL ||
-        time_parse(renewed, &renewed_ms, NULL) < 0)
-        return INT64_MAX;
-    int64_t left_ms = renewed_ms + renew_after_ms(flow) - clock_wall_ms(flow->role->clock);
-    // Overdue: the flow that should have renewed it failed, and is tried again like any other.
-    if (left_ms <= 0)
-        return INT64_MAX;
-    return left_ms > min_renewal_ms ? left_ms : min_renewal_ms;
-}
-
-static int renew(struct bundle_flow *flow, const struct oci_descriptor *artifact, struct error *err)
-{
-    cleanup_vec struct vec releases = VEC_OF(struct release, NULL);
-    int64_t sequence = 0;
-    char now[TIME_TEXT_SIZE];
-    flow->reason = "StatusFailed";
-    if (reserve_sequence(flow, 0, &sequence, err) < 0)
-        return -1;
-    cleanup_free char *version =
-        bundle_is_rolled_back(flow)
-            ? xstrdup_or_null(jval_string(flow->status, "artifact.rolledBack.version"))
-            : version_of(flow);
-    fill_releases(flow, jval_string(flow->status, "artifact.commit"), sequence, version, &releases);
-    flow->reason = "SignFailed";
-    if (release_renew(flow->repository, artifact, flow->key, releases.data, releases.len,
-                      clock_wall_ms(flow->role->clock), err) < 0)
-        return -1;
-    time_format(clock_wall_ms(flow->role->clock), now);
-    jval_set_int(flow->status, "artifact.sequence", sequence);
-    jval_set_string(flow->status, "artifact.renewedAt", now);
-    jval_set(flow->status, "artifact.tags",
-             json_incref((json_t *)(uintptr_t)object_spec(flow->object, "artifact.tags")));
-    return 0;
-}
-
-// Puts the tag back, unless it was moved by a rollback that counts (*ret_taken).
-static int put_tag_back(struct bundle_flow *flow, const char *name, const char *digest,
-                        bool *ret_taken, struct error *err)
-{
-    cleanup_oci_descriptor struct oci_descriptor found = {0};
-    cleanup_error struct error cause = {0};
-    if (oci_resolve(flow->repository, name, &found, &cause) < 0 && cause.code != ERROR_NOT_FOUND)
-        return error_move(err, &cause);
-    if (cause.code == ERROR_NONE && strcmp(found.digest.text, digest) == 0)
-        return 0;
-    if (cause.code == ERROR_NONE &&
-        bundle_rollback_take(flow, name, found.digest.text, ret_taken, err) < 0)
-        return -1;
-    if (*ret_taken)
-        return 0;
-    if (oci_tag(flow->repository, digest, name, err) < 0)
-        return -1;
-    cleanup_free char *note =
-        xasprintf("tag %s did not point to %s; it was put back", name, digest);
-    store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "TagMoved", note);
-    return 0;
-}
-
-// Every tag that does not point to the artifact is put back. An artifact that is gone from the
-// registry is forgotten, so that the next try makes it again.
-static int put_tags_back(struct bundle_flow *flow, const char *digest, bool *ret_taken,
-                         struct error *err)
-{
-    size_t index;
-    json_t *tag;
-    json_array_foreach (object_spec(flow->object, "artifact.tags"), index, tag) {
-        if (put_tag_back(flow, json_string_value(tag), digest, ret_taken, err) < 0)
-            return -1;
-        if (*ret_taken)
-            return 0;
-    }
-    return 0;
-}
-
-int bundle_maintain(struct bundle_flow *flow, struct error *err)
-{
-    if (open_repository(flow, err) < 0)
-        return -1;
-    cleanup_free char *digest = xstrdup(jval_string_or(flow->status, "artifact.digest", ""));
-    cleanup_oci_descriptor struct oci_descriptor artifact = {0};
-    cleanup_error struct error cause = {0};
-    flow->reason = "PushFailed";
-    if (oci_resolve(flow->repository, digest, &artifact, &cause) < 0) {
-        if (cause.code != ERROR_NOT_FOUND)
-            return error_move(err, &cause);
-        json_object_del(flow->status, "artifact");
-        return error_set(err, ERROR_UNAVAILABLE,
-                         "%s@%s is gone from the registry; it is being made again",
-                         oci_repository_identity(flow->repository), digest);
-    }
-    if ((renewal_is_due(flow) && renew(flow, &artifact, err) < 0) ||
-        bundle_notation_maintain(flow, &artifact, err) < 0)
-        return -1;
-    flow->reason = "PushFailed";
-    bool taken = false;
-    if (put_tags_back(flow, digest, &taken, err) < 0)
-        return -1;
-    // All tags go back together.
-    return taken ? bundle_maintain(flow, err) : 0;
 }
