@@ -2,6 +2,7 @@
 
 #include "api/fields.h"
 #include "api/grant_words.h"
+#include "api/secret_use.h"
 #include "api/store_internal.h"
 #include "base/encoding.h"
 #include "base/jval.h"
@@ -152,6 +153,19 @@ int store_secret(struct store *store, const char *namespace, const char *name,
 {
     cleanup_free char *role = xasprintf("sealift-read-%s", name);
     return read_secret(store, namespace, name, role, ret_secret, err);
+}
+
+int store_secret_for(struct store *store, const struct secret_use *use, const char *namespace,
+                     const char *name, struct secret_data **ret_secret, struct error *err)
+{
+    cleanup_error struct error cause = {0};
+    if (store_secret(store, namespace, name, ret_secret, &cause) == 0)
+        return 0;
+    if (cause.code == ERROR_NOT_FOUND)
+        return secret_use_missing(use, namespace, name, err);
+    cleanup_free char *who = object_text(use->object);
+    error_wrap(&cause, "%s of %s", use->field, who);
+    return error_move(err, &cause);
 }
 
 int store_hook_secret(struct store *store, const json_t *hook, struct secret_data **ret_secret,

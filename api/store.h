@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "api/object.h"
+#include "api/secret_use.h"
 #include "base/error.h"
 #include "base/loop.h"
 
@@ -67,10 +68,14 @@ int store_delete(struct store *store, const char *kind, const char *namespace, c
 
 // The decoded bytes of a Secret by key; cleansed when freed.
 struct secret_data;
-// *ret_secret is owned. ERROR_NOT_FOUND says how to create it, in the words of every role and
-// command.
+// *ret_secret is owned. ERROR_NOT_FOUND says how to create one.
 int store_secret(struct store *store, const char *namespace, const char *name,
                  struct secret_data **ret_secret, struct error *err)
+    __attribute__((warn_unused_result));
+// For an object that names it: the sentence says in which field, for which keys, and how to create
+// it with these.
+int store_secret_for(struct store *store, const struct secret_use *use, const char *namespace,
+                     const char *name, struct secret_data **ret_secret, struct error *err)
     __attribute__((warn_unused_result));
 // That of a Hook (spec.secretRef); ERROR_DENIED has the commands of the Role and the RoleBinding
 // that go with the Hook.

@@ -10,6 +10,7 @@
 #include "cli/tell.h"
 #include "cli/workspace.h"
 #include "receiver/route.h"
+#include "render/git/gittransport.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,85 +52,103 @@ static void problem(struct checking *checking, const char *text)
     putchar('\n');
 }
 
-static void check_secret(struct checking *checking, const json_t *object, const char *where,
-                         const char *name, const char *const *keys)
+// `keys` end in NULL: each of them has to be there.
+static void check_secret(struct checking *checking, const struct secret_use *use, const char *name,
+                         const char *const *keys)
 {
     cleanup_secret_data struct secret_data *secret = NULL;
-    cleanup_free char *who = object_text(object);
+    cleanup_error struct error cause = {0};
     if (name == NULL)
         return;
-    const char *namespace = *object_namespace(object) != '\0'
-                                ? object_namespace(object)
+    const char *namespace = *object_namespace(use->object) != '\0'
+                                ? object_namespace(use->object)
                                 : workspace_system_namespace(checking->cli);
-    cleanup_error struct error cause = {0};
-    if (store_secret(checking->store, namespace, name, &secret, &cause) < 0) {
-        cleanup_free char *text = xasprintf("%s: %s: %s", who, where, error_message(&cause));
-        problem(checking, text);
+    if (store_secret_for(checking->store, use, namespace, name, &secret, &cause) < 0) {
+        problem(checking, error_message(&cause));
         return;
     }
     for (; *keys != NULL; keys++) {
+        cleanup_error struct error lack = {0};
         if (secret_data_get(secret, *keys, NULL) != NULL)
             continue;
-        cleanup_free char *text =
-            xasprintf("%s: %s: Secret %s/%s has no key %s", who, where, namespace, name, *keys);
-        problem(checking, text);
+        secret_use_refuse(use, namespace, name, *keys, &lack);
+        problem(checking, error_message(&lack));
     }
 }
 
-static void check_keys(struct checking *checking, const json_t *object, const char *where,
+static void check_keys(struct checking *checking, const json_t *object, const char *field,
                        const json_t *keys)
 {
     static const char *const wanted[] = {"cosign.pub", NULL};
+    const struct secret_use use = {object, field, SECRET_PUBLIC_KEY};
     size_t index;
     json_t *key;
     json_array_foreach (keys, index, key)
-        check_secret(checking, object, where, jval_string(key, "secretRef.name"), wanted);
+        check_secret(checking, &use, jval_string(key, "secretRef.name"), wanted);
 }
+
+static const char *const any[] = {NULL};
 
 // How to reach the registry: login and TLS, which may be absent.
 static void check_artifact(struct checking *checking, const json_t *object)
 {
     static const char *const proxy[] = {"address", NULL};
-    static const char *const any[] = {NULL};
-    check_secret(checking, object, "spec.artifact.secretRef",
-                 object_spec_string(object, "artifact.secretRef.name"), any);
-    check_secret(checking, object, "spec.artifact.certSecretRef",
-                 object_spec_string(object, "artifact.certSecretRef.name"), any);
-    check_secret(checking, object, "spec.artifact.proxySecretRef",
-                 object_spec_string(object, "artifact.proxySecretRef.name"), proxy);
+    const struct secret_use login = {object, "spec.artifact.secretRef", SECRET_REGISTRY_LOGIN};
+    const struct secret_use tls = {object, "spec.artifact.certSecretRef", SECRET_CERTIFICATES};
+    const struct secret_use way = {object, "spec.artifact.proxySecretRef", SECRET_PROXY};
+    check_secret(checking, &login, object_spec_string(object, "artifact.secretRef.name"), any);
+    check_secret(checking, &tls, object_spec_string(object, "artifact.certSecretRef.name"), any);
+    check_secret(checking, &way, object_spec_string(object, "artifact.proxySecretRef.name"), proxy);
 }
 
-static void check_bundle(struct checking *checking, const json_t *object)
+static void check_signing(struct checking *checking, const json_t *object)
 {
     static const char *const signing[] = {"cosign.key", NULL};
     static const char *const chain[] = {"tls.crt", NULL};
     static const char *const pin[] = {"pkcs11.pin", NULL};
+    bool token = object_spec_string(object, "sign.pkcs11") != NULL;
+    const struct secret_use key = {object, "spec.sign.secretRef",
+                                   token ? SECRET_PIN : SECRET_SIGNING_KEY};
+    const struct secret_use notation = {object, "spec.sign.notation.secretRef", SECRET_NOTATION};
+    check_secret(checking, &key, object_spec_string(object, "sign.secretRef.name"),
+                 token ? pin : signing);
+    check_secret(checking, &notation, object_spec_string(object, "sign.notation.secretRef.name"),
+                 chain);
+}
+
+static void check_bundle(struct checking *checking, const json_t *object)
+{
     static const char *const token[] = {"token", NULL};
-    static const char *const any[] = {NULL};
+    const char *url = object_spec_string(object, "source.git.url");
+    const struct secret_use git = {object, "spec.source.git.secretRef",
+                                   url != NULL && gittransport_ssh_takes(url) ? SECRET_GIT_SSH
+                                                                              : SECRET_GIT_LOGIN};
+    const struct secret_use notify = {object, "spec.notify[].secretRef", SECRET_NOTIFY_TOKEN};
     size_t index;
     json_t *notified;
-    check_secret(checking, object, "spec.sign", object_spec_string(object, "sign.secretRef.name"),
-                 object_spec_string(object, "sign.pkcs11") != NULL ? pin : signing);
-    check_secret(checking, object, "spec.sign.notation",
-                 object_spec_string(object, "sign.notation.secretRef.name"), chain);
-    check_secret(checking, object, "spec.source.git",
-                 object_spec_string(object, "source.git.secretRef.name"), any);
+    check_signing(checking, object);
+    check_secret(checking, &git, object_spec_string(object, "source.git.secretRef.name"), any);
     check_artifact(checking, object);
+    check_keys(checking, object, "spec.rollback.keys[].secretRef",
+               jval_array(object_spec(object, "rollback"), "keys"));
     json_array_foreach (object_spec(object, "notify"), index, notified)
-        check_secret(checking, object, "spec.notify[]", jval_string(notified, "secretRef.name"),
-                     token);
+        check_secret(checking, &notify, jval_string(notified, "secretRef.name"), token);
 }
 
 static void check_sync(struct checking *checking, const json_t *object)
 {
+    const struct secret_use cluster = {object, "spec.target.kubeConfig.secretRef",
+                                       SECRET_KUBECONFIG};
     const char *bundle = object_spec_string(object, "bundleRef.name");
     const char *namespace = object_spec_string(object, "bundleRef.namespace");
     cleanup_json json_t *found = NULL;
     cleanup_json json_t *policies = NULL;
     cleanup_free char *who = object_text(object);
-    check_keys(checking, object, "spec.verify.keys",
+    check_keys(checking, object, "spec.verify.keys[].secretRef",
                jval_array(object_spec(object, "verify"), "keys"));
     check_artifact(checking, object);
+    check_secret(checking, &cluster, object_spec_string(object, "target.kubeConfig.secretRef.name"),
+                 any);
     if (namespace == NULL)
     namespace = object_namespace(object);
     if (bundle != NULL &&
@@ -170,8 +189,8 @@ static void check_hook(struct checking *checking, const json_t *object)
     static const char *const token[] = {"token", NULL};
     size_t index;
     json_t *resource;
-    check_secret(checking, object, "spec.secretRef", object_spec_string(object, "secretRef.name"),
-                 token);
+    const struct secret_use use = {object, "spec.secretRef", SECRET_HOOK_TOKEN};
+    check_secret(checking, &use, object_spec_string(object, "secretRef.name"), token);
     check_token(checking, object);
     json_array_foreach (object_spec(object, "resources"), index, resource) {
         cleanup_json json_t *found = NULL;
@@ -188,10 +207,16 @@ static void check_hook(struct checking *checking, const json_t *object)
 
 static void check_policy(struct checking *checking, const json_t *object)
 {
+    static const char *const root[] = {"trusted_root.json", NULL};
+    const struct secret_use use = {object, "spec.trustedRoot.secretRef", SECRET_TRUSTED_ROOT};
     size_t index;
     json_t *entry;
     json_array_foreach (object_spec(object, "require"), index, entry)
-        check_keys(checking, object, "spec.require[].keys", jval_array(entry, "keys"));
+        check_keys(checking, object, "spec.require[].keys[].secretRef", jval_array(entry, "keys"));
+    json_array_foreach (object_spec(object, "attestations"), index, entry)
+        check_keys(checking, object, "spec.attestations[].keys[].secretRef",
+                   jval_array(entry, "keys"));
+    check_secret(checking, &use, object_spec_string(object, "trustedRoot.secretRef.name"), root);
 }
 
 static int check_kind(struct checking *checking, struct listing *listing, const char *kind,

@@ -52,16 +52,18 @@ static int connect_elsewhere(struct live *live, struct store *store, const char 
 {
     static const char *const keys[] = {"value", "kubeconfig", "value.yaml"};
     const char *namespace = object_namespace(live->sync);
+    const struct secret_use use = {live->sync, "spec.target.kubeConfig.secretRef",
+                                   SECRET_KUBECONFIG};
     cleanup_secret_data struct secret_data *secret = NULL;
     cleanup_kube_config struct kube_config config = {0};
     cleanup_free char *text = xasprintf("the kubeconfig in Secret %s/%s", namespace, name);
     const char *value = NULL;
-    if (store_secret(store, namespace, name, &secret, err) < 0)
-        return error_wrap(err, "spec.target.kubeConfig");
+    if (store_secret_for(store, &use, namespace, name, &secret, err) < 0)
+        return -1;
     for (size_t i = 0; value == NULL && i < ARRAY_LENGTH(keys); i++)
         value = secret_data_text(secret, keys[i]);
     if (value == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "%s: it has no key value", text);
+        return secret_use_refuse(&use, namespace, name, NULL, err);
     if (kube_config_from_secret(value, strlen(value), text, &config, err) < 0 ||
         kube_client_new(&config, NULL, &live->own, err) < 0)
         return -1;

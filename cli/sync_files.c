@@ -140,6 +140,7 @@ int sync_files_load(const struct cli *cli, struct store *store, const json_t *ob
     if (follow(store, object, &reference, err) < 0)
         return -1;
     const struct registry_wish wish = {
+        .object = object,
         .namespace = object_namespace(object),
         .secret = readable(store, object, "artifact.secretRef.name"),
         .cert_secret = readable(store, object, "artifact.certSecretRef.name"),

@@ -7,38 +7,55 @@
 
 #include <string.h>
 
-static int read_credentials(struct registry_access *access, const struct registry_wish *wish,
-                            struct error *err)
+static const char proxy_field[] = "spec.artifact.proxySecretRef";
+
+static struct secret_use use_of(const struct registry_wish *wish, const char *field,
+                                enum secret_content content)
 {
-    struct secret_data *secret = access->credentials;
+    return (struct secret_use){.object = wish->object, .field = field, .content = content};
+}
+
+static int read_credentials(struct registry_access *access, const struct role *role,
+                            const struct registry_wish *wish, struct error *err)
+{
+    const struct secret_use use = use_of(wish, "spec.artifact.secretRef", SECRET_REGISTRY_LOGIN);
+    if (wish->secret == NULL)
+        return 0;
+    if (store_secret_for(role->store, &use, wish->namespace, wish->secret, &access->credentials,
+                         err) < 0)
+        return -1;
+    const struct secret_data *secret = access->credentials;
     access->access.docker_config = secret_data_text(secret, ".dockerconfigjson");
     access->access.username = secret_data_text(secret, "username");
     access->access.password = secret_data_text(secret, "password");
     if (access->access.docker_config != NULL ||
         (access->access.username != NULL && access->access.password != NULL))
         return 0;
-    return error_set(
-        err, ERROR_INVALID,
-        "Secret %s/%s has no registry login: it needs .dockerconfigjson, or username and password",
-        wish->namespace, wish->secret);
+    return secret_use_refuse(&use, wish->namespace, wish->secret, NULL, err);
 }
 
-static int read_certificates(struct registry_access *access, const struct registry_wish *wish,
-                             struct error *err)
+static int read_certificates(struct registry_access *access, const struct role *role,
+                             const struct registry_wish *wish, struct error *err)
 {
-    struct secret_data *secret = access->certificates;
+    const struct secret_use use = use_of(wish, "spec.artifact.certSecretRef", SECRET_CERTIFICATES);
     struct http_tls *tls = &access->access.tls;
-    tls->ca_pem = secret_data_text(secret, "ca.crt");
-    tls->cert_pem = secret_data_text(secret, "tls.crt");
-    tls->key_pem = secret_data_text(secret, "tls.key");
+    if (wish->cert_secret == NULL)
+        return 0;
+    if (store_secret_for(role->store, &use, wish->namespace, wish->cert_secret,
+                         &access->certificates, err) < 0)
+        return -1;
+    tls->ca_pem = secret_data_text(access->certificates, "ca.crt");
+    tls->cert_pem = secret_data_text(access->certificates, "tls.crt");
+    tls->key_pem = secret_data_text(access->certificates, "tls.key");
     if ((tls->cert_pem == NULL) != (tls->key_pem == NULL))
         return error_set(err, ERROR_INVALID,
-                         "Secret %s/%s has only one of tls.crt and tls.key; a client certificate "
-                         "needs both",
-                         wish->namespace, wish->cert_secret);
+                         "%s: Secret %s/%s has only one of tls.crt and tls.key; a client "
+                         "certificate needs both: sealift create secret %s -n %s --from-file "
+                         "tls.crt=tls.crt --from-file tls.key=tls.key",
+                         use.field, wish->namespace, wish->cert_secret, wish->cert_secret,
+                         wish->namespace);
     if (tls->ca_pem == NULL && tls->cert_pem == NULL)
-        return error_set(err, ERROR_INVALID, "Secret %s/%s has none of ca.crt, tls.crt and tls.key",
-                         wish->namespace, wish->cert_secret);
+        return secret_use_refuse(&use, wish->namespace, wish->cert_secret, NULL, err);
     return 0;
 }
 
@@ -54,10 +71,12 @@ static int read_proxy(struct registry_access *access, const struct registry_wish
     if (address == NULL || url_parse(address, &url, NULL) < 0 || url.user != NULL ||
         strncmp(url.scheme, "http", 4) != 0 || (user == NULL) != (password == NULL))
         return error_set(err, ERROR_INVALID,
-                         "Secret %s/%s names no proxy: it needs address, like "
+                         "%s: Secret %s/%s names no proxy: it needs address, like "
                          "http://proxy.example.com:3128, and username with password where the "
-                         "proxy wants them",
-                         wish->namespace, wish->proxy_secret);
+                         "proxy wants them: sealift create secret %s -n %s --from-literal "
+                         "address=http://proxy.example.com:3128",
+                         proxy_field, wish->namespace, wish->proxy_secret, wish->proxy_secret,
+                         wish->namespace);
     cleanup_free char *escaped_user = url_escape(user != NULL ? user : "");
     cleanup_secret char *escaped_password = url_escape(password != NULL ? password : "");
     access->proxy = user != NULL ? xasprintf("%s://%s:%s@%s:%d", url.scheme, escaped_user,
@@ -76,9 +95,10 @@ static int find_proxy(struct registry_access *access, const struct role *role,
                       const struct registry_wish *wish, struct error *err)
 {
     cleanup_secret_data struct secret_data *secret = NULL;
+    const struct secret_use use = use_of(wish, proxy_field, SECRET_PROXY);
     if (wish->proxy_secret == NULL)
         return 0;
-    if (store_secret(role->store, wish->namespace, wish->proxy_secret, &secret, err) < 0)
+    if (store_secret_for(role->store, &use, wish->namespace, wish->proxy_secret, &secret, err) < 0)
         return -1;
     return read_proxy(access, wish, secret, err);
 }
@@ -102,19 +122,8 @@ int registry_access_init(struct registry_access *access, const struct role *role
                                            .cancel = wish->cancel,
                                            .deadline_mono_ms = wish->deadline_mono_ms,
                                        }};
-    if (wish->secret != NULL &&
-        (store_secret(role->store, wish->namespace, wish->secret, &access->credentials, err) < 0 ||
-         read_credentials(access, wish, err) < 0)) {
-        registry_access_release(access);
-        return -1;
-    }
-    if (wish->cert_secret != NULL && (store_secret(role->store, wish->namespace, wish->cert_secret,
-                                                   &access->certificates, err) < 0 ||
-                                      read_certificates(access, wish, err) < 0)) {
-        registry_access_release(access);
-        return -1;
-    }
-    if (find_proxy(access, role, wish, err) < 0) {
+    if (read_credentials(access, role, wish, err) < 0 ||
+        read_certificates(access, role, wish, err) < 0 || find_proxy(access, role, wish, err) < 0) {
         registry_access_release(access);
         return -1;
     }

@@ -18,6 +18,7 @@ struct registry_access {
 };
 
 struct registry_wish {
+    const json_t *object; // whose spec.artifact names the Secrets
     const char *namespace;
     const char *secret; // .dockerconfigjson, or username and password; NULL = the host's own login
     const char *cert_secret;  // ca.crt, tls.crt, tls.key; NULL = none

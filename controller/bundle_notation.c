@@ -32,11 +32,6 @@ static int read_chain(const struct secret_data *data, const char *key, const cha
     size_t size = 0;
     const char *pem = secret_data_get(data, key, &size);
     cleanup_free char *what = xasprintf("%s of Secret %s", key, secret);
-    if (pem == NULL)
-        return error_set(err, ERROR_INVALID,
-                         "Secret %s has no %s: the signer's certificate first, then each issuer's, "
-                         "up to the root",
-                         secret, key);
     return notation_certificates_read(pem, size, what, chain, err);
 }
 
@@ -89,8 +84,16 @@ int bundle_notation_open(struct bundle_flow *flow, struct error *err)
     flow->notation->chain = NOTATION_CHAIN;
     flow->notation->expiry_ms = object_spec_duration_ms(flow->object, "sign.notation.expiry", 0);
     flow->reason = "SecretNotUsable";
-    if (store_secret(flow->role->store, object_namespace(flow->object), name, &data, err) < 0 ||
-        read_certificates(flow->notation, data, secret, err) < 0 ||
+    const struct secret_use use = {flow->object, "spec.sign.notation.secretRef", SECRET_NOTATION};
+    if (store_secret_for(flow->role->store, &use, object_namespace(flow->object), name, &data,
+                         err) < 0)
+        return -1;
+    if (secret_data_get(data, "tls.crt", NULL) == NULL)
+        return secret_use_refuse(&use, object_namespace(flow->object), name,
+                                 "tls.crt (the signer's certificate first, then each issuer's, up "
+                                 "to the root)",
+                                 err);
+    if (read_certificates(flow->notation, data, secret, err) < 0 ||
         read_key(flow->notation, data, secret, err) < 0)
         return error_wrap(err, "spec.sign.notation");
     return 0;

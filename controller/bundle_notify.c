@@ -32,14 +32,14 @@ static int send_one(const struct bundle_flow *flow, const json_t *target, const 
 {
     const char *secret_name = jval_string_or(target, "secretRef.name", "");
     cleanup_secret_data struct secret_data *secret = NULL;
-    if (store_secret(flow->role->store, object_namespace(flow->object), secret_name, &secret, err) <
-        0)
+    const struct secret_use use = {flow->object, "spec.notify[].secretRef", SECRET_NOTIFY_TOKEN};
+    if (store_secret_for(flow->role->store, &use, object_namespace(flow->object), secret_name,
+                         &secret, err) < 0)
         return -1;
     size_t token_size = 0;
     const void *token = secret_data_get(secret, "token", &token_size);
     if (token == NULL)
-        return error_set(err, ERROR_INVALID, "Secret %s/%s has no key token",
-                         object_namespace(flow->object), secret_name);
+        return secret_use_refuse(&use, object_namespace(flow->object), secret_name, NULL, err);
     cleanup_free char *body = notification(flow, tag);
     unsigned char mac[SHA256_SIZE];
     hmac_sha256(token, token_size, body, strlen(body), mac);

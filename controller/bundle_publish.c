@@ -28,6 +28,7 @@ int bundle_open_repository(struct bundle_flow *flow, struct error *err)
         return 0;
     const json_t *artifact = object_spec(flow->object, "artifact");
     const struct registry_wish wish = {
+        .object = flow->object,
         .namespace = object_namespace(flow->object),
         .secret = jval_string(artifact, "secretRef.name"),
         .cert_secret = jval_string(artifact, "certSecretRef.name"),

@@ -46,15 +46,19 @@ static int load_key(struct bundle_flow *flow, const json_t *key, struct error *e
     const char *secret_name = jval_string(key, "secretRef.name");
     struct verify_key *loaded = NULL;
     if (pem == NULL && secret_name != NULL) {
-        if (store_secret(flow->role->store, object_namespace(flow->object), secret_name, &secret,
-                         err) < 0)
-            return error_wrap(err, "spec.rollback: key %s", name);
+        const struct secret_use use = {flow->object, "spec.rollback.keys[].secretRef",
+                                       SECRET_PUBLIC_KEY};
+        if (store_secret_for(flow->role->store, &use, object_namespace(flow->object), secret_name,
+                             &secret, err) < 0)
+            return error_wrap(err, "key %s", name);
         pem = secret_data_text(secret, "cosign.pub");
+        if (pem == NULL) {
+            secret_use_refuse(&use, object_namespace(flow->object), secret_name, NULL, err);
+            return error_wrap(err, "key %s", name);
+        }
     }
     if (pem == NULL)
-        return error_set(err, ERROR_INVALID,
-                         "spec.rollback: key %s has no pem, or its Secret no "
-                         "cosign.pub",
+        return error_set(err, ERROR_INVALID, "spec.rollback: key %s has neither pem nor secretRef",
                          name);
     if (verify_key_load(pem, strlen(pem), name, &loaded, err) < 0)
         return error_wrap(err, "spec.rollback");

@@ -62,14 +62,14 @@ static int read_pin(struct bundle_flow *flow, const char *secret, char **ret_pin
     if (secret == NULL)
         return 0;
     flow->reason = "SecretNotUsable";
-    if (store_secret(flow->role->store, object_namespace(flow->object), secret, &data, err) < 0)
+    const struct secret_use use = {flow->object, "spec.sign.secretRef", SECRET_PIN};
+    if (store_secret_for(flow->role->store, &use, object_namespace(flow->object), secret, &data,
+                         err) < 0)
         return -1;
     const char *pin = secret_data_get(data, "pkcs11.pin", &size);
+    cleanup_free char *lacks = xasprintf("pkcs11.pin of at most %d bytes", MAX_PIN_BYTES);
     if (pin == NULL || size > MAX_PIN_BYTES)
-        return error_set(err, ERROR_INVALID,
-                         "Secret %s/%s has no pkcs11.pin of at most %d bytes, which a Bundle with "
-                         "sign.pkcs11 takes its PIN from",
-                         object_namespace(flow->object), secret, MAX_PIN_BYTES);
+        return secret_use_refuse(&use, object_namespace(flow->object), secret, lacks, err);
     *ret_pin = xstrndup(pin, size);
     (*ret_pin)[strcspn(*ret_pin, "\r\n")] = '\0';
     return 0;
@@ -104,18 +104,15 @@ int bundle_signer_open(struct bundle_flow *flow, struct error *err)
     const json_t *command = jval_object(sign, "command");
     const char *uri = jval_string(sign, "pkcs11");
     const char *secret = jval_string(sign, "secretRef.name");
+    const struct secret_use use = {flow->object, "spec.sign.secretRef", SECRET_SIGNING_KEY};
     int result;
     flow->reason = "SecretNotUsable";
-    if (command != NULL)
-        result = open_command(flow, command, err);
-    else if (uri != NULL)
-        result = open_token(flow, uri, secret, err);
-    else
-        result =
-            keyring_take(flow->role->keyring, flow->role->store, object_namespace(flow->object),
-                         secret != NULL ? secret : "", &flow->key, err);
-    if (flow->outside_key != NULL)
-        flow->key = flow->outside_key;
+    if (command == NULL && uri == NULL)
+        return keyring_take(flow->role->keyring, flow->role->store, &use,
+                            secret != NULL ? secret : "", &flow->key, err);
+    result =
+        command != NULL ? open_command(flow, command, err) : open_token(flow, uri, secret, err);
+    flow->key = flow->outside_key;
     return result == 0 ? 0 : error_wrap(err, "spec.sign");
 }
 

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/url.h"
 #include "controller/local.h"
+#include "render/git/gittransport.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,15 +32,31 @@ void bundle_source_forget(const struct role *role, const char *key)
                  "error", error_message(&err));
 }
 
+static bool has_any(const struct secret_data *secret)
+{
+    static const char *const keys[] = {"username",    "password", "bearerToken", "identity",
+                                       "known_hosts", "ca.crt",   "tls.crt",     "tls.key"};
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+        if (secret_data_get(secret, keys[i], NULL) != NULL)
+            return true;
+    }
+    return false;
+}
+
 static int read_secret(struct bundle_flow *flow, struct gitremote_config *config, struct error *err)
 {
     const char *name = object_spec_string(flow->object, "source.git.secretRef.name");
+    const struct secret_use use = {flow->object, "spec.source.git.secretRef",
+                                   gittransport_ssh_takes(config->url) ? SECRET_GIT_SSH
+                                                                       : SECRET_GIT_LOGIN};
     if (name == NULL)
         return 0;
     flow->reason = "SecretNotUsable";
-    if (store_secret(flow->role->store, object_namespace(flow->object), name, &flow->git_secret,
-                     err) < 0)
+    if (store_secret_for(flow->role->store, &use, object_namespace(flow->object), name,
+                         &flow->git_secret, err) < 0)
         return -1;
+    if (!has_any(flow->git_secret))
+        return secret_use_refuse(&use, object_namespace(flow->object), name, NULL, err);
     const struct secret_data *secret = flow->git_secret;
     config->username = secret_data_text(secret, "username");
     config->password = secret_data_text(secret, "password");

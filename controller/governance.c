@@ -25,6 +25,7 @@ static const int64_t warn_ahead_ms = INT64_C(14) * 24 * 60 * 60 * 1000;
 struct gathering {
     const struct role *role;
     const json_t *sync;
+    const json_t *naming; // the object whose keys are read
     const char *repository;
     struct governance *governance;
     struct strbuf rules;
@@ -52,23 +53,34 @@ static int key_time(const json_t *key, const char *field, int64_t *ret_ms, struc
     return text == NULL ? 0 : time_parse(text, ret_ms, err);
 }
 
+// That of Secrets: a policy's are where its role is.
+static const char *namespace_of(const struct gathering *gathering)
+{
+    const char *namespace = object_namespace(gathering->naming);
+    return *namespace != '\0' ? namespace : gathering->role->namespace;
+}
+
 // A key is {name, pem | secretRef, notBefore, notAfter}; the Secret holds it under cosign.pub.
 static int add_key(struct gathering *gathering, struct trust_entry *entry, const json_t *key,
-                   const char *namespace, struct error *err)
+                   const char *field, struct error *err)
 {
     cleanup_secret_data struct secret_data *secret = NULL;
     const char *name = jval_string_or(key, "name", "");
+    const char *namespace = namespace_of(gathering);
+    const struct secret_use use = {gathering->naming, field, SECRET_PUBLIC_KEY};
     const char *pem = jval_string(key, "pem");
     const char *secret_name = jval_string(key, "secretRef.name");
     int64_t not_before_ms, not_after_ms;
     *gathering->reason = "SecretNotUsable";
     if (pem == NULL && secret_name != NULL) {
-        if (store_secret(gathering->role->store, namespace, secret_name, &secret, err) < 0)
+        if (store_secret_for(gathering->role->store, &use, namespace, secret_name, &secret, err) <
+            0)
             return error_wrap(err, "key %s", name);
         pem = secret_data_text(secret, "cosign.pub");
-        if (pem == NULL)
-            return error_set(err, ERROR_INVALID, "key %s: Secret %s/%s has no key cosign.pub", name,
-                             namespace, secret_name);
+        if (pem == NULL) {
+            secret_use_refuse(&use, namespace, secret_name, NULL, err);
+            return error_wrap(err, "key %s", name);
+        }
         strbuf_addf(&gathering->rules, "key %s %s\n", name, pem);
     }
     if (pem == NULL)
@@ -80,12 +92,12 @@ static int add_key(struct gathering *gathering, struct trust_entry *entry, const
 }
 
 static int add_keys(struct gathering *gathering, struct trust_entry *entry, const json_t *keys,
-                    const char *namespace, struct error *err)
+                    const char *field, struct error *err)
 {
     size_t index;
     json_t *key;
     json_array_foreach (keys, index, key) {
-        if (add_key(gathering, entry, key, namespace, err) < 0)
+        if (add_key(gathering, entry, key, field, err) < 0)
             return -1;
     }
     return 0;
@@ -108,8 +120,8 @@ static int add_notation(struct gathering *gathering, struct trust_entry *entry,
 {
     if (notation == NULL)
         return 0;
-    if (governance_notation(gathering->role, notation, &entry->notation, gathering->reason, err) <
-        0)
+    if (governance_notation(gathering->role, gathering->naming, notation, &entry->notation,
+                            gathering->reason, err) < 0)
         return error_wrap(err, "notation of entry %s", entry->name);
     strbuf_addf(&gathering->rules, "notation %s\n", entry->notation->digest.text);
     return 0;
@@ -127,7 +139,7 @@ static int add_attestation(struct gathering *gathering, struct trust_policy *pol
     if (trust_policy_add_attestation(policy, jval_string_or(object, "name", ""),
                                      jval_string_or(object, "type", ""), &wanted, err) < 0 ||
         add_keys(gathering, &wanted->signers, jval_array(object, "keys"),
-                 gathering->role->namespace, err) < 0)
+                 "spec.attestations[].keys[].secretRef", err) < 0)
         return -1;
     *gathering->reason = "PolicyUnreadable";
     if (add_identities(&wanted->signers, jval_array(object, "keyless"), err) < 0 ||
@@ -206,7 +218,8 @@ static int add_mirrors(struct trust_policy *policy, const json_t *spec, struct e
 static int add_root(struct gathering *gathering, struct trust_policy *policy, const json_t *spec,
                     struct error *err)
 {
-    static const char key[] = "trusted_root.json";
+    const struct secret_use use = {gathering->naming, "spec.trustedRoot.secretRef",
+                                   SECRET_TRUSTED_ROOT};
     cleanup_secret_data struct secret_data *secret = NULL;
     const char *name = jval_string(spec, "trustedRoot.secretRef.name");
     const char *namespace = gathering->role->namespace;
@@ -224,12 +237,11 @@ static int add_root(struct gathering *gathering, struct trust_policy *policy, co
         return result;
     }
     *gathering->reason = "SecretNotUsable";
-    if (store_secret(gathering->role->store, namespace, name, &secret, err) < 0)
-        return error_wrap(err, "trustedRoot");
-    const char *text = secret_data_text(secret, key);
+    if (store_secret_for(gathering->role->store, &use, namespace, name, &secret, err) < 0)
+        return -1;
+    const char *text = secret_data_text(secret, "trusted_root.json");
     if (text == NULL)
-        return error_set(err, ERROR_INVALID, "trustedRoot: Secret %s/%s has no key %s", namespace,
-                         name, key);
+        return secret_use_refuse(&use, namespace, name, NULL, err);
     cleanup_free char *what = xasprintf("Secret %s/%s", namespace, name);
     if (trust_policy_set_root(policy, text, strlen(text), what, err) < 0)
         return -1;
@@ -275,14 +287,15 @@ static int add_policy(struct gathering *gathering, const json_t *object, struct 
     const json_t *spec = object_spec(object, "");
     size_t index;
     json_t *entry;
+    gathering->naming = object;
     json_array_foreach (jval_array(spec, "require"), index, entry) {
         struct trust_entry *wanted = trust_policy_add_entry(
             policy, jval_string_or(entry, "name", ""), (unsigned)jval_int(entry, "threshold", 1));
         wanted->attests = jval_bool(entry, "attests", false);
         wanted->any_repository = jval_bool(entry, "anyRepository", false);
         wanted->approves = jval_bool(entry, "approves", false);
-        if (add_keys(gathering, wanted, jval_array(entry, "keys"), gathering->role->namespace,
-                     err) < 0)
+        if (add_keys(gathering, wanted, jval_array(entry, "keys"),
+                     "spec.require[].keys[].secretRef", err) < 0)
             return error_wrap(err, "%s", name);
         *gathering->reason = "PolicyUnreadable";
         if (add_identities(wanted, jval_array(entry, "keyless"), err) < 0 ||
@@ -419,7 +432,8 @@ static int gather_own_keys(struct gathering *gathering, size_t governing, struct
     entry->attests = governing == 0 && jval_bool(verify, "attests", true);
     entry->any_repository = !entry->attests && governing == 0;
     add_rule(gathering, "spec.verify", verify);
-    return add_keys(gathering, entry, keys, object_namespace(gathering->sync), err);
+    gathering->naming = gathering->sync;
+    return add_keys(gathering, entry, keys, "spec.verify.keys[].secretRef", err);
 }
 
 static int refuse_repository(const char *repository, const json_t *names, struct error *err)

@@ -15,6 +15,7 @@ struct taker {
     struct notation_trust *trust;
     enum notation_store_type type;
     const char *store; // NULL: lists
+    const struct secret_use *use;
 };
 
 static bool ends_in(const char *key, const char *end)
@@ -46,16 +47,14 @@ static int take_secret(const struct role *role, const char *name, const struct t
 {
     cleanup_secret_data struct secret_data *secret = NULL;
     cleanup_vec struct vec keys = VEC_OF(char *, vec_release_string);
-    if (store_secret(role->store, role->namespace, name, &secret, err) < 0)
+    if (store_secret_for(role->store, taker->use, role->namespace, name, &secret, err) < 0)
         return -1;
     for (size_t i = 0; secret_data_key(secret, i) != NULL; i++)
         if (takes(taker, secret_data_key(secret, i)))
             vec_push_string(&keys, secret_data_key(secret, i));
     vec_sort(&keys, vec_compare_strings);
     if (keys.len == 0)
-        return error_set(err, ERROR_INVALID, "Secret %s/%s has no key that ends in %s",
-                         role->namespace, name,
-                         taker->store == NULL ? ".crl" : ".crt, .cer or .pem");
+        return secret_use_refuse(taker->use, role->namespace, name, NULL, err);
     vec_foreach (char *, key, &keys) {
         cleanup_free char *what = xasprintf("%s of Secret %s/%s", *key, role->namespace, name);
         size_t size = 0;
@@ -66,15 +65,17 @@ static int take_secret(const struct role *role, const char *name, const struct t
     return 0;
 }
 
-static int add_stores(const struct role *role, const json_t *stores, struct notation_trust *trust,
-                      struct error *err)
+static int add_stores(const struct role *role, const json_t *policy, const json_t *stores,
+                      struct notation_trust *trust, struct error *err)
 {
+    const struct secret_use use = {policy, "spec.require[].notation.trustStores[].secretRef",
+                                   SECRET_TRUST_STORE};
     size_t index;
     json_t *store;
     json_array_foreach (stores, index, store) {
         const char *name = jval_string_or(store, "name", "");
         const char *pem = jval_string(store, "pem");
-        struct taker taker = {.trust = trust};
+        struct taker taker = {.trust = trust, .use = &use};
         if (notation_store_name(name, &taker.type, &taker.store, err) < 0)
             return -1;
         int result = pem != NULL ? take(&taker, pem, strlen(pem), "pem", err)
@@ -109,19 +110,21 @@ static void set_levels(const json_t *notation, struct notation_trust *trust)
         trust->actions[NOTATION_REVOCATION] = NOTATION_SKIP;
 }
 
-int governance_notation(const struct role *role, const json_t *notation,
+int governance_notation(const struct role *role, const json_t *policy, const json_t *notation,
                         struct notation_trust **ret_trust, const char **ret_reason,
                         struct error *err)
 {
     cleanup_notation_trust struct notation_trust *trust = notation_trust_new();
     const char *lists = jval_string(notation, "crls.secretRef.name");
-    const struct taker taker = {.trust = trust};
+    const struct secret_use use = {policy, "spec.require[].notation.crls.secretRef",
+                                   SECRET_REVOCATION_LISTS};
+    const struct taker taker = {.trust = trust, .use = &use};
     set_levels(notation, trust);
     *ret_reason = "SecretNotUsable";
-    if (add_stores(role, jval_array(notation, "trustStores"), trust, err) < 0)
+    if (add_stores(role, policy, jval_array(notation, "trustStores"), trust, err) < 0)
         return -1;
     if (lists != NULL && take_secret(role, lists, &taker, err) < 0)
-        return error_wrap(err, "crls");
+        return -1;
     *ret_reason = "PolicyUnreadable";
     if (add_identities(jval_array(notation, "trustedIdentities"), trust, err) < 0 ||
         notation_trust_seal(trust, err) < 0)

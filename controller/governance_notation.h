@@ -10,9 +10,9 @@
 
 struct notation_trust;
 
-// `notation` is spec.require[].notation. *ret_trust is owned and sealed. *ret_reason (static, for
-// the condition): "SecretNotUsable" or "PolicyUnreadable".
-int governance_notation(const struct role *role, const json_t *notation,
+// `notation` is spec.require[].notation of `policy`. *ret_trust is owned and sealed. *ret_reason
+// (static, for the condition): "SecretNotUsable" or "PolicyUnreadable".
+int governance_notation(const struct role *role, const json_t *policy, const json_t *notation,
                         struct notation_trust **ret_trust, const char **ret_reason,
                         struct error *err) __attribute__((warn_unused_result));
 

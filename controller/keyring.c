@@ -1,5 +1,6 @@
 #include "controller/keyring.h"
 
+#include "api/object.h"
 #include "base/memory.h"
 #include "base/vec.h"
 #include "oci/sign/key.h"
@@ -76,12 +77,6 @@ static int load(const struct secret_data *data, const char *secret, struct sign_
 {
     size_t size = 0;
     const char *pem = secret_data_get(data, "cosign.key", &size);
-    if (pem == NULL)
-        return error_set(err, ERROR_INVALID,
-                         "Secret %s has no key cosign.key; sealift keygen makes one, and sealift "
-                         "create secret puts it "
-                         "there",
-                         secret);
     cleanup_free char *what = xasprintf("cosign.key of Secret %s", secret);
     const char *password = secret_data_text(data, "cosign.password");
     if (sign_key_load(pem, size, password, what, ret_key, err) == 0)
@@ -124,20 +119,23 @@ static int load_key(struct keyring *keyring, const struct secret_data *data, con
     return 0;
 }
 
-int keyring_take(struct keyring *keyring, struct store *store, const char *namespace,
+int keyring_take(struct keyring *keyring, struct store *store, const struct secret_use *use,
                  const char *name, const struct sign_key **ret_key, struct error *err)
 {
+    const char *namespace = object_namespace(use->object);
     cleanup_secret_data struct secret_data *data = NULL;
     cleanup_free char *secret = xasprintf("%s/%s", namespace, name);
-    if (store_secret(store, namespace, name, &data, err) < 0)
+    if (store_secret_for(store, use, namespace, name, &data, err) < 0)
         return -1;
+    if (secret_data_get(data, "cosign.key", NULL) == NULL)
+        return secret_use_refuse(use, namespace, name, "cosign.key", err);
     *ret_key = find_key(keyring, secret, secret_data_version(data));
     if (*ret_key != NULL)
         return 0;
     pthread_mutex_lock(&keyring->loading);
     int result = load_key(keyring, data, secret, ret_key, err);
     pthread_mutex_unlock(&keyring->loading);
-    return result;
+    return result == 0 ? 0 : error_wrap(err, "%s", use->field);
 }
 
 void keyring_give(struct keyring *keyring, const struct sign_key *key)

@@ -148,6 +148,11 @@ void sync_target_adopt(struct sync_memory *memory, const struct role *role, cons
 
 // ---- the worker's part ----
 
+static struct secret_use use_of(const struct sync_flow *flow)
+{
+    return (struct secret_use){flow->object, "spec.target.kubeConfig.secretRef", SECRET_KUBECONFIG};
+}
+
 static int read_kube_config(struct sync_flow *flow, const char *name,
                             const struct secret_data *secret, struct kube_config *ret_config,
                             struct error *err)
@@ -162,10 +167,8 @@ static int read_kube_config(struct sync_flow *flow, const char *name,
             xasprintf("Secret %s/%s, key %s", object_namespace(flow->object), name, keys[i]);
         return kube_config_from_secret(text, size, place, ret_config, err);
     }
-    return error_set(err, ERROR_INVALID,
-                     "Secret %s/%s has no key value with a kubeconfig; sealift create secret %s -n "
-                     "%s --from-file value=FILE makes one",
-                     object_namespace(flow->object), name, name, object_namespace(flow->object));
+    const struct secret_use use = use_of(flow);
+    return secret_use_refuse(&use, object_namespace(flow->object), name, NULL, err);
 }
 
 void sync_target_read(struct sync_flow *flow, bool *ret_later)
@@ -178,7 +181,9 @@ void sync_target_read(struct sync_flow *flow, bool *ret_later)
     if (name == NULL)
         return;
     // While it cannot be read, a target that was made from it goes on.
-    if (store_secret(flow->role->store, object_namespace(flow->object), name, &secret, &err) < 0) {
+    const struct secret_use use = use_of(flow);
+    if (store_secret_for(flow->role->store, &use, object_namespace(flow->object), name, &secret,
+                         &err) < 0) {
         error_move(&memory->target_error, &err);
         memory->kube_config_bad = false;
         return;
