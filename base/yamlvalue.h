@@ -38,6 +38,9 @@ struct yamlvalue_limits {
     bool as_nodes;
     // What stands behind the first document is not looked at.
     bool first_only;
+    // A tag that is none of YAML's own makes text of a scalar, and any one on a list or mapping is
+    // overlooked, as in go-yaml.
+    bool any_tag;
     // As go-yaml v2, with which kustomize reads its own files and JSON patches: yes, on and y are
     // true, no, off and n false, and a date stays as it is written.
     bool yaml11;
@@ -79,6 +82,10 @@ int yamlvalue_parse(const char *text, size_t size, const char *name, struct valu
 // of a key that occurs twice, whatever follows.
 int yamlvalue_parse_first(const char *text, size_t size, const char *name, struct value **ret_value,
                           struct error *err) __attribute__((warn_unused_result));
+
+// Whether a text or name in it holds a character that YAML readers refuse as it is: DEL, U+0080 to
+// U+009F but U+0085, U+FFFE, U+FFFF. (Others below a space have escapes in JSON.)
+bool yamlvalue_has_controls(const struct value *value);
 
 // Block style as kustomize writes it: sorted keys (digits as numbers: b9 before b10), two spaces,
 // sequences not indented under their key, lines folded at 80, strings quoted only where another

@@ -111,7 +111,7 @@ static int check_collection_tag(const struct yamlvalue_reader *reader, const yam
                                 const char *wanted, struct error *err)
 {
     if (tag == NULL || strcmp((const char *)tag, wanted) == 0 ||
-        strcmp((const char *)tag, "!") == 0)
+        strcmp((const char *)tag, "!") == 0 || reader->limits.any_tag)
         return 0;
     return yamlvalue_fail(reader, reader->event.start_mark, ERROR_INVALID, err,
                           "the tag %s on a collection; only !!map and !!seq can be rendered", tag);

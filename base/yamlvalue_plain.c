@@ -74,6 +74,38 @@ char *yamlvalue_scalar_text(const struct value *value)
     }
 }
 
+static bool has_control(const char *text, size_t length)
+{
+    bool ascii = true;
+    for (size_t i = 0; i < length; i++)
+        ascii &= text[i] >= 0 && text[i] < 0x7F;
+    if (ascii)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char *at = (const unsigned char *)text + i;
+        // A text ends with a NUL, which is none of the bytes looked for.
+        if (at[0] == 0x7F || (at[0] == 0xC2 && at[1] >= 0x80 && at[1] <= 0x9F && at[1] != 0x85) ||
+            (at[0] == 0xEF && at[1] == 0xBF && at[2] >= 0xBE))
+            return true;
+    }
+    return false;
+}
+
+bool yamlvalue_has_controls(const struct value *value)
+{
+    if (value_is_string(value))
+        return has_control(value_string_value(value), value_string_length(value));
+    const char *key = NULL;
+    const struct value *member = NULL;
+    value_foreach (value, key, member)
+        if (has_control(key, strlen(key)) || yamlvalue_has_controls(member))
+            return true;
+    for (size_t i = 0; i < value_array_size(value); i++)
+        if (yamlvalue_has_controls(value_array_get(value, i)))
+            return true;
+    return false;
+}
+
 // Whether a blank or the end follows.
 static bool before_blank(const char *text, size_t length, size_t at)
 {

@@ -168,17 +168,28 @@ static enum yamlvalue_tag tag_called(const char *type)
     return YAMLVALUE_TAG_STR;
 }
 
+static bool is_known_type(const char *type)
+{
+    return strcmp(type, "str") == 0 || strcmp(type, "binary") == 0 ||
+           tag_called(type) != YAMLVALUE_TAG_STR;
+}
+
 // A tag written out says what the scalar must be; what resolves to another type is refused.
 static int tagged_value(struct yamlvalue_reader *reader, const char *tag, const char *text,
                         size_t length, struct value **ret_value, struct error *err)
 {
     static const char core[] = "tag:yaml.org,2002:";
     yaml_mark_t mark = reader->event.start_mark;
-    if (strncmp(tag, core, sizeof core - 1) != 0)
+    bool own = strncmp(tag, core, sizeof core - 1) == 0;
+    const char *type = own ? tag + sizeof core - 1 : "";
+    if (reader->limits.any_tag && !is_known_type(type)) {
+        *ret_value = string_value(reader, text, length);
+        return 0;
+    }
+    if (!own)
         return yamlvalue_fail(reader, mark, ERROR_INVALID, err,
                               "the tag %s; only YAML's own tags (!!str, !!int, …) can be rendered",
                               tag);
-    const char *type = tag + sizeof core - 1;
     if (reader->limits.as_nodes) {
         *ret_value =
             yamlvalue_written_new(text, length, tag_called(type),

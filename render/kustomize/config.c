@@ -273,12 +273,31 @@ static int walk_type(struct crds *crds, const char *name, const char *path, unsi
     return 0;
 }
 
+// Go's decoder holds the file to its structs; a CustomResourceDefinition is none of them.
+static int check_type(const char *name, const struct value *type, struct error *err)
+{
+    const struct value *schema = value_object_get(type, "Schema");
+    const struct value *dependencies = value_object_get(type, "Dependencies");
+    if ((value_is_null(type) || value_is_object(type)) &&
+        (schema == NULL || value_is_null(schema) || value_is_object(schema)) &&
+        (dependencies == NULL || value_is_null(dependencies) || value_is_array(dependencies)))
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     "%s is no type with Schema and Dependencies; crds names OpenAPI definitions "
+                     "of types, and CustomResourceDefinitions go under resources",
+                     name);
+}
+
 int config_add_crds(struct config *config, const struct value *types, struct error *err)
 {
     const char *name = NULL;
     const struct value *type = NULL;
     cleanup_value struct value *found = value_object();
+    if (!value_is_object(types) && !value_is_null(types))
+        return error_set(err, ERROR_INVALID, "a mapping of types is expected");
     value_foreach (types, name, type) {
+        if (check_type(name, type, err) < 0)
+            return -1;
         const struct value *schema = value_object_get(type, "Schema");
         if (!looks_like_a_type(value_object_get(schema, "properties")))
             continue;

@@ -93,9 +93,19 @@ static int check_circle(const struct frame *parent, const char *dir, struct erro
     return 0;
 }
 
-static int find_file(struct tree *tree, const char *dir, char **ret_file, struct error *err)
+// What comes from elsewhere never reads outside of its folder.
+static bool may_read(const struct frame *frame, const char *path)
 {
+    bool restricted = frame->remote != NULL || !frame->build->options->unrestricted;
+    return !restricted || is_within(path, frame->dir);
+}
+
+static int find_file(const struct frame *frame, char **ret_file, struct error *err)
+{
+    struct tree *tree = frame->tree;
+    const char *dir = frame->dir;
     cleanup_free char *found = NULL;
+    cleanup_free char *outside = NULL;
     for (size_t i = 0; i < ARRAY_LENGTH(file_names); i++) {
         cleanup_free char *file = tree_join(dir, file_names[i]);
         cleanup_error struct error failure = {0};
@@ -108,11 +118,21 @@ static int find_file(struct tree *tree, const char *dir, char **ret_file, struct
         }
         if (kind != TREE_FILE)
             continue;
+        if (!may_read(frame, path)) {
+            free(outside);
+            outside = STEAL(file);
+            continue;
+        }
         if (found != NULL)
             return error_set(err, ERROR_INVALID, "%s and %s are both kustomizations; keep one",
                              found, file);
         found = STEAL(file);
     }
+    if (found == NULL && outside != NULL)
+        return error_set(err, ERROR_DENIED,
+                         "%s is a symbolic link out of its folder, and a kustomization reads files "
+                         "of its own folder only; commit the file itself",
+                         outside);
     if (found == NULL)
         return error_set(err, ERROR_NOT_FOUND,
                          "there is no kustomization.yaml in %s; add one, or name its files one by "
@@ -152,8 +172,7 @@ int frame_load(struct frame *frame, struct error *err)
     size_t size = 0;
     if (++build->frames > MAX_FRAMES)
         return error_set(err, ERROR_LIMIT, "more than %d kustomizations in one build", MAX_FRAMES);
-    if (find_file(frame->tree, frame->dir, &file, err) < 0 ||
-        read_bounded(frame, file, &text, &size, err) < 0)
+    if (find_file(frame, &file, err) < 0 || read_bounded(frame, file, &text, &size, err) < 0)
         return -1;
     cleanup_free char *name = frame_name(frame, file);
     return kustomization_parse(name, text, size, &frame->kustomization, &build->warnings, err);
@@ -178,10 +197,34 @@ int frame_open(struct build *build, const struct frame *parent, const char *dir,
     return 0;
 }
 
+// As Go joins paths: ".." takes away the name before it, whatever that is and whether it exists.
+// What leads out of the tree keeps its "..".
+static char *join_lexically(const char *dir, const char *path)
+{
+    cleanup_free char *joined = tree_join(dir, path);
+    cleanup_strbuf struct strbuf clean;
+    strbuf_init(&clean, strlen(joined) + 1);
+    for (const char *at = joined; *at != '\0';) {
+        size_t length = strcspn(at, "/");
+        bool is_up = length == 2 && at[0] == '.' && at[1] == '.';
+        const char *slash = strrchr(clean.data, '/');
+        const char *last = slash != NULL ? slash + 1 : clean.data;
+        if (is_up && clean.len > 0 && strcmp(last, "..") != 0) {
+            strbuf_truncate(&clean, slash != NULL ? (size_t)(slash - clean.data) : 0);
+        } else if (length > 0 && !(length == 1 && *at == '.')) {
+            if (clean.len > 0)
+                strbuf_addch(&clean, '/');
+            strbuf_add(&clean, at, length);
+        }
+        at += length + (at[length] == '/');
+    }
+    return strbuf_steal(&clean);
+}
+
 int frame_resolve(struct frame *frame, const char *path, char **ret_path, enum tree_kind *ret_kind,
                   struct error *err)
 {
-    cleanup_free char *joined = tree_join(frame->dir, path);
+    cleanup_free char *joined = join_lexically(frame->dir, path);
     if (*path == '\0')
         return error_set(err, ERROR_INVALID, "the path is empty; name a file or a folder");
     if (*path == '/')
@@ -218,9 +261,7 @@ int frame_read(struct frame *frame, const char *path, char **ret_data, size_t *r
         return -1;
     if (kind != TREE_FILE)
         return error_set(err, ERROR_INVALID, "%s is not a file", resolved);
-    // What comes from elsewhere never reads outside of its folder.
-    bool restricted = frame->remote != NULL || !frame->build->options->unrestricted;
-    if (restricted && !is_within(resolved, frame->dir))
+    if (!may_read(frame, resolved))
         return error_set(err, ERROR_DENIED,
                          "%s is outside of %s, and a kustomization reads files of its own folder "
                          "only; move it there, or make it a base of its own",

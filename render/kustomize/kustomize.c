@@ -82,8 +82,9 @@ static int add_managed_by(struct resmap *map, struct error *err)
     return transform_pairs(pairs, &specs, map, err);
 }
 
-// kustomize keeps its notes in annotations and takes them out at its end, also where an object
-// brought them along, as the output of an earlier build does (api/internal/utils/annotations.go).
+// kustomize keeps its notes in annotations and takes them out at its end, with those of functions,
+// also where an object brought them along, as files that kpt wrote do (BuildAnnotations of
+// api/resource/resource.go).
 static void drop_notes(struct resource *resource)
 {
     static const char *const notes[] = {
@@ -97,6 +98,15 @@ static void drop_notes(struct resource *resource)
         "internal.config.kubernetes.io/needsHashSuffix",
         "internal.config.kubernetes.io/allowNameChange",
         "internal.config.kubernetes.io/allowKindChange",
+        "internal.config.kubernetes.io/path",
+        "internal.config.kubernetes.io/index",
+        "internal.config.kubernetes.io/seqindent",
+        "internal.config.kubernetes.io/id",
+        "internal.config.kubernetes.io/annotations-migration-resource-id",
+        "internal.config.kubernetes.io/helm-generated",
+        "config.kubernetes.io/path",
+        "config.kubernetes.io/index",
+        "config.k8s.io/id",
         "config.kubernetes.io/origin",
         "alpha.config.kubernetes.io/transformations",
     };
@@ -124,6 +134,17 @@ static void settle_annotations(struct resource *resource)
             strlen(value_string_value(value)) < value_string_length(value))
             value_object_set_new(annotations, key, value_string(written.text));
     }
+}
+
+static int settle(struct resource *resource, struct error *err)
+{
+    if (yamlvalue_settle(resource->value, err) < 0)
+        return -1;
+    if (yamlvalue_has_controls(resource->value))
+        return error_set(err, ERROR_INVALID,
+                         "a text in it holds a control character (U+007F to U+009F, U+FFFE or "
+                         "U+FFFF), which YAML cannot hold; remove it, or encode the text");
+    return 0;
 }
 
 // What no field asks for, at the end of the build of this kustomization.
@@ -169,7 +190,7 @@ static int finish(struct frame *top, struct accumulator *all, struct error *err)
     origin_annotate(&all->map, build_metadata);
     resmap_foreach (resource, &all->map) {
         settle_annotations(resource);
-        if (yamlvalue_settle(resource->value, err) < 0) {
+        if (settle(resource, err) < 0) {
             cleanup_free char *name = resource_id_describe(resource_current_id(resource));
             return error_wrap(err, "%s", name);
         }

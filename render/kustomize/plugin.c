@@ -19,13 +19,25 @@ static void read_specs(const struct value *config, struct vec *specs)
     fieldspec_read_all(value_object_get(config, "fieldSpecs"), specs);
 }
 
+// The three that change names have no fields of their own, as other transformers have.
+static int read_name_specs(const struct value *config, struct vec *specs, struct error *err)
+{
+    if (value_object_get(config, "fieldSpecs") == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "fieldSpecs is missing; write for example fieldSpecs: [{path: "
+                         "metadata/name}]");
+    read_specs(config, specs);
+    return 0;
+}
+
 static int run_prefix(struct frame *frame, const struct value *config, struct resmap *map,
                       struct error *err)
 {
     (void)frame;
     cleanup_vec struct vec specs = FIELDSPECS;
     const char *prefix = value_text_or(config, "prefix", "");
-    read_specs(config, &specs);
+    if (read_name_specs(config, &specs, err) < 0)
+        return -1;
     return *prefix != '\0' ? transform_prefix(prefix, &specs, map, err) : 0;
 }
 
@@ -35,7 +47,8 @@ static int run_suffix(struct frame *frame, const struct value *config, struct re
     (void)frame;
     cleanup_vec struct vec specs = FIELDSPECS;
     const char *suffix = value_text_or(config, "suffix", "");
-    read_specs(config, &specs);
+    if (read_name_specs(config, &specs, err) < 0)
+        return -1;
     return *suffix != '\0' ? transform_suffix(suffix, &specs, map, err) : 0;
 }
 
@@ -186,7 +199,7 @@ static const struct plugin plugins[] = {
     {"PatchTransformer", patch_transform, "PatchTransformer", false},
     {"PrefixTransformer", run_prefix, "PrefixTransformer", false},
     {"SuffixTransformer", run_suffix, "SuffixTransformer", false},
-    {"PrefixSuffixTransformer", run_prefix_and_suffix, NULL, false},
+    {"PrefixSuffixTransformer", run_prefix_and_suffix, "PrefixSuffixTransformer", false},
     {"ReplacementTransformer", replacement_transform, "ReplacementTransformer", false},
     {"ReplicaCountTransformer", run_replicas, "ReplicaCountTransformer", false},
     {"ValueAddTransformer", value_add_transform, "ValueAddTransformer", false},

@@ -74,11 +74,14 @@ static int read_target(const struct value *config, struct target *target, struct
     const struct value *reject = value_array_at(config, "reject");
     if (select == NULL)
         return error_set(err, ERROR_INVALID, "select is not set; say which objects are meant");
-    if (selector_new(select, &target->select, err) < 0)
+    if (selector_new(select, &target->select, err) < 0 ||
+        selector_read_labels(target->select, err) < 0)
         return error_wrap(err, "select");
     for (size_t i = 0; i < value_array_size(reject); i++) {
         const struct value *entry = value_array_get(reject, i);
-        if (selector_new(entry, vec_push(&target->reject), err) < 0)
+        struct selector **reject_entry = vec_push(&target->reject);
+        if (selector_new(entry, reject_entry, err) < 0 ||
+            selector_read_labels(*reject_entry, err) < 0)
             return error_wrap(err, "reject[%zu]", i);
         *(bool *)vec_push(&target->reject_ids) = says_names(entry);
     }
@@ -139,8 +142,8 @@ static int replace_one(struct resmap *map, const struct value *replacement, size
                        struct error *err)
 {
     const struct value *targets = value_array_at(replacement, "targets");
-    if (targets == NULL || (value_object_at(replacement, "source") == NULL &&
-                            value_text(replacement, "sourceValue") == NULL))
+    if (value_array_size(targets) == 0 || (value_object_at(replacement, "source") == NULL &&
+                                           value_text(replacement, "sourceValue") == NULL))
         return error_set(err, ERROR_INVALID,
                          "a replacement has a source (or a sourceValue) and at least one target");
     cleanup_source_value struct source_value source = {0};

@@ -311,6 +311,21 @@ void resmap_remove(struct resmap *map, struct resource *resource)
 
 // ---- one by name ----
 
+// " of apps/v1beta1; it is of apps/v1" where only the version is another one; else what is called
+// alike. Owned.
+static char *hint_for(const struct resmap *map, struct resource_id id)
+{
+    resmap_foreach (resource, map) {
+        struct resource_id other = resource_current_id(resource);
+        if (strcmp(other.kind, id.kind) == 0 && strcmp(other.name, id.name) == 0 &&
+            strcmp(other.api_version, id.api_version) != 0)
+            return xasprintf(" of %s (it is of %s)",
+                             *id.api_version != '\0' ? id.api_version : "no apiVersion",
+                             other.api_version);
+    }
+    return resmap_hint(map, id.kind, id.name);
+}
+
 int resmap_get(struct resmap *map, struct resource_id id, struct resource **ret_resource,
                struct error *err)
 {
@@ -323,6 +338,6 @@ int resmap_get(struct resmap *map, struct resource_id id, struct resource **ret_
     cleanup_free char *name = resource_id_describe(id);
     if (found.len > 1)
         return error_set(err, ERROR_INVALID, "%zu objects are or were called %s", found.len, name);
-    cleanup_free char *hint = resmap_hint(map, id.kind, id.name);
+    cleanup_free char *hint = hint_for(map, id);
     return error_set(err, ERROR_NOT_FOUND, "no object is %s%s", name, hint);
 }

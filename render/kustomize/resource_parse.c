@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/value.h"
 #include "base/yamlvalue.h"
+#include "render/kustomize/resource_text.h"
 #include "render/kustomize/schema.h"
 
 enum {
@@ -19,6 +20,7 @@ static const struct yamlvalue_limits limits = {
     .max_nodes = 20000000,
     .max_documents = MAX_OBJECTS,
     .kustomize = true,
+    .any_tag = true,
     .written = true,
 };
 
@@ -125,7 +127,11 @@ int resource_parse(const char *text, size_t size, const char *file, struct schem
     cleanup_vec struct vec documents = YAMLVALUE_DOCUMENTS;
     cleanup_vec struct vec queue = VEC_OF(struct item, release_item);
     cleanup_vec struct vec result = RESOURCES;
-    if (yamlvalue_parse_all(text, size, file, &limits, &documents, err) < 0)
+    cleanup_free char *clean = NULL;
+    size_t clean_size = 0;
+    if (resource_text_clean(text, size, file, &clean, &clean_size, err) < 0 ||
+        yamlvalue_parse_all(clean != NULL ? clean : text, clean_size, file, &limits, &documents,
+                            err) < 0)
         return -1;
     vec_foreach (struct yamlvalue_document, document, &documents) {
         bool alone = documents.len == 1;

@@ -14,7 +14,10 @@ struct selector {
     struct regexp *kind;
     struct regexp *name;
     struct regexp *ns;
-    bool has_labels;
+    char *label_text; // "" where none is given
+    char *annotation_text;
+    bool labels_read; // what the texts say is below
+    bool annotations_read;
     struct label_selector labels;
     struct label_selector annotations;
 };
@@ -28,6 +31,8 @@ void selector_free(struct selector *selector)
     regexp_free(selector->kind);
     regexp_free(selector->name);
     regexp_free(selector->ns);
+    free(selector->label_text);
+    free(selector->annotation_text);
     label_selector_release(&selector->labels);
     label_selector_release(&selector->annotations);
     free(selector);
@@ -54,15 +59,33 @@ int selector_new(const struct value *config, struct selector **ret_selector, str
         if (*pattern != '\0' && regexp_compile(pattern, REGEXP_WHOLE, parts[i].regexp, err) < 0)
             return error_wrap(err, "%s", parts[i].field);
     }
-    const char *labels = value_text_or(config, "labelSelector", "");
-    const char *annotations = value_text_or(config, "annotationSelector", "");
-    if (label_selector_parse(labels, &selector->labels, err) < 0)
-        return error_wrap(err, "labelSelector");
-    if (label_selector_parse(annotations, &selector->annotations, err) < 0)
-        return error_wrap(err, "annotationSelector");
-    selector->has_labels = *labels != '\0' || *annotations != '\0';
+    selector->label_text = xstrdup(value_text_or(config, "labelSelector", ""));
+    selector->annotation_text = xstrdup(value_text_or(config, "annotationSelector", ""));
     *ret_selector = STEAL(selector);
     return 0;
+}
+
+static int read_labels(struct selector *selector, struct error *err)
+{
+    if (!selector->labels_read &&
+        label_selector_parse(selector->label_text, &selector->labels, err) < 0)
+        return error_wrap(err, "labelSelector");
+    selector->labels_read = true;
+    return 0;
+}
+
+static int read_annotations(struct selector *selector, struct error *err)
+{
+    if (!selector->annotations_read &&
+        label_selector_parse(selector->annotation_text, &selector->annotations, err) < 0)
+        return error_wrap(err, "annotationSelector");
+    selector->annotations_read = true;
+    return 0;
+}
+
+int selector_read_labels(struct selector *selector, struct error *err)
+{
+    return read_labels(selector, err) < 0 ? -1 : read_annotations(selector, err);
 }
 
 static int matches(const struct regexp *regexp, const char *text, bool *ret_matches,
@@ -103,14 +126,14 @@ int selector_matches_id(const struct selector *selector, struct resource_id id, 
 
 bool selector_matches_labels(const struct selector *selector, const struct resource *resource)
 {
-    return !selector->has_labels ||
+    return !selector_has_labels(selector) ||
            (label_selector_matches(&selector->labels, resource_labels(resource)) &&
             label_selector_matches(&selector->annotations, resource_annotations(resource)));
 }
 
 bool selector_has_labels(const struct selector *selector)
 {
-    return selector->has_labels;
+    return *selector->label_text != '\0' || *selector->annotation_text != '\0';
 }
 
 // Either of two texts.
@@ -122,8 +145,27 @@ static int matches_either(const struct regexp *regexp, const char *first, const 
     return *ret_matches ? 0 : matches(regexp, second, ret_matches, err);
 }
 
-static int selects(const struct selector *selector, const struct resource *resource,
-                   bool *ret_matches, struct error *err)
+// kustomize reads a selector for labels where it has an object to hold against it, one for
+// annotations where the labels are right: what is wrong in it shows only then.
+static int has_selected_labels(struct selector *selector, const struct resource *resource,
+                               bool *ret_matches, struct error *err)
+{
+    *ret_matches = true;
+    if (!selector_has_labels(selector))
+        return 0;
+    if (read_labels(selector, err) < 0)
+        return -1;
+    *ret_matches = label_selector_matches(&selector->labels, resource_labels(resource));
+    if (!*ret_matches)
+        return 0;
+    if (read_annotations(selector, err) < 0)
+        return -1;
+    *ret_matches = label_selector_matches(&selector->annotations, resource_annotations(resource));
+    return 0;
+}
+
+static int selects(struct selector *selector, const struct resource *resource, bool *ret_matches,
+                   struct error *err)
 {
     struct resource_id current = resource_current_id(resource);
     struct resource_id original = resource_original_id(resource);
@@ -139,11 +181,10 @@ static int selects(const struct selector *selector, const struct resource *resou
         matches_either(selector->ns, resource_id_effective_namespace(original),
                        resource_id_effective_namespace(current), ret_matches, err) < 0)
         return -1;
-    *ret_matches = *ret_matches && selector_matches_labels(selector, resource);
-    return 0;
+    return *ret_matches ? has_selected_labels(selector, resource, ret_matches, err) : 0;
 }
 
-int selector_select(const struct selector *selector, const struct resmap *map, struct vec *found,
+int selector_select(struct selector *selector, const struct resmap *map, struct vec *found,
                     struct error *err)
 {
     resmap_foreach (resource, map) {

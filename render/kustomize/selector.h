@@ -22,9 +22,13 @@ void cleanup_selector_pointer(struct selector **selector);
 
 // Pushes the objects (struct resource *, borrowed) whose first or present name, and present kind,
 // are selected, in their order.
-int selector_select(const struct selector *selector, const struct resmap *map, struct vec *found,
+int selector_select(struct selector *selector, const struct resmap *map, struct vec *found,
                     struct error *err) __attribute__((warn_unused_result));
 
+// Reads the selectors for labels and annotations, which selector_select does when it meets an
+// object that they are to be held against. Before selector_matches_labels.
+int selector_read_labels(struct selector *selector, struct error *err)
+    __attribute__((warn_unused_result));
 // The parts of it: group, version, kind, name and namespace (as written) of one name; and labels
 // and annotations. Whether any selector for labels or annotations was given.
 int selector_matches_id(const struct selector *selector, struct resource_id id, bool *ret_matches,

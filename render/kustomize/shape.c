@@ -14,6 +14,7 @@
 struct check {
     struct strbuf *path; // of the field being looked at; may be NULL
     bool lenient;
+    bool exact;
 };
 
 static void enter(struct check *check, const char *name)
@@ -180,10 +181,11 @@ static int check_value(struct check *check, struct value *parent, const struct s
     return value_is_object(value) ? 0 : refuse("a mapping", value, err);
 }
 
-static const struct shape_field *field_of(const struct shape *shape, const char *name)
+static const struct shape_field *field_of(const struct check *check, const struct shape *shape,
+                                          const char *name)
 {
     for (const struct shape_field *field = shape->fields; field->name != NULL; field++)
-        if (strcasecmp(field->name, name) == 0)
+        if ((check->exact ? strcmp : strcasecmp)(field->name, name) == 0)
             return field;
     return NULL;
 }
@@ -199,7 +201,7 @@ static const char *similar(const struct shape *shape, const char *name)
 static int check_member(struct check *check, struct value *object, const struct shape *shape,
                         const char *key, struct error *err)
 {
-    const struct shape_field *field = field_of(shape, key);
+    const struct shape_field *field = field_of(check, shape, key);
     size_t before = mark(check);
     enter(check, key);
     if (field == NULL) {
@@ -226,6 +228,15 @@ static int check_member(struct check *check, struct value *object, const struct 
     return 0;
 }
 
+// Of names that differ in case alone the last counts, in the order of their bytes.
+static bool is_spelt_again(const struct check *check, const struct vec *keys, const char *key)
+{
+    vec_foreach (char *, other, keys)
+        if (!check->exact && strcasecmp(*other, key) == 0 && strcmp(*other, key) > 0)
+            return true;
+    return false;
+}
+
 static int check_object(struct check *check, struct value *value, const struct shape *shape,
                         struct error *err)
 {
@@ -239,7 +250,11 @@ static int check_object(struct check *check, struct value *value, const struct s
     value_foreach (value, key, member)
         vec_push_string(&keys, key);
     vec_foreach (char *, name, &keys)
-        if (check_member(check, value, shape, *name, err) < 0)
+        if (is_spelt_again(check, &keys, *name))
+            value_object_del(value, *name);
+    vec_foreach (char *, name, &keys)
+        if (value_object_get(value, *name) != NULL &&
+            check_member(check, value, shape, *name, err) < 0)
             return -1;
     return 0;
 }
@@ -247,6 +262,6 @@ static int check_object(struct check *check, struct value *value, const struct s
 int shape_check(struct value *value, const struct shape *shape, struct strbuf *path,
                 struct error *err)
 {
-    struct check check = {.path = path, .lenient = shape->lenient};
+    struct check check = {.path = path, .lenient = shape->lenient, .exact = shape->exact};
     return check_object(&check, value, shape, err);
 }

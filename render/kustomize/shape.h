@@ -31,6 +31,7 @@ struct shape {
     const char *name;
     const struct shape_field *fields; // ends with a NULL name
     bool lenient; // unknown fields are kept, here and below: the configuration of a plugin
+    bool exact;   // names are matched as they are written, here and below
 };
 
 // NULL when there is none of that name.

@@ -129,10 +129,10 @@ static void test_kustomize_replacement_refuses(void **state)
     } cases[] = {
         {"replacements: [{targets: []}]",
          "a replacement has a source (or a sourceValue) and at least one target"},
-        {"replacements: [{source: {kind: B, name: b}, targets: []}]",
+        {"replacements: [{source: {kind: B, name: b}, targets: [{}]}]",
          "no object is the source (kind B, name b); check its kind and name (they are compared as "
          "they are, without wildcards)"},
-        {"replacements: [{source: {kind: A, fieldPath: spec.gone}, targets: []}]",
+        {"replacements: [{source: {kind: A, fieldPath: spec.gone}, targets: [{}]}]",
          "A \"a\" has nothing at the fieldPath spec.gone"},
         {"replacements: [{sourceValue: x, targets: [{fieldPaths: [spec.url]}]}]",
          "targets[0]: select is not set; say which objects are meant"},

@@ -190,7 +190,7 @@ static void test_tree_says_what_was_meant(void **state)
          "replicas[0]: nothing that has replicas (a Deployment, StatefulSet, ReplicaSet or "
          "ReplicationController, or what configurations add) is called \"web-2\" (did you mean "
          "Deployment.apps \"x-web-v2\"?)"},
-        {"replacements: [{source: {kind: Deployment, name: web-v1}, targets: []}]\n",
+        {"replacements: [{source: {kind: Deployment, name: web-v1}, targets: [{}]}]\n",
          "replacements[0]: no object is the source (kind Deployment, name web-v1) (did you mean "
          "Deployment.apps \"x-web-v2\"?); check its kind and name (they are compared as they are, "
          "without wildcards)"},

@@ -1,0 +1,446 @@
+// What trees of public projects hold and how far kustomize goes along: what it overlooks, what it
+// refuses. Each expectation is what kustomize 5.8.1 prints, or why it prints nothing.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "render/kustomize/kustomize.h"
+#include "text_tree.h"
+
+#define KUSTOMIZATION(fields) "=== kustomization.yaml\nresources: [a.yaml]\n" fields
+#define THING(more) "apiVersion: v1\nkind: Thing\nmetadata: {name: a" more "}\n"
+#define FILE_A(more) "=== a.yaml\n" THING("") more
+#define THING_OUT(more) "apiVersion: v1\nkind: Thing\nmetadata:\n  name: a\n" more
+#define MARK "\xEF\xBB\xBF"
+
+static int build(const char *tree_text, const char *path, struct strbuf *out, struct error *err)
+{
+    cleanup_tree struct tree *tree = text_tree_new(tree_text, strlen(tree_text));
+    cleanup_vec struct vec objects = KUSTOMIZE_OBJECTS;
+    cleanup_vec struct vec warnings = VEC_OF(char *, vec_release_string);
+    struct kustomize_options options = {0};
+    strbuf_init(out, 1 << 20);
+    if (kustomize_build(tree, path, &options, &objects, &warnings, err) < 0)
+        return -1;
+    return kustomize_print(&objects, out, err);
+}
+
+static void assert_builds(const char *tree_text, const char *expected)
+{
+    cleanup_strbuf struct strbuf out;
+    cleanup_error struct error err = {0};
+    if (build(tree_text, "", &out, &err) < 0)
+        fail_msg("%s\n%s", error_message(&err), tree_text);
+    assert_string_equal(out.data, expected);
+}
+
+static void assert_refused(const char *tree_text, const char *path, const char *why)
+{
+    cleanup_strbuf struct strbuf out;
+    cleanup_error struct error err = {0};
+    if (build(tree_text, path, &out, &err) == 0)
+        fail_msg("rendered, and not refused: %s\n%s", why, tree_text);
+    if (strstr(error_message(&err), why) == NULL)
+        fail_msg("%s\nis not: %s", error_message(&err), why);
+}
+
+static void test_public_notes_of_functions_go(void **state)
+{
+    (void)state;
+    // As kpt writes them. A selector still sees them.
+    assert_builds(
+        KUSTOMIZATION(
+            "patches:\n- target: {annotationSelector: "
+            "config.kubernetes.io/path=x.yaml}\n"
+            "  patch: '[{\"op\": \"add\", \"path\": \"/x\", \"value\": 1}]'\n") "=== "
+                                                                                "a.yaml\n" THING(
+                                                                                    ","
+                                                                                    " "
+                                                                                    "a"
+                                                                                    "n"
+                                                                                    "n"
+                                                                                    "o"
+                                                                                    "t"
+                                                                                    "a"
+                                                                                    "t"
+                                                                                    "i"
+                                                                                    "o"
+                                                                                    "n"
+                                                                                    "s"
+                                                                                    ":"
+                                                                                    " "
+                                                                                    "{"
+                                                                                    "c"
+                                                                                    "o"
+                                                                                    "n"
+                                                                                    "f"
+                                                                                    "i"
+                                                                                    "g"
+                                                                                    "."
+                                                                                    "k"
+                                                                                    "u"
+                                                                                    "b"
+                                                                                    "e"
+                                                                                    "r"
+                                                                                    "n"
+                                                                                    "e"
+                                                                                    "t"
+                                                                                    "e"
+                                                                                    "s"
+                                                                                    "."
+                                                                                    "i"
+                                                                                    "o"
+                                                                                    "/"
+                                                                                    "p"
+                                                                                    "a"
+                                                                                    "t"
+                                                                                    "h"
+                                                                                    ":"
+                                                                                    " "
+                                                                                    "x"
+                                                                                    "."
+                                                                                    "y"
+                                                                                    "a"
+                                                                                    "m"
+                                                                                    "l"
+                                                                                    ","
+                                                                                    " "
+                                                                                    "c"
+                                                                                    "o"
+                                                                                    "n"
+                                                                                    "f"
+                                                                                    "i"
+                                                                                    "g"
+                                                                                    "."
+                                                                                    "k"
+                                                                                    "u"
+                                                                                    "b"
+                                                                                    "e"
+                                                                                    "r"
+                                                                                    "n"
+                                                                                    "e"
+                                                                                    "t"
+                                                                                    "e"
+                                                                                    "s"
+                                                                                    "."
+                                                                                    "i"
+                                                                                    "o"
+                                                                                    "/"
+                                                                                    "i"
+                                                                                    "n"
+                                                                                    "d"
+                                                                                    "e"
+                                                                                    "x"
+                                                                                    ":"
+                                                                                    " "
+                                                                                    "'"
+                                                                                    "0"
+                                                                                    "'"
+                                                                                    ","
+                                                                                    " "
+                                                                                    "c"
+                                                                                    "o"
+                                                                                    "n"
+                                                                                    "f"
+                                                                                    "i"
+                                                                                    "g"
+                                                                                    "."
+                                                                                    "k"
+                                                                                    "8"
+                                                                                    "s"
+                                                                                    "."
+                                                                                    "i"
+                                                                                    "o"
+                                                                                    "/"
+                                                                                    "i"
+                                                                                    "d"
+                                                                                    ":"
+                                                                                    " "
+                                                                                    "'"
+                                                                                    "1"
+                                                                                    "'"
+                                                                                    ","
+                                                                                    " "
+                                                                                    "i"
+                                                                                    "n"
+                                                                                    "t"
+                                                                                    "e"
+                                                                                    "r"
+                                                                                    "n"
+                                                                                    "a"
+                                                                                    "l"
+                                                                                    "."
+                                                                                    "c"
+                                                                                    "o"
+                                                                                    "n"
+                                                                                    "f"
+                                                                                    "i"
+                                                                                    "g"
+                                                                                    "."
+                                                                                    "k"
+                                                                                    "u"
+                                                                                    "b"
+                                                                                    "e"
+                                                                                    "r"
+                                                                                    "n"
+                                                                                    "e"
+                                                                                    "t"
+                                                                                    "e"
+                                                                                    "s"
+                                                                                    "."
+                                                                                    "i"
+                                                                                    "o"
+                                                                                    "/"
+                                                                                    "p"
+                                                                                    "a"
+                                                                                    "t"
+                                                                                    "h"
+                                                                                    ":"
+                                                                                    " "
+                                                                                    "x"
+                                                                                    "."
+                                                                                    "y"
+                                                                                    "a"
+                                                                                    "m"
+                                                                                    "l"
+                                                                                    ","
+                                                                                    " "
+                                                                                    "i"
+                                                                                    "n"
+                                                                                    "t"
+                                                                                    "e"
+                                                                                    "r"
+                                                                                    "n"
+                                                                                    "a"
+                                                                                    "l"
+                                                                                    "."
+                                                                                    "c"
+                                                                                    "o"
+                                                                                    "n"
+                                                                                    "f"
+                                                                                    "i"
+                                                                                    "g"
+                                                                                    "."
+                                                                                    "k"
+                                                                                    "u"
+                                                                                    "b"
+                                                                                    "e"
+                                                                                    "r"
+                                                                                    "n"
+                                                                                    "e"
+                                                                                    "t"
+                                                                                    "e"
+                                                                                    "s"
+                                                                                    "."
+                                                                                    "i"
+                                                                                    "o"
+                                                                                    "/"
+                                                                                    "i"
+                                                                                    "n"
+                                                                                    "d"
+                                                                                    "e"
+                                                                                    "x"
+                                                                                    ":"
+                                                                                    " "
+                                                                                    "'"
+                                                                                    "0"
+                                                                                    "'"
+                                                                                    ","
+                                                                                    " "
+                                                                                    "i"
+                                                                                    "n"
+                                                                                    "t"
+                                                                                    "e"
+                                                                                    "r"
+                                                                                    "n"
+                                                                                    "a"
+                                                                                    "l"
+                                                                                    "."
+                                                                                    "c"
+                                                                                    "o"
+                                                                                    "n"
+                                                                                    "f"
+                                                                                    "i"
+                                                                                    "g"
+                                                                                    "."
+                                                                                    "k"
+                                                                                    "u"
+                                                                                    "b"
+                                                                                    "e"
+                                                                                    "r"
+                                                                                    "n"
+                                                                                    "e"
+                                                                                    "t"
+                                                                                    "e"
+                                                                                    "s"
+                                                                                    "."
+                                                                                    "i"
+                                                                                    "o"
+                                                                                    "/"
+                                                                                    "s"
+                                                                                    "e"
+                                                                                    "q"
+                                                                                    "i"
+                                                                                    "n"
+                                                                                    "d"
+                                                                                    "e"
+                                                                                    "n"
+                                                                                    "t"
+                                                                                    ":"
+                                                                                    " "
+                                                                                    "c"
+                                                                                    "o"
+                                                                                    "m"
+                                                                                    "p"
+                                                                                    "a"
+                                                                                    "c"
+                                                                                    "t"
+                                                                                    "}"),
+        THING_OUT("x: 1\n"));
+}
+
+static void test_public_tags_are_overlooked(void **state)
+{
+    (void)state;
+    assert_builds(KUSTOMIZATION("") FILE_A("b: !vault 5\nc: !Ref {d: e}\nf: !GetAtt [g]\n"
+                                           "h: !!custom 1\ni: !!set {j: 1}\n"),
+                  "apiVersion: v1\nb: \"5\"\nc:\n  d: e\nf:\n- g\nh: \"1\"\ni:\n  j: 1\n"
+                  "kind: Thing\nmetadata:\n  name: a\n");
+}
+
+static void test_public_documents_may_begin_with_a_mark(void **state)
+{
+    (void)state;
+    static const char two[] =
+        "apiVersion: v1\nkind: Thing\nmetadata:\n  name: a\n---\napiVersion: v1\nkind: Thing\n"
+        "metadata:\n  name: b\n";
+    assert_builds(KUSTOMIZATION("") "=== a.yaml\n" MARK THING(
+                      "") "---\n" MARK "apiVersion: v1\nkind: Thing\nmetadata: {name: b}\n",
+                  two);
+    assert_builds(KUSTOMIZATION("") "=== a.yaml\n" MARK "# a\n" THING(
+                      "") "--- # b\r\n" MARK "\r\n"
+                          "apiVersion: v1\nkind: Thing\nmetadata: {name: b}\n",
+                  two);
+}
+
+static void test_public_paths_are_joined_as_text(void **state)
+{
+    (void)state;
+    assert_builds("=== kustomization.yaml\nresources: [none/../a.yaml]\n" FILE_A(""),
+                  THING_OUT(""));
+    assert_builds("=== kustomization.yaml\nresources: [a.yaml/../././/b/]\n"
+                  "=== b/kustomization.yaml\nresources: [../b/a.yaml]\n=== b/a.yaml\n" THING(""),
+                  THING_OUT(""));
+    // ".." behind a link leads back to where the link stands.
+    assert_builds("=== kustomization.yaml\nresources: [link/../a.yaml]\n" FILE_A(
+                      "") "=== link\n-> b/deep\n=== b/deep/x\n\n=== b/a.yaml\nkind: Other\n",
+                  THING_OUT(""));
+    assert_refused("=== kustomization.yaml\nresources: [b/../../a.yaml]\n" FILE_A(""), "",
+                   "../a.yaml leads out of the tree");
+}
+
+static void test_public_last_spelling_of_a_field_counts(void **state)
+{
+    (void)state;
+    assert_builds("=== kustomization.yaml\nresources: [a.yaml]\nResources: [b.yaml]\n" FILE_A(""),
+                  THING_OUT(""));
+    assert_builds("=== kustomization.yaml\nRESOURCES: [b.yaml]\nresources: [a.yaml]\n" FILE_A(""),
+                  THING_OUT(""));
+}
+
+static void test_public_selectors_are_read_when_they_are_asked(void **state)
+{
+    (void)state;
+#define TARGET(target) \
+    KUSTOMIZATION("patches:\n- target: " target "\n  patch: '[{\"op\": \"test\"}]'\n") FILE_A("")
+    assert_builds(TARGET("{kind: Nothing, labelSelector: a - b}"), THING_OUT(""));
+    assert_builds(TARGET("{labelSelector: a=b, annotationSelector: a - b}"), THING_OUT(""));
+    assert_refused(TARGET("{labelSelector: a - b}"), "", "labelSelector: the selector \"a - b\"");
+    assert_refused(TARGET("{annotationSelector: a - b}"), "",
+                   "annotationSelector: the selector \"a - b\"");
+    // Of replacements at once.
+    assert_refused(KUSTOMIZATION("replacements:\n- sourceValue: x\n  targets:\n"
+                                 "  - select: {kind: Nothing, labelSelector: a - b}\n") FILE_A(""),
+                   "", "select: labelSelector: the selector \"a - b\"");
+}
+
+static void test_public_configurations_of_names_are_exact(void **state)
+{
+    (void)state;
+#define PREFIX(more) \
+    KUSTOMIZATION("transformers:\n- |-\n  apiVersion: builtin\n  kind: " more) FILE_A("")
+    assert_builds(PREFIX("PrefixTransformer\n  metadata: {name: x}\n  prefix: 5\n"
+                         "  fieldSpecs: [{path: metadata/name}]\n"),
+                  "apiVersion: v1\nkind: Thing\nmetadata:\n  name: 5a\n");
+    assert_builds(PREFIX("PrefixSuffixTransformer\n  metadata: {name: x}\n  Prefix: p\n"
+                         "  suffix: s\n  fieldSpecs: [{path: metadata/name}]\n"),
+                  "apiVersion: v1\nkind: Thing\nmetadata:\n  name: as\n");
+    static const char *const kinds[] = {
+        PREFIX("PrefixTransformer\n  metadata: {name: x}\n  prefix: p\n"),
+        PREFIX("SuffixTransformer\n  metadata: {name: x}\n  suffix: p\n  FieldSpecs: []\n"),
+        PREFIX("PrefixSuffixTransformer\n  metadata: {name: x}\n  fieldSpecs: null\n"),
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++)
+        assert_refused(kinds[i], "", "fieldSpecs is missing");
+}
+
+static void test_public_refused_as_by_kustomize(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tree;
+        const char *why;
+    } rows[] = {
+        {KUSTOMIZATION("replacements: [{sourceValue: x, targets: []}]\n") FILE_A(""),
+         "at least one target"},
+        {KUSTOMIZATION("crds: [c.yaml]\n")
+             FILE_A("") "=== c.yaml\napiVersion: apiextensions.k8s.io/v1\n",
+         "c.yaml: apiVersion is no type with Schema and Dependencies"},
+        {KUSTOMIZATION("crds: [c.yaml]\n") FILE_A("") "=== c.yaml\n[a]\n",
+         "c.yaml: a mapping of types is expected"},
+        {KUSTOMIZATION("") "=== a.yaml\n%YAML 1.1\n---\n" THING(""), "a.yaml:1: a YAML directive"},
+        {KUSTOMIZATION("") FILE_A("--- {a: b}\n"), "a.yaml:4: more than a comment stands behind"},
+        {KUSTOMIZATION("") FILE_A("x: \"\\x7F\"\n"), "Thing \"a\": a text in it holds a control"},
+        {KUSTOMIZATION("") FILE_A("\"\\x80\": x\n"), "Thing \"a\": a text in it holds a control"},
+        {KUSTOMIZATION("") FILE_A("x: [\"\\uFFFE\"]\n"), "holds a control character"},
+        {KUSTOMIZATION("patches:\n- patch: '{apiVersion: v2, kind: Thing, metadata: {name: a}}'\n")
+             FILE_A(""),
+         "no object is Thing \"a\" of v2 (it is of v1)"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        assert_refused(rows[i].tree, "", rows[i].why);
+}
+
+static void test_public_kustomization_is_in_its_folder(void **state)
+{
+    (void)state;
+    static const char tree[] =
+        "=== b/kustomization.yaml\nresources: [a.yaml]\n=== o/a.yaml\n" THING(
+            "") "=== o/kustomization.yaml\n-> ../b/kustomization.yaml\n";
+    assert_refused(tree, "o", "o/kustomization.yaml is a symbolic link out of its folder");
+    assert_builds(
+        "=== kustomization.yaml\n-> b/k.yaml\n=== b/k.yaml\nresources: [a.yaml]\n" FILE_A(""),
+        THING_OUT(""));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_public_notes_of_functions_go),
+        cmocka_unit_test(test_public_tags_are_overlooked),
+        cmocka_unit_test(test_public_documents_may_begin_with_a_mark),
+        cmocka_unit_test(test_public_paths_are_joined_as_text),
+        cmocka_unit_test(test_public_last_spelling_of_a_field_counts),
+        cmocka_unit_test(test_public_selectors_are_read_when_they_are_asked),
+        cmocka_unit_test(test_public_configurations_of_names_are_exact),
+        cmocka_unit_test(test_public_refused_as_by_kustomize),
+        cmocka_unit_test(test_public_kustomization_is_in_its_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
