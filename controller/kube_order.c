@@ -8,7 +8,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 
-enum { MAX_WAVE = 1000000 };
+enum { MAX_WAVE = 1000000, HOOK_TTL_MIN_S = 10 };
 
 struct placed {
     const char *group;
@@ -81,6 +81,19 @@ static int read_wave(const char *text, int *ret_wave, struct error *err)
     return 0;
 }
 
+// One that is cleared up at once is gone before anybody sees how it ended, and would run again.
+static int check_ttl(const json_t *object, struct error *err)
+{
+    int64_t ttl_s = jval_int(object, "spec.ttlSecondsAfterFinished", HOOK_TTL_MIN_S);
+    if (ttl_s >= HOOK_TTL_MIN_S)
+        return 0;
+    return error_set(
+        err, ERROR_INVALID,
+        "its spec.ttlSecondsAfterFinished is %lld: a hook would be gone before its end "
+        "is seen; write at least %d",
+        (long long)ttl_s, HOOK_TTL_MIN_S);
+}
+
 static int read_hook(const char *group, const char *kind, const char *text,
                      enum apply_stage *ret_stage, struct error *err)
 {
@@ -96,21 +109,35 @@ static int read_hook(const char *group, const char *kind, const char *text,
     return 0;
 }
 
+// A word that nobody knows would protect nothing, and nobody would hear of it.
+static int read_word(const json_t *annotations, const char *name, const char *word,
+                     const char *other, bool *ret_is_word, struct error *err)
+{
+    const char *text = json_string_value(json_object_get(annotations, name));
+    bool is_word = text != NULL && strcmp(text, word) == 0;
+    if (text != NULL && !is_word && (other == NULL || strcmp(text, other) != 0))
+        return error_set(err, ERROR_INVALID, "its annotation %s is \"%.40s\"; write %s%s%s", name,
+                         text, word, other != NULL ? " or " : "", other != NULL ? other : "");
+    *ret_is_word = is_word;
+    return 0;
+}
+
 int apply_order_of(const char *group, const char *kind, const json_t *object,
                    struct apply_order *ret_order, struct error *err)
 {
     const json_t *annotations = jval_object(object, "metadata.annotations");
     const char *wave = json_string_value(json_object_get(annotations, "sealift.dev/wave"));
     const char *hook = json_string_value(json_object_get(annotations, "sealift.dev/hook"));
-    const char *force = json_string_value(json_object_get(annotations, "sealift.dev/force"));
-    const char *drift = json_string_value(json_object_get(annotations, "sealift.dev/drift"));
-    struct apply_order order = {
-        .stage = apply_stage_of(group, kind),
-        .recreate = force != NULL && strcmp(force, "recreate") == 0,
-        .ignores_drift = drift != NULL && strcmp(drift, "ignore") == 0,
-    };
+    bool keeps = false;
+    struct apply_order order = {.stage = apply_stage_of(group, kind)};
+    if (read_word(annotations, "sealift.dev/force", "recreate", NULL, &order.recreate, err) < 0 ||
+        read_word(annotations, "sealift.dev/drift", "ignore", NULL, &order.ignores_drift, err) <
+            0 ||
+        read_word(annotations, "sealift.dev/prune", "disabled", "enabled", &keeps, err) < 0)
+        return -1;
     if ((wave != NULL && read_wave(wave, &order.wave, err) < 0) ||
-        (hook != NULL && read_hook(group, kind, hook, &order.stage, err) < 0))
+        (hook != NULL &&
+         (read_hook(group, kind, hook, &order.stage, err) < 0 || check_ttl(object, err) < 0)))
         return -1;
     *ret_order = order;
     return 0;

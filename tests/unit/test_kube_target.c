@@ -295,6 +295,9 @@ static void test_order_refuses(void **state)
         {"sealift.dev/wave: ''", "write a whole number"},
         {"sealift.dev/hook: PreSync", "write before or after"},
         {"sealift.dev/hook: before", "only a Job can be a hook"},
+        {"sealift.dev/force: Recreate", "\"Recreate\"; write recreate"},
+        {"sealift.dev/drift: heal", "\"heal\"; write ignore"},
+        {"sealift.dev/prune: 'false'", "\"false\"; write disabled or enabled"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         struct apply_order order;
@@ -304,6 +307,15 @@ static void test_order_refuses(void **state)
         assert_int_equal(apply_order_of("apps", "Deployment", object, &order, &err), -1);
         assert_non_null(strstr(error_message(&err), rows[i].part));
     }
+    // A hook that is gone before anybody looks.
+    struct apply_order order;
+    cleanup_error struct error err = {0};
+    cleanup_json json_t *job = parse("{metadata: {annotations: {sealift.dev/hook: before}}, "
+                                     "spec: {ttlSecondsAfterFinished: 0}}");
+    assert_int_equal(apply_order_of("batch", "Job", job, &order, &err), -1);
+    assert_non_null(strstr(error_message(&err), "write at least 10"));
+    json_object_set_new(json_object_get(job, "spec"), "ttlSecondsAfterFinished", json_integer(10));
+    assert_int_equal(apply_order_of("batch", "Job", job, &order, NULL), 0);
 }
 
 int main(void)
