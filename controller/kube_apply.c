@@ -75,8 +75,13 @@ static int wait_current(struct kube_run *run, const struct planned *planned, int
     for (int64_t wait_ms = poll_ms;; wait_ms = wait_ms < 1000 ? wait_ms * 2 : wait_ms) {
         cleanup_json json_t *live = NULL;
         cleanup_health_verdict struct health_verdict verdict = {0};
-        if (kube_run_get(run, planned, &live, err) < 0)
-            return -1;
+        cleanup_error struct error cause = {0};
+        if (kube_run_get(run, planned, &live, &cause) < 0) {
+            if (cause.code != ERROR_NOT_FOUND)
+                return error_move(err, &cause);
+            return error_set(err, ERROR_UNAVAILABLE,
+                             "somebody deleted it before its end was seen; it is made again");
+        }
         health_judge(live, clock_wall_ms(clock_system()), &verdict);
         if (verdict.health == HEALTH_CURRENT)
             return 0;

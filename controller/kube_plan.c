@@ -95,6 +95,34 @@ static bool is_as_applied(struct kube_run *run, const struct target_object *obje
     return same;
 }
 
+// Drift that the artifact says to ignore is not put back by a look at everything either, and a hook
+// that ran, and was cleared up since, runs once: both are sent when their content is new. Somebody
+// who asks for all of it gets what is missing made again.
+static bool is_left_alone(struct kube_run *run, const struct planned *planned)
+{
+    struct kube_target *target = run->target;
+    const struct target_request *request = run->request;
+    bool hook = planned->order.stage == STAGE_BEFORE || planned->order.stage == STAGE_AFTER;
+    if (!hook && !planned->order.ignores_drift)
+        return false;
+    pthread_mutex_lock(&target->lock);
+    const struct member *known =
+        member_find(&target->members, planned->type, planned->ns, planned->name);
+    bool same = known != NULL && memcmp(known->content, planned->content, MEMBER_HASH_SIZE) == 0;
+    bool exists = known != NULL && known->exists;
+    bool alone =
+        (same || (request->settled && !target->has_applied)) && (exists || !request->afresh);
+    if (alone) {
+        struct member *member =
+            member_ensure(&target->members, planned->type, planned->ns, planned->name);
+        memcpy(member->content, planned->content, MEMBER_HASH_SIZE);
+        member->is_hook = hook;
+        member->ignores_drift = planned->order.ignores_drift;
+    }
+    pthread_mutex_unlock(&target->lock);
+    return alone;
+}
+
 static void identify(struct kube_run *run, size_t index, bool all)
 {
     const struct target_object *object = &run->request->objects[index];
@@ -109,7 +137,10 @@ static void identify(struct kube_run *run, size_t index, bool all)
         return;
     }
     want(run, planned.type, planned.ns, planned.name);
-    *(struct planned *)vec_push(&run->planned) = planned;
+    if (is_left_alone(run, &planned))
+        planned_release(&planned);
+    else
+        *(struct planned *)vec_push(&run->planned) = planned;
 }
 
 // By its path, where that tells.

@@ -2,6 +2,7 @@
 // what would need rendering, hold a prune that looks like an accident, apply.
 #include "controller/sync_internal.h"
 
+#include "api/condition.h"
 #include "api/object.h"
 #include "api/store.h"
 #include "base/jval.h"
@@ -154,6 +155,21 @@ static bool was_requested(const struct sync_flow *flow)
            strcmp(requested, jval_string_or(flow->status, "lastHandledReconcileAt", "")) != 0;
 }
 
+// As far as the status tells: this digest, by this spec, and nothing was refused or cut short
+// since.
+static bool was_settled(const struct sync_flow *flow)
+{
+    static const char *const good[] = {"Applied", "Progressing", "Unhealthy", "Drifted"};
+    const char *reason = condition_reason(flow->status, "Ready");
+    bool fine = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++)
+        fine |= strcmp(reason, good[i]) == 0;
+    return fine &&
+           strcmp(jval_string_or(flow->status, "artifact.digest", ""), flow->source.digest.text) ==
+               0 &&
+           jval_int(flow->status, "artifact.generation", 0) == object_generation(flow->object);
+}
+
 static void make_request(struct sync_flow *flow, struct vec *identities, struct vec *objects,
                          struct target_request *ret_request)
 {
@@ -178,6 +194,7 @@ static void make_request(struct sync_flow *flow, struct vec *identities, struct 
         .prune = jval_bool(object_spec(flow->object, ""), "prune", true),
         .revision = flow->source.revision,
         .afresh = was_requested(flow),
+        .settled = was_settled(flow),
         .deadline_mono_ms = flow->deadline_mono_ms,
         .cancel = flow->cancel,
     };

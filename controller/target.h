@@ -67,6 +67,7 @@ struct target_request {
     bool prune;           // remove what is ours and not among the objects
     const char *revision; // for whoever looks at the target
     bool afresh;          // take nothing for granted: compare all of it with what is really there
+    bool settled;         // it was applied before, perhaps by an earlier process, to its end
     int64_t deadline_mono_ms; // of waiting for hooks and the like; 0 = 5 minutes
     struct cancel *cancel;
 };
