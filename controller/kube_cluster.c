@@ -328,6 +328,13 @@ static void set_watched(struct cluster_type *type, bool watched)
     pthread_mutex_unlock(&cluster->lock);
 }
 
+static void set_denied(struct cluster_type *type, bool denied)
+{
+    pthread_mutex_lock(&type->cluster->lock);
+    type->denied = denied;
+    pthread_mutex_unlock(&type->cluster->lock);
+}
+
 static void on_object(void *arg, enum kube_change change, const json_t *object)
 {
     struct cluster_type *type = arg;
@@ -338,7 +345,7 @@ static void on_object(void *arg, enum kube_change change, const json_t *object)
 static void on_synced(void *arg)
 {
     struct cluster_type *type = arg;
-    type->denied = false;
+    set_denied(type, false);
     set_watched(type, true);
     vec_foreach (struct cluster_follower *, follower, &type->cluster->followers)
         (*follower)->on_synced((*follower)->arg, type);
@@ -353,7 +360,8 @@ static void on_error(void *arg, const struct error *err)
     if (err->code == ERROR_DENIED && !type->denied)
         log_warn("a kind may not be watched; its drift is found when all is applied again", "kind",
                  type->kind, "group", type->group, "error", error_message(err));
-    type->denied |= err->code == ERROR_DENIED;
+    if (err->code == ERROR_DENIED)
+        set_denied(type, true);
 }
 
 void cluster_watch(struct cluster *cluster, struct cluster_type *type, bool whole)
@@ -404,7 +412,7 @@ static void end_unneeded(void *arg)
         kube_watch_free(type->watch);
         type->watch = NULL;
         type->whole = false;
-        type->denied = false;
+        set_denied(type, false);
         log_debug("a kind is not watched any more", "kind", type->kind, "group", type->group);
     }
 }
@@ -429,4 +437,12 @@ bool cluster_is_watched(struct cluster *cluster, const struct cluster_type *type
         watched |= *other == type;
     pthread_mutex_unlock(&cluster->lock);
     return watched;
+}
+
+bool cluster_is_denied(struct cluster *cluster, const struct cluster_type *type)
+{
+    pthread_mutex_lock(&cluster->lock);
+    bool denied = type->denied;
+    pthread_mutex_unlock(&cluster->lock);
+    return denied;
 }

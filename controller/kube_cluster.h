@@ -27,11 +27,11 @@ struct cluster_type {
     char *version;
     bool namespaced;
     bool has_status;
-    // The loop's; workers only ask cluster_is_watched.
+    // The loop's; workers only ask cluster_is_watched and cluster_is_denied.
     struct cluster *cluster;
     struct kube_watch *watch;
     bool whole;
-    bool denied; // it may not be watched, and that was said
+    bool denied; // it may not be watched, and that was said; written under the cluster's lock
     bool moved;  // to another version, and is watched by the old one; under the cluster's lock
 };
 
@@ -93,5 +93,7 @@ bool cluster_type_misses(const struct cluster_type *type, const char *ns, const 
                          uint64_t version);
 // Whether what happens to its objects is heard. Any thread.
 bool cluster_is_watched(struct cluster *cluster, const struct cluster_type *type);
+// Whether that was tried, and is not allowed. Any thread.
+bool cluster_is_denied(struct cluster *cluster, const struct cluster_type *type);
 
 #endif

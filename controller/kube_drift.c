@@ -7,11 +7,7 @@
 #include "base/clock.h"
 #include "base/jval.h"
 #include "base/memory.h"
-#include "controller/health.h"
 #include "controller/kube_target_internal.h"
-
-// A rollout tells its steps faster than anybody reads them.
-static const int64_t health_pause_ms = 500;
 
 static bool heals(const struct member *member)
 {
@@ -61,105 +57,6 @@ static void judge_all(struct kube_target *target)
 static void on_contested(void *arg)
 {
     judge_all(arg);
-}
-
-// ---- health ----
-
-static void note_health(struct member *member, const json_t *object)
-{
-    struct health_verdict verdict;
-    health_judge(object, clock_wall_ms(clock_system()), &verdict);
-    member->health = (uint8_t)verdict.health;
-    member->health_version = member_version_of(object);
-    free(member->trouble);
-    member->trouble = STEAL(verdict.message);
-}
-
-static bool has_health(const struct kube_target *target, const struct member *member)
-{
-    return target->waits && member->type->has_status;
-}
-
-// Under the lock.
-static void sum_up(const struct kube_target *target, struct target_health *ret_health)
-{
-    const struct member *first = NULL;
-    vec_foreach (struct member, member, &target->members) {
-        if (!member->wanted || member->is_hook)
-            continue;
-        ret_health->total++;
-        bool told = member->health_version >= member->applied.version;
-        if (!has_health(target, member) || (told && member->health == HEALTH_CURRENT)) {
-            ret_health->ready++;
-            continue;
-        }
-        bool failed = told && member->health == HEALTH_FAILED;
-        if (first == NULL || (failed && !ret_health->failed))
-            first = member;
-        ret_health->failed |= failed;
-    }
-    if (first == NULL)
-        return;
-    bool told = first->health_version >= first->applied.version && first->trouble != NULL;
-    ret_health->message =
-        xasprintf("%s %s%s%s: %s", first->type->kind, first->ns, *first->ns != '\0' ? "/" : "",
-                  first->name, told ? first->trouble : "nothing was heard of it yet");
-}
-
-// Whether it is other than what was told last.
-static bool note_told(struct kube_target *target, const struct target_health *health)
-{
-    bool news = health->ready != target->told_ready || health->total != target->told_total ||
-                health->failed != target->told_failed;
-    target->told_ready = health->ready;
-    target->told_total = health->total;
-    target->told_failed = health->failed;
-    return news;
-}
-
-int kube_target_health(struct target *target, struct cancel *cancel,
-                       struct target_health *ret_health, struct error *err)
-{
-    struct kube_target *kube = kube_target_of(target);
-    if (cancel_check(cancel, err) < 0)
-        return -1;
-    *ret_health = (struct target_health){0};
-    pthread_mutex_lock(&kube->lock);
-    sum_up(kube, ret_health);
-    // Goes into the status: what is news from here on differs from this.
-    note_told(kube, ret_health);
-    pthread_mutex_unlock(&kube->lock);
-    return 0;
-}
-
-static void tell_health(void *arg)
-{
-    struct kube_target *target = arg;
-    struct target_health health = {0};
-    pthread_mutex_lock(&target->lock);
-    sum_up(target, &health);
-    bool news = note_told(target, &health);
-    pthread_mutex_unlock(&target->lock);
-    target_health_release(&health);
-    if (news && target->target.on_health != NULL)
-        target->target.on_health(target->target.health_arg);
-}
-
-// At once when everything is ready now or something is not any more, else a little later.
-static void hear_health(struct kube_target *target)
-{
-    struct target_health health = {0};
-    if (!target->waits || target->health_timer == NULL)
-        return;
-    pthread_mutex_lock(&target->lock);
-    sum_up(target, &health);
-    pthread_mutex_unlock(&target->lock);
-    bool whole = health.ready == health.total;
-    target_health_release(&health);
-    if (whole)
-        tell_health(target);
-    else if (!loop_timer_is_set(target->health_timer))
-        loop_timer_set(target->health_timer, health_pause_ms);
 }
 
 // ---- events ----
@@ -242,8 +139,8 @@ static void on_object(void *arg, struct cluster_type *type, enum kube_change cha
     if (member != NULL && ours) {
         bool news = member_observe(member, object);
         bool current = member_version_of(object) > member->health_version;
-        if (has_health(target, member) && type->whole && current) {
-            note_health(member, object);
+        if (kube_health_counts(target, member) && type->whole && current) {
+            kube_health_note(member, object);
             healthy_news = true;
         }
         if (news && !target->working)
@@ -260,7 +157,7 @@ static void on_object(void *arg, struct cluster_type *type, enum kube_change cha
     pthread_mutex_unlock(&target->lock);
     tell(target, suspicious, now_ms, next_ms);
     if (healthy_news)
-        hear_health(target);
+        kube_health_hear(target);
 }
 
 // ---- from the worker ----
@@ -348,7 +245,7 @@ void kube_drift_init(struct kube_target *target)
         .on_object = on_object, .on_synced = on_synced, .needs = needs, .arg = target};
     cluster_follow(target->cluster, &target->follower);
     target->contested = loop_timer_new(cluster_loop(target->cluster), on_contested, target);
-    target->health_timer = loop_timer_new(cluster_loop(target->cluster), tell_health, target);
+    kube_health_init(target);
 }
 
 void kube_drift_free(struct kube_target *target)
@@ -356,5 +253,5 @@ void kube_drift_free(struct kube_target *target)
     cluster_unfollow(target->cluster, &target->follower);
     cluster_rest(target->cluster);
     loop_timer_free(target->contested);
-    loop_timer_free(target->health_timer);
+    kube_health_free(target);
 }

@@ -38,51 +38,6 @@ static int pause_for(struct kube_run *run, int64_t ms, struct error *err)
     return cancel_check(run->request->cancel, err);
 }
 
-// ---- entries that others left ----
-
-// Entries of clients that are replaced by us: what they own would stay after we drop it.
-static bool is_left_over(const json_t *entry)
-{
-    const char *manager = jval_string_or(entry, "manager", "");
-    return strcmp(jval_string_or(entry, "operation", ""), "Update") == 0 &&
-           *jval_string_or(entry, "subresource", "") == '\0' &&
-           (strcmp(manager, "before-first-apply") == 0 ||
-            strcmp(manager, "kubectl-client-side-apply") == 0);
-}
-
-// Takes such entries away, under the resourceVersion that was read. *answer becomes the new one.
-static void drop_left_overs(struct kube_run *run, const struct planned *planned, json_t **answer)
-{
-    const json_t *entries = jval_array(*answer, "metadata.managedFields");
-    cleanup_json json_t *kept = json_array();
-    size_t index;
-    json_t *entry;
-    json_array_foreach (entries, index, entry) {
-        if (!is_left_over(entry))
-            json_array_append(kept, entry);
-    }
-    if (json_array_size(kept) == json_array_size(entries))
-        return;
-    const struct kube_impersonation as = kube_target_as(run->target);
-    cleanup_json json_t *patch = json_pack("[{s:s,s:s,s:O},{s:s,s:s,s:s}]", "op", "replace", "path",
-                                           "/metadata/managedFields", "value", kept, "op",
-                                           "replace", "path", "/metadata/resourceVersion", "value",
-                                           jval_string_or(*answer, "metadata.resourceVersion", ""));
-    struct kube_request request = apply_request(run, planned, &as);
-    request.verb = KUBE_JSON_PATCH;
-    request.bytes = NULL;
-    request.size = 0;
-    request.object = patch;
-    request.field_validation = NULL;
-    request.force = false;
-    json_t *fresh = NULL;
-    // Where it fails, the next apply of the object tries again.
-    if (kube_do(cluster_client(run->target->cluster), &request, &fresh, NULL) == 0) {
-        json_decref(*answer);
-        *answer = fresh;
-    }
-}
-
 // ---- answers ----
 
 static void note_contest(const struct member *member, int64_t delay_ms,
@@ -167,10 +122,21 @@ static void advise_right(const struct kube_target *target, const struct planned 
                   cause, target->account_ns, target->account, target->account_ns, target->account);
 }
 
+// The API server's words for it: of most fields, of StatefulSets and StorageClasses, of Pods and
+// cluster addresses, of a binding's role.
+static bool is_about_change(const char *message)
+{
+    static const char *const words[] = {"immutable",     "updates to ",       "may not change",
+                                        "cannot change", "cannot be changed", "may not be changed"};
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+        if (strstr(message, words[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
 static void advise_recreate(const struct planned *planned, struct error *err)
 {
-    if (strstr(error_message(err), "immutable") == NULL)
-        return;
     cleanup_free char *cause = xstrdup(error_message(err));
     if (apply_keeps_data(planned->type->group, planned->type->kind))
         error_set(err, err->code, "%s; it keeps data, so it is never made anew by itself", cause);
@@ -181,11 +147,22 @@ static void advise_recreate(const struct planned *planned, struct error *err)
                   cause);
 }
 
+static bool may_recreate(const struct kube_run *run, const struct planned *planned)
+{
+    bool hook = planned->order.stage == STAGE_BEFORE || planned->order.stage == STAGE_AFTER;
+    return (run->target->recreate || planned->order.recreate || hook) &&
+           !apply_keeps_data(planned->type->group, planned->type->kind);
+}
+
 static int judge_answer(struct kube_run *run, struct planned *planned, struct kube_result *answer,
                         struct error *err)
 {
+    bool refused = answer->error.code != ERROR_NONE && answer->http_status == 422;
+    bool fixed = refused && is_about_change(error_message(&answer->error)); // before that is hidden
     kube_run_hide(planned, answer);
-    if (answer->error.code != ERROR_NONE && answer->http_status == 422) {
+    if (fixed && !may_recreate(run, planned)) {
+        advise_recreate(planned, &answer->error);
+    } else if (refused && may_recreate(run, planned)) {
         if (kube_recreate(run, planned, answer, err) < 0)
             return -1;
         kube_run_hide(planned, answer);
@@ -197,7 +174,7 @@ static int judge_answer(struct kube_run *run, struct planned *planned, struct ku
     }
     if (answer->object == NULL)
         return error_set(err, ERROR_UNAVAILABLE, "the API server answered without the object");
-    drop_left_overs(run, planned, &answer->object);
+    kube_entries_drop_others(run, planned, &answer->object);
     remember(run, planned, answer->object, answer->http_status);
     if (jval_string(answer->object, "metadata.deletionTimestamp") == NULL)
         return 0;
@@ -280,6 +257,10 @@ void kube_send_batch(struct kube_run *run, struct planned **batch, size_t n)
             kube_result_release(&results[i]);
             send_once(run, &batch[i], 1, &results[i]);
         }
+        if (kube_entries_are_stale(&results[i]) && kube_entries_renew(run, batch[i])) {
+            kube_result_release(&results[i]);
+            send_once(run, &batch[i], 1, &results[i]);
+        }
         if (judge_answer(run, batch[i], &results[i], &result->error) < 0) {
             result->action = TARGET_UPDATE;
             kube_run_forget(run, batch[i]);
@@ -289,13 +270,6 @@ void kube_send_batch(struct kube_run *run, struct planned **batch, size_t n)
 }
 
 // ---- what cannot be changed ----
-
-static bool may_recreate(const struct kube_run *run, const struct planned *planned)
-{
-    bool hook = planned->order.stage == STAGE_BEFORE || planned->order.stage == STAGE_AFTER;
-    return (run->target->recreate || planned->order.recreate || hook) &&
-           !apply_keeps_data(planned->type->group, planned->type->kind);
-}
 
 // Whether the server would take it if it were new: "exists already" comes after all other checks.
 static bool is_valid_afresh(struct kube_run *run, const struct planned *planned)
@@ -354,10 +328,6 @@ int kube_recreate(struct kube_run *run, struct planned *planned, struct kube_res
 {
     struct kube_client *client = cluster_client(run->target->cluster);
     const struct kube_impersonation as = kube_target_as(run->target);
-    if (!may_recreate(run, planned)) {
-        advise_recreate(planned, &ret_result->error);
-        return error_move(err, &ret_result->error);
-    }
     if (!is_valid_afresh(run, planned))
         return error_move(err, &ret_result->error);
     struct kube_request request = apply_request(run, planned, &as);

@@ -31,6 +31,7 @@ struct kube_target {
     void *drift_arg;
     struct loop_timer *contested; // until an object that is fought over may be healed again
     struct loop_timer *health_timer;
+    struct loop_timer *ask_timer; // until what may not be watched is asked for again
 
     pthread_mutex_t lock; // of what follows
     size_t told_ready;    // of what was said last of the members' health
@@ -140,6 +141,16 @@ int kube_recreate(struct kube_run *run, struct planned *planned, struct kube_res
 int kube_run_get(const struct kube_run *run, const struct planned *planned, json_t **ret_live,
                  struct error *err) __attribute__((warn_unused_result));
 
+// kube_entries.c: metadata.managedFields as others left it.
+// Takes entries away that would keep what we drop; *answer, of our apply, becomes the new one.
+void kube_entries_drop_others(struct kube_run *run, const struct planned *planned, json_t **answer);
+// Whether an apply was refused not for what it says, but because an entry names a version of the
+// kind that lacks a field which the object has by now (kubernetes/kubernetes, "field not declared in
+// schema" after a version with defaults was added).
+bool kube_entries_are_stale(const struct kube_result *answer);
+// Has all entries name the object's version. False: nothing was changed.
+bool kube_entries_renew(struct kube_run *run, const struct planned *planned);
+
 // kube_prune.c
 void kube_prune_list(struct kube_run *run, bool may_prune, struct vec *ret_results);
 // Deletes the victims and notes in `results` what came of it.
@@ -156,6 +167,15 @@ void kube_target_begin(struct kube_target *target); // a worker begins; what hap
 void kube_target_end(struct kube_target *target);   // judges it, and watches new kinds
 void kube_drift_init(struct kube_target *target);   // loop, as the next
 void kube_drift_free(struct kube_target *target);
+
+// kube_health.c. Loop, but for kube_target_health.
+void kube_health_init(struct kube_target *target);
+void kube_health_free(struct kube_target *target);
+// Whether its health is asked for at all; under the lock, as the next.
+bool kube_health_counts(const struct kube_target *target, const struct member *member);
+void kube_health_note(struct member *member, const json_t *object);
+// Something was noted: tells the owner when that is news.
+void kube_health_hear(struct kube_target *target);
 int kube_target_health(struct target *target, struct cancel *cancel,
                        struct target_health *ret_health, struct error *err);
 
