@@ -25,8 +25,8 @@ struct apply_order {
     bool ignores_drift;
 };
 
-// By the object's kind and annotations. ERROR_INVALID when an annotation says what does not exist, or
-// is none for this object.
+// By the object's kind and annotations. ERROR_INVALID when an annotation says what does not exist,
+// or is none for this object.
 int apply_order_of(const char *group, const char *kind, const json_t *object,
                    struct apply_order *ret_order, struct error *err)
     __attribute__((warn_unused_result));

@@ -145,8 +145,8 @@ int kube_run_get(const struct kube_run *run, const struct planned *planned, json
 // Takes entries away that would keep what we drop; *answer, of our apply, becomes the new one.
 void kube_entries_drop_others(struct kube_run *run, const struct planned *planned, json_t **answer);
 // Whether an apply was refused not for what it says, but because an entry names a version of the
-// kind that lacks a field which the object has by now (kubernetes/kubernetes, "field not declared in
-// schema" after a version with defaults was added).
+// kind that lacks a field which the object has by now (kubernetes/kubernetes, "field not declared
+// in schema" after a version with defaults was added).
 bool kube_entries_are_stale(const struct kube_result *answer);
 // Has all entries name the object's version. False: nothing was changed.
 bool kube_entries_renew(struct kube_run *run, const struct planned *planned);
