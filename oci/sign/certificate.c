@@ -1,6 +1,7 @@
 #include "oci/sign/certificate.h"
 
 #include "base/clock.h"
+#include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/vec.h"
@@ -41,7 +42,8 @@ void cleanup_certificate_pointer(struct certificate **certificate)
     certificate_free(*certificate);
 }
 
-// Text that is compared and shown: no NUL that cuts it, no control characters. NULL otherwise.
+// Text that is compared, shown and kept in status: UTF-8, no NUL that cuts it, no control
+// characters. NULL otherwise.
 static char *plain_text(const unsigned char *data, int size)
 {
     if (size <= 0 || size > MAX_CLAIM)
@@ -49,7 +51,8 @@ static char *plain_text(const unsigned char *data, int size)
     for (int i = 0; i < size; i++)
         if (iscntrl(data[i]))
             return NULL;
-    return xstrndup((const char *)data, (size_t)size);
+    cleanup_json json_t *readable = json_stringn((const char *)data, (size_t)size);
+    return readable != NULL ? xstrndup((const char *)data, (size_t)size) : NULL;
 }
 
 static char *string_text(const ASN1_STRING *string)
