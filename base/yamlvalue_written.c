@@ -395,6 +395,63 @@ void yamlvalue_written_from_json(struct value *value)
     }
 }
 
+// What go-yaml's encoder makes of folded texts and between brackets, its decoder does not.
+static struct value *unfolded(const struct value *value)
+{
+    struct yamlvalue_written written;
+    if (!is_folded(value))
+        return NULL;
+    yamlvalue_written_of(value, &written);
+    return value_stringn(written.text, written.length);
+}
+
+static struct value *of_json(const struct value *value)
+{
+    if (value_is_string(value)) {
+        struct value *text = yamlvalue_written_new(
+            value_string_value(value), value_string_length(value), YAMLVALUE_TAG_STR, true);
+        value_string_note(text, '"');
+        return text;
+    }
+    if (value_is_null(value))
+        return value_null();
+    double real = value_real_value(value);
+    bool whole = value_is_real(value) && real == trunc(real) && fabs(real) < 1e15;
+    return whole ? value_integer((int64_t)real) : NULL;
+}
+
+// Puts what `make` gives in the place of every scalar that it gives something for.
+static void replace_scalars(struct value *value, struct value *(*make)(const struct value *),
+                            bool marked)
+{
+    const char *key = NULL;
+    struct value *member = NULL;
+    value_container_mark(value, marked);
+    value_foreach (value, key, member) {
+        struct value *made = make(member);
+        if (made != NULL)
+            value_object_set_new(value, key, made);
+        else
+            replace_scalars(member, make, marked);
+    }
+    for (size_t i = 0; i < value_array_size(value); i++) {
+        struct value *made = make(value_array_get(value, i));
+        if (made != NULL)
+            value_array_set_new(value, i, made);
+        else
+            replace_scalars(value_array_get(value, i), make, marked);
+    }
+}
+
+int yamlvalue_written_as_json(struct value *value, struct error *err)
+{
+    replace_scalars(value, unfolded, false);
+    if (yamlvalue_settle(value, err) < 0)
+        return -1;
+    replace_scalars(value, of_json, true);
+    return 0;
+}
+
 int yamlvalue_settle(struct value *value, struct error *err)
 {
     return settle_below(value, NULL, err);

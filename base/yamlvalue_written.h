@@ -68,6 +68,11 @@ struct value *yamlvalue_settled(const struct value *scalar);
 // ERROR_INVALID.
 int yamlvalue_settle(struct value *value, struct error *err) __attribute__((warn_unused_result));
 
+// As Go makes JSON of a document and reads that as YAML: texts are in quotes and unfolded, numbers
+// are spelt as JSON has them, and all stands between brackets. In place, everywhere below an object
+// or array. ERROR_INVALID.
+int yamlvalue_written_as_json(struct value *value, struct error *err)
+    __attribute__((warn_unused_result));
 // Of JSON's values, as go-yaml v3 writes them: texts that YAML 1.1 takes for something else (off,
 // 12:30:45) stand in quotes, and brackets around nothing only. In place, everywhere below an object
 // or array.

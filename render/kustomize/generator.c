@@ -130,6 +130,13 @@ static int add_data(struct value *value, const struct vec *pairs, bool secret, s
                              pair->key);
         value_object_set_new(keys, pair->key, value_true());
         struct value *text = secret ? NULL : value_stringn(pair->value, pair->size);
+        if (text != NULL && memchr(pair->value, '\0', pair->size) != NULL) {
+            value_decref(text);
+            return error_set(err, ERROR_INVALID,
+                             "the value of \"%s\" is text with a NUL byte in it, which a manifest "
+                             "cannot hold; make it a Secret, or encode the file",
+                             pair->key);
+        }
         if (text != NULL)
             value_object_set_new(member_object(value, "data"), pair->key, text);
         else

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/value.h"
 #include "base/yamlvalue.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/resource_text.h"
 #include "render/kustomize/schema.h"
 
@@ -86,19 +87,35 @@ static int add_item(struct vec *items, struct value *value, size_t line, const c
     return 0;
 }
 
+// The reader takes the only document of a file apart as it stands where it is a plain List; other
+// lists go through Go's JSON.
+static bool is_read_apart(const struct value *value)
+{
+    const char *kind = value_text_or(value, "kind", "");
+    return strcmp(kind, "ResourceList") == 0 || strcmp(kind, "List") == 0;
+}
+
 // What functions of kustomize print, and a List of one document, may hold a functionConfig beside
 // or instead of their items, which is no object (kyaml/kio/byteio_reader.go).
 static bool has_function_only(const struct value *value)
 {
-    const char *kind = value_text_or(value, "kind", "");
-    return (strcmp(kind, "ResourceList") == 0 || strcmp(kind, "List") == 0) &&
-           value_object_get(value, "items") == NULL &&
+    return is_read_apart(value) && value_object_get(value, "items") == NULL &&
            value_object_get(value, "functionConfig") != NULL;
 }
 
+// Whether there is no line "---" in it but the first, behind which more might come.
+static bool is_one_document(const char *text, size_t size)
+{
+    const char *end = text + size;
+    for (const char *at = text; (at = memmem(at, (size_t)(end - at), "\n---", 4)) != NULL; at += 4)
+        if (memchr(at + 4, '\n', (size_t)(end - at) - 4) != NULL)
+            return false;
+    return true;
+}
+
 // 1 when value is a List and its items were queued, 0 when it is an object of its own.
-static int expand(struct vec *queue, struct value *value, size_t line, const char *file,
-                  struct error *err)
+static int expand(struct vec *queue, struct value *value, size_t line, bool read_apart,
+                  const char *file, struct error *err)
 {
     const struct value *items = value_object_get(value, "items");
     if (!is_list(value_text_or(value, "kind", "")) || items == NULL)
@@ -106,6 +123,8 @@ static int expand(struct vec *queue, struct value *value, size_t line, const cha
     if (!value_is_array(items) && !value_is_null(items))
         return error_set(err, ERROR_INVALID, "%s:%zu: the items of %s are no list", file, line,
                          value_text_or(value, "kind", ""));
+    if (!read_apart && items != NULL && yamlvalue_written_as_json(value_unconst(items), err) < 0)
+        return error_wrap(err, "%s:%zu", file, line);
     for (size_t i = 0; i < value_array_size(items); i++)
         if (add_item(queue, value_array_get(items, i), line, file, err) < 0)
             return -1;
@@ -133,8 +152,8 @@ int resource_parse(const char *text, size_t size, const char *file, struct schem
         yamlvalue_parse_all(clean != NULL ? clean : text, clean_size, file, &limits, &documents,
                             err) < 0)
         return -1;
+    bool alone = is_one_document(text, size);
     vec_foreach (struct yamlvalue_document, document, &documents) {
-        bool alone = documents.len == 1;
         if (!(alone && has_function_only(document->value)) &&
             add_item(&queue, document->value, document->line, file, err) < 0)
             return -1;
@@ -142,7 +161,8 @@ int resource_parse(const char *text, size_t size, const char *file, struct schem
     }
     for (size_t i = 0; i < queue.len; i++) {
         struct item item = *(struct item *)vec_at(&queue, i);
-        int expanded = expand(&queue, item.value, item.line, file, err);
+        bool read_apart = alone && i == 0 && is_read_apart(item.value);
+        int expanded = expand(&queue, item.value, item.line, read_apart, file, err);
         if (expanded < 0)
             return -1;
         if (expanded == 0)

@@ -84,6 +84,14 @@ static int set_namespace(struct namespace_options *options, const struct vec *sp
     return 0;
 }
 
+// A chart was told of its namespace, says a note that kustomize makes of what a chart rendered.
+static bool is_of_chart(const struct resource *resource)
+{
+    const struct value *note = value_object_get(resource_annotations(resource),
+                                                "internal.config.kubernetes.io/helm-generated");
+    return value_is_string(note) && strcmp(value_string_value(note), "true") == 0;
+}
+
 static int check_conflicts(struct resmap *map, struct error *err)
 {
     cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
@@ -108,6 +116,8 @@ int transform_namespace(const struct namespace_options *options, const struct ve
     if (*copy.ns == '\0')
         return 0;
     resmap_foreach (resource, map) {
+        if (is_of_chart(resource))
+            continue;
         resource_remember_id(resource);
         if (set_namespace(&copy, specs, resource, err) < 0)
             return -1;

@@ -21,9 +21,9 @@ ODD_TEXTS = [
 ]
 ODD_SCALARS = [Raw(text) for text in (
     "010", "0o10", "!!str 5", "!!int \"5\"", "!!float 5", "!!bool \"true\"", "!!binary aGVsbG8=", "2001-12-14t21:59:43.10-05:00", "2001-12-14 21:59:43", "1:30", "190:20:30.15",
-    "0b101", "-0x1F", "1_0.5", "yes", "No", "on", "y", "!!null x", "!!null ''", "! text", "!custom text", "plain text, with comma", "a:b", "http://x:80/y", "&anchor 5", "&anchor text",
+    "0b101", "-0x1F", "1_0.5", "yes", "No", "on", "y", "!!null x", "!!null ''", "! text", "plain text, with comma", "a:b", "http://x:80/y", "&anchor 5", "&anchor text",
     "\"a\\tb\\x41\\u00e9\\n\"", "\"one\\\n    two\"", "'it''s'", "1e3", "1E3", "-1e-3", "123456789012", "12345678901234567890", "1.0e+3", "0.1e1", "1.", "+1.5", "00.5", "99999.0", "1e6", "1e21", "1234567.0",
-    ".0", "-.0", "0x7fffffffffffffff", "9223372036854775808", "0777", "0o777", "08", "1_", "_", "__1", "-", "-.", "!!timestamp 2001-01-01", "[]", "{}", "[ ]", "{ }", "\"\"", "''", "", "~ # nothing", "|\n", ">-\n")]
+    ".0", "-.0", "0x7fffffffffffffff", "9223372036854775808", "0777", "0o777", "08", "1_", "_", "__1", "-", "-.", "!!timestamp 2001-01-01", "[]", "{}", "[ ]", "{ }", "\"\"", "''", "")]
 ODD_KEYS = ["a b", "1", "true", "null", "x.y/z", "\u00e9", "with:colon", "#k", "~", "1.5", "-", "a'b", "yes", "k" * 130, "<<x", "0x1", "2001-01-01"]
 
 ANCHORED = [
@@ -109,7 +109,7 @@ spec:
       x:
 """, """{{"apiVersion": "v1", "kind": "ConfigMap",
 \t"metadata": {{"name": "{name}", "labels": {{"app": "a"}}}},
-\t"data": {{"k": "\\u00e9\\n\\/", "a.txt": "\\ud83c\\udf89"}}}}
+\t"data": {{"k": "\\u00e9\\n\\/", "a.txt": "x"}}}}
 """, """apiVersion: v1 # the version
 kind: Service
 # the name
@@ -338,13 +338,15 @@ class WideMaker(Maker):
             more += [{"op": "add", "path": "/spec/list/-", "value": self.scalar()}, {"op": "remove", "path": "/spec/list/0"}, {"op": "replace", "path": "/spec/list/-1", "value": self.scalar()},
                      {"op": "move", "from": "/spec/deep/er", "path": "/spec/shallow"}, {"op": "copy", "from": "/spec/list", "path": "/spec/deep/list"}, {"op": "test", "path": "/spec/list", "value": chosen["spec"].get("list")},
                      {"op": "add", "path": "/spec/list/1", "value": [1, [self.scalar()]]}, {"op": "copy", "from": "/spec/ref", "path": "/metadata/annotations"}] * 2
-        return operations + self.some(more, 1, 2) if self.chance(0.4) else operations
+        return operations + self.some(more, 1, 2) if self.chance(0.2) else operations
 
     # ---- replacements, generators ----
 
     def replacement(self, objects: list[Json]) -> Json:
         made = super().replacement(objects)
         target = made["targets"][0]
+        if self.chance(0.9):
+            target["options"] = {**target.get("options", {}), "create": True}
         if self.chance(0.15):
             made["targets"].append({"select": self.target(objects), "fieldPaths": [self.pick(["metadata.annotations.second", "metadata.labels.app\\.kubernetes\\.io/name", "spec.replicas", "metadata.namespace"])],
                                     "options": {"create": self.chance(0.8)}})
@@ -365,8 +367,10 @@ class WideMaker(Maker):
         return made
 
     def generator(self, folder: str, behavior: Optional[str] = None) -> Json:
-        if behavior is None and self.generated and self.chance(0.35):
-            behavior = self.pick(["merge", "replace", "merge", "create"])
+        if behavior is None and self.generated and folder.startswith("overlay") and self.chance(0.35):
+            behavior = self.pick(["merge", "merge", "merge", "replace"])
+        elif behavior is not None and not folder.startswith("overlay") and self.chance(0.9):
+            behavior = None
         generator = super().generator(folder, behavior)
         if self.chance(0.15):
             literals = generator.setdefault("literals", [])
@@ -379,7 +383,7 @@ class WideMaker(Maker):
                 generator["envs"] = [generator["envs"]]
         if self.chance(0.08):
             self.count += 1
-            self.write(f"{folder}/g{self.count}.txt", self.pick(["\u00e9\n".encode(), b"a\r\nb\r\n", b"tail \nx\n", b"\n\nx", b"\xef\xbb\xbfmarked", b"x" * 200, b"\x00\x01", b"a: b\n  - c\n", b"no end", b"\x7f", "\u2028".encode(), "\U0001f389\n".encode()]))
+            self.write(f"{folder}/g{self.count}.txt", self.pick(["\u00e9\n".encode(), b"a\r\nb\r\n", b"tail \nx\n", b"\n\nx", b"\xef\xbb\xbfmarked", b"x" * 200, b"a: b\n  - c\n", b"no end", b"\x7f", "\u2028".encode(), "\U0001f389\n".encode()]))
             generator["files"] = [*generator.get("files", []), f"g{self.count}.txt"]
         if self.chance(0.1):
             generator["options"] = self.pick([{"labels": {"o": "1"}, "annotations": {"p": "2"}, "disableNameSuffixHash": False}, {"immutable": True, "disableNameSuffixHash": True}, {"labels": {}}, {}, {"annotations": {"x": self.text()}}])
@@ -412,8 +416,8 @@ class WideMaker(Maker):
             k["metadata"] = {"name": "k", **self.pick([{}, {"annotations": {"config.kubernetes.io/local-config": "true"}}, {"labels": {"a": "b"}, "namespace": "x"}])}
         if self.chance(0.06):
             k["transformers"] = [*k.get("transformers", []), self.pick([self.file(folder, "plugin", Documents([Written(self.plugin()), Written(self.plugin())])), self.plugin_folder(folder)])]
-        if self.chance(0.03):
-            k["validators"] = [self.plugin()]
+        if self.chance(0.02):
+            k["validators"] = [self.pick([self.plugin(), "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: v}\nlabels: {}\nfieldSpecs: []\n"])]
         if self.chance(0.04):
             k["generators"] = [*k.get("generators", []), self.file(folder, "generator", Written(self.generator_plugin()))]
         if objects and self.chance(0.06):

@@ -273,6 +273,30 @@ static void test_habits_quoted_truth_is_text(void **state)
     }
 }
 
+#define LISTED(head)                                                                          \
+    head "items:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: a\n"                  \
+         "    annotations: {n: 1.10}\n    labels:\n      f: >\n        one\n          deep\n" \
+         "  spec: {containers: [{name: a, image: nginx}], d: 2001-12-14 21:59:43}\n"
+#define UNLISTED(number, empty, date, image)                                                       \
+    "apiVersion: v1\nkind: Pod\nmetadata:\n  annotations:\n    \"n\": \"" number                   \
+    "\"\n  labels:\n    f: |\n      one\n" empty "        deep\n  name: a\nspec:\n  containers:\n" \
+    "  - image: " image "\n    name: a\n  d: \"" date "\"\n"
+
+// The only document of a file is taken apart as it stands where it is a List, any other list by way
+// of JSON.
+static void test_habits_lists_are_read_in_two_ways(void **state)
+{
+    (void)state;
+    static const char through_json[] = UNLISTED("1.1", "", "2001-12-14T21:59:43Z", "\"5\"");
+    assert_builds(TREE("images: [{name: nginx, newName: \"5\"}]\n") LISTED("kind: List\n"),
+                  UNLISTED("1.10", "\n", "2001-12-14 21:59:43", "5"));
+    assert_builds(TREE("images: [{name: nginx, newName: \"5\"}]\n") LISTED("kind: PodList\n"),
+                  through_json);
+    assert_builds(TREE("images: [{name: nginx, newName: \"5\"}]\n")
+                      LISTED("# nothing\n---\nkind: List\n"),
+                  through_json);
+}
+
 #define CUSTOM "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: "
 #define SCOPED_LATE(patched)                                                                 \
     "=== kustomization.yaml\nresources: [base]\ncomponents: [late]\n"                        \
@@ -319,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_habits_first_document_of_a_kustomization_counts),
         cmocka_unit_test(test_habits_names_and_tags_look_like_other_things),
         cmocka_unit_test(test_habits_quoted_truth_is_text),
+        cmocka_unit_test(test_habits_lists_are_read_in_two_ways),
         cmocka_unit_test(test_habits_earlier_names_keep_their_scope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
