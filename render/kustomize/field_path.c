@@ -373,6 +373,8 @@ static int match_field(const struct matcher *matcher, size_t at, struct value *v
     const char *part = matcher->parts[at];
     if (check_object(value, part, err) < 0)
         return -1;
+    if (*part == '\0')
+        return error_set(err, ERROR_INVALID, "the path has an empty name");
     const struct value *field = value_object_get(value, part);
     bool created = field == NULL;
     if (created && matcher->create == FIELD_FIND)

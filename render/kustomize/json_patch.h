@@ -4,6 +4,7 @@
 #ifndef RENDER_KUSTOMIZE_JSON_PATCH_H
 #define RENDER_KUSTOMIZE_JSON_PATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -16,6 +17,8 @@ struct json_patch;
 int json_patch_parse(const char *text, size_t size, const char *name, struct json_patch **ret_patch,
                      struct error *err) __attribute__((warn_unused_result));
 size_t json_patch_count(const struct json_patch *patch);
+// Whether it copies or moves anything.
+bool json_patch_copies(const struct json_patch *patch);
 void json_patch_free(struct json_patch *patch); // NULL is fine
 void cleanup_json_patch_pointer(struct json_patch **patch);
 #define cleanup_json_patch __attribute__((cleanup(cleanup_json_patch_pointer)))

@@ -33,6 +33,16 @@ size_t json_patch_count(const struct json_patch *patch)
     return value_array_size(patch->operations);
 }
 
+bool json_patch_copies(const struct json_patch *patch)
+{
+    for (size_t i = 0; i < value_array_size(patch->operations); i++) {
+        const char *name = value_text_or(value_array_get(patch->operations, i), "op", "");
+        if (strcmp(name, "copy") == 0 || strcmp(name, "move") == 0)
+            return true;
+    }
+    return false;
+}
+
 // A number that Go would write in another way is equal to none: bytes are compared.
 static void keep_spelling(struct value *value, const struct value *spelt)
 {

@@ -235,6 +235,8 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
     // Names are put back behind a JSON patch, where objects come from is not.
     if (resource_take_history(resource))
         resource_forget_origin(resource);
+    if (json_patch_copies(patch))
+        resource_drop_marks(patched);
     resource_make_texts(value_object_get(patched, "metadata"), "annotations");
     if (id_changed(resource, before))
         resmap_renamed(map);

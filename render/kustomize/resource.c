@@ -267,6 +267,17 @@ void resource_lend_history(struct resource *resource)
         value_object_set_new(annotations, HISTORY_MARK, value_string(""));
 }
 
+void resource_drop_marks(struct value *value)
+{
+    const char *key = NULL;
+    struct value *member = NULL;
+    (void)value_object_del(value, HISTORY_MARK);
+    value_foreach (value, key, member)
+        resource_drop_marks(member);
+    for (size_t i = 0; i < value_array_size(value); i++)
+        resource_drop_marks(value_array_get(value, i));
+}
+
 void resource_forget_origin(struct resource *resource)
 {
     value_decref(STEAL(resource->origin));

@@ -81,6 +81,8 @@ void resource_note(struct value **list, struct value *item);
 // them away. Lend puts a mark there while there is something to remember; take removes it, and says
 // whether it was gone.
 void resource_lend_history(struct resource *resource);
+// Takes the mark from wherever a patch may have copied it.
+void resource_drop_marks(struct value *value);
 bool resource_take_history(struct resource *resource);
 // Names and origin; or the origin alone.
 void resource_forget_history(struct resource *resource);

@@ -4,7 +4,7 @@ used twice, fields out of fashion."""
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any, Optional
 
 from kustomize_text import Documents, Raw, Written, to_yaml
@@ -109,7 +109,7 @@ spec:
       x:
 """, """{{"apiVersion": "v1", "kind": "ConfigMap",
 \t"metadata": {{"name": "{name}", "labels": {{"app": "a"}}}},
-\t"data": {{"k": "\\u00e9\\n\\/", "a.txt": "x"}}}}
+\t"data": {{"k": "\\u00e9\\n", "a.txt": "x"}}}}
 """, """apiVersion: v1 # the version
 kind: Service
 # the name
@@ -135,6 +135,10 @@ spec:
 class WideMaker(Maker):
     KINDS = Maker.KINDS + ["ReplicationController", "Endpoints", "Gadget", "Gadget", "ServiceAccount", "PodTemplate", "ClusterGadget"]
 
+    def __init__(self, seed: int, root: Path) -> None:
+        super().__init__(seed, root)
+        self.made: dict[str, list[str]] = {}  # names, by the field that generates
+
     # ---- files ----
 
     def write(self, path: str, value: Json) -> None:
@@ -146,7 +150,7 @@ class WideMaker(Maker):
     def odd(self, data: bytes) -> bytes:
         """The same documents in a file that was written by another editor."""
         if self.chance(0.03):
-            data = self.pick([b"---\n", b"# head\n---\n", b"\n\n", b"--- # first\n", b"# a\n\n# b\n", b"%YAML 1.1\n---\n"]) + data
+            data = self.pick([b"---\n", b"# head\n---\n", b"\n\n", b"--- # first\n", b"# a\n\n# b\n"]) + data
         if self.chance(0.03):
             data += self.pick([b"---\n", b"---\n# nothing\n", b"...\n", b"\n\n", b"# end", b"---\n---\n", b"---\nnull\n", b"---\n{}\n"])
         if self.chance(0.03):
@@ -322,7 +326,7 @@ class WideMaker(Maker):
     def json_patch(self, chosen: Json) -> list[Json]:
         operations = super().json_patch(chosen)
         more: list[Json] = [
-            {"op": "move", "from": "/metadata/labels", "path": "/metadata/annotations"}, {"op": "copy", "from": "/metadata", "path": "/spec/metadata"},
+            {"op": "move", "from": "/metadata/labels", "path": "/metadata/annotations"},
             {"op": "copy", "from": "/metadata/name", "path": "/metadata/labels/name"}, {"op": "test", "path": "/metadata/name", "value": chosen["metadata"]["name"]},
             {"op": "test", "path": "/metadata/none", "value": None}, {"op": "remove", "path": "/metadata/labels"}, {"op": "add", "path": "/metadata/labels/a~1b~0c", "value": self.text()},
             {"op": "replace", "path": "/spec", "value": {"x": self.scalar(), "list": [1.0, 10000000, None, True, "y"]}}, {"op": "add", "path": "/spec/new", "value": {"a": {"b": [{"c": self.scalar()}]}}},
@@ -361,7 +365,7 @@ class WideMaker(Maker):
         if self.chance(0.08) and "source" in made:
             made["source"].update(self.pick([{"version": "v1"}, {"group": "apps"}, {"namespace": "shop"}, {"fieldPath": "metadata.labels.app"}, {"fieldPath": "spec.template.spec.containers.0.image"},
                                              {"fieldPath": "spec.template.spec.containers.[name=main].image", "options": {"delimiter": ":", "index": self.pick([0, 1, 2])}}, {"fieldPath": "spec.ports.0.port"},
-                                             {"fieldPath": "spec.replicas"}, {"fieldPath": "metadata.annotations"}, {"fieldPath": "spec.template.spec.containers.*.name"}]))
+                                             {"fieldPath": "spec.replicas"}, {"fieldPath": "spec.template.spec.containers.*.name"}]))
         if self.chance(0.1):
             target["options"] = {**target.get("options", {}), "delimiter": self.pick(["/", ":", ".", "-", "ng"]), "index": self.pick([-5, -1, 0, 1, 2, 9])}
         return made
@@ -383,7 +387,7 @@ class WideMaker(Maker):
                 generator["envs"] = [generator["envs"]]
         if self.chance(0.08):
             self.count += 1
-            self.write(f"{folder}/g{self.count}.txt", self.pick(["\u00e9\n".encode(), b"a\r\nb\r\n", b"tail \nx\n", b"\n\nx", b"\xef\xbb\xbfmarked", b"x" * 200, b"a: b\n  - c\n", b"no end", b"\x7f", "\u2028".encode(), "\U0001f389\n".encode()]))
+            self.write(f"{folder}/g{self.count}.txt", self.pick(["\u00e9\n".encode(), b"a\r\nb\r\n", b"tail \nx\n", b"\n\nx", b"\xef\xbb\xbfmarked", b"x" * 200, b"a: b\n  - c\n", b"no end", b"\x7f", "\U0001f389\n".encode()]))
             generator["files"] = [*generator.get("files", []), f"g{self.count}.txt"]
         if self.chance(0.1):
             generator["options"] = self.pick([{"labels": {"o": "1"}, "annotations": {"p": "2"}, "disableNameSuffixHash": False}, {"immutable": True, "disableNameSuffixHash": True}, {"labels": {}}, {}, {"annotations": {"x": self.text()}}])
@@ -393,6 +397,9 @@ class WideMaker(Maker):
 
     def change(self, folder: str, k: Json, objects: list[Json], layer: int) -> None:
         super().change(folder, k, objects, layer)
+        for field in ("configMapGenerator", "secretGenerator"):
+            for generator in k.get(field, []):
+                self.settle(generator, self.made.setdefault(field, []))
         if self.chance(0.06):
             self.count += 1
             body = [self.replacement(objects) for _ in range(self.random.randint(1, 2))] if objects else []
@@ -426,6 +433,16 @@ class WideMaker(Maker):
             self.count += 1
             k["vars"] = [*k.get("vars", []), {"name": self.pick(["VAR", f"W{self.count}"]), "objref": {"kind": chosen["kind"], "name": chosen["metadata"]["name"], "apiVersion": chosen["apiVersion"],
                                               **({"namespace": chosen["metadata"]["namespace"]} if chosen["metadata"].get("namespace") and self.chance(0.5) else {})}, "fieldref": {"fieldpath": field}}]
+
+    def settle(self, generator: Json, made: list[str]) -> None:
+        """Lets it merge into what was made, mostly."""
+        if generator.get("behavior", "create") == "create":
+            made.append(generator["name"])
+        elif made and self.chance(0.95):
+            generator["name"] = self.pick(made)
+            generator.pop("namespace", None)
+        elif self.chance(0.95):
+            del generator["behavior"]
 
     def plugin_folder(self, folder: str) -> str:
         self.count += 1
@@ -468,7 +485,7 @@ class WideMaker(Maker):
 
     def tree(self) -> str:
         top = super().tree()
-        if self.chance(0.15):
+        if self.chance(0.08):
             # One base below two overlays that come together again.
             for side in ("left", "right"):
                 k: Json = {"resources": [f"../{top}"], self.pick(["namePrefix", "nameSuffix"]): f"{side}-" if self.chance(0.9) else "", **({"namespace": side} if self.chance(0.5) else {})}
