@@ -31,10 +31,12 @@ static int read_open_file(int fd, const char *path, size_t max_bytes, struct str
     for (;;) {
         if (chunk > max_bytes - content->len)
             chunk = max_bytes - content->len;
-        // At the limit one more byte tells a file of exactly that size from a larger one.
+        // Behind the size that it has, and at the limit, one more byte tells whether it is larger,
+        // without room for more that hardly ever comes.
         char extra;
-        char *room = chunk > 0 ? strbuf_grow(content, chunk) : &extra;
-        ssize_t got = read(fd, room, chunk > 0 ? chunk : 1);
+        bool probe = chunk == 0 || (content->len > 0 && content->len == (size_t)st.st_size);
+        char *room = probe ? &extra : strbuf_grow(content, chunk);
+        ssize_t got = read(fd, room, probe ? 1 : chunk);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -44,7 +46,10 @@ static int read_open_file(int fd, const char *path, size_t max_bytes, struct str
         if (chunk == 0)
             return error_set(err, ERROR_LIMIT, "%s is larger than the limit of %zu bytes", path,
                              max_bytes);
-        strbuf_grown(content, (size_t)got);
+        if (probe)
+            strbuf_addch(content, extra);
+        else
+            strbuf_grown(content, (size_t)got);
         chunk = 65536;
     }
 }

@@ -40,6 +40,14 @@ void vec_remove(struct vec *vec, size_t index)
     memmove(slot, slot + vec->element_size, (vec->len - index) * vec->element_size);
 }
 
+void vec_fit(struct vec *vec)
+{
+    if (vec->len == vec->cap || vec->len == 0)
+        return;
+    vec->data = xreallocarray(vec->data, vec->len, vec->element_size);
+    vec->cap = vec->len;
+}
+
 void vec_clear(struct vec *vec)
 {
     if (vec->release != NULL) {

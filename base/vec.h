@@ -33,6 +33,8 @@ void *vec_insert(struct vec *vec, size_t index);
 void *vec_at(const struct vec *vec, size_t index);
 // Releases the element and closes the gap.
 void vec_remove(struct vec *vec, size_t index);
+// Gives back the room for more; a push makes some again.
+void vec_fit(struct vec *vec);
 // Releases all elements; keeps the memory and the type.
 void vec_clear(struct vec *vec);
 // Releases all; the vec may be used again. May be called twice.

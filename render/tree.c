@@ -55,10 +55,21 @@ void tree_record_finish(struct vec *paths)
     paths->len = kept;
 }
 
+// What is resolved and then read is looked up twice in a row.
+static bool was_last(const struct vec *paths, const char *path, const char *suffix)
+{
+    if (paths->len == 0)
+        return false;
+    const char *last = *(char **)vec_at(paths, paths->len - 1);
+    size_t length = strlen(path);
+    return strncmp(last, path, length) == 0 && strcmp(last + length, suffix) == 0;
+}
+
 static void record(struct tree *tree, const char *path, const char *suffix)
 {
-    if (tree->record != NULL)
-        *(char **)vec_push(tree->record) = xasprintf("%s%s", path, suffix);
+    if (tree->record == NULL || was_last(tree->record, path, suffix))
+        return;
+    *(char **)vec_push(tree->record) = xasprintf("%s%s", path, suffix);
 }
 
 static int leads_out(const struct tree *tree, const char *asked, const char *link,
@@ -285,6 +296,13 @@ int tree_read(struct tree *tree, const char *path, size_t max_bytes, char **ret_
     if (walk.kind != TREE_FILE)
         return error_set(err, ERROR_INVALID, "%s is not a file", walk.asked);
     return tree->ops->read(tree, walk.resolved.data, max_bytes, ret_data, ret_size, err);
+}
+
+int tree_read_resolved(struct tree *tree, const char *path, size_t max_bytes, char **ret_data,
+                       size_t *ret_size, struct error *err)
+{
+    record(tree, path, "");
+    return tree->ops->read(tree, path, max_bytes, ret_data, ret_size, err);
 }
 
 int tree_list(struct tree *tree, const char *path, struct vec *ret_entries, struct error *err)

@@ -78,6 +78,9 @@ int tree_say_missing(struct tree *tree, const char *path, struct error *err);
 // ERROR_LIMIT above max_bytes, ERROR_INVALID when it is no file, ERROR_DENIED out of the tree.
 int tree_read(struct tree *tree, const char *path, size_t max_bytes, char **ret_data,
               size_t *ret_size, struct error *err) __attribute__((warn_unused_result));
+// The same of what tree_resolve just said to be a file.
+int tree_read_resolved(struct tree *tree, const char *path, size_t max_bytes, char **ret_data,
+                       size_t *ret_size, struct error *err) __attribute__((warn_unused_result));
 // The entries of a folder, sorted bytewise; links are listed as such. *ret_entries is owned
 // (TREE_ENTRIES). At most 100,000 entries (ERROR_LIMIT).
 int tree_list(struct tree *tree, const char *path, struct vec *ret_entries, struct error *err)

@@ -45,13 +45,13 @@ static int add_text(struct frame *frame, const char *path, const char *text, siz
     return 0;
 }
 
-static int add_file(struct frame *frame, const char *path, struct accumulator *into,
-                    struct error *err)
+static int add_file(struct frame *frame, const char *path, const char *resolved,
+                    struct accumulator *into, struct error *err)
 {
     cleanup_free char *text = NULL;
     cleanup_free char *file = NULL;
     size_t size = 0;
-    if (frame_read(frame, path, &text, &size, &file, err) < 0)
+    if (frame_read_resolved(frame, resolved, &text, &size, &file, err) < 0)
         return -1;
     return add_text(frame, path, text, size, file, into, err);
 }
@@ -178,7 +178,9 @@ static int add_path(struct frame *frame, const char *path, bool component, struc
         return add_folder(frame, path, resolved, component, into, err);
     if (component)
         return error_set(err, ERROR_INVALID, "%s is a file; a component is a folder", resolved);
-    return add_file(frame, path, into, err);
+    if (kind != TREE_FILE)
+        return error_set(err, ERROR_INVALID, "%s is not a file", resolved);
+    return add_file(frame, path, resolved, into, err);
 }
 
 int accumulate_paths(struct frame *frame, const char *field, const struct value *paths,

@@ -71,7 +71,10 @@ void alias_note(struct resource *resource, struct vec *places)
         *group = (struct alias_group){value_incref(value), same};
         *(struct alias_place *)vec_insert(&group->places, 0) = *first;
         *first = (struct alias_place){0};
+        vec_fit(&group->places);
     }
+    if (resource->aliases != NULL)
+        vec_fit(resource->aliases);
     vec_clear(places);
 }
 

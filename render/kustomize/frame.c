@@ -151,19 +151,6 @@ static int count_bytes(struct build *build, const char *name, size_t size, struc
     return 0;
 }
 
-static int read_bounded(struct frame *frame, const char *path, char **ret_data, size_t *ret_size,
-                        struct error *err)
-{
-    cleanup_free char *data = NULL;
-    size_t size = 0;
-    if (tree_read(frame->tree, path, MAX_FILE_BYTES, &data, &size, err) < 0 ||
-        count_bytes(frame->build, path, size, err) < 0)
-        return -1;
-    *ret_data = STEAL(data);
-    *ret_size = size;
-    return 0;
-}
-
 int frame_load(struct frame *frame, struct error *err)
 {
     struct build *build = frame->build;
@@ -172,7 +159,9 @@ int frame_load(struct frame *frame, struct error *err)
     size_t size = 0;
     if (++build->frames > MAX_FRAMES)
         return error_set(err, ERROR_LIMIT, "more than %d kustomizations in one build", MAX_FRAMES);
-    if (find_file(frame, &file, err) < 0 || read_bounded(frame, file, &text, &size, err) < 0)
+    if (find_file(frame, &file, err) < 0 ||
+        tree_read(frame->tree, file, MAX_FILE_BYTES, &text, &size, err) < 0 ||
+        count_bytes(build, file, size, err) < 0)
         return -1;
     cleanup_free char *name = frame_name(frame, file);
     return kustomization_parse(name, text, size, &frame->kustomization, &build->warnings, err);
@@ -250,6 +239,26 @@ static int read_remote(struct frame *frame, const char *url, char **ret_data, si
     return 0;
 }
 
+int frame_read_resolved(struct frame *frame, const char *resolved, char **ret_data,
+                        size_t *ret_size, char **ret_path, struct error *err)
+{
+    if (!may_read(frame, resolved))
+        return error_set(err, ERROR_DENIED,
+                         "%s is outside of %s, and a kustomization reads files of its own folder "
+                         "only; move it there, or make it a base of its own",
+                         resolved, name_of(frame->dir));
+    cleanup_free char *data = NULL;
+    size_t size = 0;
+    if (tree_read_resolved(frame->tree, resolved, MAX_FILE_BYTES, &data, &size, err) < 0 ||
+        count_bytes(frame->build, resolved, size, err) < 0)
+        return -1;
+    *ret_data = STEAL(data);
+    *ret_size = size;
+    if (ret_path != NULL)
+        *ret_path = frame_name(frame, resolved);
+    return 0;
+}
+
 int frame_read(struct frame *frame, const char *path, char **ret_data, size_t *ret_size,
                char **ret_path, struct error *err)
 {
@@ -261,16 +270,7 @@ int frame_read(struct frame *frame, const char *path, char **ret_data, size_t *r
         return -1;
     if (kind != TREE_FILE)
         return error_set(err, ERROR_INVALID, "%s is not a file", resolved);
-    if (!may_read(frame, resolved))
-        return error_set(err, ERROR_DENIED,
-                         "%s is outside of %s, and a kustomization reads files of its own folder "
-                         "only; move it there, or make it a base of its own",
-                         resolved, name_of(frame->dir));
-    if (read_bounded(frame, resolved, ret_data, ret_size, err) < 0)
-        return -1;
-    if (ret_path != NULL)
-        *ret_path = frame_name(frame, resolved);
-    return 0;
+    return frame_read_resolved(frame, resolved, ret_data, ret_size, ret_path, err);
 }
 
 void frame_warn(struct frame *frame, const char *format, ...)

@@ -86,6 +86,11 @@ int frame_resolve(struct frame *frame, const char *path, char **ret_path, enum t
 int frame_read(struct frame *frame, const char *path, char **ret_data, size_t *ret_size,
                char **ret_path, struct error *err) __attribute__((warn_unused_result));
 
+// The same of a file that frame_resolve gave.
+int frame_read_resolved(struct frame *frame, const char *resolved, char **ret_data,
+                        size_t *ret_size, char **ret_path, struct error *err)
+    __attribute__((warn_unused_result));
+
 // A sentence for people, said once per build; the file of the kustomization goes in front.
 void frame_warn(struct frame *frame, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -84,6 +84,14 @@ static void gather(const struct vec *references, struct kind_fields *kind)
     }
 }
 
+static void fit(struct reference_step *step)
+{
+    vec_fit(&step->fields);
+    vec_fit(&step->further);
+    vec_foreach (struct reference_step, further, &step->further)
+        fit(further);
+}
+
 static struct value *places_of(struct reference_fields *fields, const char *kind)
 {
     struct value *places = value_object_get(fields->by_kind, kind);
@@ -112,6 +120,7 @@ const struct reference_step *reference_fields_of(struct reference_fields *fields
         .root = new_step(NULL, 0),
     };
     gather(fields->references, made);
+    fit(&made->root);
     return &made->root;
 }
 

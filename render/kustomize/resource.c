@@ -9,7 +9,8 @@
 #include "base/yamlvalue_written.h"
 #include "render/kustomize/alias.h"
 
-enum { PAST_PARTS = 3 }; // of an earlier name: kind, name, namespace
+// Of an earlier name: kind, name, namespace (null for the default one, false where there is none).
+enum { PAST_PARTS = 3 };
 
 struct resource *resource_new_of(struct value *value, struct value *file, size_t line)
 {
@@ -220,11 +221,14 @@ size_t resource_past_count(const struct resource *resource)
 struct resource_id resource_past_id(const struct resource *resource, size_t index)
 {
     size_t at = PAST_PARTS * index;
+    const struct value *ns = value_array_get(resource->past, at + 2);
     return (struct resource_id){
         .api_version = text_of(value_object_get(resource->value, "apiVersion")),
         .kind = text_of(value_array_get(resource->past, at)),
         .name = text_of(value_array_get(resource->past, at + 1)),
-        .ns = text_of(value_array_get(resource->past, at + 2)),
+        .ns = value_is_false(ns)  ? RESOURCE_NO_NAMESPACE
+              : value_is_null(ns) ? "default"
+                                  : text_of(ns),
         .past = true,
     };
 }
@@ -236,13 +240,15 @@ struct resource_id resource_original_id(const struct resource *resource)
 
 void resource_remember_id(struct resource *resource)
 {
-    const char *ns = resource_id_effective_namespace(resource_current_id(resource));
+    struct resource_id id = resource_current_id(resource);
     const struct value *metadata = value_object_get(resource->value, "metadata");
+    const struct value *own = value_object_get(metadata, "namespace");
     resource_note(&resource->past, text_value(value_object_get(resource->value, "kind")));
     resource_note(&resource->past, text_value(value_object_get(metadata, "name")));
-    const struct value *own = value_object_get(metadata, "namespace");
-    bool is_own = value_string_value(own) == ns;
-    resource_note(&resource->past, is_own ? value_ref(own) : value_string(ns));
+    if (resource_id_is_cluster_scoped(id))
+        resource_note(&resource->past, value_false());
+    else
+        resource_note(&resource->past, *id.ns != '\0' ? value_ref(own) : value_null());
     resource->has_history = true;
 }
 

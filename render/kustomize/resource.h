@@ -109,7 +109,8 @@ struct value *resource_make_annotations(struct resource *resource);
 
 // Same group, version, kind, name and effective namespace.
 bool resource_id_equals(struct resource_id a, struct resource_id b);
-// "default" for none, a mark of its own for kinds that are certainly cluster-scoped.
+// "default" for none, RESOURCE_NO_NAMESPACE for kinds that are certainly cluster-scoped.
+#define RESOURCE_NO_NAMESPACE "_non_namespaceable_" // no namespace can be called so
 const char *resource_id_effective_namespace(struct resource_id id);
 bool resource_id_is_cluster_scoped(struct resource_id id);
 // "Deployment.apps/v1 shop/web", for people. Owned.

@@ -6,9 +6,6 @@
 #include "base/memory.h"
 #include "render/kustomize/schema.h"
 
-// No namespace can be called so.
-static const char CLUSTER_NAMESPACE[] = "_non_namespaceable_";
-
 size_t api_version_group_length(const char *api_version)
 {
     const char *slash = strchr(api_version, '/');
@@ -102,7 +99,7 @@ bool scope_is_cluster(const char *api_version, const char *kind)
 bool resource_id_is_cluster_scoped(struct resource_id id)
 {
     if (id.past)
-        return strcmp(id.ns, CLUSTER_NAMESPACE) == 0;
+        return strcmp(id.ns, RESOURCE_NO_NAMESPACE) == 0;
     return scope_is_cluster(id.api_version, id.kind) ||
            schema_says_cluster(id.schema, id.api_version, id.kind);
 }
@@ -110,7 +107,7 @@ bool resource_id_is_cluster_scoped(struct resource_id id)
 const char *resource_id_effective_namespace(struct resource_id id)
 {
     if (!id.past && resource_id_is_cluster_scoped(id))
-        return CLUSTER_NAMESPACE;
+        return RESOURCE_NO_NAMESPACE;
     return *id.ns != '\0' ? id.ns : "default";
 }
 
