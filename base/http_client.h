@@ -67,6 +67,7 @@ struct http_request {
     const struct http_tls *tls;
     const char *proxy;     // URL, may hold credentials; NULL = from the environment; "" = none
     enum http_reach reach; // a proxy's address is judged as well
+    enum http_reach reach_elsewhere; // of other hosts, where redirects lead to, if that is stricter
     // "host:port" to connect to instead of the URL's, whose host is then only the name in TLS; not
     // after a redirect to another origin. Set a Host header beside it.
     const char *connect_to;

@@ -162,6 +162,17 @@ static int set_tls(struct http_transfer *transfer)
     return result == 0 ? 0 : -1;
 }
 
+// What a redirect to another host may reach is the server's choice, which may be trusted less.
+static enum http_reach reach_of(const struct http_transfer *transfer)
+{
+    const struct http_request *request = &transfer->request;
+    cleanup_url struct url first = {0};
+    bool elsewhere = transfer->left_origin && url_parse(request->url, &first, NULL) == 0 &&
+                     strcmp(first.host, transfer->hop.host) != 0;
+    return elsewhere && request->reach_elsewhere > request->reach ? request->reach_elsewhere
+                                                                  : request->reach;
+}
+
 static void refuse_address(struct http_transfer *transfer, const char *refusal)
 {
     error_set(&transfer->error, ERROR_DENIED,
@@ -175,7 +186,7 @@ static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
 {
     struct http_transfer *transfer = userdata;
     (void)purpose;
-    const char *refusal = http_reach_refusal(transfer->request.reach, &address->addr);
+    const char *refusal = http_reach_refusal(reach_of(transfer), &address->addr);
     if (refusal != NULL) {
         refuse_address(transfer, refusal);
         return CURL_SOCKET_BAD;
@@ -192,7 +203,7 @@ static int before_request(void *userdata, char *remote_ip, char *local_ip, int r
     (void)local_ip;
     (void)remote_port;
     (void)local_port;
-    const char *refusal = http_reach_refusal_text(transfer->request.reach, remote_ip);
+    const char *refusal = http_reach_refusal_text(reach_of(transfer), remote_ip);
     if (refusal != NULL) {
         refuse_address(transfer, refusal);
         return CURL_PREREQFUNC_ABORT;
@@ -241,7 +252,7 @@ static void set_network(struct http_transfer *transfer)
 static bool refuse_host(struct http_transfer *transfer)
 {
     const char *host = transfer->hop.host;
-    enum http_reach reach = transfer->request.reach;
+    enum http_reach reach = reach_of(transfer);
     const char *refusal = http_reach_refusal_text(reach, host);
     size_t length = strlen(host);
     while (length > 0 && host[length - 1] == '.')

@@ -255,11 +255,9 @@ static int find_sync(struct approving *approving, struct error *err)
 static int open_all(struct approving *approving, struct error *err)
 {
     struct cli *cli = approving->cli;
-    cleanup_free char *bytes = NULL;
-    size_t size;
     if (hand_open(cli, &approving->hand, err) < 0 || find_sync(approving, err) < 0 ||
         registry_open(cli, cli_argument(cli, 0), REGISTRY_PUSH, &approving->registry, err) < 0 ||
-        registry_resolve(&approving->registry, &approving->artifact, err) < 0)
+        registry_see(&approving->registry, &approving->artifact, &approving->manifest, err) < 0)
         return -1;
     const char *tag = approving->registry.reference.tag;
     approving->channel = cli_string_or(cli, "channel", tag);
@@ -267,8 +265,7 @@ static int open_all(struct approving *approving, struct error *err)
         return error_set(err, ERROR_INVALID,
                          "for which channel? a digest names none; say --channel NAME, the tag that "
                          "the Sync follows");
-    return oci_get_manifest(approving->registry.repository, approving->artifact.digest.text, &bytes,
-                            &size, &approving->manifest, err);
+    return 0;
 }
 
 // The approval stands, whether or not its Sync hears of it at once.

@@ -118,6 +118,7 @@ static int run(struct cli *cli, struct error *err)
     cleanup_registry struct registry registry = {0};
     cleanup_hand struct hand hand = {0};
     cleanup_oci_descriptor struct oci_descriptor artifact = {0};
+    cleanup_oci_manifest struct oci_manifest manifest = {0};
     bool keyless = keyless_is_wanted(cli);
     bool notation = cli_flag(cli, "notation");
     if (keyless && notation)
@@ -126,7 +127,7 @@ static int run(struct cli *cli, struct error *err)
                          "token out, or --notation");
     if (check_options(cli, err) < 0 || (!keyless && hand_open(cli, &hand, err) < 0) ||
         registry_open(cli, cli_argument(cli, 0), REGISTRY_PUSH, &registry, err) < 0 ||
-        registry_resolve(&registry, &artifact, err) < 0 ||
+        registry_see(&registry, &artifact, &manifest, err) < 0 ||
         (keyless && hand_open(cli, &hand, err) < 0))
         return -1;
     if (notation)

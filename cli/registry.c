@@ -152,3 +152,17 @@ int registry_resolve(struct registry *registry, struct oci_descriptor *ret_descr
                          "which artifact? put :TAG or @sha256:DIGEST behind the repository");
     return oci_resolve(registry->repository, wanted, ret_descriptor, err);
 }
+
+int registry_see(struct registry *registry, struct oci_descriptor *ret_descriptor,
+                 struct oci_manifest *ret_manifest, struct error *err)
+{
+    cleanup_oci_descriptor struct oci_descriptor told = {0};
+    cleanup_free char *bytes = NULL;
+    size_t size = 0;
+    if (registry_resolve(registry, &told, err) < 0 ||
+        oci_get_manifest(registry->repository, told.digest.text, &bytes, &size, ret_manifest, err) <
+            0)
+        return -1;
+    *ret_descriptor = oci_descriptor_of(ret_manifest->media_type, bytes, size);
+    return 0;
+}

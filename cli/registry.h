@@ -60,6 +60,12 @@ void registry_release(struct registry *registry); // may be called twice
 int registry_resolve(struct registry *registry, struct oci_descriptor *ret_descriptor,
                      struct error *err) __attribute__((warn_unused_result));
 
+// The same for what is about to be signed: type and size are those of the manifest itself, not what
+// the registry says of it. *ret_manifest may be read, too.
+int registry_see(struct registry *registry, struct oci_descriptor *ret_descriptor,
+                 struct oci_manifest *ret_manifest, struct error *err)
+    __attribute__((warn_unused_result));
+
 // "oci://host/path@sha256:…", as commands take it; owned.
 char *registry_name(const struct registry *registry, const char *digest);
 

@@ -16,8 +16,10 @@ struct copy {
     struct oci_repository *to;
     const struct oci_copy_options *options;
     struct oci_copy_count *count;
-    struct vec seen; // struct digest, of manifests
-    bool mounts;     // both are in one registry, which has taken all mounts so far
+    struct vec seen;      // struct digest, of manifests
+    struct vec referrers; // struct referrer, that were read
+    size_t claims;        // entries of lists of referrers, so far
+    bool mounts;          // both are in one registry, which has taken all mounts so far
 };
 
 static void tell(const struct copy *copy, const char *what, const struct oci_descriptor *descriptor)
@@ -104,23 +106,52 @@ static int copy_parts(struct copy *copy, const struct oci_manifest *manifest, un
     return 0;
 }
 
-// A list of referrers is a claim; the manifest says whom it is about.
-static int copy_referrer(struct copy *copy, const struct oci_descriptor *referrer,
-                         const char *subject, unsigned depth, struct error *err)
+// What a manifest that was listed as a referrer says that it is about.
+struct referrer {
+    struct digest digest;
+    struct digest subject; // empty: nothing
+};
+
+static int read_referrer(struct copy *copy, const char *digest, struct referrer **ret_referrer,
+                         struct error *err)
 {
     cleanup_free char *data = NULL;
     size_t size = 0;
     cleanup_oci_manifest struct oci_manifest manifest = {0};
     cleanup_error struct error cause = {0};
-    if (oci_get_manifest(copy->from, referrer->digest.text, &data, &size, &manifest, &cause) < 0)
-        // Listed and gone, or no manifest at all: nobody could have verified with it.
-        return cause.code == ERROR_NOT_FOUND || cause.code == ERROR_INVALID
-                   ? 0
-                   : error_move(err, &cause);
-    if (manifest.subject == NULL || strcmp(manifest.subject->digest.text, subject) != 0)
+    struct referrer referrer = {0};
+    memcpy(referrer.digest.text, digest, strlen(digest) + 1);
+    if (oci_get_manifest(copy->from, digest, &data, &size, &manifest, &cause) == 0) {
+        if (manifest.subject != NULL)
+            referrer.subject = manifest.subject->digest;
+    } else if (cause.code != ERROR_NOT_FOUND && cause.code != ERROR_INVALID) {
+        // Else it is listed and gone, or no manifest: nobody could have verified with it.
+        return error_move(err, &cause);
+    }
+    *ret_referrer = vec_push(&copy->referrers);
+    **ret_referrer = referrer;
+    return 0;
+}
+
+// A list of referrers is a claim; the manifest says whom it is about. It is read once, whoever
+// lists it.
+static int copy_referrer(struct copy *copy, const char *digest, const char *subject, unsigned depth,
+                         struct error *err)
+{
+    struct referrer *referrer = NULL;
+    if (++copy->claims > OCI_COPY_MAX_CLAIMS)
+        return error_set(err, ERROR_LIMIT,
+                         "the lists of what is attached have more than %d entries",
+                         OCI_COPY_MAX_CLAIMS);
+    vec_foreach (struct referrer, known, &copy->referrers)
+        if (strcmp(known->digest.text, digest) == 0)
+            referrer = known;
+    if (referrer == NULL && read_referrer(copy, digest, &referrer, err) < 0)
+        return -1;
+    if (strcmp(referrer->subject.text, subject) != 0)
         return 0;
-    copy->count->attached += !was_seen(&copy->seen, referrer->digest.text);
-    return copy_manifest(copy, referrer->digest.text, depth + 1, err);
+    copy->count->attached += !was_seen(&copy->seen, digest);
+    return copy_manifest(copy, digest, depth + 1, err);
 }
 
 static int copy_referrers(struct copy *copy, const char *digest, unsigned depth, struct error *err)
@@ -129,7 +160,7 @@ static int copy_referrers(struct copy *copy, const char *digest, unsigned depth,
     if (oci_referrers(copy->from, digest, &referrers, err) < 0)
         return -1;
     vec_foreach (const struct oci_descriptor, referrer, &referrers)
-        if (copy_referrer(copy, referrer, digest, depth, err) < 0)
+        if (copy_referrer(copy, referrer->digest.text, digest, depth, err) < 0)
             return -1;
     return 0;
 }
@@ -236,11 +267,13 @@ int oci_copy(struct oci_repository *from, struct oci_repository *to, const char 
                         .options = options,
                         .count = count,
                         .seen = VEC_OF(struct digest, NULL),
+                        .referrers = VEC_OF(struct referrer, NULL),
                         .mounts = from->reference.kind == OCI_REGISTRY &&
                                   to->reference.kind == OCI_REGISTRY &&
                                   strcmp(from->reference.host, to->reference.host) == 0};
     int result = copy_manifest(&copy, digest, 0, err);
     vec_free(&copy.seen);
+    vec_free(&copy.referrers);
     for (size_t i = 0; i < tags->len && result == 0; i++)
         result = oci_tag(to, digest, *(char **)vec_at(tags, i), err);
     return result;

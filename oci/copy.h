@@ -28,7 +28,8 @@ struct oci_copy_count {
 
 enum {
     OCI_COPY_MAX_MANIFESTS = 10000,
-    OCI_COPY_MAX_DEPTH = 8, // of indexes in indexes, and of referrers of referrers
+    OCI_COPY_MAX_CLAIMS = 20000, // entries of lists of referrers
+    OCI_COPY_MAX_DEPTH = 8,      // of indexes in indexes, and of referrers of referrers
 };
 
 // Copies what `digest` names and all below it, then points the tags (char *; may be empty) at it.

@@ -53,6 +53,7 @@ struct http_request registry_request(const struct registry *registry, const char
         .tls = &access->tls,
         .proxy = access->proxy,
         .reach = access->reach,
+        .reach_elsewhere = registry_reach_elsewhere(registry),
         .deadline_ms = left_ms,
         .max_retries = reads && !registry->hasty ? READ_RETRIES : 0,
         .connect_timeout_ms = registry->hasty ? HASTY_CONNECT_MS : 0,
@@ -60,15 +61,18 @@ struct http_request registry_request(const struct registry *registry, const char
     };
 }
 
+bool registry_answered(const struct registry *registry, const struct http_response *response)
+{
+    cleanup_url struct url last = {0};
+    return response->url != NULL && url_parse(response->url, &last, NULL) == 0 &&
+           url_same_origin(&last, &registry->base);
+}
+
 void registry_heed(const struct registry *registry, const struct http_response *response)
 {
     const struct oci_access *access = &registry->repository.access;
-    if (access->warnings == NULL || http_headers_get(&response->headers, "Warning") == NULL)
-        return;
-    // Storage that a redirect led to is somebody else.
-    cleanup_url struct url last = {0};
-    if (response->url == NULL || url_parse(response->url, &last, NULL) < 0 ||
-        !url_same_origin(&last, &registry->base))
+    if (access->warnings == NULL || http_headers_get(&response->headers, "Warning") == NULL ||
+        !registry_answered(registry, response))
         return;
     vec_foreach (const struct http_header, header, &response->headers)
         if (strcasecmp(header->name, "Warning") == 0)
@@ -98,7 +102,7 @@ int registry_send(struct registry *registry, struct http_request *request,
     request->authorization = NULL;
     if (result < 0)
         return -1;
-    if (response.status == 401) {
+    if (response.status == 401 && registry_answered(registry, &response)) {
         registry_forget_authorization(registry, right);
         cleanup_secret char *fresh = NULL;
         if (registry_authorize(registry, &response, right, &fresh, err) < 0)

@@ -187,24 +187,29 @@ static bool has_proxy(const struct registry *registry)
     return false;
 }
 
-// A realm elsewhere is the server's choice: it may not make us ask this machine's own services or a
-// metadata service, whatever its name resolves to. (A proxy resolves it where there is one.)
-static enum http_reach token_reach(const struct registry *registry, const char *url)
+// Where a registry sends us on to, for tokens or blobs, is its choice: it may not make us ask this
+// machine's own services or a metadata service, whatever its name resolves to. (A proxy resolves it
+// where there is one.)
+enum http_reach registry_reach_elsewhere(const struct registry *registry)
 {
     enum http_reach reach = registry->repository.access.reach;
-    cleanup_url struct url realm = {0};
-    bool elsewhere =
-        url_parse(url, &realm, NULL) == 0 && strcmp(realm.host, registry->base.host) != 0;
-    bool raise = reach == HTTP_REACH_ANY && elsewhere && !url_host_is_local(registry->base.host) &&
-                 !has_proxy(registry);
+    bool raise =
+        reach == HTTP_REACH_ANY && !url_host_is_local(registry->base.host) && !has_proxy(registry);
     return raise ? HTTP_REACH_NOT_LOCAL : reach;
+}
+
+bool registry_is_elsewhere(const struct registry *registry, const char *url)
+{
+    cleanup_url struct url target = {0};
+    return url_parse(url, &target, NULL) == 0 && strcmp(target.host, registry->base.host) != 0;
 }
 
 static struct http_request token_request(const struct registry *registry, const char *method,
                                          const char *url)
 {
     struct http_request request = registry_request(registry, method, url);
-    request.reach = token_reach(registry, url);
+    if (registry_is_elsewhere(registry, url))
+        request.reach = registry_reach_elsewhere(registry);
     request.max_body_bytes = MAX_TOKEN_ANSWER;
     request.max_retries = TOKEN_RETRIES;
     request.max_redirects = 0;

@@ -52,6 +52,11 @@ char *registry_url(const struct registry *registry, const char *format, ...)
 // retried.
 struct http_request registry_request(const struct registry *registry, const char *method,
                                      const char *url);
+// What a URL on another host that the registry names may reach.
+enum http_reach registry_reach_elsewhere(const struct registry *registry);
+bool registry_is_elsewhere(const struct registry *registry, const char *url);
+// Whether the registry itself answered, not one that a redirect led to.
+bool registry_answered(const struct registry *registry, const struct http_response *response);
 // Sends with the right authorization, asking for it where that is missing. Redirects and other
 // origins never see it. 0 for any answer.
 enum registry_right { REGISTRY_PULL, REGISTRY_PUSH, REGISTRY_DELETE };

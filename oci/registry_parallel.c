@@ -23,6 +23,8 @@ static void run(struct registry *registry, struct registry_call **calls, size_t 
     for (size_t i = 0; i < n; i++) {
         requests[i] = calls[i]->request;
         requests[i].authorization = calls[i]->elsewhere ? NULL : authorization;
+        if (calls[i]->elsewhere && registry_is_elsewhere(registry, calls[i]->url))
+            requests[i].reach = registry_reach_elsewhere(registry);
     }
     http_do_all(registry->client, requests, n, OCI_PARALLEL, results, NULL, NULL);
     for (size_t i = 0; i < n; i++) {
@@ -36,12 +38,14 @@ static void run(struct registry *registry, struct registry_call **calls, size_t 
 }
 
 // Those that the registry itself answered with 401.
-static size_t unauthorized(struct registry_call *calls, size_t n, struct registry_call **chosen)
+static size_t unauthorized(const struct registry *registry, struct registry_call *calls, size_t n,
+                           struct registry_call **chosen)
 {
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
         if (!calls[i].elsewhere && calls[i].result.error.code == ERROR_NONE &&
-            calls[i].result.response.status == 401)
+            calls[i].result.response.status == 401 &&
+            registry_answered(registry, &calls[i].result.response))
             chosen[count++] = &calls[i];
     return count;
 }
@@ -57,7 +61,7 @@ int registry_send_all(struct registry *registry, struct registry_call *calls, si
     for (size_t i = 0; i < n; i++)
         chosen[i] = &calls[i];
     run(registry, chosen, n, known);
-    size_t refused = unauthorized(calls, n, chosen);
+    size_t refused = unauthorized(registry, calls, n, chosen);
     if (refused == 0)
         return 0;
     registry_forget_authorization(registry, right);
@@ -65,7 +69,7 @@ int registry_send_all(struct registry *registry, struct registry_call *calls, si
     if (registry_authorize(registry, &chosen[0]->result.response, right, &fresh, err) < 0)
         return -1;
     run(registry, chosen, refused, fresh);
-    if (unauthorized(calls, n, chosen) > 0)
+    if (unauthorized(registry, calls, n, chosen) > 0)
         registry_forget_authorization(registry, right);
     return 0;
 }

@@ -173,6 +173,17 @@ def test_a_referrer_that_is_none(sealift: Sealift, tmp_path: Path, source: Fault
     assert told["manifests"] == 1
 
 
+def test_lists_that_claim_everything(sealift: Sealift, tmp_path: Path, source: FaultyRegistry) -> None:
+    """A registry that names the same many manifests for each of them would have them fetched over and over again."""
+    root = image(source, "root")
+    source.manifests["acme/shop", "prod"] = source.manifests["acme/shop", root["digest"]]
+    many = [image(source, str(n), subject=root) for n in range(200)]
+    source.find_referrers = lambda name, digest: many  # type: ignore[method-assign]
+    words = ("copy", source.oci("acme/shop:prod"), f"oci-layout://{tmp_path / 'layout'}", "--timeout", "50s")
+    assert "more than 20000 entries" in sealift.fails(*words).err
+    assert len(source.requests) < 4000
+
+
 @pytest.mark.parametrize("kind", ["deep", "endless"])
 def test_bounds(sealift: Sealift, tmp_path: Path, source: FaultyRegistry, kind: str) -> None:
     last = image(source, "root")

@@ -286,6 +286,55 @@ def test_down(sealift: Sealift, tmp_path: Path, faulty_registry: FaultyRegistry,
     assert len(faulty_registry.requests) < 60
 
 
+def test_what_is_signed_is_the_manifest_itself(sealift: Sealift, tmp_path: Path, faulty_registry: FaultyRegistry) -> None:
+    """Not what the answer to a HEAD says of its type and size."""
+    sealift.env["COSIGN_PASSWORD"] = ""
+    sealift("keygen", "--output-prefix", tmp_path / "key")
+    shop = Shop(sealift, tmp_path, faulty_registry)
+    judge(shop.push(), WORKS)
+    true = faulty_registry.manifests[NAME, "prod"]
+    shop.fault("HEAD " + PROD, status=200, content_type=INDEX, body=b"x" * 5000, headers={"Docker-Content-Digest": true.digest})
+    sealift("sign", shop.ref, "--key", tmp_path / "key.key")
+    subjects = [json.loads(stored.content).get("subject") for stored in faulty_registry.manifests.values()]
+    assert {"mediaType": MANIFEST, "digest": true.digest, "size": len(true.content)} in subjects
+    assert all(subject is None or subject["size"] == len(true.content) for subject in subjects)
+
+
+def test_redirects_may_not_point_at_this_machine(sealift: Sealift, tmp_path: Path, stack: ExitStack) -> None:
+    """Nor at a metadata service: neither those of blobs nor addresses of uploads."""
+    registry = stack.enter_context(FaultyRegistry(host="127.0.0.2"))
+    inside = stack.enter_context(FaultyRegistry())
+    shop = Shop(sealift, tmp_path, registry)
+    shop.flags = (*shop.flags, "--insecure")
+    judge(shop.push("--unsigned", "--insecure"), WORKS)
+    inside.blobs.update(registry.blobs)
+    for target in (inside.url, "http://169.254.169.254", f"http://localhost:{inside.port}", f"http://[::ffff:7f00:1]:{inside.port}"):
+        registry.redirect_blobs_to = target
+        judge(shop.pull(), "must not be reached from here")
+    # Elsewhere on its own host is its own affair, and so is the way back.
+    registry.redirect_blobs_to = registry.url
+    judge(shop.pull(), WORKS)
+    shop.fault("POST", status=202, headers={"Location": inside.url + "/v2/x/blobs/uploads/"})
+    (shop.source / "config.yaml").write_text(CONFIG_MAP.replace("hello", "new"))
+    judge(shop.push("--unsigned", "--insecure"), "must not be reached from here")
+    assert not inside.requests
+
+
+def test_only_the_registry_may_challenge(sealift: Sealift, tmp_path: Path, stack: ExitStack) -> None:
+    """Storage that a redirect led to and that wants a login gets none, and starts no talk with the token server."""
+    registry = stack.enter_context(FaultyRegistry("ada", "secret", bearer=True))
+    storage = stack.enter_context(FaultyRegistry())
+    shop = Shop(sealift, tmp_path, registry)
+    judge(shop.push(), WORKS)
+    registry.redirect_blobs_to = storage.url
+    challenge = f'Bearer realm="{registry.url}/token",service="tests",scope="repository:other/secret:pull,push"'
+    storage.fail(RegistryFault(status=401, challenge=challenge))
+    registry.forget_requests()
+    judge(shop.pull(), "401")
+    assert storage.requests and all("authorization" not in request.headers for request in storage.requests)
+    assert not [request for request in registry.requests if "other%2Fsecret" in request.path or "other/secret" in request.path]
+
+
 def test_urls_of_a_layer_are_not_followed(sealift: Sealift, tmp_path: Path, stack: ExitStack) -> None:
     registry, other = (stack.enter_context(FaultyRegistry()) for _ in range(2))
     shop = Shop(sealift, tmp_path, registry)
