@@ -88,6 +88,7 @@ int kubestore_lease_new(struct store *store, struct loop *loop, const char *role
                         const struct store_lease_events *events, void *arg,
                         struct store_lease **ret_lease, struct error *err);
 bool kubestore_lease_held(const struct store_lease *lease);
+bool kubestore_lease_known(const struct store_lease *lease);
 void kubestore_lease_free(struct store_lease *lease);
 // Ends all that uses the loop.
 void kubestore_detach(struct kube_store *kube);

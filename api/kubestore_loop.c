@@ -259,12 +259,20 @@ int kubestore_lease_new(struct store *store, struct loop *loop, const char *role
     return 0;
 }
 
+static const struct kubestore_lease *lease_of(const struct store_lease *base)
+{
+    return (const struct kubestore_lease *)((const char *)base -
+                                            offsetof(struct kubestore_lease, lease));
+}
+
 bool kubestore_lease_held(const struct store_lease *base)
 {
-    const struct kubestore_lease *lease =
-        (const struct kubestore_lease *)((const char *)base -
-                                         offsetof(struct kubestore_lease, lease));
-    return kube_lease_held(lease->kube);
+    return kube_lease_held(lease_of(base)->kube);
+}
+
+bool kubestore_lease_known(const struct store_lease *base)
+{
+    return kube_lease_known(lease_of(base)->kube);
 }
 
 // So that the next holder need not wait for its end. Whoever frees a lease tears down: the loop is

@@ -296,6 +296,12 @@ bool store_lease_held(const struct store_lease *lease)
     return lease->store->ops->lease_held(lease);
 }
 
+bool store_lease_elsewhere(const struct store_lease *lease)
+{
+    const struct store_ops *ops = lease->store->ops;
+    return (ops->lease_known == NULL || ops->lease_known(lease)) && !ops->lease_held(lease);
+}
+
 void store_lease_free(struct store_lease *lease)
 {
     if (lease != NULL)

@@ -159,6 +159,9 @@ int store_lease_new(struct store *store, struct loop *loop, const char *role,
                     struct store_lease **ret_lease, struct error *err)
     __attribute__((warn_unused_result));
 bool store_lease_held(const struct store_lease *lease);
+// Not held, as far as is known because another has it. False as long as it was neither held nor
+// seen in other hands: the server does not answer, or refuses.
+bool store_lease_elsewhere(const struct store_lease *lease);
 void store_lease_free(struct store_lease *lease); // gives it back; NULL is fine
 
 #endif

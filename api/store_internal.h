@@ -43,6 +43,7 @@ struct store_ops {
                      const struct store_lease_events *events, void *arg,
                      struct store_lease **ret_lease, struct error *err);
     bool (*lease_held)(const struct store_lease *lease);
+    bool (*lease_known)(const struct store_lease *lease); // whose it is; NULL: always
     void (*lease_free)(struct store_lease *lease);
 };
 

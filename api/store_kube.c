@@ -125,6 +125,7 @@ static const struct store_ops kubestore_ops = {
     .watch_free = kubestore_watch_free,
     .lease_new = kubestore_lease_new,
     .lease_held = kubestore_lease_held,
+    .lease_known = kubestore_lease_known,
     .lease_free = kubestore_lease_free,
 };
 

@@ -330,5 +330,5 @@ void bundles_free(struct bundles *bundles)
 
 bool bundles_ready(const struct bundles *bundles)
 {
-    return bundles->synced || !store_lease_held(bundles->lease);
+    return bundles->synced || store_lease_elsewhere(bundles->lease);
 }

@@ -326,5 +326,5 @@ void syncs_free(struct syncs *syncs)
 
 bool syncs_ready(const struct syncs *syncs)
 {
-    return syncs->synced || !store_lease_held(syncs->lease);
+    return syncs->synced || store_lease_elsewhere(syncs->lease);
 }

@@ -38,6 +38,7 @@ struct kube_lease {
     void *arg;
 
     bool held;
+    bool known; // it was held, or another seen to hold it
     int64_t held_until_ms;
     struct kube_call *call;  // or NULL
     struct loop_timer *next; // the next request
@@ -132,6 +133,7 @@ static void renewed(struct kube_lease *lease)
     if (left <= 0)
         return; // too late to be sure of it; the next renewal will tell
     lease->held = true;
+    lease->known = true;
     lease->held_until_ms = lease->sent_at_ms + lease->renew_deadline_ms;
     loop_timer_set(lease->end, left);
     if (fresh && lease->events.on_acquired != NULL)
@@ -141,6 +143,7 @@ static void renewed(struct kube_lease *lease)
 // Somebody else has it now, whatever we believed.
 static void taken(struct kube_lease *lease)
 {
+    lease->known = true;
     next_try(lease);
     if (!lease->held)
         return;
@@ -307,6 +310,11 @@ bool kube_lease_held(const struct kube_lease *lease)
 {
     // After a pause of the whole machine the timer may not have fired yet.
     return lease->held && now_ms(lease) < lease->held_until_ms;
+}
+
+bool kube_lease_known(const struct kube_lease *lease)
+{
+    return lease->known;
 }
 
 const char *kube_lease_holder(const struct kube_lease *lease)

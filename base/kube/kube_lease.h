@@ -33,6 +33,8 @@ int kube_lease_new(struct kube_loop *kube, const struct kube_lease_options *opti
                    const struct kube_lease_events *events, void *arg, struct kube_lease **ret_lease,
                    struct error *err) __attribute__((warn_unused_result));
 bool kube_lease_held(const struct kube_lease *lease);
+// Whether it was held, or another was seen to hold it, ever.
+bool kube_lease_known(const struct kube_lease *lease);
 // Who holds it as far as known: an identity, or "". Borrowed until the loop goes on.
 const char *kube_lease_holder(const struct kube_lease *lease);
 const char *kube_lease_identity(const struct kube_lease *lease);

@@ -212,13 +212,18 @@ static void test_lease_of_another_is_waited_for(void **state)
 {
     struct scene *scene = *state;
     give_to(scene, "other", 0);
+    set(scene, &scene->down, true);
     begin(scene);
+    loop_run_until(scene->loop, scene->errors > 0);
+    assert_false(kube_lease_known(scene->lease)); // nobody said
+    set(scene, &scene->down, false);
     for (int i = 1; i <= 8; i++) { // it lives, by its own strange clock
         loop_run_for(scene->loop, 250);
         give_to(scene, "other", i);
     }
     assert_int_equal(scene->acquired, 0);
     assert_string_equal(kube_lease_holder(scene->lease), "other");
+    assert_true(kube_lease_known(scene->lease));
     int64_t start = clock_mono_ms(clock_system());
     loop_run_until(scene->loop, scene->acquired == 1);
     assert_in_range(clock_mono_ms(clock_system()) - start, DURATION_MS - 300, 5000);
