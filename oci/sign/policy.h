@@ -10,11 +10,12 @@
 // entry attests or the entry says any_repository. An approval is a signature that names a channel,
 // too, and counts only there.
 //
-// At most one entry attests: of the statements that its keys signed, the release with the highest
-// sequence for the channel decides about channel, freshness and floor, and the provenance about the
-// source; what the certificate of a keyless signer of that entry says about the source must agree.
-// An attestation is never a signature. What others attest (scans, tests, provenance) is required by
-// its type, its signer, its age and its values.
+// At most one entry attests: of the statements that its signers made, the release with the highest
+// sequence for the channel that `threshold` of them have reached decides about channel, freshness
+// and floor, and the provenance of as many about the source; what the certificate of a keyless
+// signer of that entry says about the source must agree. An attestation is never a signature. What
+// others attest (scans, tests, provenance) is required by its type, its signer, its age and its
+// values.
 //
 // What a policy denies counts for none of the policies that are judged together: a key, an identity
 // or a certificate, whoever lists it, and a digest, whoever signed it.

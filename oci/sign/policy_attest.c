@@ -40,18 +40,69 @@ static bool is_for_subject(const struct trial *trial, const struct release *rele
            (release->version != NULL && strcmp(release->version, subject->version) == 0);
 }
 
-// Of the attested releases of this digest to the channel, the one that counts: the highest
-// sequence. NULL when there is none.
-static const struct release *find_release(const struct trial *trial)
+// Which signer each piece of evidence is by, as far as that matters: where one is enough, each may
+// be another. Owned.
+static size_t *tell_signers(const struct trial *trial)
 {
-    const struct release *found = NULL;
-    vec_foreach (struct evidence, item, &trial->evidence->items) {
+    size_t count = trial->evidence->items.len;
+    size_t *signers = xcalloc(count + 1, sizeof *signers);
+    for (size_t i = 0; i < count; i++)
+        signers[i] = i;
+    if (trial->attesting->threshold > 1)
+        trial_tell_signers(trial, signers);
+    return signers;
+}
+
+// When nobody may adopt it any more; 0: never.
+static int64_t end_of(const struct trust_policy *policy, const struct release *release)
+{
+    int64_t end = release->not_after_ms;
+    int64_t max_age = policy->max_age_ms;
+    return max_age > 0 && (end == 0 || release->issued_at_ms + max_age < end)
+               ? release->issued_at_ms + max_age
+               : end;
+}
+
+// The releases of this digest to the channel that count.
+struct stated {
+    size_t signers;                 // who stated one
+    const struct release *release;  // what as many as are asked for agree to; NULL: too few did
+    const struct release *earliest; // of what they stated, what ends first
+};
+
+// Of each signer the highest sequence counts, and of these the one that as many as the entry asks
+// for have reached: no smaller number of keys brings a digest to a channel, or back to it.
+static struct stated find_release(const struct trial *trial)
+{
+    struct stated stated = {0};
+    const struct vec *items = &trial->evidence->items;
+    cleanup_free size_t *signers = tell_signers(trial);
+    cleanup_free const struct release **best = xcalloc(items->len + 1, sizeof *best);
+    for (size_t i = 0; i < items->len; i++) {
+        const struct evidence *item = vec_at(items, i);
         const struct release *release = &item->statement.release;
-        if (is_attested(trial, item, STATEMENT_RELEASE) && is_for_subject(trial, release) &&
-            (found == NULL || release->sequence > found->sequence))
-            found = release;
+        if (!is_attested(trial, item, STATEMENT_RELEASE) || !is_for_subject(trial, release))
+            continue;
+        const struct release **known = &best[signers[i]];
+        stated.signers += *known == NULL;
+        if (*known == NULL || release->sequence > (*known)->sequence)
+            *known = release;
     }
-    return found;
+    if (stated.signers < trial->attesting->threshold)
+        return stated;
+    for (unsigned i = 0; i < trial->attesting->threshold; i++) {
+        const struct release **highest = NULL;
+        for (size_t j = 0; j < items->len; j++)
+            if (best[j] != NULL && (highest == NULL || best[j]->sequence > (*highest)->sequence))
+                highest = &best[j];
+        stated.release = *highest;
+        int64_t end = end_of(trial->policy, stated.release);
+        if (stated.earliest == NULL || (end != 0 && (end_of(trial->policy, stated.earliest) == 0 ||
+                                                     end < end_of(trial->policy, stated.earliest))))
+            stated.earliest = stated.release;
+        *highest = NULL;
+    }
+    return stated;
 }
 
 // "staging, registry.example.com/other:prod": what the digest was released to instead. Owned.
@@ -117,10 +168,7 @@ static void judge_clock(struct trial *trial, const struct release *release)
 static void judge_age(struct trial *trial, const struct release *release)
 {
     int64_t now = trial->subject->now_ms;
-    int64_t max_age = trial->policy->max_age_ms;
-    int64_t end = release->not_after_ms;
-    if (max_age > 0 && (end == 0 || release->issued_at_ms + max_age < end))
-        end = release->issued_at_ms + max_age;
+    int64_t end = end_of(trial->policy, release);
     if (end == 0)
         return;
     end += TRUST_AGE_SKEW_MS;
@@ -156,15 +204,22 @@ static void judge_release(struct trial *trial)
     }
     if (subject->channel != NULL)
         judge_channel_list(trial, subject->channel);
-    const struct release *release = find_release(trial);
+    unsigned threshold = trial->attesting->threshold;
+    const struct stated stated = find_release(trial);
+    const struct release *release = stated.release;
+    cleanup_free char *by = threshold > 1 ? xasprintf("%u of ", threshold) : xstrdup("");
     cleanup_free char *wanted = subject->version != NULL
                                     ? xasprintf("version %s", subject->version)
                                     : xasprintf("channel %s", subject->channel);
     trial_report(trial, TRUST_NOT_ATTESTED,
-                 xasprintf("a release to %s, stated by %s", wanted, trial->attesting->name),
-                 release != NULL ? xasprintf("sequence %lld", (long long)release->sequence)
-                                 : other_releases(trial),
-                 release != NULL ? NULL : xasprintf("a release statement for %s", wanted),
+                 xasprintf("a release to %s, stated by %s%s", wanted, by, trial->attesting->name),
+                 release != NULL      ? xasprintf("sequence %lld", (long long)release->sequence)
+                 : stated.signers > 0 ? xasprintf("%zu of %u", stated.signers, threshold)
+                                      : other_releases(trial),
+                 release != NULL ? NULL
+                 : stated.signers > 0
+                     ? xasprintf("the statements of %zu more", threshold - stated.signers)
+                     : xasprintf("a release statement for %s", wanted),
                  xasprintf("release this digest to %s with its packager, or follow what it was "
                            "released to",
                            wanted));
@@ -174,7 +229,7 @@ static void judge_release(struct trial *trial)
         judge_channel_list(trial, release->channel);
     adopt(trial, release);
     judge_clock(trial, release);
-    judge_age(trial, release);
+    judge_age(trial, stated.earliest);
 }
 
 // "main" means the branch: a tag of the same name may be anybody's.
@@ -280,27 +335,51 @@ static char *describe_wanted(const struct trust_policy *policy)
                      refs, paths);
 }
 
+// What the attesting entry's provenance says.
+struct origin {
+    size_t agreed;                    // how many signers name a source that is allowed
+    const struct provenance *allowed; // one of theirs; NULL
+    const struct provenance *other;   // NULL
+};
+
+static struct origin find_origin(const struct trial *trial)
+{
+    struct origin origin = {0};
+    const struct vec *items = &trial->evidence->items;
+    cleanup_free size_t *signers = tell_signers(trial);
+    cleanup_free bool *heard = xcalloc(items->len + 1, sizeof *heard);
+    for (size_t i = 0; i < items->len; i++) {
+        const struct evidence *item = vec_at(items, i);
+        if (!is_attested(trial, item, STATEMENT_PROVENANCE))
+            continue;
+        if (!source_allowed(trial->policy, &item->statement.provenance)) {
+            origin.other = &item->statement.provenance;
+            continue;
+        }
+        origin.allowed = &item->statement.provenance;
+        origin.agreed += !heard[signers[i]];
+        heard[signers[i]] = true;
+    }
+    return origin;
+}
+
 static void judge_source(struct trial *trial)
 {
     const struct trust_policy *policy = trial->policy;
     if (policy->source_repository == NULL && policy->refs.len == 0 && policy->paths.len == 0)
         return;
-    const struct provenance *allowed = NULL;
-    const struct provenance *other = NULL;
-    vec_foreach (struct evidence, item, &trial->evidence->items) {
-        if (!is_attested(trial, item, STATEMENT_PROVENANCE))
-            continue;
-        if (source_allowed(policy, &item->statement.provenance))
-            allowed = &item->statement.provenance;
-        else
-            other = &item->statement.provenance;
-    }
+    unsigned threshold = trial->attesting->threshold;
+    const struct origin origin = find_origin(trial);
+    const struct provenance *named = origin.allowed != NULL ? origin.allowed : origin.other;
     cleanup_free char *wanted = describe_wanted(policy);
-    char *found = allowed != NULL ? describe_source(allowed)
-                  : other != NULL ? describe_source(other)
-                                  : xasprintf("no provenance by %s", trial->attesting->name);
-    trial_report(trial, TRUST_SOURCE_NOT_ALLOWED, xasprintf("rendered from %s", wanted), found,
-                 allowed != NULL ? NULL : xstrdup("provenance of an allowed source"),
+    cleanup_free char *source = named != NULL
+                                    ? describe_source(named)
+                                    : xasprintf("no provenance by %s", trial->attesting->name);
+    bool some = threshold > 1 && origin.agreed > 0;
+    trial_report(trial, TRUST_SOURCE_NOT_ALLOWED, xasprintf("rendered from %s", wanted),
+                 some ? xasprintf("%s, by %zu of %u", source, origin.agreed, threshold)
+                      : xstrdup(source),
+                 origin.agreed >= threshold ? NULL : xstrdup("provenance of an allowed source"),
                  xstrdup("push through a Bundle of that source, or widen the policy's source"));
 }
 

@@ -47,6 +47,10 @@ void trial_judge_again(struct trial *trial, int64_t wall_ms);
 
 // Signatures of all entries (policy_signers.c).
 void trial_judge_signers(struct trial *trial);
+// Which of all signers each piece of evidence is by: for the index of the evidence a number below
+// their count, where the policy's root or a listed key vouches for it. ret_signers has room for
+// all.
+void trial_tell_signers(const struct trial *trial, size_t *ret_signers);
 // Channel, age and source of the attesting entry (policy_attest.c).
 void trial_judge_attestations(struct trial *trial);
 

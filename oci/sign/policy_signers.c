@@ -155,6 +155,24 @@ static void collect_signers(struct seating *seating)
     }
 }
 
+void trial_tell_signers(const struct trial *trial, size_t *ret_signers)
+{
+    struct seating seating = {.trial = trial, .signers = VEC_OF(struct signer, release_signer)};
+    const struct vec *items = &trial->evidence->items;
+    vec_foreach (const struct evidence, item, items) {
+        if (is_vouched_for(trial, item))
+            add_item(&seating, item);
+    }
+    for (size_t i = 0; i < seating.signers.len; i++) {
+        const struct signer *signer = vec_at(&seating.signers, i);
+        for (size_t j = 0; j < signer->items.len; j++) {
+            const struct evidence *item = *(const struct evidence **)vec_at(&signer->items, j);
+            ret_signers[item - (const struct evidence *)items->data] = i;
+        }
+    }
+    vec_free(&seating.signers);
+}
+
 static bool fill_seat(struct seating *seating, size_t seat)
 {
     const struct trust_entry *entry = ((struct seat *)vec_at(&seating->seats, seat))->entry;

@@ -352,9 +352,70 @@ static void test_outlooks_in_words(void **state)
     expect_outlook(scene, "key k1 of people runs out on");
 }
 
+// One stolen key of an entry that asks for two says nothing alone: not where a digest runs, not
+// that it comes back, and not where it is from.
+static void test_statements_of_several(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = add_entry(scene, "packagers", 2, "012");
+    entry->attests = true;
+    add_signature(scene, 0, REPOSITORY);
+    add_signature(scene, 1, REPOSITORY);
+    add_release(scene, 0, "prod", 100);
+    assert_unmet(scene, TRUST_NOT_ATTESTED, "stated by 2 of packagers: found 1 of 2; missing the");
+    add_release(scene, 0, "prod", 200);
+    add_release(scene, 1, "staging", 200);
+    assert_unmet(scene, TRUST_NOT_ATTESTED, "1 more");
+    add_release(scene, 1, "prod", 90);
+    add_release(scene, 1, "prod", 150);
+    assert_met(scene);
+    assert_int_equal(scene->verdict.sequence, 150);
+    // Who is ahead of all clocks raises nothing alone, and stands in nobody's way.
+    add_release(scene, 2, "prod", NOW + 2 * TRUST_CLOCK_SKEW_MS);
+    assert_met(scene);
+    assert_int_equal(scene->verdict.sequence, 200);
+    // What they agree to ends with the first word of theirs that does.
+    add_release(scene, 0, "prod", 300);
+    last_release(scene)->not_after_ms = NOW + HOUR;
+    assert_met(scene);
+    assert_int_equal(scene->verdict.judge_again_ms, NOW + HOUR + TRUST_AGE_SKEW_MS + 1);
+    last_release(scene)->not_after_ms = NOW - HOUR;
+    assert_unmet(scene, TRUST_STALE, "fresh until");
+    last_release(scene)->not_after_ms = 0;
+    vec_push_string(&scene->policy.refs, "main");
+    add_provenance(scene, 0, "https://git.example.com/a/b", "refs/heads/main", "");
+    add_provenance(scene, 0, "https://git.example.com/a/b", "refs/heads/main", "x");
+    add_provenance(scene, 1, "https://git.example.com/a/b", "refs/heads/evil", "");
+    assert_unmet(scene, TRUST_SOURCE_NOT_ALLOWED, "by 1 of 2");
+    add_provenance(scene, 1, "https://git.example.com/a/b", "refs/heads/main", "");
+    assert_met(scene);
+}
+
+// A key and the identity that signed with it are one signer of statements, too.
+static void test_statements_of_one_under_two_names(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = add_entry(scene, "packagers", 2, "01");
+    entry->attests = true;
+    add_identity(entry, "a@example.com");
+    set_root(scene);
+    add_signature(scene, 0, REPOSITORY);
+    add_signature(scene, 1, REPOSITORY);
+    add_keyless(scene, "a@example.com", 0);
+    add_release(scene, 0, "prod", 100);
+    add_release(scene, 2, "prod", 200);
+    vouch(scene);
+    assert_unmet(scene, TRUST_NOT_ATTESTED, "found 1 of 2");
+    add_release(scene, 1, "prod", 150);
+    assert_met(scene);
+    assert_int_equal(scene->verdict.sequence, 150);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_statements_of_several),
+        TEST(test_statements_of_one_under_two_names),
         TEST(test_paths_in_other_words),
         TEST(test_a_source_may_be_bound_in_part),
         TEST(test_statements_need_an_attesting_entry),
