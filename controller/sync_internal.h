@@ -155,6 +155,15 @@ void sync_source_copy(struct sync_source *to, const struct sync_source *from); /
 // Opens source.reference; the flow's client, cancel flag and deadline are used.
 int sync_source_open(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));
 
+// sync_tags.c: the next step, where what is followed is not there.
+// "; did you mean prod?" or "; there are the tags …" or a command that lists them; owned. wanted
+// may be NULL.
+char *sync_tell_tags(const struct sync_flow *flow, const struct vec *tags, const char *wanted);
+// *err is why the tag, or the Bundle, could not be had.
+int sync_refuse_tag(struct sync_flow *flow, const char *tag, struct error *err);
+int sync_refuse_bundle(struct sync_flow *flow, const char *namespace, const char *name,
+                       struct error *err);
+
 // sync_verify.c: governing policies, signatures, floor. After it nothing but source.digest may be
 // used.
 int sync_verify(struct sync_flow *flow, struct error *err) __attribute__((warn_unused_result));

@@ -10,15 +10,11 @@
 #include "base/memory.h"
 #include "base/regexp.h"
 #include "base/semver.h"
-#include "base/strbuf.h"
 #include "controller/local.h"
 #include "oci/reference.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-// What a refusal names of the tags that there are.
-enum { NAMED_TAGS = 5, MAX_TAGS_BYTES = 1024 };
 
 void sync_source_release(struct sync_source *source)
 {
@@ -110,10 +106,10 @@ static int follow_bundle(struct sync_flow *flow, const char *name, struct error 
     const char *namespace = object_spec_string(flow->object, "bundleRef.namespace");
     cleanup_json json_t *bundle = NULL;
     flow->reason = "BundleNotFound";
-    if (store_get(flow->role->store, "Bundle",
-                  namespace != NULL ? namespace : object_namespace(flow->object), name, &bundle,
-                  err) < 0)
-        return error_wrap(err, "spec.bundleRef");
+    if (namespace == NULL)
+    namespace = object_namespace(flow->object);
+    if (store_get(flow->role->store, "Bundle", namespace, name, &bundle, err) < 0)
+        return sync_refuse_bundle(flow, namespace, name, err);
     return take_bundle(flow, bundle, err);
 }
 
@@ -148,7 +144,7 @@ static int resolve_tag(struct sync_flow *flow, const char *tag, struct error *er
     cleanup_oci_descriptor struct oci_descriptor descriptor = {0};
     flow->reason = "PullFailed";
     if (oci_resolve(flow->repository, tag, &descriptor, err) < 0)
-        return -1;
+        return sync_refuse_tag(flow, tag, err);
     flow->source.digest = descriptor.digest;
     return 0;
 }
@@ -204,24 +200,11 @@ static int choice_judge(const struct choice *choice, const char *tag, bool *ret_
 static int refuse_tags(const struct sync_flow *flow, const struct choice *choice,
                        const struct vec *tags, struct error *err)
 {
-    size_t n = 0;
-    cleanup_strbuf struct strbuf there;
-    strbuf_init(&there, MAX_TAGS_BYTES);
-    vec_foreach (char *, tag, tags) {
-        // Those of signatures are nobody's choice.
-        if (strncmp(*tag, "sha256-", strlen("sha256-")) == 0)
-            continue;
-        if (n < NAMED_TAGS)
-            strbuf_addf(&there, "%s%s", n > 0 ? ", " : "; there are the tags ", *tag);
-        n++;
-    }
-    if (n > NAMED_TAGS)
-        strbuf_addf(&there, " and %zu more", n - NAMED_TAGS);
-    error_set(err, ERROR_NOT_FOUND, "%s has no tag in the range %s%s%s%s", flow->source.identity,
-              choice->range_text, choice->filter_text != NULL ? " that semverFilter matches: " : "",
-              choice->filter_text != NULL ? choice->filter_text : "",
-              n > 0 ? there.data : "; nothing is tagged there");
-    return -1;
+    cleanup_free char *told = sync_tell_tags(flow, tags, NULL);
+    return error_set(err, ERROR_NOT_FOUND, "%s has no tag in the range %s%s%s%s",
+                     flow->source.identity, choice->range_text,
+                     choice->filter_text != NULL ? " that semverFilter matches: " : "",
+                     choice->filter_text != NULL ? choice->filter_text : "", told);
 }
 
 // The highest version among the tags.

@@ -93,11 +93,16 @@ static int check_version(struct sync_flow *flow, const struct floor *floor, bool
     *ret_raise = result == TRUST_FLOOR_RAISE;
     if (result != TRUST_FLOOR_REFUSE)
         return 0;
-    cleanup_free char *message =
-        xasprintf("version %s (%s) is below %s, which this Sync adopted before, or is another "
-                  "artifact under that "
-                  "version; is a tag missing or moved in the registry?",
-                  flow->source.version, flow->source.digest.text, floor->version);
+    bool below = semver_compare(&wanted, &reached) < 0;
+    cleanup_free char *message = xasprintf(
+        "version %s (%s) %s %s%s%s, which this Sync adopted before; is a tag %s in the "
+        "registry? If it is to go there: sealift floor reset %s semver -n %s && sealift reconcile "
+        "sync %s -n %s",
+        flow->source.version, flow->source.digest.text,
+        below ? "is below" : "is another artifact than", below ? floor->version : "",
+        below ? " " : "", floor->floor.digest.text, below ? "missing" : "moved",
+        flow->source.identity, object_namespace(flow->object), object_name(flow->object),
+        object_namespace(flow->object));
     return refuse(flow, TRUST_ROLLBACK_REFUSED, message, err);
 }
 

@@ -20,6 +20,7 @@ from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
 from parts.journey import Journey, config_map, maps
 from parts.objects import Config
+from parts.oci_registry import ReferrersRegistry
 from parts.sealift import Sealift
 from parts.site import Site
 from parts.wait import stays, wait_for
@@ -184,6 +185,32 @@ def set_of(name: str, namespace: str) -> str:
     """The id of a Sync's set, by KEP-3659."""
     digest = hashlib.sha256(f"{name}.{namespace}.Sync.sealift.dev".encode()).digest()
     return f"applyset-{base64.urlsafe_b64encode(digest).decode().rstrip('=')}-v1"
+
+
+def test_tags_are_told_to_whom_they_are_shown(
+    site: Site, sealift: Sealift, tmp_path: Path, referrers_registry: ReferrersRegistry, repository: str
+) -> None:
+    """By the login of the host a tenant would read what others push: it gets a command instead."""
+    login = tmp_path / "docker"
+    login.mkdir()
+    auth = base64.b64encode(b"host:host-password").decode()
+    (login / "config.json").write_text(json.dumps({"auths": {"registry.example.com": {"auth": auth}}}))
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a.yaml").write_text(config_map("a"))
+    reference = referrers_registry.oci(repository)
+    words = ["--key", site.key, "--password-file", site.password, "--insecure"]
+    sealift("push", source, f"{reference}:stable", *words)
+    sealift.env["DOCKER_CONFIG"] = str(login)
+    command = f"by your own login: skopeo list-tags docker://{referrers_registry.repository(repository)}"
+    with site.controller():
+        site.sync("stabel", artifact={"repository": reference, "insecure": True})
+        said = site.becomes("False", "PullFailed")
+        assert command in said and "stable" not in said, said
+        secret = object_of("Secret", "login", site.namespace)
+        site.plane.apply({**secret, "stringData": {"username": "ada", "password": "x"}})
+        site.sync("stabel", artifact={"repository": reference, "insecure": True, "secretRef": {"name": "login"}})
+        wait_for("its own login", lambda: "did you mean stable?" in site.condition()["message"])
 
 
 def test_a_neighbour_that_applies_the_same(site: Site, neighbour: Site) -> None:

@@ -308,7 +308,21 @@ def test_range_of_versions(gate: Gate) -> None:
     assert gate.daemon.status("Sync", "filtered")["artifact"]["digest"] == newer
     gate.sync("filtered", artifact={**follow, "semverFilter": "1.2.0"}, target=other_target(gate))
     gate.journey.sealift.fails(*gate.journey.at(*look))
-    assert gate.daemon.condition("Sync", "filtered")["reason"] == "RollbackRefused"
+    condition = gate.daemon.condition("Sync", "filtered")
+    assert condition["reason"] == "RollbackRefused" and f" is below 1.3.0-prod {newer}" in condition["message"], condition
+    gate.journey.run(*paste(condition["message"]), "--yes")
+    gate.journey.run(*look)
+    assert gate.daemon.status("Sync", "filtered")["artifact"]["revision"].startswith("1.2.0-prod@")
+    gate.sync("filtered", artifact={**follow, "semverFilter": "-prod$"}, target=other_target(gate))
+    gate.journey.run(*look)
+    # The same version, and something else under it.
+    gate.push("third", tag="v1.3.0-prod")
+    gate.journey.sealift.fails(*gate.journey.at(*look))
+    condition = gate.daemon.condition("Sync", "filtered")
+    assert condition["reason"] == "RollbackRefused" and f" is another artifact than {newer}" in condition["message"]
+    gate.journey.run(*paste(condition["message"]), "--yes")
+    gate.journey.run(*look)
+    newer = gate.daemon.status("Sync", "filtered")["artifact"]["digest"]
     for pattern, said in (("-none$", "no tag in the range >=1.0.0-0 <2.0.0-0 that semverFilter matches: -none$"), ("(", "semverFilter")):
         gate.sync("filtered", artifact={**follow, "semverFilter": pattern}, target=other_target(gate))
         gate.journey.sealift.fails(*gate.journey.at(*look))
@@ -317,6 +331,40 @@ def test_range_of_versions(gate: Gate) -> None:
         named = condition["message"].partition("; there are the tags ")[2]
         assert pattern == "(" or ("1.9.0-staging" in named and "sha256-" not in named), condition
     assert gate.daemon.status("Sync", "filtered")["artifact"]["digest"] == newer
+
+
+# ---- what is not there ----
+
+
+def test_a_tag_that_is_not_there(gate: Gate) -> None:
+    gate.policy()
+    gate.push("first", tag="stable")
+    gate.sync(artifact={"tag": "stabel"})
+    gate.refuses("PullFailed", "404", "; did you mean stable?", "; push it, or correct spec.artifact.tag")
+    gate.sync(artifact={"tag": "nightly"})
+    gate.refuses("PullFailed", "; there are the tags prod, stable; push it")
+    gate.sync(artifact={"repository": gate.reference(repository="nobody/pushed-here"), "tag": "prod"})
+    gate.policy(match={"repositories": ["**"]})
+    name = gate.registry.repository("nobody/pushed-here")
+    gate.refuses("PullFailed", f"; what is tagged there, by your own login: skopeo list-tags docker://{name}; push it")
+
+
+def test_a_bundle_that_is_not_there(gate: Gate) -> None:
+    gate.policy()
+    gate.journey.bundle("https://git.invalid/x.git", gate.reference(), "web-shop")
+    for reference, said in (
+        ({"name": "web-shpo"}, "no Bundle default/web-shpo (did you mean web-shop?); those that there are: sealift get bundles -n default;"),
+        ({"name": "else"}, "no Bundle default/else; those that there are: sealift get bundles -n default;"),
+        ({"name": "web-shpo", "namespace": "other"}, "no Bundle other/web-shpo; ask who owns that namespace"),
+    ):
+        gate.journey.config.sync("shop", bundleRef=reference, target=other_target(gate), interval="24h")
+        gate.refuses("BundleNotFound", said)
+
+
+def paste(message: str) -> list[str]:
+    """The command that the message ends in, without the one that looks again."""
+    command = message[message.index("sealift floor reset ") :]
+    return command.partition(" && ")[0].split()[1:]
 
 
 def other_target(gate: Gate) -> dict[str, Any]:
