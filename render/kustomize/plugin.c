@@ -296,6 +296,15 @@ int plugin_generate(struct frame *frame, struct resmap *configs, struct resmap *
     return 0;
 }
 
+int plugin_validate(struct frame *frame, struct resmap *configs, struct resmap *map,
+                    struct error *err)
+{
+    resmap_foreach (config, configs)
+        if (run_plugin(frame, config, false, map, err) < 0)
+            return -1;
+    return 0;
+}
+
 int plugin_transform(struct frame *frame, struct resmap *configs, struct resmap *map,
                      struct error *err)
 {

@@ -359,8 +359,11 @@ static const struct {
     {"replacements", "ReplacementTransformer", replacements},
 };
 
-static int run_plugins(struct frame *frame, const char *name, struct accumulator *into,
-                       struct error *err)
+typedef int plugin_run(struct frame *frame, struct resmap *configs, struct resmap *map,
+                       struct error *err);
+
+static int run_plugins(struct frame *frame, const char *name, plugin_run *run,
+                       struct accumulator *into, struct error *err)
 {
     if (value_array_size(field(frame, name)) == 0)
         return 0;
@@ -368,7 +371,7 @@ static int run_plugins(struct frame *frame, const char *name, struct accumulator
     accumulator_init(&configs);
     if (load_configs(frame, name, &configs, err) < 0)
         return -1;
-    if (plugin_transform(frame, &configs.map, &into->map, err) < 0)
+    if (run(frame, &configs.map, &into->map, err) < 0)
         return kustomization_wrap(&frame->kustomization, err, "%s", name);
     return 0;
 }
@@ -380,15 +383,31 @@ int run_transformers(struct frame *frame, struct accumulator *into, struct error
         if (transformers[i].transform(&run, err) < 0)
             return -1;
     }
-    return run_plugins(frame, "transformers", into, err);
+    return run_plugins(frame, "transformers", plugin_transform, into, err);
 }
 
 // All objects as one text, to see whether a validator changed any.
-static char *fingerprint(struct resmap *map)
+static char *fingerprint(const struct resmap *map)
 {
     cleanup_value struct value *values = value_array();
     resmap_foreach (resource, map)
         value_array_append(values, resource->value);
+    return value_canonical(values);
+}
+
+// The same behind a validator, which may put a label of its own on what it has seen.
+static char *fingerprint_validated(const struct resmap *map)
+{
+    static const char label[] = "validated-by";
+    cleanup_value struct value *values = value_array();
+    resmap_foreach (resource, map) {
+        struct value *copy = value_deep_copy(resource->value);
+        struct value *metadata = value_object_get(copy, "metadata");
+        struct value *labels = value_object_get(metadata, "labels");
+        if (value_object_del(labels, label) == 0 && value_object_size(labels) == 0)
+            value_object_del(metadata, "labels");
+        value_array_append_new(values, copy);
+    }
     return value_canonical(values);
 }
 
@@ -397,9 +416,9 @@ int run_validators(struct frame *frame, struct accumulator *into, struct error *
     if (value_array_size(field(frame, "validators")) == 0)
         return 0;
     cleanup_free char *before = fingerprint(&into->map);
-    if (run_plugins(frame, "validators", into, err) < 0)
+    if (run_plugins(frame, "validators", plugin_validate, into, err) < 0)
         return -1;
-    cleanup_free char *after = fingerprint(&into->map);
+    cleanup_free char *after = fingerprint_validated(&into->map);
     if (strcmp(before, after) == 0)
         return 0;
     error_set(err, ERROR_INVALID,

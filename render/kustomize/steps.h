@@ -37,6 +37,9 @@ int plugin_generate(struct frame *frame, struct resmap *configs, struct resmap *
                     struct error *err) __attribute__((warn_unused_result));
 int plugin_transform(struct frame *frame, struct resmap *configs, struct resmap *map,
                      struct error *err) __attribute__((warn_unused_result));
+// The same without a trace of it: validators are no transformers.
+int plugin_validate(struct frame *frame, struct resmap *configs, struct resmap *map,
+                    struct error *err) __attribute__((warn_unused_result));
 
 // Puts the values of `vars` (the kustomizations' entries, checked, of all frames) where $(NAME)
 // stands in the fields that `specs` (struct fieldspec) name.

@@ -21,7 +21,7 @@ ODD_TEXTS = [
 ]
 ODD_SCALARS = [Raw(text) for text in (
     "010", "0o10", "!!str 5", "!!int \"5\"", "!!float 5", "!!bool \"true\"", "!!binary aGVsbG8=", "2001-12-14t21:59:43.10-05:00", "2001-12-14 21:59:43", "1:30", "190:20:30.15",
-    "0b101", "-0x1F", "1_0.5", "yes", "No", "on", "y", "!!null x", "!!null ''", "! text", "plain text, with comma", "a:b", "http://x:80/y", "&anchor 5", "&anchor text",
+    "0b101", "-0x1F", "1_0.5", "yes", "No", "on", "y", "!!null x", "! text", "plain text, with comma", "a:b", "http://x:80/y", "&anchor 5", "&anchor text",
     "\"a\\tb\\x41\\u00e9\\n\"", "\"one\\\n    two\"", "'it''s'", "1e3", "1E3", "-1e-3", "123456789012", "12345678901234567890", "1.0e+3", "0.1e1", "1.", "+1.5", "00.5", "99999.0", "1e6", "1e21", "1234567.0",
     ".0", "-.0", "0x7fffffffffffffff", "9223372036854775808", "0777", "0o777", "08", "1_", "_", "__1", "-", "-.", "!!timestamp 2001-01-01", "[]", "{}", "[ ]", "{ }", "\"\"", "''", "")]
 ODD_KEYS = ["a b", "1", "true", "null", "x.y/z", "\u00e9", "with:colon", "#k", "~", "1.5", "-", "a'b", "yes", "k" * 130, "<<x", "0x1", "2001-01-01"]
@@ -330,7 +330,7 @@ class WideMaker(Maker):
             {"op": "copy", "from": "/metadata/name", "path": "/metadata/labels/name"}, {"op": "test", "path": "/metadata/name", "value": chosen["metadata"]["name"]},
             {"op": "test", "path": "/metadata/none", "value": None}, {"op": "remove", "path": "/metadata/labels"}, {"op": "add", "path": "/metadata/labels/a~1b~0c", "value": self.text()},
             {"op": "replace", "path": "/spec", "value": {"x": self.scalar(), "list": [1.0, 10000000, None, True, "y"]}}, {"op": "add", "path": "/spec/new", "value": {"a": {"b": [{"c": self.scalar()}]}}},
-            {"op": "remove", "path": "/status"}, {"op": "add", "path": "/data/j", "value": self.text()}, {"op": "add", "path": "/spec/", "value": 1}, {"op": "add", "path": "spec/x", "value": 1},
+            {"op": "remove", "path": "/status"}, {"op": "add", "path": "/data/j", "value": self.text()}, {"op": "add", "path": "spec/x", "value": 1},
             {"op": "replace", "path": "/spec/absent", "value": 2}, {"op": "add", "path": "/metadata/namespace", "value": "patched"}, {"op": "test", "path": "/spec", "value": chosen.get("spec", {})}]
         if chosen["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
             at = "/spec/template/spec/containers"
@@ -424,7 +424,7 @@ class WideMaker(Maker):
         if self.chance(0.06):
             k["transformers"] = [*k.get("transformers", []), self.pick([self.file(folder, "plugin", Documents([Written(self.plugin()), Written(self.plugin())])), self.plugin_folder(folder)])]
         if self.chance(0.02):
-            k["validators"] = [self.pick([self.plugin(), "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: v}\nlabels: {}\nfieldSpecs: []\n"])]
+            k["validators"] = [self.pick([self.plugin(), "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: v}\nlabels: {validated-by: v}\nfieldSpecs: [{path: metadata/labels, create: true}]\n"])]
         if self.chance(0.04):
             k["generators"] = [*k.get("generators", []), self.file(folder, "generator", Written(self.generator_plugin()))]
         if objects and self.chance(0.06):

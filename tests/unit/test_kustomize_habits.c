@@ -297,6 +297,18 @@ static void test_habits_lists_are_read_in_two_ways(void **state)
                   through_json);
 }
 
+// It may put one label on what it has seen, and is no transformer in notes.
+static void test_habits_validator_leaves_its_label(void **state)
+{
+    (void)state;
+    assert_builds(TREE("buildMetadata: [transformerAnnotations]\nvalidators:\n- |\n"
+                       "  apiVersion: builtin\n  kind: LabelTransformer\n  metadata: {name: v}\n"
+                       "  labels: {validated-by: me}\n"
+                       "  fieldSpecs: [{path: metadata/labels, create: true}]\n") HEAD,
+                  "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  labels:\n"
+                  "    validated-by: me\n  name: a\n");
+}
+
 #define CUSTOM "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: "
 #define SCOPED_LATE(patched)                                                                 \
     "=== kustomization.yaml\nresources: [base]\ncomponents: [late]\n"                        \
@@ -344,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_habits_names_and_tags_look_like_other_things),
         cmocka_unit_test(test_habits_quoted_truth_is_text),
         cmocka_unit_test(test_habits_lists_are_read_in_two_ways),
+        cmocka_unit_test(test_habits_validator_leaves_its_label),
         cmocka_unit_test(test_habits_earlier_names_keep_their_scope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
