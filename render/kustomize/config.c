@@ -250,7 +250,7 @@ static void add_found_reference(struct crds *crds, const struct value *property,
 static int walk_type(struct crds *crds, const char *name, const char *path, unsigned depth,
                      struct error *err)
 {
-    enum { MAX_TYPES_DEEP = 32 };
+    enum { MAX_TYPES_DEEP = 32, MAX_PATH_BYTES = 1024 };
     const struct value *properties = value_object_get(
         value_object_get(value_object_get(crds->types, name), "Schema"), "properties");
     const char *key = NULL;
@@ -258,6 +258,9 @@ static int walk_type(struct crds *crds, const char *name, const char *path, unsi
     if (depth > MAX_TYPES_DEEP)
         return error_set(err, ERROR_LIMIT, "type %s refers to itself", name);
     value_foreach (properties, key, property) {
+        if (strlen(path) + strlen(key) > MAX_PATH_BYTES)
+            return error_set(err, ERROR_LIMIT, "a field's path of more than %d bytes",
+                             MAX_PATH_BYTES);
         cleanup_free char *inner = xasprintf("%s%s%s", path, *path != '\0' ? "/" : "", key);
         if (value_text(property, "x-kubernetes-annotation") != NULL)
             add_found(crds, "commonAnnotations", inner);

@@ -17,6 +17,10 @@ enum {
     MAX_FRAMES_DEEP = 64,
     MAX_FILE_BYTES = 64 << 20,
     MAX_TOTAL_BYTES = 512 << 20,
+    MAX_VISITS = 10000000, // 1,000 entries that each look at 10,000 objects
+    MAX_PUT_BYTES = 512 << 20,
+    MAX_NAME_BYTES = 4096, // Kubernetes ends at 253
+    MAX_NAMES = 1000,      // of one object, one after the other
 };
 
 static const char *const file_names[] = {
@@ -271,6 +275,40 @@ int frame_read(struct frame *frame, const char *path, char **ret_data, size_t *r
     if (kind != TREE_FILE)
         return error_set(err, ERROR_INVALID, "%s is not a file", resolved);
     return frame_read_resolved(frame, resolved, ret_data, ret_size, ret_path, err);
+}
+
+int frame_count(struct frame *frame, size_t visits, size_t bytes, struct error *err)
+{
+    struct build *build = frame->build;
+    build->visits += visits;
+    build->put_bytes += bytes;
+    if (build->visits > MAX_VISITS)
+        return error_set(err, ERROR_LIMIT,
+                         "entries of the kustomizations look at objects more than %d times in one "
+                         "build; put them into the bases that they are meant for",
+                         MAX_VISITS);
+    if (build->put_bytes > MAX_PUT_BYTES)
+        return error_set(err, ERROR_LIMIT,
+                         "entries of the kustomizations put more than %d MiB into objects in one "
+                         "build",
+                         MAX_PUT_BYTES >> 20);
+    return 0;
+}
+
+int frame_count_names(struct frame *frame, const struct resmap *map, struct error *err)
+{
+    size_t bytes = 0;
+    resmap_foreach (resource, map) {
+        size_t length = strlen(resource_name(resource));
+        if (length > MAX_NAME_BYTES || resource_past_count(resource) > MAX_NAMES)
+            return error_set(err, ERROR_LIMIT,
+                             "%s \"%.40s…\" has a name of more than %d bytes, or had more than "
+                             "%d names",
+                             resource_kind(resource), resource_name(resource), MAX_NAME_BYTES,
+                             MAX_NAMES);
+        bytes += length;
+    }
+    return frame_count(frame, map->list.len, bytes, err);
 }
 
 void frame_warn(struct frame *frame, const char *format, ...)

@@ -24,6 +24,8 @@ struct build {
     struct vec warnings;   // char *
     size_t read_bytes;
     size_t frames; // opened so far
+    size_t visits; // frame_count
+    size_t put_bytes;
 };
 
 struct frame {
@@ -89,6 +91,16 @@ int frame_read(struct frame *frame, const char *path, char **ret_data, size_t *r
 // The same of a file that frame_resolve gave.
 int frame_read_resolved(struct frame *frame, const char *resolved, char **ret_data,
                         size_t *ret_size, char **ret_path, struct error *err)
+    __attribute__((warn_unused_result));
+
+// Counts what entries of the kustomizations do to objects, since entries times objects is what a
+// small tree can make long work of: how often an entry looks at an object, and the bytes that it
+// puts into objects. ERROR_LIMIT.
+int frame_count(struct frame *frame, size_t visits, size_t bytes, struct error *err)
+    __attribute__((warn_unused_result));
+
+// The same for an entry that gives each object a new name: the one before is kept, too.
+int frame_count_names(struct frame *frame, const struct resmap *map, struct error *err)
     __attribute__((warn_unused_result));
 
 // A sentence for people, said once per build; the file of the kustomization goes in front.

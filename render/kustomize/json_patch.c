@@ -11,12 +11,16 @@
 #include "base/yamlvalue_written.h"
 #include "render/kustomize/json_patch_internal.h"
 
-enum { MAX_COPIED_BYTES = 16 << 20 };
+enum {
+    MAX_COPIED_BYTES = 16 << 20,   // in one object
+    MAX_COPIED_IN_ALL = 256 << 20, // in all that one patch goes to
+};
 
 struct application {
     struct value *root;
     const struct value *operation;
     size_t copied;
+    size_t copied_before; // in other objects
 };
 
 // ~1 is a slash, ~0 a tilde, in one pass.
@@ -240,6 +244,10 @@ static int apply_copy(struct application *at, struct error *err)
     if (at->copied > MAX_COPIED_BYTES)
         return error_set(err, ERROR_LIMIT, "the patch's copies are larger than %d bytes",
                          MAX_COPIED_BYTES);
+    if (at->copied_before + at->copied > MAX_COPIED_IN_ALL)
+        return error_set(err, ERROR_LIMIT,
+                         "the patch's copies in all objects are larger than %d MiB",
+                         MAX_COPIED_IN_ALL >> 20);
     cleanup_value struct value *copy = value == NULL ? value_null() : value_deep_copy(value);
     cleanup_free char *key = NULL;
     if (find_member(at, "path", &container, &key, err) < 0)
@@ -356,10 +364,10 @@ struct value *json_patch_settle(struct value *value)
     return value_incref(value);
 }
 
-int json_patch_apply(const struct json_patch *patch, struct value *value, struct value **ret_value,
+int json_patch_apply(struct json_patch *patch, struct value *value, struct value **ret_value,
                      struct error *err)
 {
-    struct application at = {.root = value_incref(value)};
+    struct application at = {.root = value_incref(value), .copied_before = patch->copied};
     int status = 0;
     for (size_t i = 0; i < value_array_size(patch->operations) && status == 0; i++) {
         at.operation = value_array_get(patch->operations, i);
@@ -368,6 +376,7 @@ int json_patch_apply(const struct json_patch *patch, struct value *value, struct
             error_wrap(err, "operation %zu (%s %s)", i, value_text_or(at.operation, "op", "?"),
                        value_text_or(at.operation, "path", "?"));
     }
+    patch->copied += at.copied;
     if (status == 0 && !value_is_object(at.root))
         status = error_set(err, ERROR_INVALID, "the patch leaves a list where an object was");
     if (status == 0)

@@ -25,8 +25,9 @@ void cleanup_json_patch_pointer(struct json_patch **patch);
 
 // Changes value (an object or array that nothing else shares) in place; *ret_value is a new
 // reference to it, or to what replaced all of it. ERROR_INVALID names operation and path; value may
-// then be changed in part. ERROR_LIMIT: copies that grow beyond 16 MiB.
-int json_patch_apply(const struct json_patch *patch, struct value *value, struct value **ret_value,
+// then be changed in part. ERROR_LIMIT: copies that grow beyond 16 MiB, or
+// beyond 256 MiB in all values that the patch was applied to.
+int json_patch_apply(struct json_patch *patch, struct value *value, struct value **ret_value,
                      struct error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -6,6 +6,7 @@
 
 struct json_patch {
     struct value *operations; // owned; a list of objects
+    size_t copied;            // bytes, wherever it was applied
 };
 
 // The library ends with numbers as Go's float64, and all nulls written out. A new reference to the

@@ -193,7 +193,8 @@ static int merge_strategic(struct frame *frame, const struct value *target,
                              "an entry of each",
                              text->name, patches->len);
         cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
-        if (select_targets(target, map, &found, err) < 0)
+        if (select_targets(target, map, &found, err) < 0 ||
+            frame_count(frame, 0, text->size * found.len, err) < 0)
             return -1;
         return merge_into_all(frame, map, &found, *(struct resource **)vec_at(patches, 0), options,
                               err);
@@ -212,7 +213,7 @@ static int merge_strategic(struct frame *frame, const struct value *target,
     return 0;
 }
 
-static int apply_json(struct resmap *map, struct resource *resource, const struct json_patch *patch,
+static int apply_json(struct resmap *map, struct resource *resource, struct json_patch *patch,
                       struct error *err)
 {
     cleanup_free char *before = id_text(resource);
@@ -243,11 +244,13 @@ static int apply_json(struct resmap *map, struct resource *resource, const struc
     return 0;
 }
 
-static int apply_json_to_all(const struct value *target, const struct json_patch *patch,
-                             bool remember, struct resmap *map, struct error *err)
+static int apply_json_to_all(struct frame *frame, const struct value *target,
+                             struct json_patch *patch, const struct patch_text *text, bool remember,
+                             struct resmap *map, struct error *err)
 {
     cleanup_vec struct vec found = VEC_OF(struct resource *, NULL);
-    if (select_targets(target, map, &found, err) < 0)
+    if (select_targets(target, map, &found, err) < 0 ||
+        frame_count(frame, 0, text->size * found.len, err) < 0)
         return -1;
     vec_foreach (struct resource *, resource, &found) {
         if (remember)
@@ -297,7 +300,7 @@ int patch_transform(struct frame *frame, const struct value *config, struct resm
     if (target == NULL)
         return error_set(err, ERROR_INVALID,
                          "%s is a JSON patch, which names no object; add a target", text.name);
-    if (apply_json_to_all(target, operations, true, map, err) < 0)
+    if (apply_json_to_all(frame, target, operations, &text, true, map, err) < 0)
         return error_wrap(err, "%s", text.name);
     return 0;
 }
@@ -387,7 +390,7 @@ int patch_json6902_transform(struct frame *frame, const struct value *config, st
         return -1;
     if (json_patch_count(operations) == 0)
         return error_set(err, ERROR_INVALID, "%s holds no operation", text.name);
-    if (apply_json_to_all(target, operations, false, map, err) < 0)
+    if (apply_json_to_all(frame, target, operations, &text, false, map, err) < 0)
         return error_wrap(err, "%s", text.name);
     return 0;
 }

@@ -33,10 +33,9 @@ static int read_name_specs(const struct value *config, struct vec *specs, struct
 static int run_prefix(struct frame *frame, const struct value *config, struct resmap *map,
                       struct error *err)
 {
-    (void)frame;
     cleanup_vec struct vec specs = FIELDSPECS;
     const char *prefix = value_text_or(config, "prefix", "");
-    if (read_name_specs(config, &specs, err) < 0)
+    if (frame_count_names(frame, map, err) < 0 || read_name_specs(config, &specs, err) < 0)
         return -1;
     return *prefix != '\0' ? transform_prefix(prefix, &specs, map, err) : 0;
 }
@@ -44,10 +43,9 @@ static int run_prefix(struct frame *frame, const struct value *config, struct re
 static int run_suffix(struct frame *frame, const struct value *config, struct resmap *map,
                       struct error *err)
 {
-    (void)frame;
     cleanup_vec struct vec specs = FIELDSPECS;
     const char *suffix = value_text_or(config, "suffix", "");
-    if (read_name_specs(config, &specs, err) < 0)
+    if (frame_count_names(frame, map, err) < 0 || read_name_specs(config, &specs, err) < 0)
         return -1;
     return *suffix != '\0' ? transform_suffix(suffix, &specs, map, err) : 0;
 }
@@ -99,27 +97,27 @@ static int run_namespace(struct frame *frame, const struct value *config, struct
     return *options.ns != '\0' ? transform_namespace(&options, &specs, map, err) : 0;
 }
 
-static int run_pairs(const struct value *config, const char *name, struct resmap *map,
-                     struct error *err)
+static int run_pairs(struct frame *frame, const struct value *config, const char *name,
+                     struct resmap *map, struct error *err)
 {
     cleanup_vec struct vec specs = FIELDSPECS;
     const struct value *pairs = value_object_get(config, name);
     read_specs(config, &specs);
+    if (frame_count(frame, 0, value_size(pairs) * map->list.len, err) < 0)
+        return -1;
     return value_object_size(pairs) > 0 ? transform_pairs(pairs, &specs, map, err) : 0;
 }
 
 static int run_labels(struct frame *frame, const struct value *config, struct resmap *map,
                       struct error *err)
 {
-    (void)frame;
-    return run_pairs(config, "labels", map, err);
+    return run_pairs(frame, config, "labels", map, err);
 }
 
 static int run_annotations(struct frame *frame, const struct value *config, struct resmap *map,
                            struct error *err)
 {
-    (void)frame;
-    return run_pairs(config, "annotations", map, err);
+    return run_pairs(frame, config, "annotations", map, err);
 }
 
 static int run_image(struct frame *frame, const struct value *config, struct resmap *map,
@@ -309,7 +307,8 @@ int plugin_transform(struct frame *frame, struct resmap *configs, struct resmap 
                      struct error *err)
 {
     resmap_foreach (config, configs) {
-        if (run_plugin(frame, config, false, map, err) < 0)
+        if (frame_count(frame, map->list.len, 0, err) < 0 ||
+            run_plugin(frame, config, false, map, err) < 0)
             return -1;
         alias_settle_all(map);
         cleanup_free char *source =

@@ -222,6 +222,9 @@ int replacement_entries(struct frame *frame, const struct value *config, struct 
     }
     for (size_t i = 0; i < value_array_size(list); i++) {
         *ret_index = *(size_t *)vec_at(&owners, i);
+        const struct value *targets = value_array_at(value_array_get(list, i), "targets");
+        if (frame_count(frame, value_array_size(targets) * map->list.len, 0, err) < 0)
+            return -1;
         const char *path = value_text(value_array_get(entries, *ret_index), "path");
         if (replace_one(map, value_array_get(list, i), &written, err) < 0)
             return path != NULL ? error_wrap(err, "%s", path) : -1;

@@ -139,12 +139,29 @@ static int wrap_item(const struct run *run, size_t index, struct error *err)
     return kustomization_wrap_item(&run->frame->kustomization, err, run->field, index);
 }
 
+// Before an entry looks at the objects; `bytes` is what it puts into each. A trace that somebody
+// asked for is as much work as a few entries.
+static int count(const struct run *run, size_t bytes, struct error *err)
+{
+    enum { TRACE = 20 };
+    size_t objects = run->into->map.list.len;
+    return frame_count(run->frame, objects * (run->frame->origin != NULL ? TRACE : 1),
+                       objects * bytes, err);
+}
+
+static int count_pairs(const struct run *run, const struct value *pairs, struct error *err)
+{
+    enum { MEMBER_BYTES = 64 };
+    return count(run, value_size(pairs) + value_object_size(pairs) * MEMBER_BYTES, err);
+}
+
 // A step of its own for each entry.
 static int step_each(const struct run *run, frame_step *step, struct error *err)
 {
     const struct value *list = field(run->frame, run->field);
     for (size_t i = 0; i < value_array_size(list); i++) {
-        if (step(run->frame, value_array_get(list, i), &run->into->map, err) < 0)
+        if (count(run, 0, err) < 0 ||
+            step(run->frame, value_array_get(list, i), &run->into->map, err) < 0)
             return wrap_item(run, i, err);
         finish_item(run, i);
     }
@@ -178,7 +195,8 @@ static int patches_json(const struct run *run, struct error *err)
             value_object_set(config, "jsonOp", value_object_get(config, "patch"));
             value_object_del(config, "patch");
         }
-        if (patch_json6902_transform(run->frame, config, &run->into->map, err) < 0)
+        if (count(run, 0, err) < 0 ||
+            patch_json6902_transform(run->frame, config, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
         finish_item(run, i);
     }
@@ -208,7 +226,8 @@ static int affix(const struct run *run, enum config_section section,
     if (text == NULL || *text == '\0')
         return 0;
     config_specs(&run->into->config, section, &specs);
-    if (transform(text, &specs, &run->into->map, err) < 0)
+    if (frame_count_names(run->frame, &run->into->map, err) < 0 ||
+        transform(text, &specs, &run->into->map, err) < 0)
         return wrap(run, err);
     finish_step(run);
     return 0;
@@ -267,6 +286,7 @@ static int labels(const struct run *run, struct error *err)
         const struct value *label = value_array_get(list, i);
         cleanup_vec struct vec specs = FIELDSPECS;
         if (label_specs(&run->into->config, label, &specs, err) < 0 ||
+            count_pairs(run, value_object_get(label, "pairs"), err) < 0 ||
             transform_pairs(value_object_get(label, "pairs"), &specs, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
         finish_item(run, i);
@@ -281,7 +301,8 @@ static int common_labels(const struct run *run, struct error *err)
     if (value_object_size(pairs) == 0 && value_array_size(field(run->frame, "labels")) == 0)
         return 0;
     config_specs(&run->into->config, CONFIG_COMMON_LABELS, &specs);
-    if (transform_pairs(pairs, &specs, &run->into->map, err) < 0)
+    if (count_pairs(run, pairs, err) < 0 ||
+        transform_pairs(pairs, &specs, &run->into->map, err) < 0)
         return wrap(run, err);
     finish_step(run);
     return 0;
@@ -294,7 +315,8 @@ static int common_annotations(const struct run *run, struct error *err)
     if (value_object_size(pairs) == 0)
         return 0;
     config_specs(&run->into->config, CONFIG_COMMON_ANNOTATIONS, &specs);
-    if (transform_pairs(pairs, &specs, &run->into->map, err) < 0)
+    if (count_pairs(run, pairs, err) < 0 ||
+        transform_pairs(pairs, &specs, &run->into->map, err) < 0)
         return wrap(run, err);
     finish_step(run);
     return 0;
@@ -310,7 +332,10 @@ static int with_specs(const struct run *run, enum config_section section,
     if (value_array_size(list) > 0)
         config_specs(&run->into->config, section, &specs);
     for (size_t i = 0; i < value_array_size(list); i++) {
-        if (transform(value_array_get(list, i), &specs, &run->into->map, err) < 0)
+        // All of an object is looked through.
+        if (frame_count(run->frame, 3 * run->into->map.list.len, 0, err) < 0 ||
+            count(run, 0, err) < 0 ||
+            transform(value_array_get(list, i), &specs, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
         finish_item(run, i);
     }

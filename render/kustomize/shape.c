@@ -151,6 +151,17 @@ static int check_objects(struct check *check, struct value *list, const struct s
     return 0;
 }
 
+static int check_path(const struct value *path, struct error *err)
+{
+    enum { MAX_NAMES = 100 }; // objects are nested 64 levels deep where they are read
+    size_t names = 1;
+    for (const char *at = value_string_value(path); *at != '\0'; at++)
+        names += *at == '/';
+    return names <= MAX_NAMES
+               ? 0
+               : error_set(err, ERROR_LIMIT, "a path of more than %d names", MAX_NAMES);
+}
+
 static int check_value(struct check *check, struct value *parent, const struct shape_field *field,
                        struct error *err)
 {
@@ -160,6 +171,10 @@ static int check_value(struct check *check, struct value *parent, const struct s
         value_object_set_new(parent, field->name, to_text(check, value));
         value = value_object_get(parent, field->name);
         return value_is_string(value) ? 0 : refuse("text", value, err);
+    case SHAPE_PATH:
+        value_object_set_new(parent, field->name, to_text(check, value));
+        value = value_object_get(parent, field->name);
+        return value_is_string(value) ? check_path(value, err) : refuse("text", value, err);
     case SHAPE_INTEGER:
         return value_is_integer(value) ? 0 : refuse("a whole number", value, err);
     case SHAPE_BOOL:

@@ -18,6 +18,7 @@ enum shape_type {
     SHAPE_TEXT_MAP, // text by name
     SHAPE_OBJECT,
     SHAPE_OBJECTS, // a list of them
+    SHAPE_PATH,    // text: the names on the way to a field, a slash between them
     SHAPE_ANY,     // any mapping
 };
 

@@ -26,6 +26,10 @@
     {                               \
         field, SHAPE_TEXT_MAP, NULL \
     }
+#define PATH(field)             \
+    {                           \
+        field, SHAPE_PATH, NULL \
+    }
 #define OBJECT(field, of)       \
     {                           \
         field, SHAPE_OBJECT, of \
@@ -87,7 +91,7 @@ static const struct shape_field kustomization[] = {
 static const struct shape_field metadata[] = {
     TEXT("name"), TEXT("namespace"), TEXT_MAP("labels"), TEXT_MAP("annotations"), END,
 };
-static const struct shape_field fieldspec[] = {GVK, TEXT("path"), BOOL("create"), END};
+static const struct shape_field fieldspec[] = {GVK, PATH("path"), BOOL("create"), END};
 static const struct shape_field label[] = {
     TEXT_MAP("pairs"),
     BOOL("includeSelectors"),
@@ -285,7 +289,7 @@ static const struct shape_field value_add_plugin[] = {
 static const struct shape_field value_add_target[] = {
     OBJECT("selector", "selector"),
     TEXT("notSelector"),
-    TEXT("fieldPath"),
+    PATH("fieldPath"),
     INTEGER("filePathPosition"),
     END,
 };

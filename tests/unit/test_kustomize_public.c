@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "render/kustomize/frame.h"
 #include "render/kustomize/kustomize.h"
 #include "text_tree.h"
 
@@ -429,6 +430,62 @@ static void test_public_kustomization_is_in_its_folder(void **state)
         THING_OUT(""));
 }
 
+// What is short to write and long to do, or deep, is refused.
+static void test_public_bounds_small_trees_that_make_long_work(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head;
+        const char *entry;
+        size_t times;
+        const char *tail;
+        const char *why;
+    } rows[] = {
+        {KUSTOMIZATION("configurations: [c.yaml]\n")
+             FILE_A("") "=== c.yaml\ncommonAnnotations: [{path: a",
+         "/a", 100, "}]\n", "commonAnnotations[0].path: a path of more than 100 names"},
+        {KUSTOMIZATION("labels: [{pairs: {a: b}, fields: [{path: a") "", "/a", 200000,
+         "}]}]\n" FILE_A(""), "labels[0].fields[0].path: a path of more than 100 names"},
+        {KUSTOMIZATION("transformers:\n- |-\n  {apiVersion: builtin, kind: ValueAddTransformer, "
+                       "metadata: {name: x}, value: v, targets: [{fieldPath: a"),
+         "/a", 100, "}]}\n" FILE_A(""), "targets[0].fieldPath: a path of more than 100 names"},
+        {"=== c/kustomization.yaml\nkind: Component\nnamePrefix: "
+         "a23456789b123456789c123456789d123456789e123456789\n"
+         "=== a.yaml\n" THING("") "=== kustomization.yaml\nresources: [a.yaml]\n"
+                                  "components:\n",
+         "- c\n", 100, "", "has a name of more than 4096 bytes, or had more than 1000 names"},
+        {"=== c/kustomization.yaml\nkind: Component\nnamePrefix: a\n"
+         "=== a.yaml\n" THING("") "=== kustomization.yaml\nresources: [a.yaml]\n"
+                                  "components:\n",
+         "- c\n", 1010, "", "has a name of more than 4096 bytes, or had more than 1000 names"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        cleanup_strbuf struct strbuf tree;
+        strbuf_init(&tree, 1 << 20);
+        strbuf_addstr(&tree, rows[i].head);
+        for (size_t n = 0; n < rows[i].times; n++)
+            strbuf_addstr(&tree, rows[i].entry);
+        strbuf_addstr(&tree, rows[i].tail);
+        assert_refused(tree.data, "", rows[i].why);
+    }
+}
+
+static void test_public_counts_what_entries_do(void **state)
+{
+    (void)state;
+    struct build counted = {0};
+    struct frame frame = {.build = &counted};
+    cleanup_error struct error err = {0};
+    assert_int_equal(frame_count(&frame, 10000000, 512 << 20, &err), 0);
+    assert_int_equal(frame_count(&frame, 1, 0, &err), -1);
+    assert_int_equal(err.code, ERROR_LIMIT);
+    counted.visits = 0;
+    error_release(&err);
+    assert_int_equal(frame_count(&frame, 0, 1, &err), -1);
+    assert_int_equal(err.code, ERROR_LIMIT);
+    assert_non_null(strstr(error_message(&err), "more than 512 MiB into objects"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,6 +498,8 @@ int main(void)
         cmocka_unit_test(test_public_configurations_of_names_are_exact),
         cmocka_unit_test(test_public_refused_as_by_kustomize),
         cmocka_unit_test(test_public_kustomization_is_in_its_folder),
+        cmocka_unit_test(test_public_bounds_small_trees_that_make_long_work),
+        cmocka_unit_test(test_public_counts_what_entries_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 #include "kustomize_fixture.h"
 
+#include "render/kustomize/frame.h"
 #include "render/kustomize/field_path.h"
 #include "render/kustomize/steps.h"
 
@@ -31,13 +32,20 @@ static char *print_map(const struct resmap *map)
     return strbuf_steal(&out);
 }
 
+static int transform(const struct value *config, struct resmap *map, struct error *err)
+{
+    struct build build = {0};
+    struct frame frame = {.build = &build};
+    return replacement_transform(&frame, config, map, err);
+}
+
 // Applies `replacements: […]`; NULL where it is refused.
 static char *replace(const char *input, const char *config_text, struct error *err)
 {
     cleanup_resmap struct resmap map;
     load(&map, input);
     cleanup_value struct value *config = yaml_value(config_text);
-    if (replacement_transform(NULL, config, &map, err) < 0)
+    if (transform(config, &map, err) < 0)
         return NULL;
     resmap_foreach (resource, &map)
         if (yamlvalue_settle(resource->value, err) < 0)
@@ -66,7 +74,7 @@ static void assert_replaced(const char *from, const char *target, const char *ex
     cleanup_resmap struct resmap map;
     load(&map, OBJECT);
     cleanup_value struct value *value = yaml_value(config);
-    if (replacement_transform(NULL, value, &map, &err) < 0)
+    if (transform(value, &map, &err) < 0)
         fail_msg("%s\n%s", error_message(&err), config);
     struct resource *resource = *(struct resource **)vec_at(&map.list, 0);
     assert_yaml_equal(value_object_get(resource->value, "spec"), expected_spec);
@@ -198,7 +206,7 @@ static void test_kustomize_replacement_into_text(void **state)
             yaml_value("replacements: [{sourceValue: new, targets: [{select: {kind: C}, "
                        "fieldPaths: ['data.f\\.yaml.a.x']}]}]");
         cleanup_error struct error err = {0};
-        int status = replacement_transform(NULL, config, &map, &err);
+        int status = transform(config, &map, &err);
         assert_int_equal(status, cases[i].expected == NULL ? -1 : 0);
         const struct value *text =
             value_object_get(value_object_get(resource->value, "data"), "f.yaml");
@@ -238,7 +246,7 @@ static void test_kustomize_replacement_of_mappings_in_text(void **state)
             cases[i].source, cases[i].target);
         cleanup_value struct value *config = yaml_value(text);
         cleanup_error struct error err = {0};
-        if (replacement_transform(NULL, config, &map, &err) < 0)
+        if (transform(config, &map, &err) < 0)
             fail_msg("row %zu: %s", i, error_message(&err));
         const struct resource *resource = *(struct resource **)vec_at(&map.list, 0);
         const struct value *got =
