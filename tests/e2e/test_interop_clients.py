@@ -3,6 +3,7 @@ helm."""
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import os
@@ -13,9 +14,10 @@ from typing import Any, Callable
 import pytest
 
 from parts.cosign import Cosign
+from parts.gitea import Gitea
 from parts.journey import applied
 from parts.line import Line
-from parts.need import need_part
+from parts.need import need_part, need_program
 from parts.oci_registry import OciRegistry
 from parts.sealift import Daemon, Sealift
 from parts.wait import wait_for
@@ -172,3 +174,58 @@ def test_regctl_copies_our_layout(sealift: Sealift, folder: Path, tmp_path: Path
     target = registry.repository(f"{repository}:prod")
     client("image", "copy", f"ocidir://{tmp_path / 'layout'}:prod", target, program="regctl", home=home)
     assert registry.digest(repository, "prod") == answer["digest"]
+
+
+def by_name(gitea: Gitea) -> str:
+    """Google's client asks no token server whose address is given as this machine's number."""
+    return f"localhost:{gitea.port}"
+
+
+@pytest.fixture
+def forge_login(gitea: Gitea, cosign: Cosign, tmp_path: Path) -> Path:
+    """A home folder in which every client finds the login of the forge."""
+    home = tmp_path / "home"
+    (home / ".regctl").mkdir(parents=True)
+    host = by_name(gitea)
+    auth = base64.b64encode(f"{gitea.user}:{gitea.password}".encode()).decode()
+    for path in (home / "config.json", Path(cosign.env["DOCKER_CONFIG"]) / "config.json"):
+        path.write_text(json.dumps({"auths": {host: {"auth": auth}}}))
+    regctl = {"hosts": {host: {"tls": "disabled", "user": gitea.user, "pass": gitea.password}}}
+    (home / ".regctl" / "config.json").write_text(json.dumps(regctl))
+    return home
+
+
+def test_all_of_them_on_a_forge(
+    sealift: Sealift, folder: Path, tmp_path: Path, gitea: Gitea, cosign: Cosign, forge_login: Path
+) -> None:
+    """Gitea's registry: Bearer tokens, no referrers API. Everybody reads ours, we read what everybody pushes."""
+    host = by_name(gitea)
+    name = f"{host}/{gitea.user}/clients"
+    login = ("--docker-config", forge_login / "config.json")
+    run = functools.partial(client, home=forge_login)
+    key = cosign.key()
+    digest = sealift(
+        "push", folder, f"oci://{name}:prod", "--key", key.private, *login, "-o", "json", env={"COSIGN_PASSWORD": ""}
+    ).json()["digest"]
+    assert digest in run("flux-pull", f"{name}:prod", tmp_path / "flux")
+    assert run("oras-copy", f"{name}:prod", f"{name}:oras-copy") == digest
+    assert run("digest", f"{name}:prod", program="crane", part="crane") == digest
+    assert run("image", "digest", f"{name}:prod", program="regctl") == digest
+    skopeo = [need_program("skopeo", "skopeo"), "--insecure-policy", "copy", "-q", "--src-tls-verify=false"]
+    words = (f"--src-authfile={forge_login / 'config.json'}", f"docker://{name}:prod", f"oci:{tmp_path / 'skopeo'}:prod")
+    subprocess.run([*skopeo, *words], check=True, capture_output=True)
+    for old in (False, True):
+        cosign.verify(f"{name}@{digest}", key.public, old)
+        cosign.sign(f"{name}@{digest}", cosign.key(f"theirs-{old}").private, old)
+        sealift("verify", f"oci://{name}:prod", "--key", cosign.key(f"theirs-{old}").public, "--no-attest", *login)
+    pushed = {"flux": run("flux-push", folder, f"{name}:flux"), "oras": run("oras-push", folder, f"{name}:oras")}
+    for tag, theirs in pushed.items():
+        sealift("pull", f"oci://{name}:{tag}", "--output", tmp_path / tag, *login)
+        assert sealift("inspect", f"oci://{name}:{tag}", "-o", "json", *login).json()["digest"] == theirs
+    helm = functools.partial(run, program="helm", part="helm")
+    helm("create", tmp_path / "chart")
+    helm("package", tmp_path / "chart", "--destination", tmp_path)
+    config = ("--registry-config", forge_login / "config.json", "--plain-http")
+    helm("push", next(tmp_path.glob("chart-*.tgz")), f"oci://{host}/{gitea.user}", *config)
+    sealift("pull", f"oci://{host}/{gitea.user}/chart:0.1.0", "--output", tmp_path / "pulled", *login)
+    assert (tmp_path / "pulled/chart/Chart.yaml").exists()

@@ -20,6 +20,9 @@ import (
 	"oras.land/oras-go/v2"
 	"oras.land/oras-go/v2/content/file"
 	"oras.land/oras-go/v2/registry/remote"
+	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/credentials"
+	"oras.land/oras-go/v2/registry/remote/retry"
 )
 
 func repository(reference string) *remote.Repository {
@@ -28,6 +31,11 @@ func repository(reference string) *remote.Repository {
 		log.Fatal(err)
 	}
 	name.PlainHTTP = true
+	logins, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	name.Client = &auth.Client{Client: retry.DefaultClient, Cache: auth.NewCache(), Credential: credentials.Credential(logins)}
 	return name
 }
 
