@@ -122,7 +122,9 @@ static inline void *fake_serve(void *arg)
     }
 }
 
-static inline struct fake *fake_start(void (*handle)(struct fake *fake), void *data)
+// On an address of the loopback network, in host order.
+static inline struct fake *fake_start_at(in_addr_t at, void (*handle)(struct fake *fake),
+                                         void *data)
 {
     struct fake *fake = xcalloc(1, sizeof *fake);
     strbuf_init(&fake->body, 1 << 24);
@@ -131,7 +133,7 @@ static inline struct fake *fake_start(void (*handle)(struct fake *fake), void *d
     fake->handle = handle;
     fake->data = data;
     fake->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(at)};
     socklen_t size = sizeof address;
     if (bind(fake->listener, (struct sockaddr *)&address, size) < 0 ||
         listen(fake->listener, 64) < 0 ||
@@ -141,6 +143,11 @@ static inline struct fake *fake_start(void (*handle)(struct fake *fake), void *d
     if (pthread_create(&fake->thread, NULL, fake_serve, fake) != 0)
         abort();
     return fake;
+}
+
+static inline struct fake *fake_start(void (*handle)(struct fake *fake), void *data)
+{
+    return fake_start_at(INADDR_LOOPBACK, handle, data);
 }
 
 // Ends the thread; the journal can be read until fake_free.
