@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import email.utils
+import select
+import socket
+import threading
 import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -318,6 +321,81 @@ def test_retry_after_a_date(site: Site, plane: ControlPlane) -> None:
             site.ready()
             assert time.time() >= int(due)
             assert [proxy.count(f"PATCH .*/configmaps/{name}") for name in "ab"] == [1, 2]
+
+
+def test_discovery_in_the_older_form(site: Site, plane: ControlPlane) -> None:
+    """Of an API server, or something before it, that does not aggregate: one request per group and version."""
+    with ApiProxy(plane) as proxy:
+        proxy.fail(ApiFault("GET /apis?$", accept="application/json"))
+        with site.controller(kubeconfig=kubeconfig_through(proxy.url, site.rights.kubeconfig("controller"))):
+            site.ship(maps("a", "b", "c"))
+            site.ready()
+            assert proxy.count("GET /api/v1$") and proxy.count("GET /apis/apps/v1$")
+            site.change("a", color="green")
+            wait_for("the heal", lambda: site.data("a") == {"color": "red"})
+            site.ship(maps("a", "b"))
+            site.ready()
+            assert site.map("c") is None
+
+
+class Socks(threading.Thread):
+    """A SOCKS5 proxy for one connection at a time, that resolves names itself and wants no password."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.asked: list[tuple[str, int]] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"socks5://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            with client, client.makefile("rb") as reader:
+                reader.read(reader.read(2)[1])
+                client.sendall(b"\x05\x00")
+                _, _, _, form = reader.read(4)
+                name = reader.read(reader.read(1)[0]).decode() if form == 3 else socket.inet_ntoa(reader.read(4))
+                port = int.from_bytes(reader.read(2), "big")
+                self.asked.append((name, port))
+                with socket.create_connection(("127.0.0.1", port)) as server:
+                    client.sendall(b"\x05\x00\x00\x01" + bytes(6))
+                    self._shovel({client: server, server: client})
+
+    @staticmethod
+    def _shovel(other: dict[socket.socket, socket.socket]) -> None:
+        while True:
+            for source in select.select(list(other), [], [])[0]:
+                data = source.recv(65536)
+                if not data:
+                    return
+                other[source].sendall(data)
+
+
+def test_kubeconfig_with_a_socks_proxy(sealift: Sealift, plane: ControlPlane, tmp_path: Path) -> None:
+    """Names are the proxy's to resolve, as in Go's clients."""
+    proxy = Socks()
+    config = yaml.safe_load(plane.kubeconfig.read_text())
+    cluster = config["clusters"][0]["cluster"]
+    port = cluster["server"].rsplit(":", 1)[1]
+    cluster |= {"proxy-url": proxy.url, "server": f"https://api.example.invalid:{port}", "tls-server-name": "localhost"}
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(config))
+    sealift("get", "syncs", "-A", "--kubeconfig", kubeconfig)
+    assert set(proxy.asked) == {("api.example.invalid", int(port))}
+
+
+# A namespace that goes
+
+
+def test_namespace_that_is_deleted_with_its_sync(site: Site, cluster: ControlPlane) -> None:
+    """In whatever order account, rights, objects and Sync go, nothing holds it up."""
+    with site.controller() as controller:
+        site.ship(maps("a", "b"))
+        site.ready()
+        cluster.kubectl("delete", "namespace", site.namespace, "--timeout=60s")
+        controller.wait_line(msg="sync removed")
+    cluster.namespace(site.namespace)
 
 
 # Conditions

@@ -43,6 +43,7 @@ class ApiFault:
     cut_after: int = -1  # pass on so many bytes of the answer's body, and close the connection
     line: bytes = b""  # pass on nothing but this event, and end well
     token: str = ""  # only requests that come with it
+    accept: str = ""  # pass on with this header instead
     before: Optional[Callable[[], object]] = None  # is called first, then the request is passed on
     times: int = -1  # how often; -1 means until heal()
 
@@ -75,6 +76,8 @@ class _ApiHandler(LoopbackHandler):
             return
         if fault is not None and fault.before is not None:
             fault.before()
+        if fault is not None and fault.accept:
+            self.headers.replace_header("Accept", fault.accept)
         try:
             with self._ask() as reply:
                 seen.status = reply.status
