@@ -179,7 +179,11 @@ extern const struct kind_table kind_namespace;
         .example = "true"                                                                         \
     }
 #define SECRET_REF_FIELDS(at, is_required, about)                                   \
-    {.path = at, .type = FIELD_OBJECT, .required = (is_required), .doc = about},    \
+    {.path = at,                                                                    \
+     .type = FIELD_OBJECT,                                                          \
+     .required = (is_required),                                                     \
+     .doc = about,                                                                  \
+     .example = "{name: credentials}"},                                             \
     {                                                                               \
         .path = at ".name", .type = FIELD_STRING, .required = true, .max = 253,     \
         .check = check_name, .doc = "Name of the Secret.", .example = "credentials" \

@@ -167,6 +167,7 @@ def bad() -> Iterator[Case]:
         *("oci-layout:///a:b", "oci-layout://a/b", "oci-layout:/srv/a", "oci://r.example//a", "oci://r.example:x/a"),
     )
     yield from values("Bundle", "artifact.identity", "r.example/a", "r.example/a:b")
+    yield "Sync", put(SYNC, {"target": {"kubeConfig": {}}})
     yield "Sync", put(FROM_TAG, {"artifact.semverFilter": "-prod$"})
     yield "Sync", put(SYNC, {"artifact": {"semverFilter": "-prod$"}})
     yield from values("Bundle", "artifact.format", "argo", "")

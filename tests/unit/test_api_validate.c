@@ -173,6 +173,9 @@ static const struct wrong wrong_fields[] = {
                "}}",
      "Sync shop/web: spec.artifact: semverFilter says which tags a range chooses from; give the "
      "range as semver, or leave it out"},
+    {SYNC_HEAD "{bundleRef: {name: web}, target: {kubeConfig: {}}}}",
+     "Sync shop/web: spec.target.kubeConfig.secretRef: is missing; write it like {name: "
+     "credentials}"},
     {SYNC_HEAD "{bundleRef: {name: web}, target: {directory: {path: srv}}}}",
      "Sync shop/web: spec.target.directory.path: \"srv\" is no absolute path; write it like "
      "/var/lib/sealift/shop"},

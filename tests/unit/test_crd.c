@@ -61,6 +61,9 @@ static void test_crd_every_rule_reaches_the_api_server(void **state)
         for (size_t j = 0; j < table->n_fields; j++) {
             cleanup_vec struct vec conditions = CRD_CONDITIONS;
             crd_add_format(&conditions, table->fields[j].check);
+            if (table->fields[j].required && table->fields[j].example == NULL)
+                fail_msg("%s: %s is required, and nothing says how to write it", ours[i],
+                         table->fields[j].path);
             assert_true((conditions.len > 0) == (table->fields[j].check != NULL));
         }
     }
