@@ -24,9 +24,12 @@ static void release_request(TS_REQ **request)
 static ASN1_INTEGER *random_nonce(void)
 {
     unsigned char bytes[NONCE_BYTES];
-    BIGNUM *number =
-        RAND_bytes(bytes, sizeof bytes) == 1 ? BN_bin2bn(bytes, sizeof bytes, NULL) : NULL;
-    ASN1_INTEGER *nonce = number != NULL ? BN_to_ASN1_INTEGER(number, NULL) : NULL;
+    if (RAND_bytes(bytes, sizeof bytes) != 1)
+        abort();
+    BIGNUM *number = BN_bin2bn(bytes, sizeof bytes, NULL);
+    ASN1_INTEGER *nonce = BN_to_ASN1_INTEGER(number, NULL);
+    if (number == NULL || nonce == NULL)
+        abort();
     BN_free(number);
     return nonce;
 }
@@ -39,7 +42,7 @@ static TS_REQ *build_request(const struct bytes *signature)
     X509_ALGOR *algorithm = X509_ALGOR_new();
     ASN1_INTEGER *nonce = random_nonce();
     sha256(signature->data, signature->size, hash);
-    if (request == NULL || imprint == NULL || algorithm == NULL || nonce == NULL ||
+    if (request == NULL || imprint == NULL || algorithm == NULL ||
         X509_ALGOR_set0(algorithm, OBJ_nid2obj(NID_sha256), V_ASN1_NULL, NULL) != 1 ||
         TS_MSG_IMPRINT_set_algo(imprint, algorithm) != 1 ||
         TS_MSG_IMPRINT_set_msg(imprint, hash, sizeof hash) != 1 ||

@@ -22,6 +22,7 @@ FORMS = {False: "bundle", True: "sig-tag"}
 # `openssl genpkey` makes PKCS#8, `openssl genrsa -traditional` PKCS#1, `openssl ecparam -genkey` SEC1.
 KEYS = {
     "p256": "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256",
+    "p256-sec1": "ecparam -genkey -noout -name prime256v1",
     "p384": "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384",
     "p521": "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521",
     "rsa2048": "genrsa -traditional 2048",

@@ -39,6 +39,7 @@ struct wish {
     const char *body;     // NULL: the request's Authorization
     bool untimed;         // the certificate's beginning is no time
     bool another_request; // the timestamp has another nonce
+    bool no_nonce;        // or none
 };
 
 struct scene {
@@ -186,6 +187,21 @@ static void log_v2(struct scene *scene, struct fake_exchange *exchange, const js
     reply_json(exchange, "201 Created", fake_entry_mint(&scene->fake, &wish));
 }
 
+// A request ends with the nonce (INTEGER) and with certReq, which is three bytes.
+static void drop_nonce(struct fake_exchange *exchange)
+{
+    unsigned char *query = (unsigned char *)exchange->body;
+    for (size_t size = 5; size < 10; size++) {
+        unsigned char *nonce = query + exchange->body_size - 3 - size - 2;
+        if (nonce[0] != 2 || nonce[1] != size)
+            continue;
+        memmove(nonce, query + exchange->body_size - 3, 3);
+        exchange->body_size -= size + 2;
+        query[1] = (unsigned char)(query[1] - size - 2);
+        return;
+    }
+}
+
 static void stamp(struct scene *scene, struct fake_exchange *exchange)
 {
     size_t size = 0;
@@ -193,6 +209,8 @@ static void stamp(struct scene *scene, struct fake_exchange *exchange)
     // The nonce's last byte stands before the request for a certificate, which are three.
     if (scene->wish.another_request)
         exchange->body[exchange->body_size - 4] ^= 1;
+    if (scene->wish.no_nonce)
+        drop_nonce(exchange);
     cleanup_free unsigned char *answer =
         fake_timestamp_answer(&scene->fake, exchange->body, exchange->body_size, time_s, &size);
     cleanup_free char *head = xasprintf("HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", size);

@@ -83,6 +83,7 @@ static void test_keyless_faults_stamp(void **state)
         {"empty", 2, true, false, {.path = "/stamp", .status = "200 OK", .body = ""}, "timestamp"},
         {"text", 2, true, true, {.path = "/stamp", .status = "200 OK", .body = "x"}, "timestamp"},
         {"shows", 2, true, true, {.path = "/stamp", .status = "200 OK"}, "timestamp authority"},
+        {"no nonce", 2, true, false, {.no_nonce = true}, "the nonce is not ours"},
         {"another request", 2, true, false, {.another_request = true}, "the nonce is not ours"},
         {"long ago", 2, true, false, {.stamped_s = FAKE_TIME - 86400}, "does not verify"},
     };
