@@ -158,12 +158,19 @@ static void show(const struct approving *approving)
     strbuf_release(&visible);
 }
 
+static bool is_valid_now(const struct trust_key *key)
+{
+    int64_t now_ms = clock_wall_ms(clock_system());
+    return (key->not_before_ms == 0 || now_ms >= key->not_before_ms) &&
+           (key->not_after_ms == 0 || now_ms <= key->not_after_ms);
+}
+
 static bool lists(const struct trust_entry *entry, const struct hand *hand)
 {
     const struct certificate *certificate = hand_certificate(hand);
     vec_foreach (struct trust_key, listed, &entry->keys) {
         if (strcmp(verify_key_fingerprint(listed->key)->text, hand_name(hand)) == 0)
-            return true;
+            return is_valid_now(listed);
     }
     vec_foreach (struct trust_identity, listed, &entry->identities) {
         if (certificate != NULL && certificate->issuer != NULL &&
@@ -188,7 +195,8 @@ static bool find_approvers(const struct governance *governance, const struct han
             strbuf_addf(out, "%s%s: %s (", out->len > 0 ? "; " : "", policy->name, entry->name);
             const char *separator = "";
             vec_foreach (struct trust_key, listed, &entry->keys) {
-                strbuf_addf(out, "%s%s", separator, listed->name);
+                strbuf_addf(out, "%s%s%s", separator, listed->name,
+                            is_valid_now(listed) ? "" : ", which is not valid now");
                 separator = ", ";
             }
             vec_foreach (struct trust_identity, identity, &entry->identities) {
@@ -201,6 +209,44 @@ static bool find_approvers(const struct governance *governance, const struct han
     return counts;
 }
 
+// The channel that the Sync follows; owned, NULL where its spec does not say: a digest, or what a
+// range chooses.
+static char *followed_channel(const struct approving *approving)
+{
+    const json_t *sync = approving->sync;
+    cleanup_json json_t *bundle = NULL;
+    const char *name = object_spec_string(sync, "bundleRef.name");
+    const char *namespace = object_spec_string(sync, "bundleRef.namespace");
+    const char *channel = object_spec_string(sync, "artifact.channel");
+    const char *tag = object_spec_string(sync, "artifact.tag");
+    if (name != NULL)
+        return store_get(approving->store, "Bundle",
+                         namespace != NULL ? namespace : object_namespace(sync), name, &bundle,
+                         NULL) == 0
+                   ? xstrdup_or_null(
+                         json_string_value(json_array_get(object_spec(bundle, "artifact.tags"), 0)))
+                   : NULL;
+    // A git- tag names one commit: it is a pin, and no channel.
+    if (channel == NULL && tag != NULL && strncmp(tag, "git-", 4) != 0)
+        channel = tag;
+    return xstrdup_or_null(channel);
+}
+
+static int check_channel(const struct approving *approving, struct error *err)
+{
+    if (approving->sync == NULL || cli_flag(approving->cli, "force"))
+        return 0;
+    cleanup_free char *followed = followed_channel(approving);
+    if (followed == NULL || strcmp(followed, approving->channel) == 0)
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     "nothing was approved: Sync %s/%s follows the channel %s, and there an "
+                     "approval for %s counts for nothing; say --channel %s, or --force to approve "
+                     "it all the same",
+                     object_namespace(approving->sync), object_name(approving->sync), followed,
+                     approving->channel, followed);
+}
+
 // Before anything is signed: a word that nobody counts is easily taken for one that does.
 static int check_counts(const struct approving *approving, struct error *err)
 {
@@ -208,7 +254,7 @@ static int check_counts(const struct approving *approving, struct error *err)
     const char *reason = "";
     cleanup_governance struct governance governance = {0};
     cleanup_error struct error cause = {0};
-    cleanup_strbuf struct strbuf approvers;
+    cleanup_strbuf struct strbuf approvers = {0};
     if (approving->sync == NULL || cli_flag(cli, "force"))
         return 0;
     strbuf_init(&approvers, MAX_SHOWN_BYTES);
@@ -290,8 +336,9 @@ static int approve(struct approving *approving, struct error *err)
 {
     struct cli *cli = approving->cli;
     bool new = false;
-    if (open_all(approving, err) < 0 || check_counts(approving, err) < 0 ||
-        describe(approving, err) < 0 || show_and_confirm(approving, err) < 0)
+    if (open_all(approving, err) < 0 || check_channel(approving, err) < 0 ||
+        check_counts(approving, err) < 0 || describe(approving, err) < 0 ||
+        show_and_confirm(approving, err) < 0)
         return -1;
     const struct approval approval = {
         .channel = approving->channel,

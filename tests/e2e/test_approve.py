@@ -93,6 +93,29 @@ def test_approval_that_counts_for_nothing(gate: Gate) -> None:
     assert "✔ approved" in gate.journey.sealift(*words, "--force").err
 
 
+def test_approval_for_a_channel_that_the_sync_does_not_follow(gate: Gate) -> None:
+    signer = ("--key", gate.key("ada")[0], "--password-file", gate.password, "--yes", "--insecure")
+    words = gate.journey.at("approve", gate.reference(f"@{gate.digest}"), *signer, "--sync", "shop")
+    told = gate.journey.sealift.fails(*words, "--channel", "staging").err
+    assert "Sync default/shop follows the channel prod" in told and "say --channel prod, or --force" in told, told
+    gate.refuses("ApprovalRequired", "found 0 of 2")
+    assert "✔ approved" in gate.journey.sealift(*words, "--channel", "staging", "--force").err
+    gate.refuses("ApprovalRequired", "found 0 of 2")
+    assert "✔ approved" in gate.journey.sealift(*words, "--channel", "prod").err
+    gate.refuses("ApprovalRequired", "found 1 of 2: ada")
+
+
+def test_approval_by_a_key_that_is_over(gate: Gate) -> None:
+    """It is listed, and counts for nothing all the same."""
+    keys = [{"name": name, "pem": gate.pem(name)} for name in ("ada", "grace")]
+    keys[0]["notAfter"] = "2020-01-01T00:00:00Z"
+    packager = {"name": "packager", "attests": True, "keys": [{"name": "packager", "pem": gate.pem("packager")}]}
+    gate.journey.config.policy("prod", require=[packager, {"name": "approvers", "approves": True, "keys": keys}])
+    signer = ("--key", gate.key("ada")[0], "--password-file", gate.password, "--yes", "--insecure")
+    told = gate.journey.sealift.fails(*gate.journey.at("approve", gate.reference(":prod"), *signer, "--sync", "shop")).err
+    assert "counts for nothing" in told and "approvers (ada, which is not valid now, grace)" in told, told
+
+
 def test_registry_tells_of_the_approval(gate: Gate) -> None:
     approve(gate, "ada")
     gate.refuses("ApprovalRequired", "found 1 of 2: ada")
