@@ -1,5 +1,6 @@
 #include "base/object_path.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,45 @@ char *object_path(const char *group, const char *kind, const char *ns, const cha
     add_segment(&path, name);
     strbuf_addstr(&path, ".yaml");
     return strbuf_steal(&path);
+}
+
+static int hex_value(char ch)
+{
+    return ch >= '0' && ch <= '9' ? ch - '0' : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10 : -1;
+}
+
+// The segment as it was before it was escaped.
+static char *plain_segment(const char *text, size_t size)
+{
+    struct strbuf plain;
+    strbuf_init(&plain, size + 1);
+    for (size_t i = 0; i < size; i++) {
+        bool escaped = text[i] == '%' && i + 2 < size && hex_value(text[i + 1]) >= 0 &&
+                       hex_value(text[i + 2]) >= 0;
+        int value = escaped ? 16 * hex_value(text[i + 1]) + hex_value(text[i + 2]) : text[i];
+        strbuf_addch(&plain, (char)value);
+        i += escaped ? 2 : 0;
+    }
+    return strbuf_steal(&plain);
+}
+
+char *object_path_text(const char *path)
+{
+    static const char suffix[] = ".yaml";
+    const char *kind = strchr(path, '/');
+    const char *name = kind != NULL ? strchr(kind + 1, '/') : NULL;
+    size_t size = name != NULL ? strlen(name + 1) : 0;
+    size_t end = sizeof suffix - 1;
+    bool fits = name != NULL && kind > path && strchr(name + 1, '/') == NULL &&
+                isupper((unsigned char)kind[1]) && size > end &&
+                strcmp(name + 1 + size - end, suffix) == 0;
+    if (!fits)
+        return xstrdup(path);
+    cleanup_free char *ns = plain_segment(path, (size_t)(kind - path));
+    cleanup_free char *plain = plain_segment(name + 1, size - end);
+    bool has_ns = strncmp(path, "_/", 2) != 0;
+    return xasprintf("%.*s %s%s%s", (int)strcspn(kind + 1, "./"), kind + 1, has_ns ? ns : "",
+                     has_ns ? "/" : "", plain);
 }
 
 bool object_path_needs_rendering(const char *path)

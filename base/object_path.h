@@ -14,6 +14,10 @@
 // group is "" (or NULL) for the core group, ns NULL (or "") where the object names none. Owned.
 char *object_path(const char *group, const char *kind, const char *ns, const char *name);
 
+// How messages name the object at such a path: "Deployment shop/web", "Namespace shop". Any other
+// path is named by itself. Owned.
+char *object_path_text(const char *path);
+
 // Whether a file of this name asks to be rendered (kustomization.yaml, kustomization.yml,
 // Kustomization, Chart.yaml). In an artifact such a file is fine only as an object at its own path.
 bool object_path_needs_rendering(const char *path);

@@ -1,8 +1,11 @@
 #include "cli/changes.h"
 
 #include "base/jval.h"
+#include "base/memory.h"
+#include "base/object_path.h"
 #include "oci/artifact.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int compare_files(const void *a, const void *b)
@@ -55,4 +58,19 @@ json_t *changes_list(const struct vec *before, const struct vec *after)
             add_change(changes, a->path, "changed");
     }
     return changes;
+}
+
+void changes_write(const json_t *changes, size_t most, struct strbuf *out)
+{
+    size_t count = json_array_size(changes);
+    size_t index;
+    json_t *change;
+    json_array_foreach (changes, index, change) {
+        if (index == most) {
+            strbuf_addf(out, "  … and %zu more\n", count - index);
+            break;
+        }
+        cleanup_free char *object = object_path_text(jval_string(change, "path"));
+        strbuf_addf(out, "  %-8s  %s\n", jval_string(change, "change"), object);
+    }
 }

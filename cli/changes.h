@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/strbuf.h"
 #include "base/vec.h"
 
 struct oci_file;
@@ -27,5 +28,7 @@ bool changes_next(struct changes_walk *walk, const struct oci_file **ret_before,
 // [{path, change}] of two sorted lists, in order; change is "added", "removed" or "changed". A new
 // reference.
 json_t *changes_list(const struct vec *before, const struct vec *after);
+// Such a list for people, a line for each object, of which there are `most` at most.
+void changes_write(const json_t *changes, size_t most, struct strbuf *out);
 
 #endif

@@ -1,6 +1,7 @@
 // apply -f: objects into --config or the cluster. apply REF --directory: verify an artifact and put
 // it into a folder, once.
 #include "api/kind.h"
+#include "api/object.h"
 #include "base/file.h"
 #include "base/jval.h"
 #include "base/loop.h"
@@ -56,7 +57,7 @@ static int apply_objects(struct cli *cli, const char *file, struct error *err)
             jval_set_string(document->value, "metadata.namespace", workspace_namespace(cli));
         if (store_apply(store, document->value, err) < 0)
             return -1;
-        cleanup_free char *name = print_name(document->value);
+        cleanup_free char *name = object_text(document->value);
         tell_done(cli, "%s is applied", name);
         json_array_append(applied, document->value);
     }

@@ -121,20 +121,11 @@ static void add_change_list(struct strbuf *out, const json_t *told)
 {
     const json_t *changes = jval_array(told, "changes");
     size_t count = json_array_size(changes);
-    size_t index;
-    json_t *change;
     if (changes == NULL)
         return;
     strbuf_addf(out, "%zu object%s against %s\n", count, count == 1 ? " differs" : "s differ",
                 jval_string(told, "against"));
-    json_array_foreach (changes, index, change) {
-        if (index == SHOWN_CHANGES) {
-            strbuf_addf(out, "  … and %zu more\n", count - index);
-            break;
-        }
-        strbuf_addf(out, "  %-8s  %s\n", jval_string(change, "change"),
-                    jval_string(change, "path"));
-    }
+    changes_write(changes, SHOWN_CHANGES, out);
 }
 
 // On stderr: stdout is for programs.

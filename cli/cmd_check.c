@@ -20,6 +20,7 @@ struct checking {
     struct store *store;
     json_t *problems; // sentences
     json_t *names;    // of the objects that have some, each once
+    json_t *unseen;   // "shop/web": Secrets that this account may not read, each once
     const json_t *object;
     size_t objects;
     size_t in_namespaces; // of these
@@ -52,6 +53,37 @@ static void problem(struct checking *checking, const char *text)
     putchar('\n');
 }
 
+// Whoever checks need not be allowed to read Secrets, as with the ClusterRole view.
+static void note_unseen(struct checking *checking, const char *namespace, const char *name)
+{
+    cleanup_free char *text = xasprintf("%s/%s", namespace, name);
+    size_t index;
+    json_t *known;
+    json_array_foreach (checking->unseen, index, known) {
+        if (strcmp(json_string_value(known), text) == 0)
+            return;
+    }
+    json_array_append_new(checking->unseen, json_string(text));
+}
+
+static void tell_unseen(const struct checking *checking)
+{
+    enum { MOST = 5, MAX_BYTES = 4096 };
+    size_t count = json_array_size(checking->unseen);
+    cleanup_strbuf struct strbuf names;
+    strbuf_init(&names, MAX_BYTES);
+    for (size_t i = 0; i < count && i < MOST; i++)
+        strbuf_addf(&names, "%s%s", i > 0 ? ", " : "",
+                    json_string_value(json_array_get(checking->unseen, i)));
+    if (count > MOST)
+        strbuf_addf(&names, " and %zu more", count - MOST);
+    if (count > 0)
+        tell_warning(checking->cli,
+                     "not checked, because you may not read %s: Secret%s %s; somebody who may read "
+                     "Secrets there can run this again",
+                     count == 1 ? "it" : "them", tell_s(count), names.data);
+}
+
 // `keys` end in NULL: each of them has to be there.
 static void check_secret(struct checking *checking, const struct secret_use *use, const char *name,
                          const char *const *keys)
@@ -63,7 +95,12 @@ static void check_secret(struct checking *checking, const struct secret_use *use
     const char *namespace = *object_namespace(use->object) != '\0'
                                 ? object_namespace(use->object)
                                 : workspace_system_namespace(checking->cli);
-    if (store_secret_for(checking->store, use, namespace, name, &secret, &cause) < 0) {
+    if (store_secret_for(checking->store, use, namespace, name, &secret, &cause) < 0 &&
+        cause.code == ERROR_DENIED) {
+        note_unseen(checking, namespace, name);
+        return;
+    }
+    if (cause.code != ERROR_NONE) {
         problem(checking, error_message(&cause));
         return;
     }
@@ -143,6 +180,7 @@ static void check_sync(struct checking *checking, const json_t *object)
     const char *namespace = object_spec_string(object, "bundleRef.namespace");
     cleanup_json json_t *found = NULL;
     cleanup_json json_t *policies = NULL;
+    cleanup_error struct error cause = {0};
     cleanup_free char *who = object_text(object);
     check_keys(checking, object, "spec.verify.keys[].secretRef",
                jval_array(object_spec(object, "verify"), "keys"));
@@ -152,7 +190,8 @@ static void check_sync(struct checking *checking, const json_t *object)
     if (namespace == NULL)
     namespace = object_namespace(object);
     if (bundle != NULL &&
-        store_get(checking->store, "Bundle", namespace, bundle, &found, NULL) < 0) {
+        store_get(checking->store, "Bundle", namespace, bundle, &found, &cause) < 0 &&
+        cause.code == ERROR_NOT_FOUND) {
         cleanup_free char *text =
             xasprintf("%s: spec.bundleRef: there is no Bundle %s/%s", who, namespace, bundle);
         problem(checking, text);
@@ -194,9 +233,11 @@ static void check_hook(struct checking *checking, const json_t *object)
     check_token(checking, object);
     json_array_foreach (object_spec(object, "resources"), index, resource) {
         cleanup_json json_t *found = NULL;
+        cleanup_error struct error cause = {0};
         const char *kind = jval_string_or(resource, "kind", "");
         const char *name = jval_string_or(resource, "name", "");
-        if (store_get(checking->store, kind, object_namespace(object), name, &found, NULL) == 0)
+        if (store_get(checking->store, kind, object_namespace(object), name, &found, &cause) == 0 ||
+            cause.code != ERROR_NOT_FOUND)
             continue;
         cleanup_free char *text = xasprintf("Hook %s/%s: spec.resources[%zu]: there is no %s %s/%s",
                                             object_namespace(object), object_name(object), index,
@@ -253,11 +294,6 @@ static int check_kinds(struct checking *checking, struct error *err)
     return listing_finish(&listing, err);
 }
 
-static const char *plural(size_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 static int print_report(const struct checking *checking, struct error *err)
 {
     cleanup_json json_t *report = json_object();
@@ -275,7 +311,9 @@ static int run(struct cli *cli, struct error *err)
         return -1;
     cleanup_json json_t *problems = json_array();
     cleanup_json json_t *names = json_array();
-    struct checking checking = {.cli = cli, .store = store, .problems = problems, .names = names};
+    cleanup_json json_t *unseen = json_array();
+    struct checking checking = {
+        .cli = cli, .store = store, .problems = problems, .names = names, .unseen = unseen};
     cleanup_json json_t *files = workspace_on_files(cli) ? store_files_problems(store) : NULL;
     size_t index;
     json_t *text;
@@ -284,15 +322,16 @@ static int run(struct cli *cli, struct error *err)
     if (check_kinds(&checking, err) < 0)
         return -1;
     size_t found = json_array_size(problems);
+    tell_unseen(&checking);
     if (print_report(&checking, err) < 0)
         return -1;
     if (found > 0)
-        return error_set(err, ERROR_INVALID, "%zu problem%s in %zu object%s", found, plural(found),
-                         checking.objects, plural(checking.objects));
+        return error_set(err, ERROR_INVALID, "%zu problem%s in %zu object%s", found, tell_s(found),
+                         checking.objects, tell_s(checking.objects));
     const char *namespace = workspace_namespaces(cli);
     if (checking.in_namespaces == 0)
         workspace_tell_nothing(cli, store);
-    tell_done(cli, "%zu object%s%s%s, no problem", checking.objects, plural(checking.objects),
+    tell_done(cli, "%zu object%s%s%s, no problem", checking.objects, tell_s(checking.objects),
               namespace != NULL ? " in namespace " : "", namespace != NULL ? namespace : "");
     return 0;
 }

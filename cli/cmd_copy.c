@@ -134,9 +134,11 @@ static int report(const struct cli *cli, struct transfer *transfer, struct error
     }
     for (size_t i = 0; i < json_array_size(transfer->copied); i++)
         puts(jval_string(json_array_get(transfer->copied, i), "digest"));
-    tell_done(cli, "%zu manifests, %zu of them attached, are in %s (%zu blobs sent, %zu bytes)",
-              count->manifests, count->attached, oci_repository_identity(transfer->to->repository),
-              count->sent, count->sent_bytes);
+    tell_done(cli, "%zu manifest%s, %zu of them attached, %s in %s (%zu blob%s sent, %zu byte%s)",
+              count->manifests, tell_s(count->manifests), count->attached,
+              count->manifests == 1 ? "is" : "are",
+              oci_repository_identity(transfer->to->repository), count->sent, tell_s(count->sent),
+              count->sent_bytes, tell_s(count->sent_bytes));
     return 0;
 }
 

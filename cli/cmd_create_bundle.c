@@ -6,6 +6,7 @@
 #include "base/jval.h"
 #include "base/kube/kube_client.h"
 #include "base/memory.h"
+#include "cli/absent.h"
 #include "cli/commands.h"
 #include "cli/create.h"
 #include "cli/grant.h"
@@ -124,9 +125,14 @@ static int ensure_key(const struct cli *cli, const char *name, const char *file,
     if (cause.code != ERROR_NOT_FOUND)
         return error_move(err, &cause);
     cleanup_json json_t *secret = new_key_secret(cli, name, &public_pem, err);
-    if (secret == NULL || file_write_atomic(file, public_pem, strlen(public_pem), 0644, err) < 0 ||
-        store_apply(store, secret, err) < 0)
+    if (secret == NULL || store_apply(store, secret, err) < 0)
         return -1;
+    // Where the public half has no place, the next try begins anew.
+    if (file_write_atomic(file, public_pem, strlen(public_pem), 0644, err) < 0)
+        return store_delete(store, "Secret", workspace_namespace(cli), name, NULL) < 0
+                   ? error_wrap(err, "Secret %s/%s has a new signing key, and",
+                                workspace_namespace(cli), name)
+                   : -1;
     tell_made(cli, "Secret %s/%s has a new signing key; %s is its public half, for the TrustPolicy",
               workspace_namespace(cli), name, file);
     return 0;
@@ -146,6 +152,23 @@ static int generate_key(const struct cli *cli, json_t *object, struct error *err
             "--generate-key writes the private key where the packager reads it, and "
             "never prints it: leave --export away, or make the key with sealift keygen");
     return api_check(object, err) < 0 ? -1 : ensure_key(cli, name, file, err);
+}
+
+// ---- what it names ----
+
+static int warn_of_absent(const struct cli *cli, struct error *err)
+{
+    static const char *const options[] = {"git-secret", "registry-secret", "key-secret",
+                                          "notation-secret"};
+    cleanup_store struct store *store = NULL;
+    if (cli_flag(cli, "export"))
+        return 0;
+    if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_LENGTH(options); i++)
+        absent_warn(cli, store, "Secret", workspace_namespace(cli), cli_string(cli, options[i]),
+                    "the Bundle waits for it");
+    return 0;
 }
 
 static const struct create_field bundle_fields[] = {
@@ -179,9 +202,11 @@ static int run_bundle(struct cli *cli, struct error *err)
     cleanup_json json_t *grants = json_array();
     if (generate_key(cli, object, err) < 0)
         return -1;
-    if (create_in_cluster(cli) && let_packager_read(cli, grants, err) < 0)
+    // Before anything is granted for it.
+    if (api_check(object, err) < 0 ||
+        (create_in_cluster(cli) && let_packager_read(cli, grants, err) < 0))
         return -1;
-    return create_finish(cli, object, grants, err);
+    return create_finish(cli, object, grants, err) < 0 ? -1 : warn_of_absent(cli, err);
 }
 
 static const struct option_spec bundle_options[] = {

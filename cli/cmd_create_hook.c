@@ -7,6 +7,7 @@
 #include "base/jval.h"
 #include "base/kube/kube_client.h"
 #include "base/memory.h"
+#include "cli/absent.h"
 #include "cli/clean.h"
 #include "cli/commands.h"
 #include "cli/create.h"
@@ -160,6 +161,19 @@ static int let_receiver_read(const struct cli *cli, const json_t *live, const ch
     return 0;
 }
 
+static int warn_of_absent(const struct cli *cli, const json_t *object, struct error *err)
+{
+    cleanup_store struct store *store = NULL;
+    size_t index;
+    json_t *resource;
+    if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
+        return -1;
+    json_array_foreach (jval_array(object_spec(object, ""), "resources"), index, resource)
+        absent_warn(cli, store, jval_string_or(resource, "kind", ""), object_namespace(object),
+                    jval_string(resource, "name"), "deliveries wake nothing until there is");
+    return 0;
+}
+
 static int run_hook(struct cli *cli, struct error *err)
 {
     cleanup_json json_t *object = create_object(cli, "Hook", true);
@@ -179,7 +193,8 @@ static int run_hook(struct cli *cli, struct error *err)
         return -1;
     if (prints && cli_string(cli, "secret") == NULL)
         add_token(cli, secret_name, grants);
-    if (create_finish(cli, object, grants, err) < 0)
+    if (create_finish(cli, object, grants, err) < 0 ||
+        (!prints && warn_of_absent(cli, object, err) < 0))
         return -1;
     if (ask != NULL)
         tell_warning(cli,

@@ -3,6 +3,7 @@
 #include "base/jval.h"
 #include "base/kube/kube_client.h"
 #include "base/memory.h"
+#include "cli/absent.h"
 #include "cli/commands.h"
 #include "cli/create.h"
 #include "cli/grant.h"
@@ -38,21 +39,38 @@ static int add_account(const struct cli *cli, const json_t *object, json_t *gran
     return 0;
 }
 
-// It may come later; who mistyped its name should hear of it now.
-static int warn_of_absent_bundle(const struct cli *cli, const json_t *object, struct error *err)
+static void warn_of_account(const struct cli *cli, struct kube_client *client, const json_t *object)
 {
+    const bool makes = cli_flag(cli, "create-service-account");
+    const char *name = makes ? cli_string_or(cli, "role", "edit")
+                             : cli_string_or(cli, "service-account", "sealift");
+    const struct kube_ref ref = makes ? (struct kube_ref){.group = "rbac.authorization.k8s.io",
+                                                          .version = "v1",
+                                                          .plural = "clusterroles",
+                                                          .name = name}
+                                      : grant_ref("ServiceAccount", object_namespace(object), name);
+    if (client == NULL || object_spec(object, "target") != NULL)
+        return;
+    absent_warn_kube(cli, client, makes ? "ClusterRole" : "ServiceAccount", &ref,
+                     makes ? "the Sync's account may do nothing until there is"
+                           : "the Sync applies nothing until there is; --create-service-account "
+                             "makes it");
+}
+
+static int warn_of_absent(const struct cli *cli, const json_t *object, struct error *err)
+{
+    static const char waits[] = "the Sync waits for it";
     cleanup_store struct store *store = NULL;
-    cleanup_json json_t *bundle = NULL;
-    cleanup_error struct error cause = {0};
-    const char *name = cli_string(cli, "bundle");
-    const char *namespace = cli_string_or(cli, "bundle-namespace", object_namespace(object));
-    if (name == NULL || cli_flag(cli, "export"))
+    const char *namespace = object_namespace(object);
+    if (cli_flag(cli, "export"))
         return 0;
     if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
         return -1;
-    if (store_get(store, "Bundle", namespace, name, &bundle, &cause) < 0 &&
-        cause.code == ERROR_NOT_FOUND)
-        tell_warning(cli, "there is no Bundle %s/%s yet: the Sync waits for it", namespace, name);
+    absent_warn(cli, store, "Bundle", cli_string_or(cli, "bundle-namespace", namespace),
+                cli_string(cli, "bundle"), waits);
+    absent_warn(cli, store, "Secret", namespace, cli_string(cli, "registry-secret"), waits);
+    absent_warn(cli, store, "Secret", namespace, cli_string(cli, "kubeconfig-secret"), waits);
+    warn_of_account(cli, store_kube_client(store), object);
     return 0;
 }
 
@@ -91,8 +109,7 @@ static int run_sync(struct cli *cli, struct error *err)
     cleanup_json json_t *grants = json_array();
     if (add_account(cli, object, grants, err) < 0)
         return -1;
-    return create_finish(cli, object, grants, err) < 0 ? -1
-                                                       : warn_of_absent_bundle(cli, object, err);
+    return create_finish(cli, object, grants, err) < 0 ? -1 : warn_of_absent(cli, object, err);
 }
 
 static const struct option_spec sync_options[] = {

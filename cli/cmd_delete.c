@@ -19,15 +19,26 @@
 static const int64_t patience_ms = 30 * 1000;
 static const int64_t look_ms = 100;
 
+static void tell_prune(const json_t *sync)
+{
+    int64_t count = jval_int(object_status(sync, "inventory"), "objects", 0);
+    const char *namespace = object_namespace(sync);
+    const char *name = object_name(sync);
+    if (count == 1)
+        fprintf(stderr, "Sync %s/%s prunes: the object that it applied is deleted, too.\n",
+                namespace, name);
+    else
+        fprintf(stderr, "Sync %s/%s prunes: the %lld objects that it applied are deleted, too.\n",
+                namespace, name, (long long)count);
+}
+
 // What a Sync applied goes with it, and no command brings that back.
 static int ask(const struct cli *cli, const json_t *object, struct error *err)
 {
     if (strcmp(object_kind(object), "Sync") != 0 || json_is_false(object_spec(object, "prune")))
         return 0;
     if (confirm_asks(cli))
-        fprintf(stderr, "Sync %s/%s prunes: the %lld objects that it applied are deleted, too.\n",
-                object_namespace(object), object_name(object),
-                (long long)jval_int(object_status(object, "inventory"), "objects", 0));
+        tell_prune(object);
     return confirm(cli, "Delete it?", "nothing was deleted", err);
 }
 
@@ -68,6 +79,36 @@ static int wait_until_gone(const struct cli *cli, struct store *store, const jso
     }
 }
 
+static bool follows(const json_t *sync, const json_t *bundle)
+{
+    const char *name = object_spec_string(sync, "bundleRef.name");
+    const char *namespace = object_spec_string(sync, "bundleRef.namespace");
+    return name != NULL && strcmp(name, object_name(bundle)) == 0 &&
+           strcmp(namespace != NULL ? namespace : object_namespace(sync),
+                  object_namespace(bundle)) == 0;
+}
+
+// A Bundle may be followed from other namespaces, where whoever deletes it may see them.
+static void tell_followers(const struct cli *cli, struct store *store, const json_t *bundle)
+{
+    cleanup_json json_t *syncs = NULL;
+    size_t index;
+    json_t *sync;
+    if (strcmp(object_kind(bundle), "Bundle") != 0 ||
+        (store_list(store, "Sync", NULL, &syncs, NULL) < 0 &&
+         store_list(store, "Sync", object_namespace(bundle), &syncs, NULL) < 0))
+        return;
+    json_array_foreach (syncs, index, sync) {
+        if (follows(sync, bundle) && !object_is_deleting(sync))
+            tell_warning(cli,
+                         "Sync %s/%s follows it: what it applied stays, and nothing new is applied "
+                         "until there is such a Bundle again; to delete it: sealift delete sync %s "
+                         "-n %s",
+                         object_namespace(sync), object_name(sync), object_name(sync),
+                         object_namespace(sync));
+    }
+}
+
 static int run(struct cli *cli, struct error *err)
 {
     cleanup_store struct store *store = NULL;
@@ -84,6 +125,8 @@ static int run(struct cli *cli, struct error *err)
         tell_done(cli, "%s %s/%s is deleted", object_kind(object), object_namespace(object),
                   object_name(object));
     leftovers_remove(cli, store, object, result == 0 && !again);
+    if (!again)
+        tell_followers(cli, store, object);
     return result < 0 ? -1 : print_result(cli, object, err);
 }
 
@@ -105,7 +148,8 @@ const struct command command_delete = {
         "--timeout: while it is not gone\nyet, the exit status is 1, and the sentence says what it "
         "waits for.\n"
         "What sealift create wrote beside it (a Hook's token and Role, the rights of a Sync's "
-        "account) goes too, where\nnobody else uses it; what stays is told.\n\n"
+        "account) goes too, where\nnobody else uses it; what stays is told, and so are the Syncs "
+        "that follow a Bundle.\n\n"
         "  sealift delete sync shop --yes\n",
     .min_arguments = 1,
     .max_arguments = 2,

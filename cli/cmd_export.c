@@ -62,8 +62,8 @@ static int export_tenant(const struct cli *cli, struct error *err)
 {
     cleanup_json json_t *objects = NULL;
     if (manifests_render_tenant(workspace_namespace(cli),
-                                cli_string_or(cli, "system-namespace", SYSTEM_NAMESPACE), &objects,
-                                err) < 0)
+                                cli_string_or(cli, "system-namespace", SYSTEM_NAMESPACE),
+                                cli_string(cli, "role"), &objects, err) < 0)
         return -1;
     return print_manifests(cli, objects, err);
 }
@@ -145,6 +145,9 @@ static int run(struct cli *cli, struct error *err)
 {
     const char *what = cli_argument(cli, 0);
     bool alone = cli_argument(cli, 1) == NULL;
+    if (cli_given(cli, "role") && strcmp(what, "tenant") != 0)
+        return error_set(err, ERROR_INVALID,
+                         "--role is of sealift export tenant, and %s has none: leave it out", what);
     if (strcmp(what, "crds") == 0 && alone)
         return export_crds(cli, err);
     if (strcmp(what, "install") == 0 && alone)
@@ -161,6 +164,8 @@ static const struct option_spec options[] = {
     INSTALL_OPTIONS,
     {"system-namespace", 0, OPTION_STRING, "NAME",
      "of a tenant: where the roles run (default: sealift-system)", NULL},
+    {"role", 0, OPTION_STRING, "NAME",
+     "of a tenant: ClusterRole of the account that its Syncs act as (default: admin)", NULL},
     {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
 };
 
@@ -177,7 +182,7 @@ const struct command command_export = {
         "defaults.\n\n"
         "  sealift export install --overlay production --image r.example.com/sealift:0.1.0 > "
         "sealift.yaml\n"
-        "  sealift export tenant -n shop | kubectl apply --server-side -f -\n"
+        "  sealift export tenant -n shop --role edit | kubectl apply --server-side -f -\n"
         "  sealift export sync shop -n shop > shop.yaml\n"
         "  sealift export all -A\n",
     .options = options,

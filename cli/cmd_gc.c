@@ -100,7 +100,8 @@ static int remove_all(const struct cli *cli, struct oci_sweep *sweep, struct out
         }
         if (cause.code != ERROR_CONFLICT) {
             error_move(err, &cause);
-            return error_wrap(err, "%zu artifacts were removed before this", outcome->artifacts);
+            return error_wrap(err, "%zu artifact%s removed before this", outcome->artifacts,
+                              outcome->artifacts == 1 ? " was" : "s were");
         }
         item->fate = OCI_SWEEP_TAGGED;
         tell_warning(cli, "%s", error_message(&cause));
@@ -135,11 +136,12 @@ static int report(const struct cli *cli, const struct registry *registry, const 
     }
     print_plan(list);
     if (deletes)
-        tell_done(cli, "%zu artifacts removed, with what is attached %zu manifests",
-                  outcome->artifacts, outcome->manifests);
+        tell_done(cli, "%zu artifact%s removed, with what is attached %zu manifest%s",
+                  outcome->artifacts, tell_s(outcome->artifacts), outcome->manifests,
+                  tell_s(outcome->manifests));
     else
-        tell_done(cli, "%zu of %zu artifacts would be removed: --delete does it", removable,
-                  items->len);
+        tell_done(cli, "%zu of %zu artifact%s would be removed: --delete does it", removable,
+                  items->len, tell_s(items->len));
     return 0;
 }
 

@@ -41,7 +41,8 @@ static int pull(struct cli *cli, struct registry *registry, const char *dir, str
     }
     tell_warning(cli, "nothing was verified: `sealift verify %s --key FILE` does that",
                  cli_argument(cli, 0));
-    tell_done(cli, "%zu files of %s are in %s", files.len, descriptor.digest.text, dir);
+    tell_done(cli, "%zu file%s of %s %s in %s", files.len, tell_s(files.len),
+              descriptor.digest.text, files.len == 1 ? "is" : "are", dir);
     return 0;
 }
 

@@ -59,7 +59,7 @@ static int build(const struct cli *cli, struct oci_artifact *ret_artifact,
         .limits = &limits,
         .format = oci_format_parse(cli_string_or(cli, "format", "Flux")),
     };
-    tell_step(cli, "packing %zu objects", files.len);
+    tell_step(cli, "packing %zu object%s", files.len, tell_s(files.len));
     return oci_pack(&files, &info, ret_artifact, err);
 }
 

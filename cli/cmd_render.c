@@ -177,7 +177,7 @@ static int run(struct cli *cli, struct error *err)
         print_names(&result);
     else
         print_yaml(&result);
-    tell_step(cli, "%zu objects", result.objects.len);
+    tell_step(cli, "%zu object%s", result.objects.len, tell_s(result.objects.len));
     return 0;
 }
 

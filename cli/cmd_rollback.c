@@ -77,8 +77,6 @@ static void show(const struct rolling *rolling, const json_t *told)
 {
     const json_t *changes = jval_array(told, "changes");
     size_t count = json_array_size(changes);
-    size_t index;
-    json_t *change;
     struct strbuf text;
     struct strbuf visible;
     strbuf_init(&text, MAX_SHOWN_BYTES);
@@ -89,14 +87,7 @@ static void show(const struct rolling *rolling, const json_t *told)
     add_candidate(&text, "to", jval_object(told, "to"));
     strbuf_addf(&text, "%-12s%lld\n", "sequence", (long long)rolling->sequence);
     strbuf_addf(&text, "%zu object%s\n", count, count == 1 ? " differs" : "s differ");
-    json_array_foreach (changes, index, change) {
-        if (index == SHOWN_CHANGES) {
-            strbuf_addf(&text, "  … and %zu more\n", count - index);
-            break;
-        }
-        strbuf_addf(&text, "  %-8s  %s\n", jval_string(change, "change"),
-                    jval_string(change, "path"));
-    }
+    changes_write(changes, SHOWN_CHANGES, &text);
     strbuf_add_visible(&visible, text.data, text.len);
     fputs(visible.data, stderr);
     strbuf_release(&text);

@@ -55,7 +55,7 @@ static int show(const struct cli *cli, const struct registry *registry,
     }
     if (cli_flag(cli, "explain")) {
         cleanup_free char *text =
-            trust_explain(&judgement->verdict, &judgement->evidence, print_width());
+            trust_explain(&judgement->verdict, &judgement->evidence, print_wrap_width());
         fputs(text, stdout);
         return 0;
     }

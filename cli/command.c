@@ -43,6 +43,8 @@ const struct option_spec common_options[] = {
     {"insecure-skip-tls-verify", 0, OPTION_FLAG, NULL, "take any certificate of the API server",
      NULL},
     {"token", 0, OPTION_STRING, "TOKEN", "bearer token for it, instead of the user's", NULL},
+    {"token-file", 0, OPTION_STRING, "FILE",
+     "or a file with it, which others cannot see in the list of processes", NULL},
     {"client-certificate", 0, OPTION_STRING, "FILE", "or a certificate, instead of the user's",
      NULL},
     {"client-key", 0, OPTION_STRING, "FILE", "and its key", NULL},

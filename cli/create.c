@@ -1,6 +1,7 @@
 #include "cli/create.h"
 
 #include "api/kind.h"
+#include "api/object.h"
 #include "api/store_kube.h"
 #include "base/file.h"
 #include "base/jval.h"
@@ -86,7 +87,7 @@ static int find_object(struct store *store, const json_t *like, json_t **ret_obj
                      ret_object, err);
 }
 
-// Says what came of it in kubectl's words.
+// Says what came of it.
 static int write_object(const struct cli *cli, struct store *store, const json_t *object,
                         struct error *err)
 {
@@ -97,7 +98,7 @@ static int write_object(const struct cli *cli, struct store *store, const json_t
         return -1;
     const char *version = jval_string_or(before, "metadata.resourceVersion", "");
     bool same = strcmp(version, jval_string_or(after, "metadata.resourceVersion", "")) == 0;
-    cleanup_free char *name = print_name(object);
+    cleanup_free char *name = object_text(object);
     tell_done(cli, "%s is %s", name, !existed ? "created" : same ? "unchanged" : "configured");
     return print_result(cli, after, err);
 }

@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "cli/installation.h"
-#include "cli/print.h"
 #include "cli/rights.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
@@ -160,16 +159,14 @@ static bool says_the_same(const json_t *there, const json_t *grant)
 // What others wrote is used, and never changed or marked as ours.
 static void tell_used(const struct cli *cli, const json_t *there, const json_t *grant)
 {
-    const char *namespace = object_namespace(grant);
-    cleanup_free char *name = print_name(grant);
+    cleanup_free char *text = object_text(grant);
     if (strcmp(object_kind(grant), "ServiceAccount") == 0)
-        tell_done(cli, "%s in %s is there already, not made by sealift: it is used as it is", name,
-                  namespace);
+        tell_done(cli, "%s is there already, not made by sealift: it is used as it is", text);
     else if (!says_the_same(there, grant))
         tell_warning(cli,
-                     "%s in %s is there already, not made by sealift, and says something else: it "
-                     "stays as it is; to replace it, delete it and run this again",
-                     name, namespace);
+                     "%s is there already, not made by sealift, and says something else: it stays "
+                     "as it is; to replace it, delete it and run this again",
+                     text);
 }
 
 // A binding's role cannot be changed.
@@ -192,7 +189,7 @@ static int grant_apply(const struct cli *cli, struct kube_client *client, const 
     cleanup_json json_t *before = NULL;
     cleanup_json json_t *after = NULL;
     cleanup_error struct error unseen = {0};
-    cleanup_free char *name = print_name(grant);
+    cleanup_free char *text = object_text(grant);
     bool existed = kube_get(client, &ref, &before, &unseen) == 0;
     if (existed && !grant_is_ours(before)) {
         tell_used(cli, before, grant);
@@ -207,12 +204,11 @@ static int grant_apply(const struct cli *cli, struct kube_client *client, const 
         .force = existed};
     if ((existed && make_way(client, &ref, before, grant, err) < 0) ||
         kube_do(client, &request, &after, err) < 0)
-        return error_wrap(err, "%s in %s", name, object_namespace(grant));
+        return error_wrap(err, "%s", text);
     bool same =
         existed && strcmp(object_resource_version(before), object_resource_version(after)) == 0;
     if (!same)
-        tell_made(cli, "%s in %s is %s", name, object_namespace(grant),
-                  existed ? "configured" : "created");
+        tell_made(cli, "%s is %s", text, existed ? "configured" : "created");
     return 0;
 }
 

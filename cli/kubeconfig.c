@@ -67,15 +67,20 @@ static void drop_user(struct kube_config *config)
 static int choose_user(const struct cli *cli, struct kube_config *config, struct error *err)
 {
     const char *token = cli_common(cli, "token");
+    const char *token_file = cli_common(cli, "token-file");
     const char *certificate = cli_common(cli, "client-certificate");
     bool has_key = cli_common(cli, "client-key") != NULL;
     if ((certificate != NULL) != has_key)
         return error_set(err, ERROR_INVALID,
                          "--client-certificate and --client-key go together: name both files");
-    if (token == NULL && certificate == NULL)
+    if (token != NULL && token_file != NULL)
+        return error_set(err, ERROR_INVALID,
+                         "--token and --token-file are two ways to give one token: leave one out");
+    if (token == NULL && token_file == NULL && certificate == NULL)
         return 0;
     drop_user(config);
     config->token = xstrdup_or_null(token);
+    config->token_file = xstrdup_or_null(token_file);
     return certificate == NULL ? 0
            : read_file(cli, "client-certificate", &config->client_cert_pem,
                        &config->client_cert_file, err) < 0

@@ -7,7 +7,6 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "cli/grant.h"
-#include "cli/print.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 #include "controller/roster.h"
@@ -66,9 +65,9 @@ static void remove_grant(struct leftovers *left, const json_t *grant)
                                          .ref = grant_ref(kind, namespace, object_name(grant)),
                                          .if_uid = object_uid(grant)};
     cleanup_error struct error cause = {0};
-    cleanup_free char *name = print_name(grant);
+    cleanup_free char *text = object_text(grant);
     if (kube_do(left->client, &request, NULL, &cause) == 0)
-        tell_done(left->cli, "%s in %s is deleted", name, namespace);
+        tell_done(left->cli, "%s is deleted", text);
     else if (cause.code != ERROR_NOT_FOUND)
         stays(left, kind, namespace, object_name(grant), &cause);
 }

@@ -121,6 +121,8 @@ static void dress(const struct live *live, struct piece *piece)
         free(piece->ns);
         piece->ns = xstrdup(target != NULL ? target : object_namespace(live->sync));
         jval_set_string(metadata, "namespace", piece->ns);
+        free(piece->text);
+        piece->text = object_text(piece->object);
     }
     if (!json_is_object(labels)) {
         labels = json_object();

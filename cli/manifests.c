@@ -213,7 +213,7 @@ int manifests_render(const struct manifests_choice *choice, json_t **ret_objects
     return 0;
 }
 
-int manifests_render_tenant(const char *namespace, const char *system_namespace,
+int manifests_render_tenant(const char *namespace, const char *system_namespace, const char *role,
                             json_t **ret_objects, struct error *err)
 {
     json_t *objects = NULL;
@@ -224,6 +224,9 @@ int manifests_render_tenant(const char *namespace, const char *system_namespace,
     json_t *object;
     json_t *subject;
     json_array_foreach (objects, index, object) {
+        if (role != NULL && strcmp(jval_string_or(object, "metadata.name", ""), "sealift") == 0 &&
+            jval_object(object, "roleRef") != NULL)
+            jval_set_string(object, "roleRef.name", role);
         json_array_foreach (jval_array(object, "subjects"), at, subject) {
             if (strcmp(jval_string_or(subject, "namespace", ""), SYSTEM_NAMESPACE) == 0)
                 jval_set_string(subject, "namespace", system_namespace);

@@ -32,8 +32,9 @@ struct manifests_choice {
 // *ret_objects: an array, owned, in the order in which they can be applied.
 int manifests_render(const struct manifests_choice *choice, json_t **ret_objects, struct error *err)
     __attribute__((warn_unused_result));
-// What a tenant's namespace needs (deploy/tenant), for roles that run in `system_namespace`.
-int manifests_render_tenant(const char *namespace, const char *system_namespace,
+// What a tenant's namespace needs (deploy/tenant), for roles that run in `system_namespace`. `role`
+// is the ClusterRole of its account, or NULL for the one that the manifests name.
+int manifests_render_tenant(const char *namespace, const char *system_namespace, const char *role,
                             json_t **ret_objects, struct error *err)
     __attribute__((warn_unused_result));
 

@@ -5,7 +5,6 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/clean.h"
-#include "cli/print.h"
 #include "controller/kube_member.h"
 
 #include <stdlib.h>
@@ -55,7 +54,7 @@ void pieces_add(struct vec *pieces, const struct kube_discovery *discovery, cons
         const char *slash = strchr(api_version, '/');
         struct piece *piece = vec_push(pieces);
         piece->object = jval_ref(object);
-        piece->text = print_name(object);
+        piece->text = object_text(object);
         piece->group = xstrndup(api_version, slash != NULL ? (size_t)(slash - api_version) : 0);
         piece->version = xstrdup(slash != NULL ? slash + 1 : api_version);
         piece->ns = xstrdup(object_namespace(object));

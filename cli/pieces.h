@@ -15,7 +15,7 @@ struct piece {
     json_t *object; // as it is sent; owned
     json_t *live;   // as it stands in the cluster; NULL = it does not; owned
     json_t *answer; // to the last apply; owned; NULL when there was none
-    char *text;     // "deployment.apps/web"
+    char *text;     // "Deployment shop/web"
     char *group;
     char *version;
     char *plural; // NULL = the cluster does not know the kind yet

@@ -157,6 +157,11 @@ size_t print_width(void)
     return width > 0 && width < 10000 ? (size_t)width : default_width;
 }
 
+size_t print_wrap_width(void)
+{
+    return isatty(STDOUT_FILENO) ? print_width() : 0;
+}
+
 // Leaves the first `width` characters of a longer text, the last of them "…".
 static void cut_cell(char **text, size_t width)
 {

@@ -56,6 +56,8 @@ void print_visible(const char *text);
 
 // How wide what is printed may be: of the terminal, else $COLUMNS or 120.
 size_t print_width(void);
+// At what width text in which there are commands may wrap: the same on a terminal, else 0, never.
+size_t print_wrap_width(void);
 
 // "bundle.sealift.dev/shop". Owned.
 char *print_name(const json_t *object);

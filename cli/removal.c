@@ -354,8 +354,8 @@ static void print_table(const struct removal *removal)
     struct table table;
     table_init(&table, header);
     vec_foreach (struct removal_step, step, &removal->steps) {
-        const char *cells[] = {action_name(step->action), step->piece->text, step->piece->ns,
-                               step->note, NULL};
+        cleanup_free char *name = print_name(step->piece->object);
+        const char *cells[] = {action_name(step->action), name, step->piece->ns, step->note, NULL};
         table_row(&table, cells);
     }
     table_print(&table, removal->cli);
@@ -367,11 +367,12 @@ int removal_print(const struct removal *removal, struct error *err)
     cleanup_json json_t *steps = json_array();
     cleanup_json json_t *names = json_array();
     vec_foreach (struct removal_step, step, &removal->steps) {
-        json_array_append_new(
-            steps, json_pack("{s:s, s:s, s:s, s:s}", "action", action_name(step->action), "object",
-                             step->piece->text, "namespace", step->piece->ns, "note", step->note));
+        cleanup_free char *name = print_name(step->piece->object);
+        json_array_append_new(steps, json_pack("{s:s, s:s, s:s, s:s}", "action",
+                                               action_name(step->action), "object", name,
+                                               "namespace", step->piece->ns, "note", step->note));
         if (step->action == REMOVAL_DELETE)
-            json_array_append_new(names, json_string(step->piece->text));
+            json_array_append_new(names, json_string(name));
     }
     if (*print_format(removal->cli) != '\0' && strcmp(print_format(removal->cli), "wide") != 0)
         return print_answer(removal->cli, steps, names, err);
@@ -386,11 +387,10 @@ static void tell(const struct removal *removal, const struct removal_step *step)
         *step->note != '\0'
             ? xasprintf("%s%s", step->action == REMOVAL_LET_GO ? ": " : ", ", step->note)
             : xstrdup("");
-    const char *in = *piece->ns != '\0' ? " in " : "";
     if (step->action == REMOVAL_KEEP)
-        tell_warning(removal->cli, "%s%s%s stays%s", piece->text, in, piece->ns, note);
+        tell_warning(removal->cli, "%s stays%s", piece->text, note);
     else
-        tell_done(removal->cli, "%s%s%s is %s%s", piece->text, in, piece->ns,
+        tell_done(removal->cli, "%s is %s%s", piece->text,
                   step->action == REMOVAL_DELETE ? "deleted" : "let go", note);
 }
 
@@ -413,7 +413,7 @@ static int let_go(const struct removal *removal, const struct piece *sync, struc
     if (kube_do(removal->installation.client, &request, NULL, &cause) < 0 &&
         cause.code != ERROR_NOT_FOUND) {
         error_move(err, &cause);
-        return error_wrap(err, "take the finalizer from %s in %s", sync->text, sync->ns);
+        return error_wrap(err, "take the finalizer from %s", sync->text);
     }
     return 0;
 }

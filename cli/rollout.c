@@ -133,9 +133,8 @@ static int wait_deployed(struct kube_client *client, const struct piece *piece, 
             cleanup_free char *trouble = trouble_of(client, piece);
             return error_set(
                 err, verdict.health == HEALTH_FAILED ? ERROR_UNAVAILABLE : ERROR_TIMEOUT,
-                "%s in %s does not run: %s%s; see kubectl -n %s describe pods", piece->text,
-                piece->ns, verdict.message != NULL ? verdict.message : "on its way", trouble,
-                piece->ns);
+                "%s does not run: %s%s; see kubectl -n %s describe pods", piece->text,
+                verdict.message != NULL ? verdict.message : "on its way", trouble, piece->ns);
         }
         pause_a_little();
     }
@@ -192,8 +191,7 @@ static int wait_gone(struct kube_client *client, const struct piece *piece, int6
             return 0;
         if (is_over(deadline_ms)) {
             cleanup_free char *hold = rollout_hold(object);
-            return error_set(err, ERROR_TIMEOUT, "%s%s%s is still being deleted%s", piece->text,
-                             *piece->ns != '\0' ? " in " : "", piece->ns, hold);
+            return error_set(err, ERROR_TIMEOUT, "%s is still being deleted%s", piece->text, hold);
         }
         pause_a_little();
     }

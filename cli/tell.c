@@ -60,3 +60,8 @@ void tell_failure(const struct error *err)
     fprintf(stderr, "%s✗%s ", colored ? "\033[31m" : "", colored ? "\033[0m" : "");
     put_visible(error_message(err));
 }
+
+const char *tell_s(size_t count)
+{
+    return count == 1 ? "" : "s";
+}

@@ -3,6 +3,8 @@
 #ifndef CLI_TELL_H
 #define CLI_TELL_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 
 struct cli;
@@ -20,5 +22,8 @@ void tell_done(const struct cli *cli, const char *format, ...)
 void tell_warning(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));  // ⚠
 void tell_failure(const struct error *err); // ✗
+
+// The end of a noun behind its number: "s" unless there is one. Static.
+const char *tell_s(size_t count);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "base/strbuf.h"
+#include "cli/absent.h"
 #include "cli/installation.h"
 #include "cli/kubeconfig.h"
 #include "cli/tell.h"
@@ -200,9 +201,9 @@ int workspace_parse(const struct cli *cli, size_t index, const struct kind **ret
     return 0;
 }
 
-// Of the objects of a kind, in one namespace or (NULL) in all: their names, or of those that have
-// this name their namespaces; each behind `mark`. "" when there are none, or when this account may
-// not look. Owned.
+// Of the objects of a kind that are not being deleted, in one namespace or (NULL) in all: their
+// names, or of those that have this name their namespaces; each behind `mark`. "" when there are
+// none, or when this account may not look. Owned.
 static char *list_text(struct store *store, const struct kind *kind, const char *namespace,
                        const char *named, const char *mark)
 {
@@ -214,7 +215,7 @@ static char *list_text(struct store *store, const struct kind *kind, const char 
     if (store_list(store, kind->name, namespace, &all, NULL) == 0) {
         json_array_foreach (all, index, object) {
             const char *name = object_name(object);
-            if (named == NULL || strcmp(name, named) == 0)
+            if (!object_is_deleting(object) && (named == NULL || strcmp(name, named) == 0))
                 strbuf_addf(&text, "%s%s%s", text.len > 0 ? ", " : "", mark,
                             named == NULL ? name : object_namespace(object));
         }
@@ -238,20 +239,6 @@ static char *namespaces_with(struct store *store, const struct kind *kind, const
                                                 : xstrdup("");
 }
 
-// " (did you mean shop?)", of a namespace that is not there; "" when nothing is alike. Owned.
-static char *like_namespace(struct store *store, const char *namespace)
-{
-    cleanup_json json_t *all = NULL;
-    struct nearest nearest = {.wanted = namespace};
-    size_t index;
-    json_t *object;
-    if (store_list(store, "Namespace", NULL, &all, NULL) < 0)
-        return xstrdup("");
-    json_array_foreach (all, index, object)
-        nearest_offer(&nearest, object_name(object));
-    return nearest.best != NULL ? xasprintf(" (did you mean %s?)", nearest.best) : xstrdup("");
-}
-
 // "there is no namespace shpo …" where a cluster has none; NULL when it has, or on files. Owned.
 static char *absent_namespace(const struct cli *cli, struct store *store, const char *namespace)
 {
@@ -261,7 +248,7 @@ static char *absent_namespace(const struct cli *cli, struct store *store, const 
         store_get(store, "Namespace", NULL, namespace, &object, &cause) == 0 ||
         cause.code != ERROR_NOT_FOUND)
         return NULL;
-    cleanup_free char *like = like_namespace(store, namespace);
+    cleanup_free char *like = absent_near(store, "Namespace", NULL, namespace);
     return xasprintf("there is no namespace %s%s", namespace, like);
 }
 

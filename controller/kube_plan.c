@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/object.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/jval.h"
@@ -123,19 +124,28 @@ static bool is_left_alone(struct kube_run *run, const struct planned *planned)
     return alone;
 }
 
+static char *text_of(const char *kind, const char *ns, const char *name)
+{
+    const struct object_key key = {kind, ns != NULL ? ns : "", name};
+    return object_key_text(&key);
+}
+
 static void identify(struct kube_run *run, size_t index, bool all)
 {
     const struct target_object *object = &run->request->objects[index];
+    struct target_result *result = kube_run_result(run, index);
     unsigned char content[MEMBER_HASH_SIZE];
     hash_content(object, content);
     if (!all && is_as_applied(run, object, content))
         return;
     struct planned planned = {.index = index};
     memcpy(planned.content, content, sizeof content);
-    if (kube_desire(run, object, &planned, &kube_run_result(run, index)->error) < 0) {
+    if (kube_desire(run, object, &planned, &result->error) < 0) {
         planned_release(&planned);
+        result->object = text_of(object->kind, object->ns, object->name);
         return;
     }
+    result->object = text_of(planned.type->kind, planned.ns, planned.name);
     want(run, planned.type, planned.ns, planned.name);
     if (is_left_alone(run, &planned))
         planned_release(&planned);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/object.h"
 #include "base/jval.h"
 #include "base/kube/kube_auth.h"
 #include "base/memory.h"
@@ -35,6 +36,12 @@ static enum target_action action_for(const struct kube_target *target, const str
 static char *path_of(const struct member *member)
 {
     return object_path(member->type->group, member->type->kind, member->ns, member->name);
+}
+
+static char *text_of(const struct member *member)
+{
+    const struct object_key key = {member->type->kind, member->ns, member->name};
+    return object_key_text(&key);
 }
 
 void victim_release(void *element)
@@ -131,6 +138,7 @@ void kube_prune_list(struct kube_run *run, bool may_prune, struct vec *ret_resul
             continue;
         struct target_result *result = vec_push(ret_results);
         result->path = path_of(member);
+        result->object = text_of(member);
         result->action = action_for(target, member, may_prune && run->request->prune);
         if (result->action == TARGET_PRUNE && is_strange(run, member))
             judge_stranger(run, member, result);
@@ -333,7 +341,7 @@ int kube_target_remove_all(struct target *target, struct cancel *cancel, struct 
         result = check_groups(kube, err);
     vec_foreach (struct target_result, object, ret_results) {
         if (result == 0 && object->error.code != ERROR_NONE)
-            result = error_set(err, object->error.code, "remove %s: %s", object->path,
+            result = error_set(err, object->error.code, "remove %s: %s", target_result_text(object),
                                error_message(&object->error));
     }
     kube_target_end(kube);

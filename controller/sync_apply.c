@@ -219,8 +219,9 @@ static bool is_confirmed(const struct sync_flow *flow)
 static void use_confirmation(struct sync_flow *flow)
 {
     cleanup_free char *confirmation = confirmation_of(flow);
-    cleanup_free char *note = xasprintf("%zu objects were pruned, as confirmed for %s",
-                                        flow->confirmed, flow->source.digest.text);
+    cleanup_free char *note =
+        xasprintf("%zu %s pruned, as confirmed for %s", flow->confirmed,
+                  flow->confirmed == 1 ? "object was" : "objects were", flow->source.digest.text);
     jval_set_string(flow->status, "confirmedPrune", confirmation);
     store_event(flow->role->store, flow->object, STORE_EVENT_NORMAL, "PruneConfirmed", note);
 }
@@ -269,9 +270,10 @@ static int first_failure(struct sync_flow *flow, struct error *err)
     const char *cause = error_message(&first->error);
     if (failed == 1)
         return error_set(err, first->error.code, "1 of %zu %s failed: %s: %s", flow->files.len,
-                         flow->files.len == 1 ? "object" : "objects", first->path, cause);
+                         flow->files.len == 1 ? "object" : "objects", target_result_text(first),
+                         cause);
     return error_set(err, first->error.code, "%zu of %zu objects failed, the first: %s: %s", failed,
-                     flow->files.len, first->path, cause);
+                     flow->files.len, target_result_text(first), cause);
 }
 
 static int need_target(struct sync_flow *flow, struct error *err)

@@ -353,7 +353,7 @@ static bool gives_up(struct sync_flow *flow, struct error *err)
     struct strbuf text;
     strbuf_init(&text, 1024);
     vec_foreach (struct target_result, result, &flow->results)
-        strbuf_addf(&text, "%s%s", text.len > 0 ? ", " : "", result->path);
+        strbuf_addf(&text, "%s%s", text.len > 0 ? ", " : "", target_result_text(result));
     cleanup_free char *paths = strbuf_steal(&text);
     cleanup_free char *note = xasprintf("%s. What it applied stays: %s", error_message(err), paths);
     store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "Orphaned", note);

@@ -111,14 +111,15 @@ static bool conclude_failure(struct sync_flow *flow, struct condition_change *ch
 static bool conclude_waiting(struct sync_flow *flow, struct condition_change *change)
 {
     const struct target_health *health = &flow->health;
-    cleanup_free char *message = xasprintf("%s; %zu of %zu objects are ready: %s", change->message,
-                                           health->ready, health->total, health->message);
+    cleanup_free char *message =
+        xasprintf("%s; %zu of %zu %s ready: %s", change->message, health->ready, health->total,
+                  health->total == 1 ? "object is" : "objects are", health->message);
     change->message = message;
     change->reason = health->failed ? "Unhealthy" : "Progressing";
     return condition_retrying(flow->status, change);
 }
 
-// "shop/Deployment.apps/web.yaml, … and 12 more"; owned.
+// "Deployment shop/web, … and 12 more"; owned.
 static char *name_changes(const struct sync_flow *flow, size_t *ret_count)
 {
     struct strbuf text;
@@ -128,7 +129,7 @@ static char *name_changes(const struct sync_flow *flow, size_t *ret_count)
         if (result->action == TARGET_UNCHANGED || result->action == TARGET_KEEP)
             continue;
         if (*ret_count < NAMED_MAX)
-            strbuf_addf(&text, "%s%s", *ret_count > 0 ? ", " : "", result->path);
+            strbuf_addf(&text, "%s%s", *ret_count > 0 ? ", " : "", target_result_text(result));
         ++*ret_count;
     }
     if (*ret_count > NAMED_MAX)

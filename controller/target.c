@@ -15,10 +15,16 @@ void target_result_release(void *element)
 {
     struct target_result *result = element;
     free(result->path);
+    free(result->object);
     free(result->contest.ns);
     free(result->contest.set);
     free(result->contest.manager);
     error_release(&result->error);
+}
+
+const char *target_result_text(const struct target_result *result)
+{
+    return result->object != NULL ? result->object : result->path;
 }
 
 void target_health_release(struct target_health *health)

@@ -54,11 +54,13 @@ struct target_contest {
 // What happened, or would happen, to one object.
 struct target_result {
     char *path;
+    char *object; // "ConfigMap shop/web", where that is one of a cluster; NULL = a file
     enum target_action action;
     struct error error; // ERROR_NONE: done
     struct target_contest contest;
 };
 void target_result_release(void *result);
+const char *target_result_text(const struct target_result *result); // how messages name it
 #define TARGET_RESULTS VEC_OF(struct target_result, target_result_release)
 
 struct target_request {

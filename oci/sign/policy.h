@@ -251,8 +251,9 @@ void trust_policy_outlook(const struct trust_policy *policy, int64_t now_ms, int
 void trust_evaluate(const struct trust_policy *policies, size_t count,
                     const struct trust_subject *subject, const struct evidence_set *evidence,
                     struct trust_verdict *ret_verdict);
-// For a terminal: the findings as a table that wraps at `width` (see columns_write), and below it
-// what did not count. Why it is not met as a whole stands in the message. Owned.
+// For people: the findings as a table and below it what did not count. Where the table wraps at
+// `width` (see columns_write), what to do stands below it, unwrapped. Why it is not met as a whole
+// stands in the message. Owned.
 char *trust_explain(const struct trust_verdict *verdict, const struct evidence_set *evidence,
                     size_t width);
 

@@ -139,9 +139,10 @@ void trust_verdict_conclude(struct trust_verdict *verdict)
         vec_clear(&verdict->verified_by);
 }
 
-static void explain_findings(const struct trust_verdict *verdict, size_t width, struct strbuf *out)
+static void write_findings(const struct trust_verdict *verdict, const char *last_column,
+                           size_t width, struct strbuf *out)
 {
-    static const char *const header[] = {"REQUIREMENT", "FOUND", "MISSING", "WHAT TO DO", NULL};
+    const char *const header[] = {"REQUIREMENT", "FOUND", "MISSING", last_column, NULL};
     cleanup_columns struct columns columns;
     columns_init(&columns, header);
     vec_foreach (struct trust_finding, finding, &verdict->findings) {
@@ -154,6 +155,43 @@ static void explain_findings(const struct trust_verdict *verdict, size_t width, 
         columns_add(&columns, cells);
     }
     columns_write(&columns, width, out);
+}
+
+static size_t widest_line(const char *text)
+{
+    size_t widest = 0;
+    while (*text != '\0') {
+        size_t size = strcspn(text, "\n");
+        cleanup_free char *line = xstrndup(text, size);
+        size_t width = columns_text_width(line);
+        widest = width > widest ? width : widest;
+        text += size + (text[size] == '\n');
+    }
+    return widest;
+}
+
+// Where the table would wrap, what to do stands below it on lines of its own: there are commands in
+// it, to be copied.
+static void explain_findings(const struct trust_verdict *verdict, size_t width, struct strbuf *out)
+{
+    cleanup_strbuf struct strbuf whole;
+    strbuf_init(&whole, MAX_TABLE);
+    write_findings(verdict, "WHAT TO DO", 0, &whole);
+    if (width == 0 || widest_line(whole.data) <= width) {
+        strbuf_add(out, whole.data, whole.len);
+        return;
+    }
+    write_findings(verdict, NULL, width, out);
+    if (!verdict->met)
+        strbuf_addstr(out, "\nwhat to do:\n");
+    vec_foreach (struct trust_finding, finding, &verdict->findings) {
+        if (finding->met)
+            continue;
+        cleanup_free char *line =
+            xasprintf("  %s: %s: %s", finding->policy, finding->requirement, finding->action);
+        strbuf_add_visible(out, line, strlen(line));
+        strbuf_addstr(out, "\n");
+    }
 }
 
 char *trust_explain(const struct trust_verdict *verdict, const struct evidence_set *evidence,

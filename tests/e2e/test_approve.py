@@ -166,7 +166,7 @@ def test_approval_shows_what_changed(gate: Gate) -> None:
     gate.push("better")
     result = approve(gate, "ada", *gate.journey.at("--sync", "shop"))
     assert "1 object differs against " + gate.digest in result.err
-    assert "changed   shop/ConfigMap/web.yaml" in result.err
+    assert "changed   ConfigMap shop/web" in result.err
     result = approve(gate, "grace", "--against", gate.digest, "-o", "json", "--comment", "ship it")
     told = result.json()
     assert told["channel"] == "prod" and told["new"] is True and told["against"] == gate.digest
@@ -268,11 +268,8 @@ def test_verify_as_the_sync_would(gate: Gate) -> None:
     assert table[2][1] == "1 of 2: ada" and table[2][2] == "1 more of grace, joan (ApprovalRequired)"
     assert table[2][3].startswith("run: sealift approve")
     narrow = gate.journey.sealift.run(*words, "--explain", env={"COLUMNS": "100"})
-    lines = narrow.out.splitlines()
-    assert max(map(len, lines)) <= 100 and all(line == line.rstrip() for line in lines), narrow.out
-    column = lines[0].index("FOUND")
-    assert [line for line in lines if line[column:].startswith("1 of 2: ada")], narrow.out
-    assert narrow.err == result.err
+    # There are commands in it, and who pipes it copies them.
+    assert (narrow.out, narrow.err) == (result.out, result.err)
     verdict = gate.journey.sealift.fails(*words, "-o", "json").json()
     assert verdict["reason"] == "ApprovalRequired" and verdict["message"] == told
     assert [row["reason"] for row in verdict["findings"]] == ["Verified", "ApprovalRequired", "Verified"]

@@ -164,7 +164,7 @@ def test_apply_as_an_account(ship: Ship, serve: Serve) -> None:
     ship.account("deployer", role="")
     ship.begin(serve, maps("a"), ready=False, serviceAccountName="deployer")
     message = ship.refused("ApplyFailed")
-    assert f"system:serviceaccount:{ship.namespace}:deployer" in message and "a.yaml" in message, message
+    assert f"system:serviceaccount:{ship.namespace}:deployer" in message and f"ConfigMap {ship.namespace}/a: " in message, message
     assert "1 of 1 object failed: " in message
     recipe = f"rolebinding deployer-deploys -n {ship.namespace} --clusterrole=edit --serviceaccount={ship.namespace}:deployer"
     assert f"for example: kubectl create {recipe}" in message, message
@@ -193,7 +193,7 @@ def test_one_of_many_is_refused(ship: Ship, serve: Serve) -> None:
     bad = deployment("bad", selector={"matchLabels": {"app": "other"}})
     ship.begin(serve, {**maps("a", "b"), "bad.yaml": bad}, ready=False)
     message = ship.refused("ApplyFailed")
-    assert "bad.yaml" in message and "1 of 3" in message, message
+    assert f"ConfigMap {ship.namespace}/bad: " in message and "1 of 3" in message, message
     assert ship.exists("configmap", "a") and ship.exists("configmap", "b")
     ship.push({"bad.yaml": deployment("bad")})
     ship.applied()
@@ -233,7 +233,7 @@ def test_too_large(ship: Ship, serve: Serve) -> None:
     files = {f"{name}.yaml": config_map(name, blob=os.urandom(size).hex()) for name, size in sizes.items()}
     ship.begin(serve, {**maps("a"), **files}, ready=False)
     message = ship.refused("ApplyFailed")
-    assert "2 of 3" in message and "big.yaml" in message, message
+    assert "2 of 3" in message and f"ConfigMap {ship.namespace}/big: " in message, message
     assert ship.exists("configmap", "a")
 
 

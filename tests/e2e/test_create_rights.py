@@ -47,23 +47,23 @@ def test_hook(cluster: Cluster) -> None:
     said = cluster.said(*HOOK, "-n", "shop")
     assert "Secret shop/github-token has a new token: give it to the sender as its webhook secret" in said
     assert f"ServiceAccount {SYSTEM}/sealift-receiver may read Secret shop/github-token" in said
-    assert "hook.sealift.dev/github is created" in said
+    assert "Hook shop/github is created" in said
     assert plane.can(RECEIVER, "get", "secrets", "shop", "github-token")
     assert not plane.can(RECEIVER, "get", "secrets", "shop", "another")
     token = plane.get("secret", "github-token", "-n", "shop")["data"]
     said = cluster.said(*HOOK, "-n", "shop")
-    assert "hook.sealift.dev/github is unchanged" in said and not any("new token" in line for line in said)
+    assert "Hook shop/github is unchanged" in said and not any("new token" in line for line in said)
     assert plane.get("secret", "github-token", "-n", "shop")["data"] == token
     # Nothing of it is lost to somebody who only wants the right back, as SecretDenied says.
     cluster("create", "hook", "other", "--resource", "sync/shop", "--provider", "sealift", "--secret", "github-token", "-n", "shop")
     before = plane.get("hook", "other", "-n", "shop")["spec"]
     plane.kubectl("delete", "role", "sealift-hook-other", "-n", "shop")
-    assert "hook.sealift.dev/other is unchanged" in cluster.said("create", "hook", "other", "-n", "shop")
+    assert "Hook shop/other is unchanged" in cluster.said("create", "hook", "other", "-n", "shop")
     assert plane.get("hook", "other", "-n", "shop")["spec"] == before and cluster.has("role", "sealift-hook-other", "-n", "shop")
     cluster("delete", "hook", "other", "-n", "shop")
     said = cluster.said("delete", "hook", "github", "-n", "shop")
-    for kind in ("rolebinding", "role"):
-        assert f"{kind}.rbac.authorization.k8s.io/sealift-hook-github in shop is deleted" in said
+    for kind in ("RoleBinding", "Role"):
+        assert f"{kind} shop/sealift-hook-github is deleted" in said
         assert not cluster.has(kind, "sealift-hook-github", "-n", "shop")
     assert "Secret shop/github-token is deleted" in said and not cluster.has("secret", "github-token", "-n", "shop")
 
@@ -104,7 +104,8 @@ def test_bundle(cluster: Cluster) -> None:
     assert plane.can(PACKAGER, "get", "secrets", "shop") and not plane.can(PACKAGER, "get", "secrets", "blog")
     assert not plane.can(PACKAGER, "list", "secrets", "shop")
     # Once is enough.
-    assert cluster.said(*BUNDLE, "-n", "shop") == ["bundle.sealift.dev/shop is unchanged"]
+    cluster("create", "secret", "packager-key", "-n", "shop", "--from-literal", "cosign.key=x")
+    assert cluster.said(*BUNDLE, "-n", "shop") == ["Bundle shop/shop is unchanged"]
     things = documents(cluster(*BUNDLE, "-n", "blog", "--export").out)
     assert set(things) == {("RoleBinding", "sealift-packager-secrets"), ("Bundle", "shop")}
     # What is exported is what export prints of the object.
@@ -159,9 +160,9 @@ def test_sync(cluster: Cluster, tmp_path: Path) -> None:
     words = [*SYNC, "-n", "shop", "--target-namespace", "blog", "--allow-namespace", "docs", "--wait-healthy"]
     words += ["--force", "Recreate"]
     said = cluster.said(*words, "--create-service-account", "--service-account", "robot", "--role", "view")
-    assert "serviceaccount/robot in shop is created" in said
-    assert "rolebinding.rbac.authorization.k8s.io/sealift-sync-shop in blog is created" in said
-    assert "rolebinding.rbac.authorization.k8s.io/sealift-sync-shop in docs is created" in said
+    assert "ServiceAccount shop/robot is created" in said
+    assert "RoleBinding blog/sealift-sync-shop is created" in said
+    assert "RoleBinding docs/sealift-sync-shop is created" in said
     binding = plane.get("rolebinding", "sealift-sync-shop", "-n", "blog")
     assert binding["roleRef"]["name"] == "view" and binding["subjects"][0]["namespace"] == "shop"
     assert plane.get("serviceaccount", "robot", "-n", "shop")["automountServiceAccountToken"] is False
@@ -195,7 +196,7 @@ def test_rights_of_a_sync_that_is_deleted(cluster: Cluster) -> None:
     create("two")
     said = delete("one")
     for namespace in ("blog", "docs"):
-        assert f"rolebinding.rbac.authorization.k8s.io/sealift-sync-one in {namespace} is deleted" in said
+        assert f"RoleBinding {namespace}/sealift-sync-one is deleted" in said
         assert not cluster.has("rolebinding", "sealift-sync-one", "-n", namespace)
     assert not any("serviceaccount" in line for line in said) and cluster.has("serviceaccount", "shared", "-n", "docs")
 
@@ -218,7 +219,7 @@ def test_rights_of_a_sync_that_is_deleted(cluster: Cluster) -> None:
     plane.kubectl("patch", "sync", "two", "-n", "docs", "--type=merge", "-p", hold.replace("sealift.dev/sync", "").replace('""', ""))
     plane.kubectl("delete", "rolebinding", "sealift-sync-two", "-n", "docs")
     create("three")
-    assert "serviceaccount/shared in docs is deleted" in delete("three")
+    assert "ServiceAccount docs/shared is deleted" in delete("three")
 
     # What others wrote, and what others use.
     create("four")

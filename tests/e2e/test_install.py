@@ -93,7 +93,7 @@ def test_install_is_idempotent_and_upgrades(cluster: Cluster) -> None:
 
     said = cluster.install()
     assert f"sealift 0.1.0 is installed in {SYSTEM} (multi-tenant)" == said[-1]
-    assert "deployment.apps/sealift-controller runs" in said
+    assert f"Deployment {SYSTEM}/sealift-controller runs" in said
     for plural in OURS:
         definition = plane.get("crd", f"{plural}.sealift.dev")
         assert {"type": "Established", "status": "True"}.items() <= definition["status"]["conditions"][1].items()
@@ -114,7 +114,7 @@ def test_install_is_idempotent_and_upgrades(cluster: Cluster) -> None:
     # Somebody's change goes back; without --overlay and --image what was chosen before stays.
     plane.kubectl("set", "image", "deployment/sealift-packager", "-n", SYSTEM, "packager=evil")
     said = cluster("install").err.splitlines()
-    assert "✔ deployment.apps/sealift-packager is configured" in said
+    assert f"✔ Deployment {SYSTEM}/sealift-packager is configured" in said
     deployment = plane.get("deployment", "sealift-packager", "-n", SYSTEM)
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == IMAGE
 
@@ -129,7 +129,7 @@ def test_another_overlay_takes_the_rights_of_the_old_one_away(cluster: Cluster) 
     plane.kubectl("label", "clusterrolebinding", "theirs", "app.kubernetes.io/name=sealift")
 
     said = cluster.install("--overlay", "production", "--dry-run")
-    assert "clusterrolebinding.rbac.authorization.k8s.io/sealift-deployer is deleted: it is of an older install (dry run)" in said
+    assert "ClusterRoleBinding sealift-deployer is deleted: it is of an older install (dry run)" in said
     assert cluster.has("clusterrolebinding", "sealift-deployer")
 
     said = cluster.install("--overlay", "production")
@@ -168,7 +168,7 @@ def test_definitions_of_an_older_install_are_named_and_stay(cluster: Cluster) ->
     plane.kubectl("label", "service", "theirs", "-n", SYSTEM, *(f"{name}={value}" for name, value in label.items()))
     said = cluster.install("--no-wait")
     assert "service/old is deleted: it is of an older install" in said
-    assert any(line.startswith("customresourcedefinition.apiextensions.k8s.io/olds.sealift.dev is of an") for line in said)
+    assert any(line.startswith("CustomResourceDefinition olds.sealift.dev is of an") for line in said)
     assert cluster.has("service", "theirs", "-n", SYSTEM)
     assert cluster.has("crd", "olds.sealift.dev") and not cluster.has("service", "old", "-n", SYSTEM)
     plane.kubectl("delete", "crd", "olds.sealift.dev")
@@ -229,7 +229,7 @@ def test_install_says_what_does_not_run(cluster: Cluster) -> None:
     patch = '{"spec":{"template":{"metadata":{"labels":{"simulate":"stuck"}}}}}'
     plane.kubectl("patch", "deployment", "sealift-packager", "-n", SYSTEM, "--type=merge", "-p", patch)
     said = cluster.fails("install", "--timeout", "3s")
-    assert "deployment.apps/sealift-packager in sealift-system does not run" in said and "(pod sealift-packager-" in said
+    assert "Deployment sealift-system/sealift-packager does not run" in said and "(pod sealift-packager-" in said
 
 
 def test_what_cannot_be_changed_is_made_anew(cluster: Cluster) -> None:
@@ -246,8 +246,8 @@ def test_what_cannot_be_changed_is_made_anew(cluster: Cluster) -> None:
         plane.kubectl("delete", thing["kind"], kept["name"], "-n", kept.get("namespace", SYSTEM))
         plane.apply({**{name: thing[name] for name in thing if name != "status"}, "metadata": kept})
     said = cluster.install()
-    assert "clusterrolebinding.rbac.authorization.k8s.io/sealift-packager is made anew" in said
-    assert "deployment.apps/sealift-packager is made anew" in said
+    assert "ClusterRoleBinding sealift-packager is made anew" in said
+    assert f"Deployment {SYSTEM}/sealift-packager is made anew" in said
     assert plane.get("clusterrolebinding", "sealift-packager")["roleRef"]["name"] == "sealift-packager"
     # One object that cannot be helped stops the install, and is named.
     plane.kubectl("delete", "service", "sealift-metrics", "-n", SYSTEM)
@@ -308,10 +308,10 @@ def test_uninstall_leaves_what_was_applied(cluster: Cluster, tenant: Tenant, tmp
 
     assert "there is nobody to ask" in cluster.fails("uninstall")
     plan = planned(cluster)
-    assert "sync.sealift.dev/shop in shop is let go: what it applied stays" in plan
-    assert f"deployment.apps/sealift-controller in {SYSTEM} is deleted" in plan
-    assert "namespace/sealift-system is deleted, with its Secrets and floors" in plan
-    assert "customresourcedefinition.apiextensions.k8s.io/syncs.sealift.dev stays, with all syncs (1)" in plan
+    assert "Sync shop/shop is let go: what it applied stays" in plan
+    assert f"Deployment {SYSTEM}/sealift-controller is deleted" in plan
+    assert "Namespace sealift-system is deleted, with its Secrets and floors" in plan
+    assert "CustomResourceDefinition syncs.sealift.dev stays, with all syncs (1)" in plan
     assert cluster.has("deployment", "sealift-controller", "-n", SYSTEM)
 
     said = cluster.said("uninstall", "--yes")
@@ -351,7 +351,7 @@ def test_uninstall_lets_go_what_was_held_meanwhile(cluster: Cluster, tenant: Ten
         told += asked.stderr.read()
     os.close(leader)
     os.close(follower)
-    assert asked.returncode == 0 and "sync.sealift.dev/shop in shop is let go" in told, told
+    assert asked.returncode == 0 and "Sync shop/shop is let go" in told, told
     assert tenant.get("sync", "shop")["metadata"]["finalizers"] == ["example.com/other"]
     free = '{"metadata":{"finalizers":null}}'
     cluster.plane.kubectl("patch", "sync", "shop", "-n", "shop", "--type=merge", "-p", free)
@@ -368,12 +368,12 @@ def test_uninstall_takes_everything_when_told_to(cluster: Cluster, tenant: Tenan
         tenant.wait_applied(controller)
         everything = ["--prune", "--crds"]
         plan = planned(cluster, *everything)
-        assert plan[0] == "sync.sealift.dev/shop in shop is deleted, with what it applied"
+        assert plan[0] == "Sync shop/shop is deleted, with what it applied"
         # Of what `sealift export tenant` printed, and somebody applied.
         (stays,) = [step for step in plan if " stays" in step or "let go" in step]
-        assert stays.startswith("rolebinding.rbac.authorization.k8s.io/sealift-packager-secrets in shop stays")
-        assert "role.rbac.authorization.k8s.io/sealift-hook-github in shop is deleted" in plan
-        assert "customresourcedefinition.apiextensions.k8s.io/hooks.sealift.dev is deleted, with all hooks (1)" in plan
+        assert stays.startswith("RoleBinding shop/sealift-packager-secrets stays")
+        assert "Role shop/sealift-hook-github is deleted" in plan
+        assert "CustomResourceDefinition hooks.sealift.dev is deleted, with all hooks (1)" in plan
         assert cluster.has("configmap", "a", "-n", "shop")
         said = cluster.said("uninstall", *everything, "--silent", "--timeout", "60s")
         assert without_waits(said) == plan
@@ -393,12 +393,12 @@ def test_uninstall_leaves_no_binding_of_ours_behind(cluster: Cluster, tenant: Te
         cluster("create", "sync", sync, "-n", "shop", *words)
     plane.kubectl("create", "clusterrolebinding", "kept", "--clusterrole=view", "--serviceaccount=shop:shared")
     plan = planned(cluster, "--crds")
-    assert "serviceaccount/robot in shop is deleted" in plan
-    assert not any("serviceaccount/sealift in" in step for step in plan)  # of `sealift export tenant`
-    stays = "serviceaccount/shared in shop stays, ClusterRoleBinding kept, which sealift did not write, names it"
+    assert "ServiceAccount shop/robot is deleted" in plan
+    assert not any("ServiceAccount shop/sealift " in step for step in plan)  # of `sealift export tenant`
+    stays = "ServiceAccount shop/shared stays, ClusterRoleBinding kept, which sealift did not write, names it"
     assert stays in plan
     role = "sealift did not write it, and its ClusterRole sealift-packager-secrets goes"
-    assert f"rolebinding.rbac.authorization.k8s.io/sealift-packager-secrets in shop stays, {role}" in plan
+    assert f"RoleBinding shop/sealift-packager-secrets stays, {role}" in plan
     cluster("uninstall", "--crds", "--yes")
     bindings = [thing["metadata"]["name"] for thing in plane.get("rolebindings", "-n", "shop")["items"]]
     assert sorted(bindings) == ["sealift", "sealift-packager-secrets"]
@@ -427,7 +427,7 @@ def test_uninstall_of_kubectl_s_install(cluster: Cluster) -> None:
     plane.kubectl("apply", "--server-side", "-k", str(CHECKOUT / "deploy/overlays/single-tenant"))
     plane.kubectl("label", "clusterrole", "sealift-view", "applyset.kubernetes.io/part-of=applyset-of-another")
     said = cluster.said("uninstall", "--yes")
-    assert "clusterrole.rbac.authorization.k8s.io/sealift-view belongs to another set and stays" in said
+    assert "ClusterRole sealift-view belongs to another set and stays" in said
     assert not cluster.has("clusterrolebinding", "sealift-deployer") and not cluster.has("namespace", SYSTEM)
     assert cluster.has("clusterrole", "sealift-view")
 

@@ -138,7 +138,7 @@ def test_diff_of_definitions_and_refusals(tenant: Tenant, diff: Diff) -> None:
     bad = {**config_map("a"), "data": {"color": 7}}
     tenant.push(bad, config_map("b"))
     done = diff()
-    assert done.code == 2 and "configmap/a" in done.err and "configmap/b" not in done.err and done.out == ""
+    assert done.code == 2 and f"ConfigMap {tenant.name}/a" in done.err and f"ConfigMap {tenant.name}/b" not in done.err and done.out == ""
 
 
 def test_diff_of_what_is_not_there(tenant: Tenant, diff: Diff) -> None:

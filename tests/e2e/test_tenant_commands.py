@@ -90,9 +90,9 @@ def test_lists_of_all_kinds(tenant: Tenant, ada: Ada) -> None:
 
 def test_hook(tenant: Tenant, ada: Ada) -> None:
     plane, name = tenant.plane, tenant.name
-    hook = ["create", "hook", "github", "--resource", "bundle/shop"]
+    hook = ["create", "hook", "github"]
     done = ada(*hook)
-    assert "hook.sealift.dev/github is created" in done.err and f"Secret {name}/github-token has a new token" in done.err
+    assert f"Hook {name}/github is created" in done.err and f"Secret {name}/github-token has a new token" in done.err
     assert "takes no deliveries until the receiver may read" in done.err and done.err.count("⚠") == 1
     assert not plane.can(RECEIVER, "get", "secrets", name, "github-token")
     # The same again asks for the same.
@@ -132,11 +132,13 @@ def test_bundle(tenant: Tenant, ada: Ada) -> None:
     plane, name = tenant.plane, tenant.name
     bundle = ["create", "bundle", "shop", "--url", "https://git.example.com/a.git", "--repository", "oci://r.example.com/a"]
     bundle += ["--tag", "prod", "--key-secret", "key"]
-    # As `sealift export tenant` prepared it.
+    # As `sealift export tenant` prepared it, but for the key.
+    assert ada(*bundle).err.count("⚠") == 1
+    ada("create", "secret", "key", "--from-literal", "cosign.key=x", "--from-literal", "cosign.password=x")
     assert "⚠" not in ada(*bundle).err
     plane.kubectl("delete", "rolebinding", "sealift-packager-secrets", "-n", name)
     done = ada(*bundle)
-    assert done.err.count("⚠") == 1 and "bundle.sealift.dev/shop is unchanged" in done.err
+    assert done.err.count("⚠") == 1 and f"Bundle {name}/shop is unchanged" in done.err
     as_administrator(plane, done.err)
     assert "⚠" not in ada(*bundle).err
 
@@ -144,7 +146,7 @@ def test_bundle(tenant: Tenant, ada: Ada) -> None:
 def test_sync_with_an_account(tenant: Tenant, ada: Ada) -> None:
     plane, name = tenant.plane, tenant.name
     done = ada("create", "sync", "blog", "--bundle", "shop", "--create-service-account", "--service-account", "robot")
-    assert "serviceaccount/robot" in done.err and "sync.sealift.dev/blog is created" in done.err
+    assert f"ServiceAccount {name}/robot" in done.err and f"Sync {name}/blog is created" in done.err
     assert done.err.count("⚠") == 2 and f"there is no Bundle {name}/shop yet" in done.err
     assert f"Sync {name}/blog may lack rights until an administrator has granted them" in done.err
     as_administrator(plane, done.err)
@@ -153,8 +155,8 @@ def test_sync_with_an_account(tenant: Tenant, ada: Ada) -> None:
     done = ada("create", "sync", "blog", "--bundle", "shop", "--create-service-account", "--service-account", "robot")
     assert "administrator" not in done.err and f"ServiceAccount {name}/robot may do in {name} all that you may already" in done.err
     said = tenant.cluster.said("delete", "--yes", "sync", "blog", "-n", name)
-    assert f"rolebinding.rbac.authorization.k8s.io/sealift-sync-blog in {name} is deleted" in said
-    assert f"serviceaccount/robot in {name} is deleted" in said
+    assert f"RoleBinding {name}/sealift-sync-blog is deleted" in said
+    assert f"ServiceAccount {name}/robot is deleted" in said
 
 
 def test_account_that_is_there(tenant: Tenant, ada: Ada) -> None:
@@ -163,7 +165,7 @@ def test_account_that_is_there(tenant: Tenant, ada: Ada) -> None:
     words = ["create", "sync", "blog", "--bundle", "shop", "--create-service-account", "--role", "edit"]
     before = plane.get("serviceaccount", "sealift", "-n", name)["metadata"]
     done = ada(*words)
-    assert f"serviceaccount/sealift in {name} is there already, not made by sealift: it is used as it is" in done.err
+    assert f"ServiceAccount {name}/sealift is there already, not made by sealift: it is used as it is" in done.err
     assert f"ServiceAccount {name}/sealift may do in {name} all that you may already" in done.err
     assert "administrator" not in done.err and "configured" not in done.err and done.err.count("⚠") == 1
     assert plane.get("serviceaccount", "sealift", "-n", name)["metadata"] == before
@@ -173,10 +175,10 @@ def test_account_that_is_there(tenant: Tenant, ada: Ada) -> None:
     # Whoever sees the role compares with it, and gets the binding written.
     plane.kubectl("delete", "rolebinding", "sealift-sync-blog", "-n", name)
     done = tenant.cluster(*words, "-n", name)
-    assert f"rolebinding.rbac.authorization.k8s.io/sealift-sync-blog in {name} is created" in done.err
+    assert f"RoleBinding {name}/sealift-sync-blog is created" in done.err
     # Another role makes the binding anew; somebody else's stays.
     words[-1] = "view"
-    assert f"sealift-sync-blog in {name} is configured" in tenant.cluster(*words, "-n", name).err
+    assert f"RoleBinding {name}/sealift-sync-blog is configured" in tenant.cluster(*words, "-n", name).err
     assert plane.get("rolebinding", "sealift-sync-blog", "-n", name)["roleRef"]["name"] == "view"
     plane.kubectl("label", "rolebinding", "sealift-sync-blog", "-n", name, "app.kubernetes.io/managed-by-")
     assert "says something else: it stays" not in tenant.cluster(*words, "-n", name).err

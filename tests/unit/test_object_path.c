@@ -64,12 +64,40 @@ static void test_object_path_knows_what_must_be_rendered(void **state)
     assert_false(object_path_needs_rendering("a/my-kustomization.yaml"));
 }
 
+static void test_object_path_text_names_objects(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        const char *text;
+    } cases[] = {
+        {"shop/Deployment.apps/web.yaml", "Deployment shop/web"},
+        {"_/Namespace/shop.yaml", "Namespace shop"},
+        {"_/ClusterRole.rbac.authorization.k8s.io/system:node.yaml", "ClusterRole system:node"},
+        {"%5F/ConfigMap/a%2Fb.yaml", "ConfigMap _/a/b"},
+        {"shop/ConfigMap/100%.yaml", "ConfigMap shop/100%"},
+        // Files that are no objects of ours.
+        {"sealift-shop-web-1234abcd.yaml", "sealift-shop-web-1234abcd.yaml"},
+        {"shop/ConfigMap/foreign", "shop/ConfigMap/foreign"},
+        {"shop/ConfigMap/.yaml", "shop/ConfigMap/.yaml"},
+        {"shop/ConfigMap/a/b.yaml", "shop/ConfigMap/a/b.yaml"},
+        {"apps/prod/web.yaml", "apps/prod/web.yaml"},
+        {"/A/b.yaml", "/A/b.yaml"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cleanup_free char *text = object_path_text(cases[i].path);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_object_path_tells_identities_apart),
         cmocka_unit_test(test_object_path_cuts_long_names),
         cmocka_unit_test(test_object_path_knows_what_must_be_rendered),
+        cmocka_unit_test(test_object_path_text_names_objects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

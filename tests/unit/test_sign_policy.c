@@ -615,6 +615,32 @@ static void test_policy_explains_itself(void **state)
             fail_msg("\"%s\" is not in:\n%s", parts[i], text);
 }
 
+// A command that is broken over lines cannot be copied.
+static void test_policy_explains_what_to_do_in_one_line(void **state)
+{
+    struct scene *scene = *state;
+    add_entry(scene, "packager", 1, "0")->attests = true;
+    add_entry(scene, "others", 1, "1");
+    add_signature(scene, 0, REPOSITORY);
+    judge(scene);
+    size_t unmet = 0;
+    cleanup_free char *text = trust_explain(&scene->verdict, &scene->evidence, 80);
+    assert_non_null(strstr(text, "\nwhat to do:\n"));
+    assert_null(strstr(text, "WHAT TO DO"));
+    vec_foreach (struct trust_finding, finding, &scene->verdict.findings) {
+        if (finding->met)
+            continue;
+        cleanup_free char *line =
+            xasprintf("\n  %s: %s: %s\n", finding->policy, finding->requirement, finding->action);
+        if (strstr(text, line) == NULL)
+            fail_msg("\"%s\" is not in:\n%s", line, text);
+        unmet++;
+    }
+    assert_true(unmet >= 2);
+    cleanup_free char *wide = trust_explain(&scene->verdict, &scene->evidence, 4000);
+    assert_non_null(strstr(wide, "WHAT TO DO\n"));
+}
+
 static void test_policy_keys_that_do_not_parse_are_named(void **state)
 {
     struct scene *scene = *state;
@@ -699,6 +725,7 @@ int main(void)
         TEST(test_policy_age_has_five_minutes_of_skew),
         TEST(test_policy_statements_from_tomorrow_are_clock_skew),
         TEST(test_policy_explains_itself),
+        TEST(test_policy_explains_what_to_do_in_one_line),
         TEST(test_policy_keys_that_do_not_parse_are_named),
         cmocka_unit_test(test_policy_floor),
         cmocka_unit_test(test_policy_floor_in_semver_order),
