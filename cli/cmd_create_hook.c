@@ -73,6 +73,15 @@ static void add_token(const struct cli *cli, const char *name, json_t *grants)
                  name);
 }
 
+// To make a Hook takes more than to read this one Secret, which the sentence says how to allow.
+static int refuse_token(struct error *cause, struct error *err)
+{
+    const char *said = error_message(cause);
+    const char *recipe = strstr(said, "; allow it: ");
+    size_t size = recipe != NULL ? (size_t)(recipe - said) : strlen(said);
+    return error_set(err, cause->code, "%.*s", (int)size, said);
+}
+
 static int write_token(const struct cli *cli, const char *name, struct error *err)
 {
     cleanup_store struct store *store = NULL;
@@ -84,7 +93,7 @@ static int write_token(const struct cli *cli, const char *name, struct error *er
         return 0;
     // One that may not be read must not be replaced.
     if (cause.code != ERROR_NOT_FOUND)
-        return error_move(err, &cause);
+        return refuse_token(&cause, err);
     cleanup_secret char *token = new_token();
     cleanup_json json_t *secret = create_object(cli, "Secret", true);
     dress_secret(secret, name, token);
@@ -187,7 +196,7 @@ static int run_hook(struct cli *cli, struct error *err)
     if (secret_name == NULL)
         secret_name = default_name;
     jval_set_string(object, "spec.secretRef.name", secret_name);
-    if (fill(cli, object, live, err) < 0 || api_check(object, err) < 0 ||
+    if (fill(cli, object, live, err) < 0 || create_check(object, err) < 0 ||
         (!prints && write_token(cli, secret_name, err) < 0) ||
         let_receiver_read(cli, live, secret_name, grants, &ask, err) < 0)
         return -1;

@@ -39,6 +39,28 @@ static int add_account(const struct cli *cli, const json_t *object, json_t *gran
     return 0;
 }
 
+// The account gets rights there: an error now, before anything is written, and not in the middle.
+static int check_namespaces(const struct cli *cli, const json_t *object, struct error *err)
+{
+    cleanup_store struct store *store = NULL;
+    cleanup_vec struct vec names = VEC_OF(const char *, NULL);
+    cli_list(cli, "target-namespace", &names);
+    cli_list(cli, "allow-namespace", &names);
+    if (names.len == 0 || cli_flag(cli, "export") || !cli_flag(cli, "create-service-account"))
+        return 0;
+    if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
+        return -1;
+    vec_foreach (const char *, name, &names) {
+        cleanup_json json_t *found = NULL;
+        cleanup_error struct error cause = {0};
+        if (store_get(store, "Namespace", NULL, *name, &found, &cause) < 0 &&
+            cause.code == ERROR_NOT_FOUND)
+            return error_set(err, ERROR_NOT_FOUND, "Sync %s/%s: there is no namespace %s",
+                             object_namespace(object), object_name(object), *name);
+    }
+    return 0;
+}
+
 static void warn_of_account(const struct cli *cli, struct kube_client *client, const json_t *object)
 {
     const bool makes = cli_flag(cli, "create-service-account");
@@ -107,7 +129,7 @@ static int run_sync(struct cli *cli, struct error *err)
     if (create_add_keys(cli, object, "spec.verify.keys", err) < 0)
         return -1;
     cleanup_json json_t *grants = json_array();
-    if (add_account(cli, object, grants, err) < 0)
+    if (add_account(cli, object, grants, err) < 0 || check_namespaces(cli, object, err) < 0)
         return -1;
     return create_finish(cli, object, grants, err) < 0 ? -1 : warn_of_absent(cli, object, err);
 }

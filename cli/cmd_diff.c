@@ -88,7 +88,7 @@ static int find_sync(const struct cli *cli, const char *text, struct store **sto
         return 0;
     if (*store == NULL && workspace_open(cli, WORKSPACE_READ, store, err) < 0)
         return -1;
-    return store_get(*store, "Sync", workspace_namespace(cli), text + 5, ret_sync, err);
+    return workspace_get(cli, *store, "Sync", text + 5, ret_sync, err);
 }
 
 // A Sync, against what is given or what it follows: what an apply would change.

@@ -37,12 +37,13 @@ static int list_kind(const struct cli *cli, struct store *store, const struct ki
 }
 
 // By the token as it is now, if it may be read and used.
-static bool compute_path(struct store *store, const json_t *hook, char ret_path[HOOK_PATH_SIZE])
+static bool compute_path(struct store *store, const json_t *hook, char ret_path[HOOK_PATH_SIZE],
+                         struct error *err)
 {
     cleanup_secret_data struct secret_data *secret = NULL;
     const char *name = object_spec_string(hook, "secretRef.name");
     size_t size = 0;
-    if (name == NULL || store_secret(store, object_namespace(hook), name, &secret, NULL) < 0)
+    if (name == NULL || store_secret(store, object_namespace(hook), name, &secret, err) < 0)
         return false;
     const char *token = secret_data_get(secret, "token", &size);
     if (token == NULL || size < HOOK_TOKEN_MIN_BYTES)
@@ -58,10 +59,16 @@ static int show_path(const struct cli *cli, struct store *store, const json_t *h
 {
     const char *path = jval_string(hook, "status.path");
     char now[HOOK_PATH_SIZE];
+    cleanup_error struct error cause = {0};
+    bool known = compute_path(store, hook, now, &cause);
+    if (path == NULL && cause.code == ERROR_NOT_FOUND) {
+        error_move(err, &cause);
+        return error_wrap(err, "Hook %s/%s has no path yet", object_namespace(hook),
+                          object_name(hook));
+    }
     if (path == NULL)
         return error_set(err, ERROR_NOT_FOUND, "Hook %s/%s has no path yet: %s",
                          object_namespace(hook), object_name(hook), workspace_who_works(cli));
-    bool known = compute_path(store, hook, now);
     if (known && strcmp(path, now) != 0)
         tell_warning(cli,
                      "the token in Secret %s/%s is newer than the receiver's: this path is right "

@@ -6,6 +6,8 @@
 #include "base/file.h"
 #include "base/jval.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
+#include "base/vec.h"
 #include "cli/grant.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
@@ -103,6 +105,40 @@ static int write_object(const struct cli *cli, struct store *store, const json_t
     return print_result(cli, after, err);
 }
 
+int create_check(const json_t *object, struct error *err)
+{
+    static const struct {
+        const char *said;
+        const char *option;
+    } hints[] = {
+        {"spec.source: is missing", "--url URL"},
+        {"spec.source.git.url: is missing", "--url URL"},
+        {"spec.artifact.repository: is missing", "--repository oci://…"},
+        {"spec.artifact: is missing", "--repository oci://… and --tag NAME"},
+        {"spec.artifact.tags: is missing", "--tag NAME"},
+        {"spec.sign: is missing", "--key-secret NAME, or --generate-key FILE, which makes a key"},
+        {"exactly one of bundleRef and artifact.repository",
+         "--bundle NAME or --repository oci://…"},
+        {"the Hook triggers nothing", "--resource KIND/NAME, like bundle/shop"},
+        {"it needs signers", "--key FILE"},
+    };
+    cleanup_error struct error cause = {0};
+    if (api_check(object, &cause) == 0)
+        return 0;
+    cleanup_vec struct vec options = VEC_OF(const char *, NULL);
+    for (size_t i = 0; i < ARRAY_LENGTH(hints); i++) {
+        if (strstr(error_message(&cause), hints[i].said) != NULL)
+            *(const char **)vec_push(&options) = hints[i].option;
+    }
+    struct strbuf words;
+    strbuf_init(&words, 1024);
+    vec_foreach (const char *, option, &options)
+        strbuf_addf(&words, "%s%s", words.len > 0 ? "; " : "", *option);
+    cleanup_free char *text = strbuf_steal(&words);
+    return error_set(err, cause.code, "%s%s%s%s", error_message(&cause),
+                     options.len > 0 ? " (say " : "", text, options.len > 0 ? ")" : "");
+}
+
 bool create_in_cluster(const struct cli *cli)
 {
     return cli_flag(cli, "export") ? workspace_names_cluster(cli) : !workspace_on_files(cli);
@@ -123,7 +159,7 @@ static int print_all(const struct cli *cli, const json_t *object, const json_t *
 int create_finish(const struct cli *cli, const json_t *object, const json_t *grants,
                   struct error *err)
 {
-    if (api_check(object, err) < 0)
+    if (create_check(object, err) < 0)
         return -1;
     if (cli_flag(cli, "export"))
         return print_all(cli, object, grants, err);

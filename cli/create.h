@@ -31,6 +31,9 @@ void create_set_list(const struct cli *cli, json_t *object, const char *path, co
 int create_add_keys(const struct cli *cli, json_t *object, const char *path, struct error *err)
     __attribute__((warn_unused_result));
 
+// api_check, and by which option a field that is missing is given.
+int create_check(const json_t *object, struct error *err) __attribute__((warn_unused_result));
+
 // Whether what is written goes to a cluster; for --export, whether one is named.
 bool create_in_cluster(const struct cli *cli);
 // Checks, then prints or writes: first `grants` (an array of Kubernetes' own objects, or NULL; not

@@ -211,7 +211,7 @@ static int rules_of_sync(const struct cli *cli, const char *identity, const char
     cleanup_store struct store *store = NULL;
     cleanup_json json_t *sync = NULL;
     if (check_no_key_flags(cli, err) < 0 || workspace_open(cli, WORKSPACE_READ, &store, err) < 0 ||
-        store_get(store, "Sync", workspace_namespace(cli), cli_string(cli, "sync"), &sync, err) < 0)
+        workspace_get(cli, store, "Sync", cli_string(cli, "sync"), &sync, err) < 0)
         return error_wrap(err, "--sync");
     const struct role role = {
         .store = store, .clock = clock_system(), .namespace = workspace_system_namespace(cli)};

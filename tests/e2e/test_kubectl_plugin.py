@@ -144,7 +144,7 @@ def test_it_says_what_to_do_without_a_cluster(plane: ControlPlane, kubectl: Kube
     said = kubectl.run(*get, "--kubeconfig", file).stderr
     assert f"the API server of --kubeconfig {file}" in said and "--context" in said and "--config DIR" in said
     said = kubectl.run(*get, "--as", "nobody").stderr
-    allow = "kubectl create rolebinding sealift-view -n default --clusterrole=view --user=nobody"
+    allow = "kubectl create rolebinding 'sealift-view:nobody' -n default --clusterrole=view '--user=nobody'"
     assert allow in said and "--context or --user" in said
     assert "--clusterrole=edit" in kubectl.run("sealift", "suspend", "bundle", "x", "--as", "nobody").stderr
     assert "-n instead of -A" in kubectl.run(*get, "-A", "--as", "nobody").stderr

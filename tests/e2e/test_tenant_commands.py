@@ -90,7 +90,9 @@ def test_lists_of_all_kinds(tenant: Tenant, ada: Ada) -> None:
 
 def test_hook(tenant: Tenant, ada: Ada) -> None:
     plane, name = tenant.plane, tenant.name
-    hook = ["create", "hook", "github"]
+    hook = ["create", "hook", "github", "--resource", "bundle/shop"]
+    source = ["--url", "https://git.example.com/a.git", "--repository", "oci://r.example.com/a", "--key-secret", "key"]
+    ada("create", "bundle", "shop", *source)
     done = ada(*hook)
     assert f"Hook {name}/github is created" in done.err and f"Secret {name}/github-token has a new token" in done.err
     assert "takes no deliveries until the receiver may read" in done.err and done.err.count("⚠") == 1
