@@ -77,8 +77,8 @@ int kubestore_explain(struct error *err, const struct kind *kind, const char *na
     if (ours && no_kind)
         return error_set(
             err, ERROR_NOT_FOUND,
-            "the API server does not know the kind %s: sealift is not installed there; "
-            "run: sealift install (or, for the definitions alone, sealift export crds)",
+            "the API server does not know the kind %s: sealift, or a part of it, is not installed "
+            "there; run: sealift install (or, for the definitions alone, sealift export crds)",
             kind->name);
     if (err->code == ERROR_NOT_FOUND && name != NULL)
         return error_set(err, ERROR_NOT_FOUND, "there is no %s", subject);

@@ -151,7 +151,7 @@ static int generate_key(const struct cli *cli, json_t *object, struct error *err
             err, ERROR_INVALID,
             "--generate-key writes the private key where the packager reads it, and "
             "never prints it: leave --export away, or make the key with sealift keygen");
-    return create_check(object, err) < 0 ? -1 : ensure_key(cli, name, file, err);
+    return create_check(cli, object, err) < 0 ? -1 : ensure_key(cli, name, file, err);
 }
 
 // ---- what it names ----
@@ -203,7 +203,7 @@ static int run_bundle(struct cli *cli, struct error *err)
     if (generate_key(cli, object, err) < 0)
         return -1;
     // Before anything is granted for it.
-    if (create_check(object, err) < 0 ||
+    if (create_check(cli, object, err) < 0 ||
         (create_in_cluster(cli) && let_packager_read(cli, grants, err) < 0))
         return -1;
     return create_finish(cli, object, grants, err) < 0 ? -1 : warn_of_absent(cli, err);

@@ -196,7 +196,7 @@ static int run_hook(struct cli *cli, struct error *err)
     if (secret_name == NULL)
         secret_name = default_name;
     jval_set_string(object, "spec.secretRef.name", secret_name);
-    if (fill(cli, object, live, err) < 0 || create_check(object, err) < 0 ||
+    if (fill(cli, object, live, err) < 0 || create_check(cli, object, err) < 0 ||
         (!prints && write_token(cli, secret_name, err) < 0) ||
         let_receiver_read(cli, live, secret_name, grants, &ask, err) < 0)
         return -1;

@@ -129,7 +129,8 @@ static int run_sync(struct cli *cli, struct error *err)
     if (create_add_keys(cli, object, "spec.verify.keys", err) < 0)
         return -1;
     cleanup_json json_t *grants = json_array();
-    if (add_account(cli, object, grants, err) < 0 || check_namespaces(cli, object, err) < 0)
+    if (add_account(cli, object, grants, err) < 0 || create_check(cli, object, err) < 0 ||
+        check_namespaces(cli, object, err) < 0)
         return -1;
     return create_finish(cli, object, grants, err) < 0 ? -1 : warn_of_absent(cli, object, err);
 }

@@ -61,11 +61,13 @@ static int show_path(const struct cli *cli, struct store *store, const json_t *h
     char now[HOOK_PATH_SIZE];
     cleanup_error struct error cause = {0};
     bool known = compute_path(store, hook, now, &cause);
-    if (path == NULL && cause.code == ERROR_NOT_FOUND) {
-        error_move(err, &cause);
-        return error_wrap(err, "Hook %s/%s has no path yet", object_namespace(hook),
-                          object_name(hook));
-    }
+    if (path == NULL && cause.code == ERROR_NOT_FOUND)
+        return error_set(err, ERROR_NOT_FOUND,
+                         "Hook %s/%s has no path: there is no Secret %s/%s; to make it, with a new "
+                         "token: sealift create hook %s -n %s",
+                         object_namespace(hook), object_name(hook), object_namespace(hook),
+                         object_spec_string(hook, "secretRef.name"), object_name(hook),
+                         object_namespace(hook));
     if (path == NULL)
         return error_set(err, ERROR_NOT_FOUND, "Hook %s/%s has no path yet: %s",
                          object_namespace(hook), object_name(hook), workspace_who_works(cli));

@@ -105,7 +105,7 @@ static int write_object(const struct cli *cli, struct store *store, const json_t
     return print_result(cli, after, err);
 }
 
-int create_check(const json_t *object, struct error *err)
+static int check_fields(const json_t *object, struct error *err)
 {
     static const struct {
         const char *said;
@@ -139,6 +139,23 @@ int create_check(const json_t *object, struct error *err)
                      options.len > 0 ? " (say " : "", text, options.len > 0 ? ")" : "");
 }
 
+int create_check(const struct cli *cli, const json_t *object, struct error *err)
+{
+    cleanup_store struct store *store = NULL;
+    cleanup_json json_t *there = NULL;
+    cleanup_error struct error cause = {0};
+    if (check_fields(object, err) < 0)
+        return -1;
+    if (cli_flag(cli, "export") || workspace_on_files(cli))
+        return 0;
+    if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
+        return -1;
+    bool away = find_object(store, object, &there, &cause) < 0 &&
+                (cause.code == ERROR_UNAVAILABLE || cause.code == ERROR_TIMEOUT ||
+                 strstr(error_message(&cause), "does not know the kind ") != NULL);
+    return away ? error_move(err, &cause) : 0;
+}
+
 bool create_in_cluster(const struct cli *cli)
 {
     return cli_flag(cli, "export") ? workspace_names_cluster(cli) : !workspace_on_files(cli);
@@ -159,7 +176,7 @@ static int print_all(const struct cli *cli, const json_t *object, const json_t *
 int create_finish(const struct cli *cli, const json_t *object, const json_t *grants,
                   struct error *err)
 {
-    if (create_check(object, err) < 0)
+    if (check_fields(object, err) < 0)
         return -1;
     if (cli_flag(cli, "export"))
         return print_all(cli, object, grants, err);

@@ -31,8 +31,10 @@ void create_set_list(const struct cli *cli, json_t *object, const char *path, co
 int create_add_keys(const struct cli *cli, json_t *object, const char *path, struct error *err)
     __attribute__((warn_unused_result));
 
-// api_check, and by which option a field that is missing is given.
-int create_check(const json_t *object, struct error *err) __attribute__((warn_unused_result));
+// Before anything is written for it: api_check, and by which option a field that is missing is
+// given; and in a cluster whether it has the kind, and answers at all.
+int create_check(const struct cli *cli, const json_t *object, struct error *err)
+    __attribute__((warn_unused_result));
 
 // Whether what is written goes to a cluster; for --export, whether one is named.
 bool create_in_cluster(const struct cli *cli);

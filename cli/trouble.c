@@ -110,6 +110,15 @@ static void explain_namespace(const struct cli *cli, const char *namespace, stru
     append(err, text);
 }
 
+// ---- definitions of another version ----
+
+static void explain_schema(struct error *err)
+{
+    append(err, "the definitions in the cluster are older than this program, and do not know that "
+                "field; an administrator can renew them: sealift install (or, without the roles, "
+                "sealift export crds | kubectl apply --server-side --force-conflicts -f -)");
+}
+
 // ---- credentials that are refused ----
 
 static void explain_credentials(const struct cli *cli, struct error *err)
@@ -228,6 +237,8 @@ void trouble_explain(const struct cli *cli, struct error *err)
         explain_denied(cli, err);
     } else if (err->code == ERROR_DENIED && strstr(error_message(err), "(HTTP 401 ") != NULL) {
         explain_credentials(cli, err);
+    } else if (strstr(error_message(err), "field not declared in schema") != NULL) {
+        explain_schema(err);
     } else if (namespace != NULL && !workspace_on_files(cli)) {
         explain_namespace(cli, namespace, err);
     }

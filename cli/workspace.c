@@ -308,8 +308,10 @@ int workspace_get(const struct cli *cli, struct store *store, const char *kind_n
     cleanup_error struct error cause = {0};
     if (store_get(store, kind->name, namespace, name, ret_object, &cause) == 0)
         return 0;
-    return cause.code == ERROR_NOT_FOUND ? say_what_there_is(cli, store, kind, namespace, name, err)
-                                         : error_move(err, &cause);
+    bool absent = cause.code == ERROR_NOT_FOUND &&
+                  strstr(error_message(&cause), "does not know the kind ") == NULL;
+    return absent ? say_what_there_is(cli, store, kind, namespace, name, err)
+                  : error_move(err, &cause);
 }
 
 int workspace_find(const struct cli *cli, struct store *store, size_t index, json_t **ret_object,

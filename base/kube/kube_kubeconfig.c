@@ -78,18 +78,30 @@ static const char *current_context(const struct vec *documents)
 }
 
 // Says which there are.
-static int unknown_context(const struct vec *documents, const char *what, const char *name,
-                           struct error *err)
+static int unknown(const struct vec *documents, const char *list, const char *sentence,
+                   struct error *err)
 {
     cleanup_strbuf struct strbuf known;
     strbuf_init(&known, 1024);
     vec_foreach (struct document, document, documents) {
-        const json_t *contexts = jval_array(document->value, "contexts");
-        for (size_t i = 0; i < json_array_size(contexts); i++)
+        const json_t *entries = jval_array(document->value, list);
+        for (size_t i = 0; i < json_array_size(entries); i++)
             strbuf_addf(&known, "%s%s", known.len > 0 ? ", " : "; it has ",
-                        jval_string_or(json_array_get(contexts, i), "name", ""));
+                        jval_string_or(json_array_get(entries, i), "name", ""));
     }
-    return error_set(err, ERROR_NOT_FOUND, "%s has no context \"%s\"%s", what, name, known.data);
+    return error_set(err, ERROR_NOT_FOUND, "%s%s", sentence, known.data);
+}
+
+// A context may name what is not there, and so may whoever chooses it instead.
+static int unknown_part(const struct vec *documents, const char *what, const char *context,
+                        const char *part, const char *name, bool chosen, struct error *err)
+{
+    cleanup_free char *list = xasprintf("%ss", part);
+    cleanup_free char *sentence =
+        chosen ? xasprintf("%s has no %s \"%s\"", what, part, name)
+               : xasprintf("%s: context \"%s\" names %s \"%s\", which is not there", what, context,
+                           part, name);
+    return unknown(documents, list, sentence, err);
 }
 
 static int fill(const struct vec *documents, const struct kube_config_choice *choice,
@@ -102,8 +114,10 @@ static int fill(const struct vec *documents, const struct kube_config_choice *ch
     if (context_name == NULL)
         return error_set(err, ERROR_INVALID, "%s chooses no context; set current-context", what);
     const json_t *context = find(documents, "contexts", "context", context_name, &where);
-    if (context == NULL)
-        return unknown_context(documents, what, context_name, err);
+    if (context == NULL) {
+        cleanup_free char *sentence = xasprintf("%s has no context \"%s\"", what, context_name);
+        return unknown(documents, "contexts", sentence, err);
+    }
     const char *cluster_name = jval_string_or(context, "cluster", "");
     const char *user_name = jval_string(context, "user");
     const char *namespace_ = jval_string(context, "namespace");
@@ -114,20 +128,16 @@ static int fill(const struct vec *documents, const struct kube_config_choice *ch
     config->namespace_ = is_set(namespace_) ? xstrdup(namespace_) : NULL;
     const json_t *cluster = find(documents, "clusters", "cluster", cluster_name, &where);
     if (cluster == NULL)
-        return error_set(err, ERROR_NOT_FOUND,
-                         "%s: context \"%s\" names cluster \"%s\", which is "
-                         "not there",
-                         what, context_name, cluster_name);
+        return unknown_part(documents, what, context_name, "cluster", cluster_name,
+                            is_set(choice->cluster), err);
     if (kube_config_set_cluster(config, cluster, where->folder, err) < 0)
         return error_wrap(err, "%s: cluster \"%s\"", where->name, cluster_name);
     if (!is_set(user_name))
         return 0;
     const json_t *user = find(documents, "users", "user", user_name, &where);
     if (user == NULL)
-        return error_set(err, ERROR_NOT_FOUND,
-                         "%s: context \"%s\" names user \"%s\", which is not "
-                         "there",
-                         what, context_name, user_name);
+        return unknown_part(documents, what, context_name, "user", user_name, is_set(choice->user),
+                            err);
     if (kube_config_set_user(config, user, where->folder, err) < 0)
         return error_wrap(err, "%s: user \"%s\"", where->name, user_name);
     return 0;

@@ -108,7 +108,8 @@ def test_it_takes_kubectl_s_options(
     assert kubectl(*get, "--context", "good", *uid) == bundle
     assert kubectl(*get, "--context", "good", "-s", plane.url) == bundle
     assert 'no context "none"' in kubectl.run(*get, "--context", "none").stderr
-    assert "which is not there" in kubectl.run(*get, "--context", "good", "--user", "none").stderr
+    assert 'has no user "none"; it has ' in kubectl.run(*get, "--context", "good", "--user", "none").stderr
+    assert 'has no cluster "none"; it has ' in kubectl.run(*get, "--context", "good", "--cluster", "none").stderr
 
 
 def test_it_takes_an_address_and_credentials_alone(

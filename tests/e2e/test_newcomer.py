@@ -12,6 +12,7 @@ from parts.control_plane import ControlPlane
 from parts.installed import Cluster
 from parts.journey import make_key
 from parts.sealift import Sealift
+from parts.wait import wait_for
 
 BUNDLE = ["--url", "https://git.example.com/a.git", "--repository", "oci://r.example.com/a", "--tag", "prod", "--key-secret", "key"]
 
@@ -175,3 +176,61 @@ def test_token_that_nobody_sees(shop: Shop, tmp_path: Path) -> None:
     assert account in shop.fails("suspend", "sync", "web", "-n", shop.namespace, "--token-file", token)
     assert f"the token in {token}-b is empty or cannot be read" in shop.fails("get", "syncs", "--token-file", f"{token}-b")
     assert "leave one out" in shop.fails("get", "syncs", "--token-file", token, "--token", "x")
+
+
+def test_the_next_step_is_one(shop: Shop) -> None:
+    """Each mistake, and the end of what is said about it."""
+    plane, name = shop.plane, shop.namespace
+    shop.here("create", "bundle", "web", *BUNDLE)
+    shop.here("create", "sync", "web", "--bundle", "web", "--create-service-account")
+    shop.here("create", "hook", "github", "--resource", "bundle/web")
+    plane.kubectl("delete", "secret", "github-token", "-n", name)
+    typo, here = f"{name}s", ["-n", name]
+    edit, view = shop.as_group("edit"), shop.as_group("view")
+    person = view[1]
+    bind = f"kubectl create rolebinding 'sealift-edit:{person}' -n {name} --clusterrole=edit '--user={person}'; or be somebody else"
+    sync = ["create", "sync", "b", "--bundle", "web", "--create-service-account", "--service-account", "robot"]
+    for words, said in (
+        (["create", "bundle", "b", *BUNDLE, "-n", typo], f"or name another with -n (did you mean {name}?)"),
+        ([*sync, "--target-namespace", typo, *here], f"or name another with --target-namespace (did you mean {name}?)"),
+        (["create", "bundle", "b", *BUNDLE[:4], *here], "(say --tag NAME; --key-secret NAME, or --generate-key FILE"),
+        (["create", "sync", "b", *here], "(say --bundle NAME or --repository oci://…)"),
+        (["create", "hook", "b", *here], "(say --resource KIND/NAME, like bundle/shop)"),
+        (["create", "policy", "b"], "(say --key FILE)"),
+        (["create", "secret", "b", "--from-literal", "a=b", *view, *here], bind),
+        (["create", "hook", "b", "--resource", "bundle/web", *view, *here], bind),
+        (["create", "sync", "b", "--bundle", "web", *view, *here], bind),
+        (["get", "syncs", "--token", "abc", *here], "does not accept the token of --token (HTTP 401"),
+        (["get", "syncs", "--user", "none", *here], 'has no user "none"; it has '),
+        (["diff", "sync/wbe", *here], f"there is no Sync {name}/wbe; there is web"),
+        (["verify", "oci://r.example.com/a:prod", "--sync", "wbe", *here], f"there is no Sync {name}/wbe; there is web"),
+        (["get", "hook", "github", "--show-path", *here], f"sealift create hook github -n {name}"),
+    ):
+        assert said in shop.fails(*words), (words, said)
+    assert not shop.has("serviceaccount", "robot", *here) and not shop.has("secret", "b-token", *here)
+    # Each person has a binding of their own: the second one finds its name free.
+    for user in (person, edit[1]):
+        said = shop.fails("get", "syncs", "-n", "default", "--as", user)
+        command = said.partition("allow it: ")[2].partition("; or be")[0]
+        plane.kubectl(*[word.strip("'") for word in command.split()[1:]])
+    plane.kubectl("delete", "rolebinding", "-n", "default", *(f"sealift-view:{user}" for user in (person, edit[1])))
+
+
+def test_definitions_that_are_older_or_missing(shop: Shop) -> None:
+    """Nothing is granted for an object that the cluster cannot hold."""
+    plane, name = shop.plane, shop.namespace
+    definition = plane.get("crd", "bundles.sealift.dev")
+    for version in definition["spec"]["versions"]:
+        del version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["exportTo"]
+    plane.kubectl("replace", "-f", "-", stdin=yaml.safe_dump(definition))
+    try:
+        old = ["create", "bundle", "web", *BUNDLE, "--export-to", "blog", "-n", name]
+        wait_for("the older definition", lambda: ".spec.exportTo: field not declared" in shop.run(*old).err)
+        assert "the definitions in the cluster are older than this program" in shop.fails(*old)
+        plane.kubectl("delete", "crd", "hooks.sealift.dev")
+        said = shop.fails("create", "hook", "github", "--resource", "bundle/web", "-n", name)
+        assert "sealift, or a part of it, is not installed there; run: sealift install" in said
+        assert not shop.has("secret", "github-token", "-n", name) and not shop.has("role", "sealift-hook-github", "-n", name)
+        assert "does not know the kind Hook" in shop.fails("delete", "hook", "github", "-n", name)
+    finally:
+        shop.install("--no-wait")

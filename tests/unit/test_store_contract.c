@@ -655,8 +655,9 @@ static void test_kube_says_that_a_kind_is_missing(void **state)
     cleanup_json json_t *all = NULL;
     cleanup_error struct error err = {0};
     assert_int_equal(store_list(bench->store, "Bundle", NULL, &all, &err), -1);
-    assert_non_null(strstr(err.message, "does not know the kind Bundle: sealift is not "
-                                        "installed there; run: sealift install"));
+    assert_non_null(strstr(err.message,
+                           "does not know the kind Bundle: sealift, or a "
+                           "part of it, is not installed there; run: sealift install"));
     struct seen seen;
     start_watch(bench, "Bundle", &seen);
     for (int i = 0; i < 2000; i++)
