@@ -43,10 +43,11 @@ static int apply_stages(struct installation *installation, enum apply_stage firs
         failed = pieces_remake(installation->client, &installation->pieces, first, last);
     tell_stage(installation, first, last);
     if (failed > 0)
-        return error_set(err, ERROR_INVALID,
-                         "%zu of %zu objects were refused, as said above; what was applied stays, "
-                         "and installing again goes on from here",
-                         failed, installation->pieces.len);
+        return error_set(
+            err, ERROR_INVALID,
+            "%zu of %zu objects %s refused, as said above; what was applied stays, and "
+            "installing again goes on from here",
+            failed, installation->pieces.len, failed == 1 ? "was" : "were");
     return 0;
 }
 

@@ -350,12 +350,11 @@ static const char *action_name(enum removal_action action)
 
 static void print_table(const struct removal *removal)
 {
-    static const char *const header[] = {"ACTION", "OBJECT", "NAMESPACE", "NOTE", NULL};
+    static const char *const header[] = {"ACTION", "OBJECT", "NOTE", NULL};
     struct table table;
     table_init(&table, header);
     vec_foreach (struct removal_step, step, &removal->steps) {
-        cleanup_free char *name = print_name(step->piece->object);
-        const char *cells[] = {action_name(step->action), name, step->piece->ns, step->note, NULL};
+        const char *cells[] = {action_name(step->action), step->piece->text, step->note, NULL};
         table_row(&table, cells);
     }
     table_print(&table, removal->cli);

@@ -86,11 +86,11 @@ static void tell(const struct sync_flow *flow, const struct target_result *resul
     cleanup_free char *note =
         xasprintf("%s was changed %u times in a short while by %s; it is put back at most once in "
                   "%s now; %s",
-                  result->path, contest->times, rival, delay, remedy(contest));
+                  target_result_text(result), contest->times, rival, delay, remedy(contest));
     store_event(flow->role->store, flow->object, STORE_EVENT_WARNING, "Contested", note);
     log_warn("object is contested", "kind", "Sync", "namespace", object_namespace(flow->object),
-             "name", object_name(flow->object), "object", result->path, "by", rival, "digest",
-             flow->source.digest.text, "reconcile_id", flow->request_id);
+             "name", object_name(flow->object), "object", target_result_text(result), "by", rival,
+             "digest", flow->source.digest.text, "reconcile_id", flow->request_id);
 }
 
 void sync_tell_contests(struct sync_flow *flow)
@@ -112,7 +112,7 @@ void sync_tell_contests(struct sync_flow *flow)
         cleanup_free char *rival = name_rival(contest, syncs);
         tell(flow, result, rival);
         if (n++ < NAMED_CONTESTS)
-            strbuf_addf(&all, "%s%s by %s", n > 1 ? ", " : "", result->path, rival);
+            strbuf_addf(&all, "%s%s by %s", n > 1 ? ", " : "", target_result_text(result), rival);
         if (contest->delay_ms > delay_ms)
             delay_ms = contest->delay_ms;
     }

@@ -343,7 +343,7 @@ def test_a_fight_is_told_and_slowed_down(ship: Ship, serve: Serve) -> None:
     wait_for("word of it", lambda: "Contested" in ship.reasons())
     assert any("by the field manager rival;" in note for note in ship.contests()), ship.contests()
     message = ship.daemon.condition("Sync", "shop", namespace=ship.namespace)["message"]
-    assert "; contested: " in message and message.endswith("a.yaml by the field manager rival"), message
+    assert "; contested: " in message and message.endswith(f"ConfigMap {ship.namespace}/a by the field manager rival"), message
     ship.plane.apply(config_map("a", ship.namespace, color="green"), "rival")
     stays("green", lambda: ship.data("a") == {"color": "green"}, 2)
     wait_for("red after all", lambda: ship.data("a") == {"color": "red"}, 15)
@@ -356,11 +356,11 @@ def test_two_syncs_that_apply_one_object_name_each_other(ship: Ship, serve: Serv
         who = f"by Sync {ship.namespace}/{rival}"
         wait_for(f"word of {rival}", lambda: any(f"{who};" in note for note in ship.contests(name)))
         line = ship.daemon.wait_line(msg="object is contested", name=name)
-        assert line["by"] == who[3:] and line["object"].endswith("a.yaml"), line
+        assert line["by"] == who[3:] and line["object"] == f"ConfigMap {ship.namespace}/a", line
 
         def says() -> bool:
             condition = ship.daemon.condition("Sync", name, namespace=ship.namespace)
-            return condition["status"] == "True" and condition["message"].endswith(f"a.yaml {who}")
+            return condition["status"] == "True" and condition["message"].endswith(f"ConfigMap {ship.namespace}/a {who}")
 
         wait_for("the condition", says)
 

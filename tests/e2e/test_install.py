@@ -167,7 +167,7 @@ def test_definitions_of_an_older_install_are_named_and_stay(cluster: Cluster) ->
     plane.kubectl("create", "service", "clusterip", "theirs", "--tcp=80", "-n", SYSTEM)
     plane.kubectl("label", "service", "theirs", "-n", SYSTEM, *(f"{name}={value}" for name, value in label.items()))
     said = cluster.install("--no-wait")
-    assert "service/old is deleted: it is of an older install" in said
+    assert f"Service {SYSTEM}/old is deleted: it is of an older install" in said
     assert any(line.startswith("CustomResourceDefinition olds.sealift.dev is of an") for line in said)
     assert cluster.has("service", "theirs", "-n", SYSTEM)
     assert cluster.has("crd", "olds.sealift.dev") and not cluster.has("service", "old", "-n", SYSTEM)
@@ -220,7 +220,7 @@ def test_an_install_is_one_per_cluster(cluster: Cluster) -> None:
     # What a Sync applies belongs to the Sync.
     label = "applyset.kubernetes.io/part-of=applyset-of-another"
     plane.kubectl("label", "--overwrite", "service", "sealift-receiver", "-n", "elsewhere", label)
-    assert "service/sealift-receiver belongs to another set" in cluster.fails("install", "--namespace", "elsewhere")
+    assert "Service elsewhere/sealift-receiver belongs to another set" in cluster.fails("install", "--namespace", "elsewhere")
 
 
 def test_install_says_what_does_not_run(cluster: Cluster) -> None:
@@ -253,7 +253,7 @@ def test_what_cannot_be_changed_is_made_anew(cluster: Cluster) -> None:
     plane.kubectl("delete", "service", "sealift-metrics", "-n", SYSTEM)
     plane.kubectl("create", "service", "clusterip", "sealift-metrics", "--tcp=80", "-n", SYSTEM)
     said_of_it = cluster.fails("install")
-    assert "✗ service/sealift-metrics: " in said_of_it and "1 of " in said_of_it
+    assert f"✗ Service {SYSTEM}/sealift-metrics: " in said_of_it and "1 of " in said_of_it
     assert "deployment.apps" not in said_of_it  # they come later
 
 
@@ -285,12 +285,14 @@ def planned(cluster: Cluster, *words: str) -> list[str]:
     """The steps of a dry run, as a run tells them."""
     verbs = {"delete": "is deleted, ", "let go": "is let go: ", "keep": "stays, "}
     plan = cluster("uninstall", "--dry-run", "-o", "json", *words).json()
-    table = cluster("uninstall", "--dry-run", *words).out.splitlines()[1:]
-    assert [re.split(r" {2,}", line)[:2] for line in table] == [[step["action"], step["object"]] for step in plan]
-    return [
-        f"{step['object']}{' in ' * bool(step['namespace'])}{step['namespace']} {verbs[step['action']]}{step['note']}".rstrip(", ")
-        for step in plan
-    ]
+    lines = cluster("uninstall", "--dry-run", *words).out.splitlines()[1:]
+    table = [(re.split(r" {2,}", line) + [""])[:3] for line in lines]
+    assert [[row[0], row[2]] for row in table] == [[step["action"], step["note"]] for step in plan]
+    for (_, text, _), step in zip(table, plan):
+        kind, _, place = text.partition(" ")
+        name = f"{step['namespace']}{'/' * bool(step['namespace'])}{step['object'].partition('/')[2]}"
+        assert step["object"].startswith(kind.lower()) and place == name
+    return [f"{text} {verbs[action]}{note}".rstrip(", ") for action, text, note in table]
 
 
 def without_waits(said: list[str]) -> list[str]:

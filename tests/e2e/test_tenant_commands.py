@@ -91,7 +91,7 @@ def test_lists_of_all_kinds(tenant: Tenant, ada: Ada) -> None:
 def test_hook(tenant: Tenant, ada: Ada) -> None:
     plane, name = tenant.plane, tenant.name
     hook = ["create", "hook", "github", "--resource", "bundle/shop"]
-    source = ["--url", "https://git.example.com/a.git", "--repository", "oci://r.example.com/a", "--key-secret", "key"]
+    source = ["--url", "https://git.example.com/a.git", "--repository", "oci://r.example.com/a", "--key-secret", "key", "--tag", "a"]
     ada("create", "bundle", "shop", *source)
     done = ada(*hook)
     assert f"Hook {name}/github is created" in done.err and f"Secret {name}/github-token has a new token" in done.err
