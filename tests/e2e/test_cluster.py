@@ -193,7 +193,7 @@ def test_one_of_many_is_refused(ship: Ship, serve: Serve) -> None:
     bad = deployment("bad", selector={"matchLabels": {"app": "other"}})
     ship.begin(serve, {**maps("a", "b"), "bad.yaml": bad}, ready=False)
     message = ship.refused("ApplyFailed")
-    assert f"ConfigMap {ship.namespace}/bad: " in message and "1 of 3" in message, message
+    assert f"Deployment {ship.namespace}/bad: " in message and "1 of 3" in message, message
     assert ship.exists("configmap", "a") and ship.exists("configmap", "b")
     ship.push({"bad.yaml": deployment("bad")})
     ship.applied()
