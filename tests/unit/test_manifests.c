@@ -97,7 +97,7 @@ static void test_manifests_tenant(void **state)
     (void)state;
     cleanup_error struct error err = {0};
     cleanup_json json_t *objects = NULL;
-    assert_int_equal(manifests_render_tenant("shop", "elsewhere", &objects, &err), 0);
+    assert_int_equal(manifests_render_tenant("shop", "elsewhere", "edit", &objects, &err), 0);
     assert_int_equal(json_array_size(objects), 3);
     const json_t *binding = find(objects, "RoleBinding", "sealift-packager-secrets");
     assert_string_equal(object_namespace(binding), "shop");
@@ -106,6 +106,9 @@ static void test_manifests_tenant(void **state)
     const json_t *own =
         json_array_get(jval_array(find(objects, "RoleBinding", "sealift"), "subjects"), 0);
     assert_string_equal(jval_string(own, "namespace"), "shop");
+    assert_string_equal(jval_string(find(objects, "RoleBinding", "sealift"), "roleRef.name"),
+                        "edit");
+    assert_string_equal(jval_string(binding, "roleRef.name"), "sealift-packager-secrets");
 }
 
 int main(void)
