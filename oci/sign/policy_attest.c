@@ -91,9 +91,9 @@ static struct stated find_release(const struct trial *trial)
     if (stated.signers < trial->attesting->threshold)
         return stated;
     for (unsigned i = 0; i < trial->attesting->threshold; i++) {
-        const struct release **highest = NULL;
+        const struct release **highest = best;
         for (size_t j = 0; j < items->len; j++)
-            if (best[j] != NULL && (highest == NULL || best[j]->sequence > (*highest)->sequence))
+            if (best[j] != NULL && (*highest == NULL || best[j]->sequence > (*highest)->sequence))
                 highest = &best[j];
         stated.release = *highest;
         int64_t end = end_of(trial->policy, stated.release);
