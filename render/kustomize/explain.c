@@ -12,10 +12,11 @@ enum { MAX_PATH_BYTES = 4096 };
 
 // One comparison of an object with what was known of it.
 struct explain {
-    const struct value *before; // path -> {value, source}
+    const struct value *before; // path -> {value, source, place}
     struct value *after;
     const char *source;
     struct strbuf path;
+    struct strbuf place; // the same path with indexes alone
 };
 
 static void note(struct explain *explain, struct value *value)
@@ -30,7 +31,35 @@ static void note(struct explain *explain, struct value *value)
     else
         value_object_set_new(explain->after, explain->path.data,
                              value_object_of("value", value_incref(value), "source",
-                                             value_string(explain->source), NULL));
+                                             value_string(explain->source), "place",
+                                             value_string(explain->place.data), NULL));
+}
+
+// What stood at this place under a path that is gone, where an element's name is another one now.
+static struct value *before_its_name(const struct explain *explain, const struct value *entry)
+{
+    const char *place = value_text_or(entry, "place", "");
+    const char *path = NULL;
+    struct value *known = NULL;
+    value_foreach (explain->before, path, known)
+        if (strcmp(value_text_or(known, "place", ""), place) == 0 &&
+            value_object_get(explain->after, path) == NULL &&
+            value_equal(value_object_get(known, "value"), value_object_get(entry, "value")))
+            return known;
+    return NULL;
+}
+
+static void follow_names(const struct explain *explain)
+{
+    const char *path = NULL;
+    struct value *entry = NULL;
+    value_foreach (explain->after, path, entry) {
+        if (strchr(path, '[') == NULL || value_object_get(explain->before, path) != NULL)
+            continue;
+        struct value *known = before_its_name(explain, entry);
+        if (known != NULL)
+            value_object_set(entry, "source", value_object_get(known, "source"));
+    }
 }
 
 static void visit(struct explain *explain, struct value *value);
@@ -38,6 +67,7 @@ static void visit(struct explain *explain, struct value *value);
 static void visit_list(struct explain *explain, struct value *list)
 {
     size_t length = explain->path.len;
+    size_t place = explain->place.len;
     for (size_t i = 0; i < value_array_size(list); i++) {
         struct value *element = value_array_get(list, i);
         const char *name = value_text(element, "name");
@@ -46,8 +76,10 @@ static void visit_list(struct explain *explain, struct value *list)
             strbuf_addf(&explain->path, "[%s]", name);
         else
             strbuf_addf(&explain->path, "[%zu]", i);
+        strbuf_addf(&explain->place, "[%zu]", i);
         visit(explain, element);
         strbuf_truncate(&explain->path, length);
+        strbuf_truncate(&explain->place, place);
     }
 }
 
@@ -56,6 +88,7 @@ static void visit(struct explain *explain, struct value *value)
     const char *key = NULL;
     struct value *member = NULL;
     size_t length = explain->path.len;
+    size_t place = explain->place.len;
     bool empty = value_object_size(value) == 0 && value_array_size(value) == 0;
     if (empty) {
         note(explain, value);
@@ -67,8 +100,10 @@ static void visit(struct explain *explain, struct value *value)
     }
     value_foreach (value, key, member) {
         strbuf_addf(&explain->path, "%s%s", length > 0 ? "." : "", key);
+        strbuf_addf(&explain->place, "%s%s", place > 0 ? "." : "", key);
         visit(explain, member);
         strbuf_truncate(&explain->path, length);
+        strbuf_truncate(&explain->place, place);
     }
 }
 
@@ -76,10 +111,14 @@ void explain_resource(const struct frame *frame, struct resource *resource, cons
 {
     if (!frame->build->options->explain)
         return;
-    struct explain explain = {resource->explained, value_object(), source, {0}};
+    struct explain explain = {resource->explained, value_object(), source, {0}, {0}};
     strbuf_init(&explain.path, MAX_PATH_BYTES);
+    strbuf_init(&explain.place, MAX_PATH_BYTES);
     visit(&explain, resource->value);
+    if (resource->explained != NULL)
+        follow_names(&explain);
     strbuf_release(&explain.path);
+    strbuf_release(&explain.place);
     value_decref(resource->explained);
     resource->explained = explain.after;
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/value.h"
 #include "base/yamlvalue.h"
+#include "render/kustomize/explain.h"
 #include "render/kustomize/replacement_internal.h"
 #include "render/kustomize/selector.h"
 #include "render/kustomize/steps.h"
@@ -206,8 +207,9 @@ static int collect(struct frame *frame, const struct value *entry, struct value 
 }
 
 // All are read before the first replaces anything. Where one of a file fails, the file is named.
-int replacement_entries(struct frame *frame, const struct value *config, struct resmap *map,
-                        size_t *ret_index, struct error *err)
+static int replace_all(struct frame *frame, const struct value *config, struct resmap *map,
+                       void (*done)(struct frame *, struct resmap *, size_t), size_t *ret_index,
+                       struct error *err)
 {
     const struct value *entries = value_array_at(config, "replacements");
     cleanup_value struct value *list = value_array();
@@ -228,15 +230,34 @@ int replacement_entries(struct frame *frame, const struct value *config, struct 
         const char *path = value_text(value_array_get(entries, *ret_index), "path");
         if (replace_one(map, value_array_get(list, i), &written, err) < 0)
             return path != NULL ? error_wrap(err, "%s", path) : -1;
+        done(frame, map, *ret_index);
     }
     return 0;
+}
+
+static void explain_entry(struct frame *frame, struct resmap *map, size_t index)
+{
+    explain_field(frame, map, "replacements[%zu]", index);
+}
+
+static void explain_nothing(struct frame *frame, struct resmap *map, size_t index)
+{
+    (void)frame;
+    (void)map;
+    (void)index;
+}
+
+int replacement_entries(struct frame *frame, const struct value *config, struct resmap *map,
+                        size_t *ret_index, struct error *err)
+{
+    return replace_all(frame, config, map, explain_entry, ret_index, err);
 }
 
 int replacement_transform(struct frame *frame, const struct value *config, struct resmap *map,
                           struct error *err)
 {
     size_t index = 0;
-    if (replacement_entries(frame, config, map, &index, err) < 0)
+    if (replace_all(frame, config, map, explain_nothing, &index, err) < 0)
         return error_wrap(err, "replacements[%zu]", index);
     return 0;
 }

@@ -304,6 +304,42 @@ static void test_tree_explains_each_field(void **state)
     }
 }
 
+static void test_tree_explains_entries_of_lists(void **state)
+{
+    (void)state;
+    // An element that has another name now is the one it was; each replacement is named.
+    static const char text[] =
+        "=== kustomization.yaml\nresources: [a.yaml]\nnamePrefix: x-\nreplacements:\n"
+        "- {sourceValue: one, targets: [{select: {kind: RoleBinding}, fieldPaths: [one]}]}\n"
+        "- {sourceValue: two, targets: [{select: {kind: RoleBinding}, fieldPaths: [two]}]}\n"
+        "=== a.yaml\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n"
+        "metadata: {name: b}\none: a\ntwo: b\n"
+        "subjects: [{kind: ServiceAccount, name: default}]\n"
+        "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}\n";
+    static const char *const wanted[][2] = {
+        {"one", "kustomization.yaml:4: replacements[0]"},
+        {"two", "kustomization.yaml:5: replacements[1]"},
+        {"subjects[x-default].kind", "a.yaml:1"},
+        {"subjects[x-default].name",
+         "kustomization.yaml: the new name of the object that it refers to"},
+    };
+    cleanup_tree struct tree *tree = text_tree_new(text, sizeof text - 1);
+    cleanup_vec struct vec objects = KUSTOMIZE_OBJECTS;
+    cleanup_vec struct vec warnings = VEC_OF(char *, vec_release_string);
+    struct kustomize_options options = {.explain = true};
+    assert_int_equal(kustomize_build(tree, "", &options, &objects, &warnings, NULL), 0);
+    const struct kustomize_object *binding = NULL;
+    vec_foreach (const struct kustomize_object, object, &objects)
+        if (strcmp(value_text_or(object->value, "kind", ""), "RoleBinding") == 0)
+            binding = object;
+    assert_non_null(binding);
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
+        const struct value *field = value_object_get(binding->explained, wanted[i][0]);
+        assert_non_null(field);
+        assert_string_equal(value_string_value(value_object_get(field, "source")), wanted[i][1]);
+    }
+}
+
 // Trees of the size and habit of public projects, with what kustomize 5.8.1 prints for them.
 static void test_tree_builds_what_projects_have(void **state)
 {
@@ -340,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_tree_holds_labels_as_one_node),
         cmocka_unit_test(test_tree_drops_empty_annotations),
         cmocka_unit_test(test_tree_explains_each_field),
+        cmocka_unit_test(test_tree_explains_entries_of_lists),
         cmocka_unit_test(test_tree_builds_what_projects_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
