@@ -250,6 +250,9 @@ void resource_remember_id(struct resource *resource)
     else
         resource_note(&resource->past, *id.ns != '\0' ? value_ref(own) : value_null());
     resource->has_history = true;
+    // Where kustomize's notes are, there is a mapping.
+    if (value_is_null(value_object_get(metadata, "annotations")))
+        (void)resource_make_annotations(resource);
 }
 
 void resource_note(struct value **list, struct value *item)

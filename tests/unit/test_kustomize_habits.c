@@ -309,6 +309,19 @@ static void test_habits_validator_leaves_its_label(void **state)
                   "    validated-by: me\n  name: a\n");
 }
 
+// kustomize notes earlier names among the annotations, and so makes a mapping of nothing.
+static void test_habits_empty_annotations_take_what_is_created(void **state)
+{
+    (void)state;
+    assert_builds(TREE("namePrefix: p-\nreplacements:\n- source: {kind: ConfigMap, name: a}\n"
+                       "  targets: [{select: {kind: ConfigMap}, options: {create: true},"
+                       " fieldPaths: [metadata.annotations.from]}]\n") "apiVersion: v1\nkind: "
+                                                                       "ConfigMap\nmetadata:\n  "
+                                                                       "name: a\n  annotations:\n",
+                  "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  annotations:\n    from: p-a\n"
+                  "  name: p-a\n");
+}
+
 #define CUSTOM "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: "
 #define SCOPED_LATE(patched)                                                                 \
     "=== kustomization.yaml\nresources: [base]\ncomponents: [late]\n"                        \
@@ -357,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_habits_quoted_truth_is_text),
         cmocka_unit_test(test_habits_lists_are_read_in_two_ways),
         cmocka_unit_test(test_habits_validator_leaves_its_label),
+        cmocka_unit_test(test_habits_empty_annotations_take_what_is_created),
         cmocka_unit_test(test_habits_earlier_names_keep_their_scope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
