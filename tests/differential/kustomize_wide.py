@@ -424,7 +424,7 @@ class WideMaker(Maker):
         if self.chance(0.06):
             k["transformers"] = [*k.get("transformers", []), self.pick([self.file(folder, "plugin", Documents([Written(self.plugin()), Written(self.plugin())])), self.plugin_folder(folder)])]
         if self.chance(0.02):
-            k["validators"] = [self.pick([self.plugin(), "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: v}\nlabels: {validated-by: v}\nfieldSpecs: [{path: metadata/labels, create: true}]\n"])]
+            k["validators"] = [self.pick([self.plugin(), "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: v}\nlabels: {}\nfieldSpecs: []\n"])]
         if self.chance(0.04):
             k["generators"] = [*k.get("generators", []), self.file(folder, "generator", Written(self.generator_plugin()))]
         if objects and self.chance(0.06):
