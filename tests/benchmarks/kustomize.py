@@ -4,8 +4,8 @@
 the fastest, the median, and the least time of the processor, which other work on the machine does not lengthen much.
 Nothing is kept from one rendering to the next. `whole` is a process from start to exit with its output in a file,
 `start` that of a program that only says its version; what is beyond both is told in time of the processor, too.
-`memory` is the most that a process held (VmHWM, so code that was read counts), beyond what it held after it had rendered
-one object, and in multiples of the output.
+`memory` is the most that the process held (VmHWM) during these renderings beyond what it held before them, when it had
+rendered the tree once, so that code was read, and had given back what was free; also in multiples of the output.
 """
 
 from __future__ import annotations
@@ -121,10 +121,9 @@ def fastest(command: list[str], times: int) -> Run:
 
 def inside(build: Path, folder: Path, times: int) -> dict[str, float]:
     batch = [str(build / "tests/differential/kustomize_batch"), "-n", str(times), str(folder.parent)]
-    flat(folder.parent / "one", 1)
-    requests = "".join(json.dumps({"dir": name}) + "\n" for name in ("one", folder.name))
-    answers = subprocess.run(batch, input=requests, check=True, text=True, stdout=subprocess.PIPE).stdout
-    answer: dict[str, float] = json.loads(answers.splitlines()[-1])
+    request = json.dumps({"dir": folder.name}) + "\n"
+    answered = subprocess.run(batch, input=request, check=True, text=True, stdout=subprocess.PIPE).stdout
+    answer: dict[str, float] = json.loads(answered)
     if "error" in answer:
         raise SystemExit(f"{folder}: {answer['error']}")
     return answer
