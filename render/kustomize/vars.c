@@ -137,11 +137,20 @@ static int expand(const struct expansion *expansion, const struct slot *slot, st
     return 0;
 }
 
+// "<<" without quotes, which go-yaml takes for a merge: also what a JSON patch left of one in
+// quotes.
+static bool is_merge(const struct value *value)
+{
+    struct yamlvalue_written written;
+    yamlvalue_written_of(value, &written);
+    return !written.quoted && written.quote == 0 && strcmp(written.text, "<<") == 0;
+}
+
 static int expand_list(const struct expansion *expansion, struct value *list, struct error *err)
 {
     for (size_t i = 0; i < value_array_size(list); i++) {
         struct slot slot = {.parent = list, .index = i};
-        if (!yamlvalue_written_is_text(slot_get(&slot)))
+        if (!yamlvalue_written_is_text(slot_get(&slot)) || is_merge(slot_get(&slot)))
             return error_set(err, ERROR_INVALID,
                              "item %zu is no text, which a list that may hold vars must have", i);
         if (expand(expansion, &slot, err) < 0)

@@ -26,9 +26,9 @@ def build_folder() -> Path:
     return folder
 
 
-def compare_random_trees(trees: int, seed: int) -> None:
+def compare_random_trees(trees: int, seed: int, *more: str) -> None:
     need_part("kustomize", "oracle")
-    command = [CHECKOUT / "tests/differential/kustomize", "--build", build_folder(), "--trees", str(trees), "--seed", str(seed)]
+    command = [CHECKOUT / "tests/differential/kustomize", "--build", build_folder(), "--trees", str(trees), "--seed", str(seed), *more]
     done = subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
 
@@ -60,6 +60,10 @@ def test_monorepo_of_a_hundred_apps(tmp_path: Path) -> None:
 
 def test_random_trees() -> None:
     compare_random_trees(300, 1)
+
+
+def test_odd_random_trees() -> None:
+    compare_random_trees(200, 41000, "--wide")
 
 
 def random_url(chance: random.Random) -> str:

@@ -32,6 +32,18 @@ static void assert_builds(const char *tree_text, const char *expected)
     assert_string_equal(out.data, expected);
 }
 
+static void assert_refuses(const char *tree_text, const char *part)
+{
+    cleanup_tree struct tree *tree = text_tree_new(tree_text, strlen(tree_text));
+    cleanup_vec struct vec objects = KUSTOMIZE_OBJECTS;
+    cleanup_vec struct vec warnings = VEC_OF(char *, vec_release_string);
+    cleanup_error struct error err = {0};
+    struct kustomize_options options = {0};
+    assert_int_equal(kustomize_build(tree, "", &options, &objects, &warnings, &err), -1);
+    if (strstr(error_message(&err), part) == NULL)
+        fail_msg("%s", error_message(&err));
+}
+
 static void test_habits_folded_text_is_written_and_read_once_more(void **state)
 {
     (void)state;
@@ -338,16 +350,30 @@ static void test_habits_empty_annotations_take_what_is_created(void **state)
 static void test_habits_earlier_names_keep_their_scope(void **state)
 {
     (void)state;
-    static const char earlier[] = SCOPED_LATE("web");
     assert_builds(SCOPED_LATE("p-web"), "apiVersion: example.com/v1\nkind: Thing\n"
                                         "metadata:\n  name: p-web\nspec:\n  a: 1\n");
-    cleanup_tree struct tree *tree = text_tree_new(earlier, strlen(earlier));
-    cleanup_vec struct vec objects = KUSTOMIZE_OBJECTS;
-    cleanup_vec struct vec warnings = VEC_OF(char *, vec_release_string);
-    cleanup_error struct error err = {0};
-    struct kustomize_options options = {0};
-    assert_int_equal(kustomize_build(tree, "", &options, &objects, &warnings, &err), -1);
-    assert_non_null(strstr(error_message(&err), "no object is Thing.example.com \"web\""));
+    assert_refuses(SCOPED_LATE("web"), "no object is Thing.example.com \"web\"");
+}
+
+#define ARGS(patches, text)                                             \
+    "=== kustomization.yaml\nresources: [a.yaml]\n" patches             \
+    "vars: [{name: V, objref: {apiVersion: v1, kind: Pod, name: a}}]\n" \
+    "=== a.yaml\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"      \
+    "spec: {containers: [{name: m, args: [$(V), " text "]}]}\n"
+#define NEEDS_TEXT "item 1 is no text, which a list that may hold vars must have"
+
+// "<<" is text in quotes alone, and a JSON patch of anything in the object takes them away.
+static void test_habits_vars_meet_a_merge_in_a_list(void **state)
+{
+    (void)state;
+    assert_builds(ARGS("", "\"<<\""),
+                  "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec:\n  containers:\n"
+                  "  - args:\n    - a\n    - <<\n    name: m\n");
+    assert_refuses(ARGS("", "<<"), NEEDS_TEXT);
+    assert_refuses(ARGS("patches: [{target: {kind: Pod}, patch: '[{\"op\": \"test\", "
+                        "\"path\": \"/kind\", \"value\": \"Pod\"}]'}]\n",
+                        "\"<<\""),
+                   NEEDS_TEXT);
 }
 
 int main(void)
@@ -372,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_habits_validator_leaves_its_label),
         cmocka_unit_test(test_habits_empty_annotations_take_what_is_created),
         cmocka_unit_test(test_habits_earlier_names_keep_their_scope),
+        cmocka_unit_test(test_habits_vars_meet_a_merge_in_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
