@@ -32,9 +32,9 @@ static void assert_builds(const char *tree_text, const char *expected)
     assert_string_equal(out.data, expected);
 }
 
-static void assert_refuses(const char *tree_text, const char *part)
+static void assert_refuses_bytes(const char *tree_text, size_t size, const char *part)
 {
-    cleanup_tree struct tree *tree = text_tree_new(tree_text, strlen(tree_text));
+    cleanup_tree struct tree *tree = text_tree_new(tree_text, size);
     cleanup_vec struct vec objects = KUSTOMIZE_OBJECTS;
     cleanup_vec struct vec warnings = VEC_OF(char *, vec_release_string);
     cleanup_error struct error err = {0};
@@ -42,6 +42,11 @@ static void assert_refuses(const char *tree_text, const char *part)
     assert_int_equal(kustomize_build(tree, "", &options, &objects, &warnings, &err), -1);
     if (strstr(error_message(&err), part) == NULL)
         fail_msg("%s", error_message(&err));
+}
+
+static void assert_refuses(const char *tree_text, const char *part)
+{
+    assert_refuses_bytes(tree_text, strlen(tree_text), part);
 }
 
 static void test_habits_folded_text_is_written_and_read_once_more(void **state)
@@ -376,6 +381,32 @@ static void test_habits_vars_meet_a_merge_in_a_list(void **state)
                    NEEDS_TEXT);
 }
 
+static void test_habits_generated_text_holds_no_nul(void **state)
+{
+    (void)state;
+    static const char tree[] = "=== kustomization.yaml\n"
+                               "configMapGenerator: [{name: g, files: [n.txt]}]\n"
+                               "=== n.txt\na\0b\n";
+    assert_refuses_bytes(tree, sizeof tree - 1,
+                         "configMapGenerator[0]: ConfigMap g: the value of \"n.txt\" is text with "
+                         "a NUL byte in it");
+}
+
+// kustomize's notes on earlier names would come along; ours are in the annotations while a JSON
+// patch is at work.
+static void test_habits_copied_metadata_has_no_notes(void **state)
+{
+    (void)state;
+    assert_builds("=== kustomization.yaml\nresources: [base]\n"
+                  "patches: [{target: {kind: ConfigMap}, patch: '[{\"op\": \"copy\", \"from\": "
+                  "\"/metadata\", \"path\": \"/copied\"}]'}]\n"
+                  "=== base/kustomization.yaml\nnamePrefix: p-\nresources: [a.yaml]\n"
+                  "=== base/a.yaml\napiVersion: v1\nkind: ConfigMap\n"
+                  "metadata: {name: a, annotations: {q: r}}\n",
+                  "apiVersion: v1\ncopied:\n  annotations:\n    q: r\n  name: p-a\n"
+                  "kind: ConfigMap\nmetadata:\n  annotations:\n    q: r\n  name: p-a\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,6 +430,8 @@ int main(void)
         cmocka_unit_test(test_habits_empty_annotations_take_what_is_created),
         cmocka_unit_test(test_habits_earlier_names_keep_their_scope),
         cmocka_unit_test(test_habits_vars_meet_a_merge_in_a_list),
+        cmocka_unit_test(test_habits_generated_text_holds_no_nul),
+        cmocka_unit_test(test_habits_copied_metadata_has_no_notes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
