@@ -11,7 +11,7 @@
 #include "controller/kube_target_internal.h"
 
 static const int64_t discovery_age_ms = 10 * 60 * 1000;
-enum { SWEEP_PAGE = 500, PATH_SEGMENT_MAX = 200 };
+enum { SWEEP_PAGE = 500, PATH_SEGMENT_MAX = 200, PLACE_LOOKS_MAX = 8 };
 
 void kube_run_init(struct kube_run *run, struct kube_target *target,
                    const struct target_request *request, struct vec *results)
@@ -21,6 +21,7 @@ void kube_run_init(struct kube_run *run, struct kube_target *target,
         .request = request,
         .results = results,
         .planned = VEC_OF(struct planned, planned_release),
+        .left = VEC_OF(struct planned, planned_release),
         .wanted = MEMBERS,
         .victims = VEC_OF(struct victim, victim_release),
         .strangers = VEC_OF(struct stranger, stranger_release),
@@ -35,6 +36,7 @@ void kube_run_init(struct kube_run *run, struct kube_target *target,
 void kube_run_release(struct kube_run *run)
 {
     vec_free(&run->planned);
+    vec_free(&run->left);
     vec_free(&run->wanted);
     vec_free(&run->victims);
     vec_free(&run->strangers);
@@ -96,32 +98,92 @@ static bool is_as_applied(struct kube_run *run, const struct target_object *obje
     return same;
 }
 
+static bool is_hook(const struct planned *planned)
+{
+    return planned->order.stage == STAGE_BEFORE || planned->order.stage == STAGE_AFTER;
+}
+
+// Whether an earlier process applied all of it, as far as the status tells.
+static bool is_taken_over(const struct kube_run *run)
+{
+    return run->request->settled && !run->target->has_applied;
+}
+
 // Drift that the artifact says to ignore is not put back by a look at everything either, and a hook
 // that ran, and was cleared up since, runs once: both are sent when their content is new. Somebody
 // who asks for all of it gets what is missing made again.
 static bool is_left_alone(struct kube_run *run, const struct planned *planned)
 {
     struct kube_target *target = run->target;
-    const struct target_request *request = run->request;
-    bool hook = planned->order.stage == STAGE_BEFORE || planned->order.stage == STAGE_AFTER;
-    if (!hook && !planned->order.ignores_drift)
+    if (!is_hook(planned) && !planned->order.ignores_drift)
         return false;
     pthread_mutex_lock(&target->lock);
     const struct member *known =
         member_find(&target->members, planned->type, planned->ns, planned->name);
     bool same = known != NULL && memcmp(known->content, planned->content, MEMBER_HASH_SIZE) == 0;
     bool exists = known != NULL && known->exists;
-    bool alone =
-        (same || (request->settled && !target->has_applied)) && (exists || !request->afresh);
-    if (alone) {
+    bool alone = (same || is_taken_over(run)) && (exists || !run->request->afresh);
+    pthread_mutex_unlock(&target->lock);
+    return alone;
+}
+
+static bool has_any_member(struct kube_target *target)
+{
+    bool any = false;
+    pthread_mutex_lock(&target->lock);
+    vec_foreach (struct member, member, &target->members)
+        any |= member->exists;
+    pthread_mutex_unlock(&target->lock);
+    return any;
+}
+
+static bool is_labelled(const struct kube_run *run, const json_t *live)
+{
+    const json_t *labels = jval_object(live, "metadata.labels");
+    const char *set = json_string_value(json_object_get(labels, APPLYSET_PART_OF));
+    return set != NULL && strcmp(set, run->target->set_id) == 0;
+}
+
+// The status tells of a cluster that may be another one by now: made anew, or named anew by the
+// kubeconfig. There nothing is ours. A list may not show it, so some of it is asked for, too.
+static bool is_new_place(struct kube_run *run)
+{
+    size_t looks = 0;
+    if (run->left.len == 0 || !is_taken_over(run) || has_any_member(run->target))
+        return false;
+    vec_foreach (struct planned, planned, &run->planned) {
+        cleanup_json json_t *live = NULL;
+        cleanup_error struct error cause = {0};
+        if (is_hook(planned) || planned->order.ignores_drift || looks == PLACE_LOOKS_MAX)
+            continue;
+        looks++;
+        if (kube_run_get(run, planned, &live, &cause) == 0 ? is_labelled(run, live)
+                                                           : cause.code != ERROR_NOT_FOUND)
+            return false;
+    }
+    return looks > 0;
+}
+
+// What is left alone counts as applied; in a new place it is applied.
+static void settle_left(struct kube_run *run)
+{
+    struct kube_target *target = run->target;
+    if (is_new_place(run)) {
+        vec_foreach (struct planned, planned, &run->left)
+            *(struct planned *)vec_push(&run->planned) = *planned;
+        run->left.len = 0;
+        return;
+    }
+    pthread_mutex_lock(&target->lock);
+    vec_foreach (struct planned, planned, &run->left) {
         struct member *member =
             member_ensure(&target->members, planned->type, planned->ns, planned->name);
         memcpy(member->content, planned->content, MEMBER_HASH_SIZE);
-        member->is_hook = hook;
+        member->is_hook = is_hook(planned);
         member->ignores_drift = planned->order.ignores_drift;
     }
     pthread_mutex_unlock(&target->lock);
-    return alone;
+    vec_clear(&run->left);
 }
 
 static char *text_of(const char *kind, const char *ns, const char *name)
@@ -147,10 +209,8 @@ static void identify(struct kube_run *run, size_t index, bool all)
     }
     result->object = text_of(planned.type->kind, planned.ns, planned.name);
     want(run, planned.type, planned.ns, planned.name);
-    if (is_left_alone(run, &planned))
-        planned_release(&planned);
-    else
-        *(struct planned *)vec_push(&run->planned) = planned;
+    struct vec *list = is_left_alone(run, &planned) ? &run->left : &run->planned;
+    *(struct planned *)vec_push(list) = planned;
 }
 
 // By its path, where that tells.
@@ -209,6 +269,7 @@ int kube_run_identify(struct kube_run *run, bool all, struct error *err)
             return -1;
         identify(run, i, all);
     }
+    settle_left(run);
     vec_sort(&run->wanted, member_compare);
     return 0;
 }

@@ -87,6 +87,7 @@ struct kube_run {
     const struct target_request *request;
     struct vec *results;  // one for each object of the request, then the pruned ones
     struct vec planned;   // struct planned, what is to be sent
+    struct vec left;      // struct planned, what may not need it; empty after kube_run_identify
     struct vec wanted;    // struct member with type, ns and name only: all that the request has
     struct vec victims;   // struct victim, for the results of the last kube_prune_list
     struct vec strangers; // struct stranger, as far as was asked

@@ -215,6 +215,19 @@ def test_hook_runs_once(site: Site, cluster: ControlPlane) -> None:
         assert "write at least 10" in site.becomes("False", "ApplyFailed")
 
 
+def test_place_where_nothing_is_ours(site: Site) -> None:
+    """A cluster that was made anew gets all of the artifact, though the status says that it was applied."""
+    gone = {"gone.yaml": annotated("gone", {"sealift.dev/drift": "ignore"})}
+    with site.controller() as controller:
+        site.ship({**gone, **maps("a", "b")})
+        site.ready()
+        controller.stop()
+        site.plane.kubectl("delete", "configmap", "a", "b", "gone", "-n", site.namespace)
+        controller.start()
+        wait_for("what nobody ignores", lambda: site.names() >= {"a", "b"})
+        wait_for("what is new there", lambda: site.map("gone") is not None)
+
+
 # Health
 
 
