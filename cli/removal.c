@@ -1,4 +1,5 @@
-#include "cli/removal.h"
+// Plans what uninstall does: what there is of the install, and a step for each of it.
+#include "cli/removal_internal.h"
 
 #include "api/kind.h"
 #include "api/object.h"
@@ -6,16 +7,14 @@
 #include "base/memory.h"
 #include "cli/grant.h"
 #include "cli/print.h"
-#include "cli/rollout.h"
-#include "cli/tell.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char sync_finalizer[] = "sealift.dev/sync";
+const char removal_finalizer[] = "sealift.dev/sync";
 static const char managed_by_us[] = "app.kubernetes.io/managed-by=sealift";
 
-static char removal_stays[] = "what it applied stays";
+const char removal_stays[] = "what it applied stays";
 
 static void release_step(void *element)
 {
@@ -37,7 +36,7 @@ void removal_release(struct removal *removal)
 
 // ---- what there is ----
 
-static void add_live(const struct removal *removal, struct vec *pieces, const json_t *items)
+void removal_add_live(const struct removal *removal, struct vec *pieces, const json_t *items)
 {
     pieces_add(pieces, removal->installation.discovery, items);
     vec_foreach (struct piece, piece, pieces) {
@@ -46,8 +45,8 @@ static void add_live(const struct removal *removal, struct vec *pieces, const js
     }
 }
 
-static int list_all(const struct removal *removal, const struct kind *kind, json_t **ret_items,
-                    struct error *err)
+int removal_list_all(const struct removal *removal, const struct kind *kind, json_t **ret_items,
+                     struct error *err)
 {
     const struct kube_request request = {
         .ref = {.group = API_GROUP, .version = "v1alpha1", .plural = kind->plural}};
@@ -66,11 +65,11 @@ static int look_for_objects(struct removal *removal, struct error *err)
         if (!kind->has_status)
             continue;
         cleanup_json json_t *items = NULL;
-        if (list_all(removal, kind, &items, err) < 0)
+        if (removal_list_all(removal, kind, &items, err) < 0)
             return -1;
         jval_set_int(removal->objects, kind->plural, (int64_t)json_array_size(items));
         if (strcmp(kind->name, "Sync") == 0)
-            add_live(removal, &removal->syncs, items);
+            removal_add_live(removal, &removal->syncs, items);
     }
     return 0;
 }
@@ -87,7 +86,7 @@ static int look_for_grants(struct removal *removal, struct error *err)
         cleanup_json json_t *items = NULL;
         if (kube_list(removal->installation.client, &request, &items, err) < 0)
             return -1;
-        add_live(removal, &removal->grants, items);
+        removal_add_live(removal, &removal->grants, items);
     }
     return 0;
 }
@@ -127,12 +126,12 @@ static struct removal_step *add_step(struct removal *removal, enum removal_actio
     return step;
 }
 
-static bool has_our_finalizer(const json_t *sync)
+bool removal_holds(const json_t *sync)
 {
     size_t index;
     json_t *name;
     json_array_foreach (jval_array(sync, "metadata.finalizers"), index, name) {
-        if (strcmp(json_string_value(name), sync_finalizer) == 0)
+        if (strcmp(json_string_value(name), removal_finalizer) == 0)
             return true;
     }
     return false;
@@ -150,7 +149,7 @@ static void plan_syncs(struct removal *removal)
                                        : "with what it applied"));
             step->propagation = NULL;
             step->wait = "waiting until the controller has removed what they applied";
-        } else if (has_our_finalizer(sync->live)) {
+        } else if (removal_holds(sync->live)) {
             add_step(removal, REMOVAL_LET_GO, sync, xstrdup(removal_stays));
         }
     }
@@ -263,7 +262,7 @@ static void plan_others(struct removal *removal)
         if (!goes(removal, binding) && binds_ours(removal, binding))
             json_array_append(others, binding);
     }
-    add_live(removal, &removal->others, others);
+    removal_add_live(removal, &removal->others, others);
     vec_foreach (struct piece, piece, &removal->others)
         add_step(removal, REMOVAL_KEEP, piece,
                  xasprintf("sealift did not write it, and its ClusterRole %s goes",
@@ -333,7 +332,7 @@ int removal_plan(const struct cli *cli, const char *namespace, struct removal *r
     return 0;
 }
 
-// ---- telling ----
+// ---- printing it ----
 
 static const char *action_name(enum removal_action action)
 {
@@ -377,119 +376,4 @@ int removal_print(const struct removal *removal, struct error *err)
         return print_answer(removal->cli, steps, names, err);
     print_table(removal);
     return 0;
-}
-
-static void tell(const struct removal *removal, const struct removal_step *step)
-{
-    const struct piece *piece = step->piece;
-    cleanup_free char *note =
-        *step->note != '\0'
-            ? xasprintf("%s%s", step->action == REMOVAL_LET_GO ? ": " : ", ", step->note)
-            : xstrdup("");
-    if (step->action == REMOVAL_KEEP)
-        tell_warning(removal->cli, "%s stays%s", piece->text, note);
-    else
-        tell_done(removal->cli, "%s is %s%s", piece->text,
-                  step->action == REMOVAL_DELETE ? "deleted" : "let go", note);
-}
-
-// ---- doing ----
-
-static int let_go(const struct removal *removal, const struct piece *sync, struct error *err)
-{
-    json_t *kept = json_array();
-    size_t index;
-    json_t *name;
-    json_array_foreach (jval_array(sync->live, "metadata.finalizers"), index, name) {
-        if (strcmp(json_string_value(name), sync_finalizer) != 0)
-            json_array_append(kept, name);
-    }
-    cleanup_json json_t *patch =
-        json_pack("{s:{s:s, s:o}}", "metadata", "uid", object_uid(sync->live), "finalizers", kept);
-    const struct kube_request request = {
-        .verb = KUBE_MERGE, .ref = piece_ref(sync), .object = patch};
-    cleanup_error struct error cause = {0};
-    if (kube_do(removal->installation.client, &request, NULL, &cause) < 0 &&
-        cause.code != ERROR_NOT_FOUND) {
-        error_move(err, &cause);
-        return error_wrap(err, "take the finalizer from %s", sync->text);
-    }
-    return 0;
-}
-
-// Once no controller is left. Read only now: until a moment ago one held Syncs that the plan does
-// not have, and somebody may have made more.
-static int let_all_go(const struct removal *removal, struct error *err)
-{
-    cleanup_vec struct vec syncs = PIECES;
-    cleanup_json json_t *items = NULL;
-    if (list_all(removal, kind_find("Sync"), &items, err) < 0)
-        return -1;
-    add_live(removal, &syncs, items);
-    vec_foreach (struct piece, sync, &syncs) {
-        const struct removal_step step = {
-            .action = REMOVAL_LET_GO, .piece = sync, .note = removal_stays};
-        if (!has_our_finalizer(sync->live))
-            continue;
-        if (let_go(removal, sync, err) < 0)
-            return -1;
-        tell(removal, &step);
-    }
-    return 0;
-}
-
-static int do_step(const struct removal *removal, const struct removal_step *step,
-                   struct error *err)
-{
-    int result = 0;
-    // let_all_go has done it.
-    if (step->action == REMOVAL_LET_GO)
-        return 0;
-    if (step->action == REMOVAL_DELETE)
-        result = piece_delete(removal->installation.client, step->piece, step->propagation, err);
-    // What is waited for is told once it is gone.
-    if (result == 0 && (step->action == REMOVAL_KEEP || step->wait == NULL))
-        tell(removal, step);
-    return result;
-}
-
-// After the last of the steps that are waited for together: until all of them are gone.
-static int wait_for(const struct removal *removal, size_t first, size_t end, struct error *err)
-{
-    const struct removal_step *head = vec_at(&removal->steps, first);
-    cleanup_vec struct vec gone = PIECES;
-    tell_wait(removal->cli, "%s", head->wait);
-    for (size_t i = first; i < end; i++) {
-        const struct removal_step *step = vec_at(&removal->steps, i);
-        cleanup_json json_t *one = json_pack("[O]", step->piece->live);
-        add_live(removal, &gone, one);
-    }
-    if (rollout_wait_gone(removal->cli, removal->installation.client, &gone, err) < 0)
-        return piece_is(head->piece, "Sync")
-                   ? error_wrap(err, "what a Sync applied could not be removed, so the roles stay "
-                                     "(without --prune it is left as it is)")
-                   : -1;
-    for (size_t i = first; i < end; i++)
-        tell(removal, vec_at(&removal->steps, i));
-    return 0;
-}
-
-int removal_run(const struct removal *removal, struct error *err)
-{
-    size_t count = removal->steps.len;
-    for (size_t first = 0, i = 0; i < count; i++) {
-        const struct removal_step *step = vec_at(&removal->steps, i);
-        const struct removal_step *next = i + 1 < count ? vec_at(&removal->steps, i + 1) : NULL;
-        const struct removal_step *head = vec_at(&removal->steps, first);
-        if (head->wait != step->wait || head->action != step->action)
-            first = i;
-        if ((i == removal->stopped && let_all_go(removal, err) < 0) ||
-            do_step(removal, step, err) < 0)
-            return -1;
-        bool is_last = next == NULL || next->wait != step->wait || next->action != step->action;
-        if (is_last && step->wait != NULL && step->action == REMOVAL_DELETE &&
-            wait_for(removal, first, i + 1, err) < 0)
-            return -1;
-    }
-    return removal->stopped == count ? let_all_go(removal, err) : 0;
 }
