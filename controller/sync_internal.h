@@ -212,7 +212,19 @@ bool sync_goes_back(const struct sync_flow *flow, const struct trust_verdict *ve
 // and flow->reason say what is to be said in the end.
 void sync_refused(struct sync_flow *flow, struct error *err);
 
-// sync_reconcile.c, for it:
+// sync_finalizer.c: deleting a Sync waits until what it applied has gone.
+int sync_finalizer_ensure(struct sync_flow *flow, struct error *err)
+    __attribute__((warn_unused_result));
+// *object: owned; the new one where its finalizer was put back.
+int sync_finalizer_hold(const struct role *role, json_t **object, struct error *err)
+    __attribute__((warn_unused_result));
+void sync_tell_not_held(struct sync_flow *flow, const struct error *err,
+                        struct queue_outcome *ret_outcome);
+void sync_finalize(struct sync_flow *flow, struct queue_outcome *ret_outcome);
+
+// sync_reconcile.c, for them:
+// spec.timeout, or what it is by default.
+int64_t sync_timeout_ms(const json_t *object);
 // Puts a digest that was verified before in the target.
 int sync_put_back(struct sync_flow *flow, const char *digest, struct error *err)
     __attribute__((warn_unused_result));
