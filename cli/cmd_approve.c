@@ -373,7 +373,9 @@ static const struct option_spec options[] = {
      "show what differs from this artifact of the repository", NULL},
     YES_OPTION,
     {"force", 0, OPTION_FLAG, NULL,
-     "with --sync: approve also where no policy of the Sync counts this signer", NULL},
+     "with --sync: approve also for a channel that the Sync does not follow, and where no policy "
+     "of it counts this signer",
+     NULL},
     RESULT_OPTION,
     LIMIT_OPTIONS,
     REGISTRY_OPTIONS,
@@ -388,8 +390,9 @@ const struct command command_approve = {
             "repository, channel\n"
             "and digest. It counts there only, for the entries of a TrustPolicy that list the "
             "key, or the identity\n"
-            "that a token stands for; with --sync it is refused where no entry does. Without a "
-            "terminal say --yes.\n\n"
+            "that a token stands for. With --sync it is refused where no entry does, or where the "
+            "Sync follows\n"
+            "another channel, unless --force is given. Without a terminal say --yes.\n\n"
             "  sealift approve oci://registry.example.com/acme/shop:prod --key alice.key\n"
             "  sealift approve oci://registry.example.com/acme/shop@sha256:… --channel prod --key "
             "alice.key --sync shop --yes\n"
