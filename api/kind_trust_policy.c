@@ -68,7 +68,8 @@ static const struct field fields[] = {
      .fallback = "1",
      .min = 1,
      .max = 32,
-     .doc = "How many of its signers must have signed.",
+     .doc = "How many of its signers must have signed; where the entry attests, as many must have "
+            "made the statements, too.",
      .example = "2"},
     {.path = "spec.require[].anyRepository",
      .type = FIELD_BOOL,
