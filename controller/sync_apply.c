@@ -355,14 +355,26 @@ int sync_ask_health(struct sync_flow *flow, struct error *err)
     return 0;
 }
 
+// What is in another cluster stays ours while that cluster cannot be reached.
+static int wait_for_cluster(struct sync_flow *flow, struct error *err)
+{
+    cleanup_error struct error cause = {0};
+    if (need_target(flow, &cause) == 0)
+        return 0;
+    return error_set(err, cause.code,
+                     "%s; or let the Sync go and leave there what it applied: set its spec.prune "
+                     "to false",
+                     error_message(&cause));
+}
+
 int sync_remove(struct sync_flow *flow, struct error *err)
 {
     flow->reason = "RemoveFailed";
     if (!jval_bool(object_spec(flow->object, ""), "prune", true))
         return 0;
-    // What is in another cluster stays ours while that cluster cannot be reached.
     if (flow->memory->target == NULL)
-        return object_spec(flow->object, "target.kubeConfig") != NULL ? need_target(flow, err) : 0;
+        return object_spec(flow->object, "target.kubeConfig") != NULL ? wait_for_cluster(flow, err)
+                                                                      : 0;
     if (target_remove_all(flow->memory->target, flow->cancel, &flow->results, err) == 0)
         return 0;
     name_reason(flow);

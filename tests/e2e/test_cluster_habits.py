@@ -299,7 +299,8 @@ def test_kind_that_gets_another_version_with_defaults(site: Site, plane: Control
         plane.kubectl("delete", "crd", f"boats.{group}", "--wait=false")
 
 
-def test_another_cluster_that_is_lost(site: Site, plane: ControlPlane) -> None:
+@pytest.mark.parametrize("back", [True, False], ids=["found", "left"])
+def test_another_cluster_that_is_lost(site: Site, plane: ControlPlane, back: bool) -> None:
     """A Sync whose kubeconfig is gone is not let go before what it applied; it says why, and how to let it go."""
     there = plane.namespace(f"{site.namespace[:50]}-there")
     site.account("remote", there)
@@ -313,11 +314,15 @@ def test_another_cluster_that_is_lost(site: Site, plane: ControlPlane) -> None:
         controller.stop()
         controller.start()
         plane.kubectl("delete", "sync", "shop", "-n", site.namespace, "--wait=false")
+        wait_for("the way out", lambda: "set its spec.prune to false" in site.becomes("False"))
         assert "create it: sealift create secret there" in site.becomes("False")
         assert site.map("a", there) is not None
-        plane.apply(secret)
+        if back:
+            plane.apply(secret)
+        else:
+            plane.kubectl("patch", "sync/shop", "-n", site.namespace, "--type=merge", "-p", '{"spec": {"prune": false}}')
         plane.kubectl("wait", "sync/shop", "-n", site.namespace, "--for=delete", "--timeout=30s")
-        assert site.map("a", there) is None
+        assert (site.map("a", there) is None) is back
 
 
 # Answers
