@@ -189,6 +189,8 @@ static int apply(struct kube_run *run, struct error *err)
     if ((run->planned.len > 0 || gone.len > 0) &&
         kube_target_check_account(target, run->request->cancel, err) < 0)
         return -1;
+    if (run->planned.len > 0)
+        kube_health_expect(target);
     send_all(run);
     if (cancel_check(run->request->cancel, err) < 0)
         return -1;

@@ -9,8 +9,10 @@
 
 // A rollout tells its steps faster than anybody reads them.
 static const int64_t health_pause_ms = 500;
-// And nobody is told of what may not be watched.
+// And nobody is told of what may not be watched. Each time the Sync is looked at, too.
 static const int64_t health_ask_ms = 5 * 1000;
+static const int64_t health_ask_max_ms = 5 * 60 * 1000;
+enum { QUIET_PARTS = 4 };
 
 void kube_health_note(struct member *member, const json_t *object)
 {
@@ -63,6 +65,8 @@ static bool note_told(struct kube_target *target, const struct target_health *he
     target->told_ready = health->ready;
     target->told_total = health->total;
     target->told_failed = health->failed;
+    if (news)
+        target->moved_mono_ms = clock_mono_ms(clock_system());
     return news;
 }
 
@@ -129,11 +133,31 @@ static void ask(struct kube_target *target, const struct vec *asked, struct canc
     pthread_mutex_unlock(&target->lock);
 }
 
+int64_t kube_health_ask_in_ms(int64_t quiet_ms)
+{
+    int64_t part_ms = quiet_ms / QUIET_PARTS;
+    if (part_ms <= health_ask_ms)
+        return health_ask_ms;
+    return part_ms < health_ask_max_ms ? part_ms : health_ask_max_ms;
+}
+
+void kube_health_expect(struct kube_target *target)
+{
+    pthread_mutex_lock(&target->lock);
+    target->moved_mono_ms = clock_mono_ms(clock_system());
+    pthread_mutex_unlock(&target->lock);
+}
+
+// It was asked just now: what was set before, perhaps in a time of quiet, counts no more.
 static void ask_again_later(void *arg)
 {
     struct kube_target *target = arg;
-    if (target->ask_timer != NULL && !loop_timer_is_set(target->ask_timer))
-        loop_timer_set(target->ask_timer, health_ask_ms);
+    if (target->ask_timer == NULL)
+        return;
+    pthread_mutex_lock(&target->lock);
+    int64_t quiet_ms = clock_mono_ms(clock_system()) - target->moved_mono_ms;
+    pthread_mutex_unlock(&target->lock);
+    loop_timer_set(target->ask_timer, kube_health_ask_in_ms(quiet_ms));
 }
 
 static void ask_again(void *arg)

@@ -37,6 +37,7 @@ struct kube_target {
     size_t told_ready;    // of what was said last of the members' health
     size_t told_total;
     bool told_failed;
+    int64_t moved_mono_ms; // when something was sent, or the health was another one
     struct vec members;
     char *names;  // of most members
     bool working; // what is seen meanwhile is judged afterwards
@@ -175,6 +176,10 @@ void kube_health_free(struct kube_target *target);
 // Whether its health is asked for at all; under the lock, as the next.
 bool kube_health_counts(const struct kube_target *target, const struct member *member);
 void kube_health_note(struct member *member, const json_t *object);
+// How long until what may not be watched is asked for again, when nothing moved for so long.
+int64_t kube_health_ask_in_ms(int64_t quiet_ms);
+// Something was sent, and will move. Any thread.
+void kube_health_expect(struct kube_target *target);
 // Something was noted: tells the owner when that is news.
 void kube_health_hear(struct kube_target *target);
 int kube_target_health(struct target *target, struct cancel *cancel,

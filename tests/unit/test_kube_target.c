@@ -15,6 +15,7 @@
 #include "controller/kube_cluster.h"
 #include "controller/kube_member.h"
 #include "controller/kube_order.h"
+#include "controller/kube_target_internal.h"
 
 static json_t *parse(const char *yaml)
 {
@@ -318,6 +319,16 @@ static void test_order_refuses(void **state)
     assert_int_equal(apply_order_of("batch", "Job", job, &order, NULL), 0);
 }
 
+// A rollout that hangs is not asked for every few seconds for ever.
+static void test_health_is_asked_for_less_often(void **state)
+{
+    (void)state;
+    assert_int_equal(kube_health_ask_in_ms(0), 5000);
+    assert_int_equal(kube_health_ask_in_ms(20000), 5000);
+    assert_int_equal(kube_health_ask_in_ms(120000), 30000);
+    assert_int_equal(kube_health_ask_in_ms(86400000), 300000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_members_are_sorted),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_order_refuses),
+        cmocka_unit_test(test_health_is_asked_for_less_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
