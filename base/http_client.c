@@ -147,6 +147,10 @@ static bool collect(struct run *run)
     return any;
 }
 
+// Where streams share a connection, libcurl 7.88 may have read what came for one while it served
+// another, and then sleep on an empty socket until a timer of its own ends: ten seconds later.
+static const int64_t shared_look_ms = 100;
+
 static int wait_ms(const struct run *run)
 {
     // curl_multi_poll also wakes for curl's own timers and for curl_multi_wakeup.
@@ -156,6 +160,8 @@ static int wait_ms(const struct run *run)
     vec_foreach (struct slot, slot, &run->slots) {
         int64_t wait = http_transfer_wait_ms(slot->transfer);
         shortest = wait < shortest ? wait : shortest;
+        if (slot->transfer->shared && slot->transfer->easy != NULL && shortest > shared_look_ms)
+            shortest = shared_look_ms;
     }
     return (int)shortest;
 }
