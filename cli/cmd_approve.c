@@ -262,13 +262,12 @@ static int check_counts(const struct approving *approving, struct error *err)
         return 0;
     return error_set(err, ERROR_INVALID,
                      "nothing was approved: an approval by this %s (%s) counts for nothing in "
-                     "Sync %s/%s. %s%s; sign with one of those, or say --force to approve it all "
-                     "the same",
+                     "Sync %s/%s. %s%s%s, or say --force to approve it all the same",
                      hand_certificate(&approving->hand) != NULL ? "identity" : "key",
                      hand_name(&approving->hand), object_namespace(approving->sync),
                      object_name(approving->sync),
-                     approvers.len > 0 ? "These count: " : "No policy asks for any",
-                     approvers.data);
+                     approvers.len > 0 ? "These count: " : "No policy asks for any", approvers.data,
+                     approvers.len > 0 ? "; sign with one of those" : ": there is nothing to do");
 }
 
 static int show_and_confirm(const struct approving *approving, struct error *err)
