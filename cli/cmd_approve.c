@@ -159,9 +159,11 @@ static bool is_valid_now(const struct trust_key *key)
 static bool lists(const struct trust_entry *entry, const struct hand *hand)
 {
     const struct certificate *certificate = hand_certificate(hand);
+    // A key may stand there twice, with two windows.
     vec_foreach (struct trust_key, listed, &entry->keys) {
-        if (strcmp(verify_key_fingerprint(listed->key)->text, hand_name(hand)) == 0)
-            return is_valid_now(listed);
+        if (is_valid_now(listed) &&
+            strcmp(verify_key_fingerprint(listed->key)->text, hand_name(hand)) == 0)
+            return true;
     }
     vec_foreach (struct trust_identity, listed, &entry->identities) {
         if (certificate != NULL && certificate->issuer != NULL &&

@@ -116,6 +116,17 @@ def test_approval_by_a_key_that_is_over(gate: Gate) -> None:
     assert "counts for nothing" in told and "approvers (ada, which is not valid now, grace)" in told, told
 
 
+def test_approval_by_a_key_with_two_windows(gate: Gate) -> None:
+    """One that is over, and one that is not, as where the pipeline judges."""
+    keys = [{"name": name, "pem": gate.pem(name)} for name in ("ada", "grace")]
+    keys.insert(0, {**keys[0], "name": "ada-before", "notAfter": "2020-01-01T00:00:00Z"})
+    packager = {"name": "packager", "attests": True, "keys": [{"name": "packager", "pem": gate.pem("packager")}]}
+    gate.journey.config.policy("prod", require=[packager, {"name": "approvers", "approves": True, "keys": keys}])
+    signer = ("--key", gate.key("ada")[0], "--password-file", gate.password, "--yes", "--insecure")
+    words = gate.journey.at("approve", gate.reference(":prod"), *signer, "--sync", "shop")
+    assert "✔ approved" in gate.journey.sealift(*words).err
+
+
 def test_registry_tells_of_the_approval(gate: Gate) -> None:
     approve(gate, "ada")
     gate.refuses("ApprovalRequired", "found 1 of 2: ada")
