@@ -70,29 +70,67 @@ struct stated {
     const struct release *earliest; // of what they stated, what ends first
 };
 
-// Of each signer the highest sequence counts, and of these the one that as many as the entry asks
-// for have reached: no smaller number of keys brings a digest to a channel, or back to it.
-static struct stated find_release(const struct trial *trial)
+// Where a version is followed, each of several signers may name another channel: only what is to
+// one that the policy lists counts, or one of them alone would choose it.
+static bool counts_with_others(const struct trial *trial, const struct release *release)
 {
-    struct stated stated = {0};
+    return trial->attesting->threshold == 1 || trial->subject->channel != NULL ||
+           trial->policy->channels.len == 0 ||
+           matches_any(&trial->policy->channels, release->channel);
+}
+
+// Of each signer the highest sequence; best has room for one of each piece of evidence, and is all
+// NULL. How many signers stated one.
+static size_t find_best(const struct trial *trial, const struct release **best)
+{
+    size_t found = 0;
     const struct vec *items = &trial->evidence->items;
     cleanup_free size_t *signers = tell_signers(trial);
-    cleanup_free const struct release **best = xcalloc(items->len + 1, sizeof *best);
     for (size_t i = 0; i < items->len; i++) {
         const struct evidence *item = vec_at(items, i);
         const struct release *release = &item->statement.release;
-        if (!is_attested(trial, item, STATEMENT_RELEASE) || !is_for_subject(trial, release))
+        if (!is_attested(trial, item, STATEMENT_RELEASE) || !is_for_subject(trial, release) ||
+            !counts_with_others(trial, release))
             continue;
         const struct release **known = &best[signers[i]];
-        stated.signers += *known == NULL;
+        found += *known == NULL;
         if (*known == NULL || release->sequence > (*known)->sequence)
             *known = release;
     }
+    return found;
+}
+
+// Whose statement has ended stands in nobody's way where as many as are asked for have one that has
+// not: one of three ends nothing alone.
+static void leave_out_ended(const struct trial *trial, const struct release **best, size_t count)
+{
+    cleanup_free bool *ended = xcalloc(count + 1, sizeof *ended);
+    size_t fresh = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t end = best[i] != NULL ? end_of(trial->policy, best[i]) : 0;
+        ended[i] = end != 0 && trial->subject->now_ms > end + TRUST_AGE_SKEW_MS;
+        fresh += best[i] != NULL && !ended[i];
+    }
+    for (size_t i = 0; i < count; i++)
+        if (ended[i] && fresh >= trial->attesting->threshold)
+            best[i] = NULL;
+}
+
+// Of what each signer stated last, what as many as the entry asks for have reached: no smaller
+// number of keys brings a digest to a channel, or back to it.
+static struct stated find_release(const struct trial *trial)
+{
+    struct stated stated = {0};
+    size_t count = trial->evidence->items.len;
+    cleanup_free const struct release **best = xcalloc(count + 1, sizeof *best);
+    stated.signers = find_best(trial, best);
     if (stated.signers < trial->attesting->threshold)
         return stated;
+    if (trial->attesting->threshold > 1)
+        leave_out_ended(trial, best, count);
     for (unsigned i = 0; i < trial->attesting->threshold; i++) {
         const struct release **highest = best;
-        for (size_t j = 0; j < items->len; j++)
+        for (size_t j = 0; j < count; j++)
             if (best[j] != NULL && (*highest == NULL || best[j]->sequence > (*highest)->sequence))
                 highest = &best[j];
         stated.release = *highest;

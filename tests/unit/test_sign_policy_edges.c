@@ -379,9 +379,15 @@ static void test_statements_of_several(void **state)
     last_release(scene)->not_after_ms = NOW + HOUR;
     assert_met(scene);
     assert_int_equal(scene->verdict.judge_again_ms, NOW + HOUR + TRUST_AGE_SKEW_MS + 1);
+    // Who lets it end, or says that it has, does not end it alone where two others are left.
+    last_release(scene)->not_after_ms = NOW - HOUR;
+    assert_met(scene);
+    assert_int_equal(scene->verdict.sequence, 150);
+    add_release(scene, 2, "prod", NOW + 3 * TRUST_CLOCK_SKEW_MS);
     last_release(scene)->not_after_ms = NOW - HOUR;
     assert_unmet(scene, TRUST_STALE, "fresh until");
     last_release(scene)->not_after_ms = 0;
+    assert_met(scene);
     vec_push_string(&scene->policy.refs, "main");
     add_provenance(scene, 0, "https://git.example.com/a/b", "refs/heads/main", "");
     add_provenance(scene, 0, "https://git.example.com/a/b", "refs/heads/main", "x");
@@ -389,6 +395,33 @@ static void test_statements_of_several(void **state)
     assert_unmet(scene, TRUST_SOURCE_NOT_ALLOWED, "by 1 of 2");
     add_provenance(scene, 1, "https://git.example.com/a/b", "refs/heads/main", "");
     assert_met(scene);
+}
+
+// Where a version is followed and no channel, one of two must not choose the channel either,
+// whoever took away what it had said before.
+static void test_versions_of_several(void **state)
+{
+    struct scene *scene = *state;
+    struct trust_entry *entry = add_entry(scene, "packagers", 2, "012");
+    entry->attests = true;
+    add_signature(scene, 0, REPOSITORY);
+    add_signature(scene, 1, REPOSITORY);
+    vec_push_string(&scene->policy.channels, "prod");
+    scene->subject.channel = NULL;
+    scene->subject.version = "1.2.3";
+    static const struct {
+        int key;
+        const char *channel;
+        int64_t sequence;
+    } releases[] = {{1, "staging", 100}, {0, "prod", 50}, {2, "staging", 200}, {1, "prod", 40}};
+    for (size_t i = 0; i < ARRAY_LENGTH(releases); i++) {
+        add_release(scene, releases[i].key, releases[i].channel, releases[i].sequence);
+        last_release(scene)->version = xstrdup("1.2.3");
+        if (i + 1 < ARRAY_LENGTH(releases))
+            assert_unmet(scene, TRUST_NOT_ATTESTED, "version 1.2.3");
+    }
+    assert_met(scene);
+    assert_int_equal(scene->verdict.sequence, 40);
 }
 
 // A key and the identity that signed with it are one signer of statements, too.
@@ -415,6 +448,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_statements_of_several),
+        TEST(test_versions_of_several),
         TEST(test_statements_of_one_under_two_names),
         TEST(test_paths_in_other_words),
         TEST(test_a_source_may_be_bound_in_part),
