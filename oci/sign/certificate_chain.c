@@ -85,13 +85,13 @@ bool certificate_authority_is_linked(const struct trusted_authority *authority)
 }
 
 // Whether those above the first were valid then; of the first, and of the leaf, OpenSSL sees to it.
-static bool authority_was_valid(const struct trusted_authority *authority,
-                                const X509_VERIFY_PARAM *then)
+// A date that cannot be read is neither before nor after: 0.
+static bool authority_was_valid(const struct trusted_authority *authority, time_t then)
 {
     for (size_t i = 1; i < authority->chain.len; i++) {
         X509 *certificate = trusted_authority_certificate(authority, i);
-        if (X509_cmp_timeframe(then, X509_get0_notBefore(certificate),
-                               X509_get0_notAfter(certificate)) != 0)
+        if (X509_cmp_time(X509_get0_notBefore(certificate), &then) >= 0 ||
+            X509_cmp_time(X509_get0_notAfter(certificate), &then) <= 0)
             return false;
     }
     return true;
@@ -118,17 +118,13 @@ static X509 *issuer_within(const struct certificate *certificate,
                            const struct trusted_authority *authority, int64_t wall_ms,
                            const char **ret_why)
 {
-    X509_VERIFY_PARAM *then = X509_VERIFY_PARAM_new();
-    if (then == NULL)
-        abort();
-    X509_VERIFY_PARAM_set_time(then, (time_t)(wall_ms / 1000));
+    time_t then = (time_t)(wall_ms / 1000);
     // Of linked certificates each is as good an anchor as the last.
     bool all = authority->linked && authority_was_valid(authority, then);
-    X509_VERIFY_PARAM_free(then);
     STACK_OF(X509) *anchors = certificates_from(authority, all ? 0 : authority->chain.len - 1);
     STACK_OF(X509) *between = certificates_from(authority, 0);
     X509_STORE_CTX *context = prepare(certificate->x509, anchors, between);
-    X509_STORE_CTX_set_time(context, 0, (time_t)(wall_ms / 1000));
+    X509_STORE_CTX_set_time(context, 0, then);
     X509 *issuer = verified_issuer(context, ret_why);
     X509_STORE_CTX_free(context);
     sk_X509_free(between);

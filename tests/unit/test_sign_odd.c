@@ -280,6 +280,34 @@ static void test_every_certificate_of_the_chain_is_judged(void **state)
     EVP_PKEY_free(key);
 }
 
+// A date that is none is no date to be before or after.
+static void test_authorities_with_dates_that_are_none(void **state)
+{
+    struct fake_sigstore *fake = *state;
+    EVP_PKEY *key = fake_key(FAKE_KEY_P256);
+    X509 *x509 = fake_certificate_mint(fake, &(struct fake_certificate){.key = key});
+    cleanup_certificate struct certificate *certificate = NULL;
+    assert_int_equal(parse(x509, 0, &certificate, NULL), 0);
+    for (int late = 0; late < 2; late++) {
+        X509 *before = fake->root;
+        X509 *odd = X509_dup(before);
+        ASN1_TIME *date = late ? X509_getm_notAfter(odd) : X509_getm_notBefore(odd);
+        assert_int_equal(ASN1_STRING_set(date, "209913999999Z", -1), 1);
+        assert_true(X509_sign(odd, fake->root_key, EVP_sha384()) > 0);
+        fake->root = odd;
+        cleanup_trusted_root struct trusted_root *root = root_of(fake);
+        cleanup_error struct error err = {0};
+        X509 *issuer = NULL;
+        assert_refused("odd date",
+                       certificate_check_chain(certificate, root, FAKE_TIME * 1000, &issuer, &err),
+                       &err, "format error in certificate's not");
+        fake->root = before;
+        X509_free(odd);
+    }
+    X509_free(x509);
+    EVP_PKEY_free(key);
+}
+
 static int stamp_der(TS_RESP *response, const struct trusted_root *root, struct error *err)
 {
     unsigned char *der = NULL;
@@ -419,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_authorities_for_something_else),
         cmocka_unit_test(test_limits_of_the_upper_authorities_hold),
         cmocka_unit_test(test_every_certificate_of_the_chain_is_judged),
+        cmocka_unit_test(test_authorities_with_dates_that_are_none),
         cmocka_unit_test(test_timestamps_that_are_odd),
         cmocka_unit_test(test_cosign_keys_that_are_odd),
         cmocka_unit_test(test_numbers_and_bytes_of_proto_json),
