@@ -57,7 +57,7 @@ static int look_at_line(struct scan *scan, const char *line, size_t length, stru
     scan->at_start = false;
     if (!scan->in_head)
         return 0;
-    if (line[0] == '%')
+    if (length > 0 && *line == '%')
         return error_set(err, ERROR_INVALID,
                          "%s:%zu: a YAML directive, which kustomize does not read; remove the line",
                          scan->file, scan->line);

@@ -2,6 +2,7 @@
 #include "render/kustomize/shape.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -243,13 +244,27 @@ static int check_member(struct check *check, struct value *object, const struct 
     return 0;
 }
 
-// Of names that differ in case alone the last counts, in the order of their bytes.
-static bool is_spelt_again(const struct check *check, const struct vec *keys, const char *key)
+static int compare_spellings(const void *a, const void *b)
 {
-    vec_foreach (char *, other, keys)
-        if (!check->exact && strcasecmp(*other, key) == 0 && strcmp(*other, key) > 0)
-            return true;
-    return false;
+    const char *left = *(char *const *)a;
+    const char *right = *(char *const *)b;
+    int order = strcasecmp(left, right);
+    return order != 0 ? order : strcmp(left, right);
+}
+
+// Of names that differ in case alone the last counts, in the order of their bytes.
+static void drop_spelt_again(struct value *value, const struct vec *keys)
+{
+    cleanup_vec struct vec sorted = VEC_OF(char *, NULL);
+    vec_foreach (char *, name, keys)
+        *(char **)vec_push(&sorted) = *name;
+    if (sorted.len > 1)
+        qsort(sorted.data, sorted.len, sizeof(char *), compare_spellings);
+    for (size_t i = 1; i < sorted.len; i++) {
+        const char *name = *(char **)vec_at(&sorted, i - 1);
+        if (strcasecmp(name, *(char **)vec_at(&sorted, i)) == 0)
+            value_object_del(value, name);
+    }
 }
 
 static int check_object(struct check *check, struct value *value, const struct shape *shape,
@@ -264,9 +279,8 @@ static int check_object(struct check *check, struct value *value, const struct s
     const struct value *member = NULL;
     value_foreach (value, key, member)
         vec_push_string(&keys, key);
-    vec_foreach (char *, name, &keys)
-        if (is_spelt_again(check, &keys, *name))
-            value_object_del(value, *name);
+    if (!check->exact)
+        drop_spelt_again(value, &keys);
     vec_foreach (char *, name, &keys)
         if (value_object_get(value, *name) != NULL &&
             check_member(check, value, shape, *name, err) < 0)

@@ -12,6 +12,7 @@
 #include "base/strbuf.h"
 #include "render/kustomize/frame.h"
 #include "render/kustomize/kustomize.h"
+#include "render/kustomize/resource_text.h"
 #include "text_tree.h"
 
 #define KUSTOMIZATION(fields) "=== kustomization.yaml\nresources: [a.yaml]\n" fields
@@ -470,6 +471,29 @@ static void test_public_bounds_small_trees_that_make_long_work(void **state)
     }
 }
 
+// The names of a mapping are compared with one another: long for these, if each were with each.
+static void test_public_names_are_many(void **state)
+{
+    (void)state;
+    cleanup_strbuf struct strbuf tree;
+    strbuf_init(&tree, 16 << 20);
+    strbuf_addstr(&tree, FILE_A("") "=== kustomization.yaml\nresources: [a.yaml]\n");
+    for (int i = 0; i < 60000; i++)
+        strbuf_addf(&tree, "name%d: x\n", i);
+    assert_refused(tree.data, "", "name0: no field of that name is known here");
+}
+
+// Nothing stands behind the mark: what is looked at ends with it (a sanitizer tells).
+static void test_public_text_of_a_mark_alone(void **state)
+{
+    (void)state;
+    cleanup_free char *text = xmemdup(MARK, 3);
+    cleanup_free char *clean = NULL;
+    size_t size = 0;
+    assert_int_equal(resource_text_clean(text, 3, "a.yaml", &clean, &size, NULL), 0);
+    assert_int_equal(size, 0);
+}
+
 static void test_public_counts_what_entries_do(void **state)
 {
     (void)state;
@@ -500,6 +524,8 @@ int main(void)
         cmocka_unit_test(test_public_kustomization_is_in_its_folder),
         cmocka_unit_test(test_public_bounds_small_trees_that_make_long_work),
         cmocka_unit_test(test_public_counts_what_entries_do),
+        cmocka_unit_test(test_public_names_are_many),
+        cmocka_unit_test(test_public_text_of_a_mark_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
