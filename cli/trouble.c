@@ -2,6 +2,7 @@
 
 #include "api/object.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "base/url.h"
 #include "cli/absent.h"
 #include "cli/kubeconfig.h"
@@ -162,12 +163,19 @@ static bool is_reading(const struct cli *cli)
 }
 
 // "--user=ada" or "--serviceaccount=shop:ada"; owned.
+// As one word for a shell, in single quotes: a user may be called anything. Owned.
 static char *subject_of(const char *user)
 {
     static const char account[] = "system:serviceaccount:";
     bool is_account = strncmp(user, account, sizeof account - 1) == 0;
-    return is_account ? xasprintf("--serviceaccount=%s", user + sizeof account - 1)
-                      : xasprintf("--user=%s", user);
+    const char *rest = is_account ? user + sizeof account - 1 : user;
+    cleanup_strbuf struct strbuf word;
+    strbuf_init(&word, 8 * strlen(rest) + sizeof "'--serviceaccount='");
+    strbuf_addstr(&word, is_account ? "'--serviceaccount=" : "'--user=");
+    for (const char *ch = rest; *ch != '\0'; ch++)
+        strbuf_addstr(&word, *ch == '\'' ? "'\\''" : (const char[]){*ch, '\0'});
+    strbuf_addstr(&word, "'");
+    return strbuf_steal(&word);
 }
 
 // A binding for each person, so that the next one finds its name free. Owned.
@@ -201,7 +209,7 @@ static void explain_denied(const struct cli *cli, struct error *err)
         cleanup_free char *name = binding_name(role, user);
         cleanup_free char *text =
             xasprintf("an administrator can allow it: kubectl create rolebinding '%s' -n %s "
-                      "--clusterrole=%s '%s'; or be somebody else with --context or --user",
+                      "--clusterrole=%s %s; or be somebody else with --context or --user",
                       name, namespace, role, subject);
         append(err, text);
         return;
@@ -213,7 +221,7 @@ static void explain_denied(const struct cli *cli, struct error *err)
             is_reading(cli)
                 ? xasprintf("TrustPolicies belong to no namespace, and an administrator of the "
                             "cluster can show them: kubectl create clusterrolebinding "
-                            "'%s' --clusterrole=sealift-view-policies '%s'",
+                            "'%s' --clusterrole=sealift-view-policies %s",
                             name, subject)
                 : xstrdup("TrustPolicies are for administrators of the cluster");
         append(err, text);

@@ -147,6 +147,8 @@ def test_it_says_what_to_do_without_a_cluster(plane: ControlPlane, kubectl: Kube
     said = kubectl.run(*get, "--as", "nobody").stderr
     allow = "kubectl create rolebinding 'sealift-view:nobody' -n default --clusterrole=view '--user=nobody'"
     assert allow in said and "--context or --user" in said
+    said = kubectl.run(*get, "--as", "o'neill").stderr
+    assert "create rolebinding 'sealift-view:o-neill'" in said and r"""'--user=o'\''neill';""" in said
     assert "--clusterrole=edit" in kubectl.run("sealift", "suspend", "bundle", "x", "--as", "nobody").stderr
     assert "-n instead of -A" in kubectl.run(*get, "-A", "--as", "nobody").stderr
     for option in ("--context", "--namespace", "--kubeconfig"):
