@@ -141,9 +141,10 @@ static int settle(struct resource *resource, struct error *err)
     if (yamlvalue_settle(resource->value, err) < 0)
         return -1;
     if (yamlvalue_has_controls(resource->value))
-        return error_set(err, ERROR_INVALID,
-                         "a text in it holds a control character (U+007F to U+009F, U+FFFE or "
-                         "U+FFFF), which YAML cannot hold; remove it, or encode the text");
+        return error_set(
+            err, ERROR_INVALID,
+            "a text in it holds a control character (U+007F to U+009F but U+0085, U+FFFE or "
+            "U+FFFF), which YAML cannot hold; remove it, or encode the text");
     return 0;
 }
 

@@ -143,7 +143,7 @@ static int wrap_item(const struct run *run, size_t index, struct error *err)
 // asked for is as much work as a few entries.
 static int count(const struct run *run, size_t bytes, struct error *err)
 {
-    enum { TRACE = 20 };
+    enum { TRACE = 4 };
     size_t objects = run->into->map.list.len;
     return frame_count(run->frame, objects * (run->frame->origin != NULL ? TRACE : 1),
                        objects * bytes, err);
