@@ -15,6 +15,7 @@
 #include "cli/tell.h"
 #include "cli/workspace.h"
 #include "oci/artifact.h"
+#include "oci/sign/certificate.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -94,9 +95,33 @@ static void show(const struct rolling *rolling, const json_t *told)
     strbuf_release(&visible);
 }
 
-// What a person may not expect of the Bundle that makes these artifacts.
+// Who releases it again may have signed nothing of it: since then keys may have changed.
+static bool is_signed_by_hand(const struct rolling *rolling)
+{
+    const struct certificate *identity = hand_certificate(&rolling->hand);
+    vec_foreach (const struct evidence, evidence, &rolling->to.evidence.items) {
+        if (evidence->kind != STATEMENT_SIGN)
+            continue;
+        if (identity != NULL
+                ? evidence->subject != NULL && strcmp(evidence->subject, identity->subject) == 0
+                : strcmp(evidence->signer.text, hand_name(&rolling->hand)) == 0)
+            return true;
+    }
+    return false;
+}
+
+// What a person may not expect of policies, and of the Bundle that makes these artifacts.
 static void warn(const struct rolling *rolling)
 {
+    cleanup_free char *name = registry_name(&rolling->registry, rolling->to.artifact.digest.text);
+    if (!is_signed_by_hand(rolling))
+        tell_warning(rolling->cli,
+                     "%s has no signature by this %s: where policies count no other of its "
+                     "signatures any more, sign it before you go on: sealift sign %s %s",
+                     rolling->to.artifact.digest.text,
+                     hand_certificate(&rolling->hand) != NULL ? "identity" : "key", name,
+                     hand_certificate(&rolling->hand) != NULL ? "--identity-token-file FILE"
+                                                              : "--key FILE");
     const json_t *bundle = rolling->bundle;
     const char *signer = object_status_string(bundle, "artifact.signer");
     if (bundle == NULL)

@@ -100,6 +100,17 @@ def test_by_another_key_that_attests(gate: Gate) -> None:
     gate.heals("first")
 
 
+def test_past_a_changed_key(gate: Gate) -> None:
+    """Nothing that the new key signed is there to go back to; what is said about it helps."""
+    gate.policy(keys=("oncall",))
+    told = roll_back(gate, "--verify-key", gate.key("packager")[1], key="oncall").err
+    command = shlex.split(told.partition("before you go on: sealift ")[2].splitlines()[0])
+    assert command[0] == "sign" and command[2:] == ["--key", "FILE"]
+    key, password = gate.key("oncall")[0], gate.password
+    gate.journey.sealift(*command[:2], "--key", key, "--password-file", password, "--insecure")
+    gate.passes("first")
+
+
 def test_what_was_never_released_here(gate: Gate) -> None:
     """Staging does not come to prod by this door."""
     digest = gate.push("staged", tag="staging")
