@@ -243,16 +243,17 @@ const struct command command_push = {
     .name = "push",
     .arguments = "FOLDER REF",
     .summary = "Render, pack, push and sign a folder of manifests",
-    .help = "What a Bundle does on each push, once and from a folder: for pipelines and first "
-            "steps. The tag of REF is\n"
-            "the channel of the release statement. Prints the digest.\n"
-            "With an identity token instead of a key (in GitHub Actions and GitLab it is found by "
-            "itself) signature,\n"
-            "provenance and release statement are bundles by that identity.\n\n"
-            "  sealift push ./apps/shop/prod oci://registry.example.com/acme/shop:prod --key "
-            "cosign.key\n"
-            "  sealift push . oci://registry.example.com/acme/shop:prod --source "
-            "https://git.example.com/acme/shop.git --revision main@sha1:$COMMIT\n",
+    .help =
+        "What a Bundle does on each push, once and from a folder: for pipelines and first "
+        "steps. The tag of REF is\n"
+        "the channel of the release statement. Prints the digest.\n"
+        "With an identity token instead of a key (in GitHub Actions and GitLab it is found by "
+        "itself) signature,\n"
+        "provenance and release statement are bundles by that identity.\n\n"
+        "  sealift push ./apps/shop/prod oci://registry.example.com/acme/shop:prod --key "
+        "cosign.key\n"
+        "  sealift push . oci://registry.example.com/acme/shop:prod --revision main@sha1:$COMMIT "
+        "--source https://git.example.com/shop.git\n",
     .options = options,
     .min_arguments = 2,
     .max_arguments = 2,

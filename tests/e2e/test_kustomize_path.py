@@ -173,7 +173,7 @@ def test_render_explains_an_overlay_three_deep(sealift: Sealift, tmp_path: Path)
     assert fields == {
         "apiVersion": "base/web.yaml:1",
         "kind": "base/web.yaml:1",
-        "metadata.annotations.color": "prod/kustomization.yaml:5: replacements",
+        "metadata.annotations.color": "prod/kustomization.yaml:6: replacements[0]",
         "metadata.labels.app": "base/kustomization.yaml:3: labels[0]",
         "metadata.name": "prod/kustomization.yaml:3: nameSuffix",
         "metadata.namespace": "prod/kustomization.yaml:2: namespace",
