@@ -416,7 +416,7 @@ static void test_versions_of_several(void **state)
     } releases[] = {{1, "staging", 100}, {0, "prod", 50}, {2, "staging", 200}, {1, "prod", 40}};
     for (size_t i = 0; i < ARRAY_LENGTH(releases); i++) {
         add_release(scene, releases[i].key, releases[i].channel, releases[i].sequence);
-        last_release(scene)->version = xstrdup("1.2.3");
+        last_release(scene)->version = "1.2.3";
         if (i + 1 < ARRAY_LENGTH(releases))
             assert_unmet(scene, TRUST_NOT_ATTESTED, "version 1.2.3");
     }
