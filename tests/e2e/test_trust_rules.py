@@ -350,7 +350,6 @@ def test_a_tag_that_is_not_there(gate: Gate) -> None:
 
 
 def test_a_bundle_that_is_not_there(gate: Gate) -> None:
-    gate.policy()
     gate.journey.bundle("https://git.invalid/x.git", gate.reference(), "web-shop")
     for reference, said in (
         ({"name": "web-shpo"}, "no Bundle default/web-shpo (did you mean web-shop?); those that there are: sealift get bundles -n default;"),
