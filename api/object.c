@@ -100,6 +100,19 @@ const char *object_spec_string(const json_t *object, const char *path)
     return json_string_value(object_spec(object, path));
 }
 
+const char *object_bundle_namespace(const json_t *sync)
+{
+    const char *namespace = object_spec_string(sync, "bundleRef.namespace");
+    return namespace != NULL ? namespace : object_namespace(sync);
+}
+
+bool object_follows(const json_t *sync, const json_t *bundle)
+{
+    const char *name = object_spec_string(sync, "bundleRef.name");
+    return name != NULL && strcmp(name, object_name(bundle)) == 0 &&
+           strcmp(object_bundle_namespace(sync), object_namespace(bundle)) == 0;
+}
+
 const char *object_status_string(const json_t *object, const char *path)
 {
     return json_string_value(object_status(object, path));

@@ -63,6 +63,11 @@ const char *object_status_string(const json_t *object, const char *path);
 // is for specs that are invalid.
 int64_t object_spec_duration_ms(const json_t *object, const char *path, int64_t fallback);
 
+// Of the Bundle that a Sync's bundleRef names: the Sync's own where it says no other. Borrowed.
+const char *object_bundle_namespace(const json_t *sync);
+// Whether the Sync's bundleRef names this Bundle.
+bool object_follows(const json_t *sync, const json_t *bundle);
+
 bool object_is_suspended(const json_t *object);
 // Somebody asked for its deletion; it stays until its finalizers are gone.
 bool object_is_deleting(const json_t *object);

@@ -13,6 +13,7 @@
 #include "cli/hand.h"
 #include "cli/print.h"
 #include "cli/registry.h"
+#include "cli/sync_files.h"
 #include "cli/tell.h"
 #include "cli/workspace.h"
 #include "controller/governance.h"
@@ -202,35 +203,13 @@ static bool find_approvers(const struct governance *governance, const struct han
     return counts;
 }
 
-// The channel that the Sync follows; owned, NULL where its spec does not say: a digest, or what a
-// range chooses.
-static char *followed_channel(const struct approving *approving)
-{
-    const json_t *sync = approving->sync;
-    cleanup_json json_t *bundle = NULL;
-    const char *name = object_spec_string(sync, "bundleRef.name");
-    const char *namespace = object_spec_string(sync, "bundleRef.namespace");
-    const char *channel = object_spec_string(sync, "artifact.channel");
-    const char *tag = object_spec_string(sync, "artifact.tag");
-    if (name != NULL)
-        return store_get(approving->store, "Bundle",
-                         namespace != NULL ? namespace : object_namespace(sync), name, &bundle,
-                         NULL) == 0
-                   ? xstrdup_or_null(
-                         json_string_value(json_array_get(object_spec(bundle, "artifact.tags"), 0)))
-                   : NULL;
-    // A git- tag names one commit: it is a pin, and no channel.
-    if (channel == NULL && tag != NULL && strncmp(tag, "git-", 4) != 0)
-        channel = tag;
-    return xstrdup_or_null(channel);
-}
-
 static int check_channel(const struct approving *approving, struct error *err)
 {
     if (approving->sync == NULL || cli_flag(approving->cli, "force"))
         return 0;
-    cleanup_free char *followed = followed_channel(approving);
-    if (followed == NULL || strcmp(followed, approving->channel) == 0)
+    cleanup_free char *followed = NULL;
+    if (sync_channel(approving->store, approving->sync, &followed, NULL) < 0 || followed == NULL ||
+        strcmp(followed, approving->channel) == 0)
         return 0;
     return error_set(err, ERROR_INVALID,
                      "nothing was approved: Sync %s/%s follows the channel %s, and there an "

@@ -177,7 +177,7 @@ static void check_sync(struct checking *checking, const json_t *object)
     const struct secret_use cluster = {object, "spec.target.kubeConfig.secretRef",
                                        SECRET_KUBECONFIG};
     const char *bundle = object_spec_string(object, "bundleRef.name");
-    const char *namespace = object_spec_string(object, "bundleRef.namespace");
+    const char *namespace = object_bundle_namespace(object);
     cleanup_json json_t *found = NULL;
     cleanup_json json_t *policies = NULL;
     cleanup_error struct error cause = {0};
@@ -187,8 +187,6 @@ static void check_sync(struct checking *checking, const json_t *object)
     check_artifact(checking, object);
     check_secret(checking, &cluster, object_spec_string(object, "target.kubeConfig.secretRef.name"),
                  any);
-    if (namespace == NULL)
-    namespace = object_namespace(object);
     if (bundle != NULL &&
         store_get(checking->store, "Bundle", namespace, bundle, &found, &cause) < 0 &&
         cause.code == ERROR_NOT_FOUND) {

@@ -79,15 +79,6 @@ static int wait_until_gone(const struct cli *cli, struct store *store, const jso
     }
 }
 
-static bool follows(const json_t *sync, const json_t *bundle)
-{
-    const char *name = object_spec_string(sync, "bundleRef.name");
-    const char *namespace = object_spec_string(sync, "bundleRef.namespace");
-    return name != NULL && strcmp(name, object_name(bundle)) == 0 &&
-           strcmp(namespace != NULL ? namespace : object_namespace(sync),
-                  object_namespace(bundle)) == 0;
-}
-
 // A Bundle may be followed from other namespaces, where whoever deletes it may see them.
 static void tell_followers(const struct cli *cli, struct store *store, const json_t *bundle)
 {
@@ -99,7 +90,7 @@ static void tell_followers(const struct cli *cli, struct store *store, const jso
          store_list(store, "Sync", object_namespace(bundle), &syncs, NULL) < 0))
         return;
     json_array_foreach (syncs, index, sync) {
-        if (follows(sync, bundle) && !object_is_deleting(sync))
+        if (object_follows(sync, bundle) && !object_is_deleting(sync))
             tell_warning(cli,
                          "Sync %s/%s follows it: what it applied stays, and nothing new is applied "
                          "until there is such a Bundle again; to delete it: sealift delete sync %s "

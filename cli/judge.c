@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/semver.h"
 #include "cli/signer.h"
+#include "cli/sync_files.h"
 #include "cli/workspace.h"
 #include "controller/governance.h"
 #include "oci/sign/collect.h"
@@ -155,28 +156,6 @@ static int check_no_key_flags(const struct cli *cli, struct error *err)
     return 0;
 }
 
-// The channel that the Sync follows: its own, its tag, or its Bundle's first tag. Owned; NULL.
-static int channel_of(struct store *store, const json_t *sync, char **ret_channel,
-                      struct error *err)
-{
-    const char *bundle_name = object_spec_string(sync, "bundleRef.name");
-    const char *namespace = object_spec_string(sync, "bundleRef.namespace");
-    const char *channel = object_spec_string(sync, "artifact.channel");
-    const char *tag = object_spec_string(sync, "artifact.tag");
-    cleanup_json json_t *bundle = NULL;
-    if (bundle_name == NULL) {
-        bool pin = tag != NULL && strncmp(tag, "git-", 4) == 0;
-        *ret_channel = xstrdup_or_null(channel != NULL ? channel : pin ? NULL : tag);
-        return 0;
-    }
-    if (store_get(store, "Bundle", namespace != NULL ? namespace : object_namespace(sync),
-                  bundle_name, &bundle, err) < 0)
-        return -1;
-    *ret_channel =
-        xstrdup_or_null(json_string_value(json_array_get(object_spec(bundle, "artifact.tags"), 0)));
-    return 0;
-}
-
 // Registries write the '+' of a version as '_'.
 static int version_of(const char *tag, char **ret_version, struct error *err)
 {
@@ -223,7 +202,7 @@ static int rules_of_sync(const struct cli *cli, const char *identity, const char
             rules->channel = xstrdup_or_null(tag);
         return version_of(tag, &rules->version, err);
     }
-    return channel_of(store, sync, &rules->channel, err);
+    return sync_channel(store, sync, &rules->channel, err);
 }
 
 static int find_rules(const struct cli *cli, const struct registry *registry, struct rules *rules,

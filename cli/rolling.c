@@ -53,11 +53,9 @@ static int place_of_sync(struct rolling *rolling, struct error *err)
 {
     const json_t *sync = rolling->object;
     const char *bundle = object_spec_string(sync, "bundleRef.name");
-    const char *namespace = object_spec_string(sync, "bundleRef.namespace");
     const char *tag = object_spec_string(sync, "artifact.tag");
     if (bundle != NULL) {
-        if (store_get(rolling->store, "Bundle",
-                      namespace != NULL ? namespace : object_namespace(sync), bundle,
+        if (store_get(rolling->store, "Bundle", object_bundle_namespace(sync), bundle,
                       &rolling->bundle, err) < 0)
             return error_wrap(err, "spec.bundleRef of Sync %s", object_name(sync));
         return place_of_bundle(rolling, rolling->bundle, err);

@@ -26,14 +26,31 @@ static int released(const json_t *bundle, char **ret_reference, struct error *er
     return 0;
 }
 
+int sync_channel(struct store *store, const json_t *sync, char **ret_channel, struct error *err)
+{
+    const char *bundle_name = object_spec_string(sync, "bundleRef.name");
+    const char *channel = object_spec_string(sync, "artifact.channel");
+    const char *tag = object_spec_string(sync, "artifact.tag");
+    cleanup_json json_t *bundle = NULL;
+    if (bundle_name == NULL) {
+        // A git- tag names one commit: it is a pin, and no channel.
+        bool pin = tag != NULL && strncmp(tag, "git-", 4) == 0;
+        *ret_channel = xstrdup_or_null(channel != NULL ? channel : pin ? NULL : tag);
+        return 0;
+    }
+    if (store_get(store, "Bundle", object_bundle_namespace(sync), bundle_name, &bundle, err) < 0)
+        return -1;
+    *ret_channel =
+        xstrdup_or_null(json_string_value(json_array_get(object_spec(bundle, "artifact.tags"), 0)));
+    return 0;
+}
+
 static int follow_bundle(struct store *store, const json_t *sync, char **ret_reference,
                          struct error *err)
 {
     const char *name = object_spec_string(sync, "bundleRef.name");
-    const char *namespace = object_spec_string(sync, "bundleRef.namespace");
     cleanup_json json_t *bundle = NULL;
-    if (store_get(store, "Bundle", namespace != NULL ? namespace : object_namespace(sync), name,
-                  &bundle, err) < 0)
+    if (store_get(store, "Bundle", object_bundle_namespace(sync), name, &bundle, err) < 0)
         return -1;
     return released(bundle, ret_reference, err);
 }

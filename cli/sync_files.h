@@ -14,4 +14,10 @@
 int sync_files_load(const struct cli *cli, struct store *store, const json_t *object,
                     struct vec *ret_files, struct error *err) __attribute__((warn_unused_result));
 
+// The channel that the Sync follows: its own, its tag, or its Bundle's first tag. *ret_channel is
+// owned; NULL where its spec does not say: a digest, or what a range chooses. -1 where the Bundle
+// cannot be read.
+int sync_channel(struct store *store, const json_t *sync, char **ret_channel, struct error *err)
+    __attribute__((warn_unused_result));
+
 #endif

@@ -12,15 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool follows(const json_t *sync, const json_t *bundle)
-{
-    const char *name = object_spec_string(sync, "bundleRef.name");
-    const char *namespace = object_spec_string(sync, "bundleRef.namespace");
-    return name != NULL && strcmp(name, object_name(bundle)) == 0 &&
-           strcmp(namespace != NULL ? namespace : object_namespace(sync),
-                  object_namespace(bundle)) == 0;
-}
-
 // What of a Bundle its followers act on.
 static char *news_of_bundle(const json_t *bundle)
 {
@@ -40,7 +31,7 @@ void syncs_on_bundle(void *arg, enum store_change change, const json_t *object)
         return;
     }
     vec_foreach (struct roster_entry, sync, &syncs->roster.entries) {
-        if (!follows(sync->object, object))
+        if (!object_follows(sync->object, object))
             continue;
         struct sync_memory *memory = sync->data;
         free(memory->request_id);
@@ -58,7 +49,7 @@ static char *repository_of(const struct syncs *syncs, const json_t *sync)
     if (repository != NULL)
         return identity_oci(repository, &identity, NULL) == 0 ? identity : NULL;
     vec_foreach (struct roster_entry, bundle, &syncs->bundles.entries) {
-        if (follows(sync, bundle->object))
+        if (object_follows(sync, bundle->object))
             return xstrdup_or_null(object_status_string(bundle->object, "artifact.repository"));
     }
     return NULL;

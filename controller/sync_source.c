@@ -103,11 +103,9 @@ static int take_bundle(struct sync_flow *flow, const json_t *bundle, struct erro
 
 static int follow_bundle(struct sync_flow *flow, const char *name, struct error *err)
 {
-    const char *namespace = object_spec_string(flow->object, "bundleRef.namespace");
+    const char *namespace = object_bundle_namespace(flow->object);
     cleanup_json json_t *bundle = NULL;
     flow->reason = "BundleNotFound";
-    if (namespace == NULL)
-    namespace = object_namespace(flow->object);
     if (store_get(flow->role->store, "Bundle", namespace, name, &bundle, err) < 0)
         return sync_refuse_bundle(flow, namespace, name, err);
     return take_bundle(flow, bundle, err);
