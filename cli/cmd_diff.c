@@ -1,3 +1,4 @@
+#include "api/kind.h"
 #include "base/jval.h"
 #include "base/memory.h"
 #include "cli/changes.h"
@@ -15,6 +16,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { DIFF_SAME = 0, DIFF_DIFFERENT = 1, DIFF_FAILED = 2, MAX_DIFF_BYTES = 64 << 20 };
 
@@ -108,6 +110,19 @@ static int load_sync(const struct cli *cli, struct store *store, const json_t *s
     return files_load(cli, text, before, NULL, err);
 }
 
+// Other commands take a kind and a name as two words, too; here two words are two sides.
+static int check_words(const char *first, const char *second, struct error *err)
+{
+    const struct kind *kind = kind_find(first);
+    bool has_artifact =
+        kind != NULL && (strcmp(kind->name, "Sync") == 0 || strcmp(kind->name, "Bundle") == 0);
+    if (!has_artifact || second == NULL || strchr(second, '/') != NULL || access(first, F_OK) == 0)
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     "there is no folder %s; did you mean %s/%s? an object is one word here", first,
+                     strcmp(kind->name, "Sync") == 0 ? "sync" : "bundle", second);
+}
+
 static int load_sides(const struct cli *cli, struct vec *before, struct vec *after,
                       struct error *err)
 {
@@ -116,7 +131,7 @@ static int load_sides(const struct cli *cli, struct vec *before, struct vec *aft
     cleanup_store struct store *store = NULL;
     cleanup_json json_t *from = NULL;
     cleanup_json json_t *to = NULL;
-    if (find_sync(cli, first, &store, &from, err) < 0 ||
+    if (check_words(first, second, err) < 0 || find_sync(cli, first, &store, &from, err) < 0 ||
         find_sync(cli, second, &store, &to, err) < 0)
         return -1;
     if (second == NULL && from == NULL)

@@ -165,7 +165,8 @@ const char *workspace_namespaces(const struct cli *cli)
     return workspace_on_files(cli) ? cli_string(cli, "namespace") : workspace_namespace(cli);
 }
 
-static int unknown_kind(const char *text, size_t length, struct error *err)
+// `alone`: nothing else was named, so it may be an object's name.
+static int unknown_kind(const char *text, size_t length, bool alone, struct error *err)
 {
     cleanup_strbuf struct strbuf known;
     cleanup_free char *word = xstrndup(text, length);
@@ -176,6 +177,11 @@ static int unknown_kind(const char *text, size_t length, struct error *err)
         nearest_offer(&nearest, kind_at(i)->name);
         strbuf_addf(&known, "%s%s", i > 0 ? ", " : "", kind_at(i)->plural);
     }
+    if (alone && nearest.best == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "\"%s\" is no kind; an object is named KIND/NAME, like sync/%s; the kinds "
+                         "are %s",
+                         word, word, known.data);
     return error_set(err, ERROR_INVALID, "\"%s\" is no kind%s%s%s; the kinds are %s", word,
                      nearest.best != NULL ? " (did you mean " : "",
                      nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "?)" : "",
@@ -194,8 +200,10 @@ int workspace_parse(const struct cli *cli, size_t index, const struct kind **ret
     size_t short_length = strcspn(first, "./");
     cleanup_free char *word = xstrndup(first, short_length < length ? short_length : length);
     const struct kind *kind = kind_find(word);
-    if (kind == NULL)
-        return unknown_kind(first, length, err);
+    if (kind == NULL) {
+        bool alone = slash == NULL && cli_argument(cli, index + 1) == NULL;
+        return unknown_kind(first, length, alone, err);
+    }
     *ret_kind = kind;
     *ret_name = slash != NULL ? slash + 1 : cli_argument(cli, index + 1);
     return 0;

@@ -109,7 +109,13 @@ def test_usage_errors_are_2(sealift: Sealift) -> None:
 
 def test_suggestions(sealift: Sealift) -> None:
     assert "--config" in sealift.fails("get", "bundles").err
-    assert "bundles" in sealift.fails("get", "boats", "--config", sealift.home, "--state", sealift.home).err
+    at = ("--config", sealift.home, "--state", sealift.home)
+    assert "bundles" in sealift.fails("get", "boats", *at).err
+    for words in (["rollback", "shop"], ["get", "shop"], ["suspend", "shop"]):
+        assert "an object is named KIND/NAME, like sync/shop; the kinds are" in sealift.fails(*words, *at).err, words
+    assert "(did you mean bundles?)" in sealift.fails("get", "bundels", *at).err
+    for kind in ("sync", "bundle"):
+        assert f"there is no folder {kind}s; did you mean {kind}/shop?" in sealift.fails("diff", f"{kind}s", "shop", *at).err
     assert sealift.fails().code == 2
     assert sealift("--version").out == sealift("version").out
     assert sealift("-h").out == sealift("help").out == sealift("--help").out
