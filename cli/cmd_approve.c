@@ -20,6 +20,7 @@
 #include "oci/artifact.h"
 #include "oci/sign/certificate.h"
 #include "oci/sign/policy.h"
+#include "oci/tag_words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,7 +76,7 @@ static int find_base(struct approving *approving, struct oci_descriptor *ret_bas
     const char *base = against != NULL ? against : runs;
     if (base == NULL)
         return 0;
-    if (oci_resolve(approving->registry.repository, base, ret_base, err) < 0)
+    if (oci_resolve_named(approving->registry.repository, base, ret_base, err) < 0)
         return against != NULL ? error_wrap(err, "--against") : error_wrap(err, "what runs now");
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "cli/registry.h"
 #include "cli/tell.h"
 #include "oci/copy.h"
+#include "oci/tag_words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static int copy_one(struct transfer *transfer, const char *tag_or_digest, const 
                     struct error *err)
 {
     cleanup_oci_descriptor struct oci_descriptor root = {0};
-    if (oci_resolve(transfer->from->repository, tag_or_digest, &root, err) < 0 ||
+    if (oci_resolve_named(transfer->from->repository, tag_or_digest, &root, err) < 0 ||
         oci_copy(transfer->from->repository, transfer->to->repository, root.digest.text, tags,
                  &transfer->options, &transfer->count, err) < 0)
         return -1;

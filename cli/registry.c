@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/tell.h"
+#include "oci/tag_words.h"
 #include "oci/warnings.h"
 
 #include <stdlib.h>
@@ -150,7 +151,7 @@ int registry_resolve(struct registry *registry, struct oci_descriptor *ret_descr
     if (wanted == NULL)
         return error_set(err, ERROR_INVALID,
                          "which artifact? put :TAG or @sha256:DIGEST behind the repository");
-    return oci_resolve(registry->repository, wanted, ret_descriptor, err);
+    return oci_resolve_named(registry->repository, wanted, ret_descriptor, err);
 }
 
 int registry_see(struct registry *registry, struct oci_descriptor *ret_descriptor,

@@ -9,6 +9,7 @@
 #include "oci/sign/certificate.h"
 #include "oci/sign/collect.h"
 #include "oci/sign/trusted_root.h"
+#include "oci/tag_words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +148,7 @@ static int look_at(struct rolling *rolling, const char *wanted, struct candidate
     struct oci_repository *repository = rolling->registry.repository;
     cleanup_free char *bytes = NULL;
     size_t size;
-    if (oci_resolve(repository, wanted, &candidate->artifact, err) < 0 ||
+    if (oci_resolve_named(repository, wanted, &candidate->artifact, err) < 0 ||
         oci_get_manifest(repository, candidate->artifact.digest.text, &bytes, &size,
                          &candidate->manifest, err) < 0 ||
         evidence_collect_for(repository, candidate->artifact.digest.text, &rolling->known, 1,

@@ -8,6 +8,7 @@
 #include "controller/access.h"
 #include "oci/artifact.h"
 #include "oci/reference.h"
+#include "oci/tag_words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,8 +97,9 @@ static int pull(const struct oci_reference *reference, struct oci_repository *re
     cleanup_oci_share struct oci_share share = {0};
     cleanup_free char *bytes = NULL;
     size_t size;
-    if (oci_resolve(repository, reference->digest != NULL ? reference->digest : reference->tag,
-                    &descriptor, err) < 0 ||
+    if (oci_resolve_named(repository,
+                          reference->digest != NULL ? reference->digest : reference->tag,
+                          &descriptor, err) < 0 ||
         oci_get_manifest(repository, descriptor.digest.text, &bytes, &size, &manifest, err) < 0)
         return -1;
     return oci_pull(repository, &manifest, limits, NULL, NULL, &share, files, err);

@@ -8,12 +8,10 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/nearest.h"
-#include "base/strbuf.h"
 #include "oci/reference.h"
+#include "oci/tag_words.h"
 
 #include <string.h>
-
-enum { NAMED_TAGS = 5, MAX_TAGS_BYTES = 1024 };
 
 // On a plain host everything is one person's.
 static bool may_name_tags(const struct sync_flow *flow)
@@ -35,28 +33,7 @@ static char *list_command(const struct sync_flow *flow)
 
 char *sync_tell_tags(const struct sync_flow *flow, const struct vec *tags, const char *wanted)
 {
-    struct nearest nearest = {.wanted = wanted};
-    struct strbuf there;
-    size_t n = 0;
-    if (!may_name_tags(flow))
-        return list_command(flow);
-    strbuf_init(&there, MAX_TAGS_BYTES);
-    vec_foreach (char *, tag, tags) {
-        // Those of signatures are nobody's choice.
-        if (strncmp(*tag, "sha256-", strlen("sha256-")) == 0)
-            continue;
-        if (n < NAMED_TAGS)
-            strbuf_addf(&there, "%s%s", n > 0 ? ", " : "; there are the tags ", *tag);
-        n++;
-        if (wanted != NULL)
-            nearest_offer(&nearest, *tag);
-    }
-    if (n > NAMED_TAGS)
-        strbuf_addf(&there, " and %zu more", n - NAMED_TAGS);
-    cleanup_free char *all = strbuf_steal(&there);
-    if (nearest.best != NULL)
-        return xasprintf("; did you mean %s?", nearest.best);
-    return xstrdup(n > 0 ? all : "; nothing is tagged there");
+    return may_name_tags(flow) ? oci_tag_words(tags, wanted) : list_command(flow);
 }
 
 int sync_refuse_tag(struct sync_flow *flow, const char *tag, struct error *err)

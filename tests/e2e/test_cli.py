@@ -207,6 +207,22 @@ def test_sign_adds_a_channel(sealift: Sealift, folder: Path, tmp_path: Path, key
     assert f"{key} is encrypted, and no password was given; give it with --password-file FILE or in COSIGN_PASSWORD" in missing
 
 
+def test_a_tag_that_is_not_there(sealift: Sealift, reference: str, key: Path, tmp_path: Path) -> None:
+    public, other = key.with_suffix(".pub"), reference.replace(":prod", ":{}")
+    signer = {"env": {"COSIGN_PASSWORD": KEY_PASSWORD}}
+    for words in (
+        ["verify", "{}", "--key", public], ["inspect", "{}"], ["pull", "{}", "--output", tmp_path / "pulled"], ["sign", "{}", "--key", key],
+        ["approve", "{}", "--key", key, "--yes"], ["copy", "{}", f"oci-layout://{tmp_path}/copy:x"],
+        ["rollback", "{}", "--key", key, "--yes"], ["rollback", reference, "--to", "TAG", "--key", key, "--yes"],
+    ):  # fmt: skip
+        for tag, said in (("production", "; did you mean prod?"), ("nightly", "; there are the tags prod\n")):
+            at = [str(word).replace("{}", other.format(tag)).replace("TAG", tag) for word in words]
+            failed = sealift.fails(*at, **signer)
+            assert f" has no tag {tag}{said}" in failed.err, (at, failed.err)
+    gone = "sha256:" + 64 * "0"
+    assert "tags" not in sealift.fails("verify", f"{reference[:-5]}@{gone}", "--key", public).err
+
+
 def test_diff(sealift: Sealift, folder: Path, tmp_path: Path, reference: str) -> None:
     other = tmp_path / "other"
     shutil.copytree(folder, other)
