@@ -1,5 +1,7 @@
 #include "base/cancel.h"
 
+#include "base/clock.h"
+
 #include <stddef.h>
 
 void cancel_init(struct cancel *cancel)
@@ -22,9 +24,22 @@ void cancel_request(struct cancel *cancel)
     pthread_mutex_unlock(&cancel->lock);
 }
 
+void cancel_request_in(struct cancel *cancel, int64_t ms)
+{
+    int64_t due_mono_ms = clock_mono_ms(clock_system()) + ms;
+    __atomic_store_n(&cancel->due_mono_ms, due_mono_ms, __ATOMIC_RELEASE);
+}
+
+static bool is_due(struct cancel *cancel)
+{
+    int64_t due_mono_ms = __atomic_load_n(&cancel->due_mono_ms, __ATOMIC_ACQUIRE);
+    return due_mono_ms > 0 && clock_mono_ms(clock_system()) >= due_mono_ms;
+}
+
 bool cancel_requested(struct cancel *cancel)
 {
-    return cancel != NULL && __atomic_load_n(&cancel->requested, __ATOMIC_ACQUIRE);
+    return cancel != NULL &&
+           (__atomic_load_n(&cancel->requested, __ATOMIC_ACQUIRE) || is_due(cancel));
 }
 
 int cancel_check(struct cancel *cancel, struct error *err)

@@ -5,12 +5,14 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
 struct cancel {
     pthread_mutex_t lock;
     bool requested;
+    int64_t due_mono_ms;     // when it counts as requested; 0 = never by itself
     void (*wake)(void *arg); // what the work waits in now; NULL while it runs
     void *wake_arg;
 };
@@ -21,6 +23,9 @@ void cancel_release(struct cancel *cancel);
 // Any thread; more than once is fine. Runs the wake-up, which must be quick and must not lock what
 // waits.
 void cancel_request(struct cancel *cancel);
+// The same in so many milliseconds, for work that may still come to its end. Nobody is woken then:
+// only for waits that look at the flag from time to time.
+void cancel_request_in(struct cancel *cancel, int64_t ms);
 // NULL is never cancelled.
 bool cancel_requested(struct cancel *cancel);
 // ERROR_CANCELED when requested.

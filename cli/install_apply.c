@@ -105,7 +105,7 @@ static int serve_definitions(struct installation *installation, struct error *er
                                  err) < 0)
         return -1;
     struct kube_discovery *fresh = NULL;
-    if (kube_discovery_fetch(installation->client, NULL, &fresh, err) < 0)
+    if (kube_discovery_fetch(installation->client, NULL, NULL, &fresh, err) < 0)
         return -1;
     kube_discovery_unref(installation->discovery);
     installation->discovery = fresh;

@@ -48,7 +48,7 @@ static char *who(struct kube_client *client)
 static int may_everything(struct kube_client *client, bool *ret_allowed, struct error *err)
 {
     const struct kube_action action = {.verb = "*", .group = "*", .plural = "*"};
-    return kube_may(client, NULL, &action, ret_allowed, NULL, err);
+    return kube_may(client, NULL, &action, NULL, ret_allowed, NULL, err);
 }
 
 // Adds "get, create and patch clusterroles.rbac.authorization.k8s.io" for what is not allowed.
@@ -63,7 +63,7 @@ static int add_missing(struct kube_client *client, const struct piece *piece,
                                            .plural = piece->plural,
                                            .namespace_ = piece->ns};
         bool allowed = false;
-        if (kube_may(client, NULL, &action, &allowed, NULL, err) < 0)
+        if (kube_may(client, NULL, &action, NULL, &allowed, NULL, err) < 0)
             return -1;
         if (allowed)
             continue;

@@ -34,7 +34,7 @@ int installation_open(const struct cli *cli, const char *namespace,
     struct installation installation = {
         .cli = cli, .namespace = namespace, .pieces = PIECES, .dry_run = cli_flag(cli, "dry-run")};
     if (workspace_client(cli, &installation.client, err) < 0 ||
-        kube_discovery_fetch(installation.client, NULL, &installation.discovery, err) < 0 ||
+        kube_discovery_fetch(installation.client, NULL, NULL, &installation.discovery, err) < 0 ||
         read_parent(&installation, err) < 0) {
         installation_release(&installation);
         return -1;

@@ -465,7 +465,7 @@ int live_compare(const struct cli *cli, struct store *store, const json_t *sync,
         .cli = cli, .sync = sync, .pieces = PIECES, .pruned = PIECES};
     live.set_id = applyset_id(object_name(sync), object_namespace(sync), "Sync", API_GROUP);
     if (connect_to(&live, store, err) < 0 ||
-        kube_discovery_fetch(live.client, NULL, &live.discovery, err) < 0 ||
+        kube_discovery_fetch(live.client, NULL, NULL, &live.discovery, err) < 0 ||
         desire(&live, files, err) < 0 || pieces_look(live.client, &live.pieces, err) < 0)
         return -1;
     pieces_apply(live.client, &live.pieces, STAGE_DEFINITIONS, STAGE_AFTER, true);

@@ -118,7 +118,7 @@ static bool settle_batch(struct kube_run *run, struct planned **batch, size_t n)
         fine = false;
     }
     // A failure here shows at the objects of the new kind.
-    if (defined && cluster_discover(run->target->cluster, 0, NULL) == 0)
+    if (defined && cluster_discover(run->target->cluster, 0, run->request->cancel, NULL) == 0)
         run->discovered = true;
     return fine || !hooks;
 }

@@ -199,14 +199,15 @@ static bool move_versions(struct cluster *cluster)
     return moved;
 }
 
-int cluster_discover(struct cluster *cluster, int64_t max_age_ms, struct error *err)
+int cluster_discover(struct cluster *cluster, int64_t max_age_ms, struct cancel *cancel,
+                     struct error *err)
 {
     int result = 0;
     pthread_mutex_lock(&cluster->asking);
     int64_t now_ms = clock_mono_ms(clock_system());
     if (cluster->discovery == NULL || now_ms - cluster->discovered_mono_ms >= max_age_ms) {
         struct kube_discovery *found = NULL;
-        result = kube_discovery_fetch(cluster->client, cluster->discovery, &found, err);
+        result = kube_discovery_fetch(cluster->client, cluster->discovery, cancel, &found, err);
         if (result == 0) {
             pthread_mutex_lock(&cluster->lock);
             kube_discovery_unref(cluster->discovery);

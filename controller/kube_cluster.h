@@ -52,8 +52,8 @@ struct kube_client *cluster_client(const struct cluster *cluster);
 struct loop *cluster_loop(const struct cluster *cluster);
 
 // Asks which kinds there are, if nobody did for max_age_ms; 0 = now. Blocks.
-int cluster_discover(struct cluster *cluster, int64_t max_age_ms, struct error *err)
-    __attribute__((warn_unused_result));
+int cluster_discover(struct cluster *cluster, int64_t max_age_ms, struct cancel *cancel,
+                     struct error *err) __attribute__((warn_unused_result));
 // Of what was discovered or noted; version "" = any. NULL when there is none.
 struct cluster_type *cluster_type_of(struct cluster *cluster, const char *group,
                                      const char *version, const char *kind);

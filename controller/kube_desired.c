@@ -65,7 +65,7 @@ static int find_type(struct kube_run *run, const char *group, const char *versio
     *ret_type = cluster_type_of(cluster, group, "", kind);
     if (*ret_type == NULL && !run->discovered) {
         run->discovered = true;
-        if (cluster_discover(cluster, 0, err) < 0)
+        if (cluster_discover(cluster, 0, run->request->cancel, err) < 0)
             return error_wrap(err, "ask the cluster for its kinds");
         *ret_type = cluster_type_of(cluster, group, "", kind);
     }

@@ -238,7 +238,7 @@ static int learn_kinds(struct kube_run *run, struct error *err)
 {
     const struct target_request *request = run->request;
     int64_t max_age_ms = request->afresh ? 0 : discovery_age_ms;
-    if (cluster_discover(run->target->cluster, max_age_ms, err) < 0)
+    if (cluster_discover(run->target->cluster, max_age_ms, request->cancel, err) < 0)
         return error_wrap(err, "ask the cluster for its kinds");
     if (kube_target_sweep(run->target, request->cancel, err) < 0)
         return -1;

@@ -109,7 +109,7 @@ static void ask_about_strangers(struct kube_run *run)
                                            .plural = stranger->type->plural,
                                            .namespace_ = stranger->ns};
         if (kube_may(cluster_client(target->cluster), as.user != NULL ? &as : NULL, &action,
-                     &stranger->allowed, NULL, &cause) < 0)
+                     run->request->cancel, &stranger->allowed, NULL, &cause) < 0)
             stranger->code = cause.code;
     }
 }

@@ -23,6 +23,7 @@ void kube_attempt_init(struct kube_attempt *attempt, struct kube_client *client,
     *attempt =
         (struct kube_attempt){.client = client,
                               .request = request,
+                              .cancel = request->cancel != NULL ? request->cancel : &client->ending,
                               .backoff = {.first_ms = RETRY_FIRST_MS, .max_ms = RETRY_MAX_MS},
                               .deadline_at_ms = now + deadline,
                               .due_at_ms = now};
@@ -67,7 +68,7 @@ int kube_attempt_prepare(struct kube_attempt *attempt, bool may_block, struct er
         .idle_timeout_ms = left,
         .max_body_bytes =
             request->max_body_bytes > 0 ? request->max_body_bytes : KUBE_BODY_DEFAULT_BYTES,
-        .cancel = request->cancel,
+        .cancel = attempt->cancel,
     };
     return 0;
 }
@@ -142,7 +143,7 @@ enum kube_step kube_attempt_judge(struct kube_attempt *attempt, struct http_resu
     const struct kube_request *request = attempt->request;
     int64_t delay = 0;
     int64_t now = clock_mono_ms(attempt->client->clock);
-    if (!cancel_requested(request->cancel) && wants_again(attempt, outcome, &delay) &&
+    if (!cancel_requested(attempt->cancel) && wants_again(attempt, outcome, &delay) &&
         delay < attempt->deadline_at_ms - now) {
         attempt->due_at_ms = now + delay;
         http_result_release(outcome);

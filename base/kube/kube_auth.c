@@ -14,8 +14,8 @@ static void set_if(json_t *object, const char *key, const char *text)
 }
 
 int kube_may(struct kube_client *client, const struct kube_impersonation *as,
-             const struct kube_action *action, bool *ret_allowed, char **ret_reason,
-             struct error *err)
+             const struct kube_action *action, struct cancel *cancel, bool *ret_allowed,
+             char **ret_reason, struct error *err)
 {
     cleanup_json json_t *review = json_object();
     cleanup_json json_t *answer = NULL;
@@ -36,6 +36,7 @@ int kube_may(struct kube_client *client, const struct kube_impersonation *as,
                 .plural = "selfsubjectaccessreviews"},
         .object = review,
         .as = as,
+        .cancel = cancel,
     };
     if (kube_do(client, &request, &answer, err) < 0)
         return error_wrap(err, "ask whether %s of %s is allowed", action->verb,

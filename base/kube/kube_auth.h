@@ -17,8 +17,8 @@ struct kube_action {
 // SelfSubjectAccessReview: whether the client, or the one it acts as, may do it. *ret_reason
 // (owned; may be NULL) is the authorizer's, or "".
 int kube_may(struct kube_client *client, const struct kube_impersonation *as,
-             const struct kube_action *action, bool *ret_allowed, char **ret_reason,
-             struct error *err) __attribute__((warn_unused_result));
+             const struct kube_action *action, struct cancel *cancel, bool *ret_allowed,
+             char **ret_reason, struct error *err) __attribute__((warn_unused_result));
 
 // TokenRequest. audience NULL = the server's own; seconds 0 = 3600. *ret_token is owned
 // (secret_free); *ret_expires_wall_ms may be NULL.

@@ -59,7 +59,7 @@ static int stopped(struct batch *batch, size_t index, int64_t now)
     const struct kube_request *request = attempt->request;
     cleanup_error struct error err = {0};
     cleanup_free char *name = NULL;
-    if (cancel_requested(request->cancel)) {
+    if (cancel_requested(attempt->cancel)) {
         name = kube_request_name(request);
         error_set(&err, ERROR_CANCELED, "the request for %s was stopped", name);
     } else if (now >= attempt->deadline_at_ms) {
@@ -81,7 +81,7 @@ static size_t due_retry(struct batch *batch, int64_t now, int64_t *wait_ms)
         if (!item->retrying)
             continue;
         int64_t left = item->attempt.due_at_ms - now;
-        bool is_stopped = cancel_requested(item->attempt.request->cancel);
+        bool is_stopped = cancel_requested(item->attempt.cancel);
         if (left <= 0 || is_stopped)
             return i;
         if (left < *wait_ms)
@@ -117,7 +117,7 @@ static const struct http_request *next(void *arg, size_t *ret_index, int64_t *re
             return NULL;
         struct item *item = &batch->items[index];
         bool is_stopped =
-            cancel_requested(item->attempt.request->cancel) || now >= item->attempt.deadline_at_ms;
+            cancel_requested(item->attempt.cancel) || now >= item->attempt.deadline_at_ms;
         if (!is_stopped && !enter(batch, &item->attempt))
             return NULL;
         if (is_retry) {

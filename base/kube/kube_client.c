@@ -93,6 +93,7 @@ int kube_client_new(const struct kube_config *config, const struct kube_client_o
     client->proxy = proxy_of(config->proxy_url);
     client->idle = VEC_OF(struct kube_idle, NULL);
     pthread_mutex_init(&client->lock, NULL);
+    cancel_init(&client->ending);
     client->window = kube_window_new(WINDOW_FIRST, options->max_parallel > 0 ? options->max_parallel
                                                                              : WINDOW_MAX);
     client->credential = kube_credential_new(config, client->clock);
@@ -116,12 +117,19 @@ void kube_client_free(struct kube_client *client)
     kube_window_free(client->window);
     kube_config_release(&client->config);
     pthread_mutex_destroy(&client->lock);
+    cancel_release(&client->ending);
     free(client->user_agent);
     free(client->base);
     free(client->host);
     free(client->connect_to);
     secret_free(client->proxy);
     free(client);
+}
+
+void kube_client_wind_down(struct kube_client *client, int64_t grace_ms)
+{
+    cancel_request_in(&client->ending, grace_ms);
+    kube_window_open(client->window);
 }
 
 void cleanup_kube_client_pointer(struct kube_client **client)

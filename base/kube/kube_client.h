@@ -41,6 +41,9 @@ int kube_client_new(const struct kube_config *config, const struct kube_client_o
     __attribute__((warn_unused_result));
 // No request may be running; kube_loops of it are freed before. NULL is fine.
 void kube_client_free(struct kube_client *client);
+// Before its loops stop for good: requests of workers no longer wait for what a loop holds, and
+// those without a cancel of their own end in CANCELED after grace_ms. Any thread.
+void kube_client_wind_down(struct kube_client *client, int64_t grace_ms);
 void cleanup_kube_client_pointer(struct kube_client **client);
 #define cleanup_kube_client __attribute__((cleanup(cleanup_kube_client_pointer)))
 

@@ -39,8 +39,8 @@ struct kube_discovery;
 // answer, and saves the work when nothing changed (then the same snapshot comes back, with a
 // reference more). *ret_discovery is owned: kube_discovery_unref.
 int kube_discovery_fetch(struct kube_client *client, const struct kube_discovery *previous,
-                         struct kube_discovery **ret_discovery, struct error *err)
-    __attribute__((warn_unused_result));
+                         struct cancel *cancel, struct kube_discovery **ret_discovery,
+                         struct error *err) __attribute__((warn_unused_result));
 struct kube_discovery *kube_discovery_ref(const struct kube_discovery *discovery);
 void kube_discovery_unref(struct kube_discovery *discovery); // NULL is fine
 void cleanup_kube_discovery_pointer(struct kube_discovery **discovery);

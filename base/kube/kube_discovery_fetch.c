@@ -91,19 +91,21 @@ static int want_groups(const json_t *list, struct vec *all, struct error *err)
 }
 
 static int fetch_versions(struct kube_client *client, const struct kube_discovery *previous,
-                          const struct vec *all, struct kube_discovery *discovery,
-                          struct error *err)
+                          const struct vec *all, struct cancel *cancel,
+                          struct kube_discovery *discovery, struct error *err)
 {
     struct kube_request *requests = xcalloc(all->len > 0 ? all->len : 1, sizeof *requests);
     struct kube_result *results = xcalloc(all->len > 0 ? all->len : 1, sizeof *results);
     for (size_t i = 0; i < all->len; i++)
-        requests[i] = (struct kube_request){.verb = KUBE_GET,
-                                            .path = ((struct wanted *)vec_at(all, i))->path};
+        requests[i] = (struct kube_request){
+            .verb = KUBE_GET, .path = ((struct wanted *)vec_at(all, i))->path, .cancel = cancel};
     kube_do_all(client, requests, all->len, results, NULL, NULL);
     int result = 0;
     for (size_t i = 0; i < all->len; i++) {
         const struct wanted *wanted = vec_at(all, i);
-        if (results[i].error.code != ERROR_NONE)
+        if (results[i].error.code == ERROR_CANCELED)
+            result = result < 0 ? result : error_move(err, &results[i].error);
+        else if (results[i].error.code != ERROR_NONE)
             kube_discovery_keep_stale(discovery, previous, wanted->group, wanted->version);
         else if (result == 0)
             result = kube_discovery_add_resources(discovery, wanted->group, wanted->version,
@@ -116,8 +118,8 @@ static int fetch_versions(struct kube_client *client, const struct kube_discover
 }
 
 static int take_half(struct kube_client *client, const struct kube_discovery *previous, int half,
-                     struct kube_result *answer, struct kube_discovery *discovery,
-                     struct error *err)
+                     struct kube_result *answer, struct cancel *cancel,
+                     struct kube_discovery *discovery, struct error *err)
 {
     if (answer->error.code != ERROR_NONE)
         return error_move(err, &answer->error);
@@ -135,11 +137,12 @@ static int take_half(struct kube_client *client, const struct kube_discovery *pr
         return -1;
     // What it says about groups says nothing about their kinds.
     free(STEAL(discovery->etags[half]));
-    return fetch_versions(client, previous, &all, discovery, err);
+    return fetch_versions(client, previous, &all, cancel, discovery, err);
 }
 
 int kube_discovery_fetch(struct kube_client *client, const struct kube_discovery *previous,
-                         struct kube_discovery **ret_discovery, struct error *err)
+                         struct cancel *cancel, struct kube_discovery **ret_discovery,
+                         struct error *err)
 {
     static const char *const paths[] = {"/api", "/apis"};
     struct kube_request requests[2];
@@ -150,6 +153,7 @@ int kube_discovery_fetch(struct kube_client *client, const struct kube_discovery
             .path = paths[i],
             .accept_header = ACCEPT,
             .if_none_match = previous != NULL ? previous->etags[i] : NULL,
+            .cancel = cancel,
         };
     kube_do_all(client, requests, 2, answers, NULL, NULL);
     int result = 0;
@@ -158,9 +162,9 @@ int kube_discovery_fetch(struct kube_client *client, const struct kube_discovery
         *ret_discovery = kube_discovery_ref(previous);
     } else {
         cleanup_kube_discovery struct kube_discovery *discovery = kube_discovery_new();
-        result = take_half(client, previous, CORE, &answers[CORE], discovery, err);
+        result = take_half(client, previous, CORE, &answers[CORE], cancel, discovery, err);
         if (result == 0)
-            result = take_half(client, previous, GROUPS, &answers[GROUPS], discovery, err);
+            result = take_half(client, previous, GROUPS, &answers[GROUPS], cancel, discovery, err);
         if (result == 0)
             *ret_discovery = STEAL(discovery);
         else

@@ -33,6 +33,7 @@ struct kube_client {
     char *host;       // the Host header where it is not the URL's, else NULL
     char *connect_to; // where the name in TLS is another one, else NULL
     char *proxy;
+    struct cancel ending; // of requests that have none of their own
 
     pthread_mutex_t lock; // of what follows
     struct vec idle;      // of struct kube_idle, the one used last at the end
@@ -70,6 +71,7 @@ void kube_wire_release(struct kube_wire *wire);
 struct kube_attempt {
     struct kube_client *client;
     const struct kube_request *request; // borrowed
+    struct cancel *cancel;              // the request's, else the client's
     struct kube_wire wire;
     struct http_request http; // of this try
     struct kube_identity *identity;

@@ -11,6 +11,7 @@ struct kube_window {
     double limit;
     double max;
     unsigned active;
+    bool open; // nobody waits any more
     // Requests that began before a cut say nothing about the time after it.
     unsigned epoch;
     bool was_cut; // from then on it grows by one per round instead of one per answer
@@ -38,7 +39,7 @@ void kube_window_free(struct kube_window *window)
 
 static bool is_full(const struct kube_window *window)
 {
-    return window->active + 1 > window->limit;
+    return !window->open && window->active + 1 > window->limit;
 }
 
 static void wake_first(const struct kube_window *window)
@@ -76,7 +77,7 @@ static void add_waiter(struct kube_window *window, struct kube_waiter *waiter)
 bool kube_window_enter(struct kube_window *window, struct kube_waiter *waiter, unsigned *ret_epoch)
 {
     pthread_mutex_lock(&window->lock);
-    bool first = window->first == NULL || window->first == waiter;
+    bool first = window->open || window->first == NULL || window->first == waiter;
     bool enters = first && !is_full(window);
     if (enters) {
         window->active++;
@@ -106,6 +107,15 @@ void kube_window_leave(struct kube_window *window, enum kube_load load, unsigned
         window->was_cut = true;
     }
     wake_first(window);
+    pthread_mutex_unlock(&window->lock);
+}
+
+void kube_window_open(struct kube_window *window)
+{
+    pthread_mutex_lock(&window->lock);
+    window->open = true;
+    for (const struct kube_waiter *waiter = window->first; waiter != NULL; waiter = waiter->next)
+        waiter->wake(waiter->arg);
     pthread_mutex_unlock(&window->lock);
 }
 

@@ -27,6 +27,8 @@ void kube_window_free(struct kube_window *window);
 // its turn; then it asks again.
 bool kube_window_enter(struct kube_window *window, struct kube_waiter *waiter, unsigned *ret_epoch);
 void kube_window_leave(struct kube_window *window, enum kube_load load, unsigned epoch);
+// From now on there is room for all, in no order: those who hold a place may never give it back.
+void kube_window_open(struct kube_window *window);
 // Before a waiter goes away. No wake comes afterwards.
 void kube_window_forget(struct kube_window *window, struct kube_waiter *waiter);
 unsigned kube_window_limit(struct kube_window *window);

@@ -128,7 +128,7 @@ static struct kube_discovery *fetch(struct scene *scene, enum how how,
     struct kube_discovery *discovery = NULL;
     cleanup_error struct error err = {0};
     scene->how = how;
-    if (kube_discovery_fetch(scene->client, previous, &discovery, &err) < 0)
+    if (kube_discovery_fetch(scene->client, previous, NULL, &discovery, &err) < 0)
         fail_msg("%s", err.message);
     return discovery;
 }
@@ -204,7 +204,7 @@ static void test_discovery_of_something_else(void **state)
     struct kube_discovery *discovery = NULL;
     cleanup_error struct error err = {0};
     scene->how = HOW_HTML;
-    assert_int_equal(kube_discovery_fetch(scene->client, NULL, &discovery, &err), -1);
+    assert_int_equal(kube_discovery_fetch(scene->client, NULL, NULL, &discovery, &err), -1);
     assert_non_null(strstr(err.message, "is this the address of an API server?"));
 }
 

@@ -104,7 +104,7 @@ static void test_live_discovery(void **state)
     cleanup_kube_discovery struct kube_discovery *discovery = NULL;
     cleanup_kube_discovery struct kube_discovery *again = NULL;
     cleanup_error struct error err = {0};
-    if (kube_discovery_fetch(scene->client, NULL, &discovery, &err) < 0)
+    if (kube_discovery_fetch(scene->client, NULL, NULL, &discovery, &err) < 0)
         fail_msg("%s", err.message);
     const struct kube_kind *kind = kube_discovery_find_object(discovery, "apps/v1", "Deployment");
     assert_non_null(kind);
@@ -116,7 +116,7 @@ static void test_live_discovery(void **state)
     assert_false(kube_discovery_find(discovery, "", NULL, "Namespace")->namespaced);
     assert_string_equal(kube_discovery_find_name(discovery, "cm")->kind, "ConfigMap");
     assert_true(kube_discovery_count(discovery) > 50);
-    assert_int_equal(kube_discovery_fetch(scene->client, discovery, &again, NULL), 0);
+    assert_int_equal(kube_discovery_fetch(scene->client, discovery, NULL, &again, NULL), 0);
     assert_ptr_equal(discovery, again); // 304
 }
 
@@ -431,10 +431,10 @@ static void test_live_rights_and_tokens(void **state)
     struct kube_action action = {
         .verb = "patch", .plural = "configmaps", .namespace_ = namespace_name()};
     bool allowed = false;
-    if (kube_may(scene->client, NULL, &action, &allowed, NULL, &err) < 0)
+    if (kube_may(scene->client, NULL, &action, NULL, &allowed, NULL, &err) < 0)
         fail_msg("%s", err.message);
     assert_true(allowed);
-    assert_int_equal(kube_may(scene->client, &as, &action, &allowed, NULL, &err), 0);
+    assert_int_equal(kube_may(scene->client, &as, &action, NULL, &allowed, NULL, &err), 0);
     assert_false(allowed);
     cleanup_json json_t *object = make_config_map("tenants", "x");
     struct kube_request write = {.verb = KUBE_APPLY,
