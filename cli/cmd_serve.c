@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/limits.h"
 #include "cli/registry.h"
+#include "cli/serve_options.h"
 #include "cli/workspace.h"
 #include "controller/bundle.h"
 #include "controller/clients.h"
@@ -35,32 +36,14 @@
 #include <unistd.h>
 
 enum {
-    DEFAULT_WORKERS = 16,
-    MAX_WORKERS = 256,
     MAX_QUEUED = 100000,
-    MAX_HOOK_BYTES = 25 << 20, // what GitHub may send
-    DEFAULT_HOOK_BYTES = 4 << 20,
-};
-
-static const size_t default_repository_bytes = (size_t)1 << 30;
-static const size_t default_cache_bytes = (size_t)1 << 30;
-static const size_t default_memory_bytes = (size_t)256 << 20;
-static const size_t most_bytes = (size_t)1 << 40;
-
-// What --max-… and their like say.
-struct numbers {
-    size_t workers;
-    size_t hook_bytes;
-    size_t repository_bytes;
-    size_t cache_bytes;
-    size_t memory_bytes;
-    struct oci_limits artifact;
+    STOP_GRACE_MS = 3000, // a Pod has 30 s, and more to do in them
 };
 
 // Everything that runs, in the order in which it is taken down.
 struct server {
     const struct cli *cli;
-    struct numbers numbers;
+    struct serve_numbers numbers;
     struct loop *loop;
     struct pool *pool;
     struct store *store;
@@ -87,84 +70,6 @@ struct server {
     struct cluster *cluster; // the store's, where Syncs without a target apply; NULL on files
 };
 
-static bool has_role(const struct cli *cli, const char *role)
-{
-    const char *roles = cli_string_or(cli, "roles", "receiver,packager,controller");
-    size_t length = strlen(role);
-    for (const char *word = roles; *word != '\0'; word += *word == ',') {
-        size_t size = strcspn(word, ",");
-        if (size == length && strncmp(word, role, size) == 0)
-            return true;
-        word += size;
-    }
-    return false;
-}
-
-static int read_numbers(const struct cli *cli, struct numbers *numbers, struct error *err)
-{
-    if (limits_read(cli, &numbers->artifact, err) < 0)
-        return -1;
-    // Room for the largest artifact is the least that makes sense.
-    size_t memory = numbers->artifact.max_unpacked > default_memory_bytes
-                        ? numbers->artifact.max_unpacked
-                        : default_memory_bytes;
-    if (limit_read(cli, "workers", DEFAULT_WORKERS, MAX_WORKERS, &numbers->workers, err) < 0 ||
-        limit_read(cli, "max-hook-bytes", DEFAULT_HOOK_BYTES, MAX_HOOK_BYTES, &numbers->hook_bytes,
-                   err) < 0 ||
-        limit_read(cli, "max-repository-bytes", default_repository_bytes, most_bytes,
-                   &numbers->repository_bytes, err) < 0 ||
-        limit_read(cli, "cache-bytes", default_cache_bytes, most_bytes, &numbers->cache_bytes,
-                   err) < 0 ||
-        limit_read(cli, "unpack-memory", memory, most_bytes, &numbers->memory_bytes, err) < 0)
-        return -1;
-    if (numbers->memory_bytes < numbers->artifact.max_unpacked)
-        return error_set(err, ERROR_INVALID,
-                         "--unpack-memory is less than --max-unpacked-bytes, %zu: the largest "
-                         "artifact would never fit",
-                         numbers->artifact.max_unpacked);
-    return 0;
-}
-
-static int check_roles(const struct cli *cli, struct error *err)
-{
-    static const char *const known[] = {"receiver", "packager", "controller"};
-    const char *roles = cli_string_or(cli, "roles", "receiver,packager,controller");
-    for (const char *word = roles; *word != '\0'; word += *word == ',') {
-        size_t size = strcspn(word, ",");
-        bool found = false;
-        for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
-            found |= strlen(known[i]) == size && strncmp(word, known[i], size) == 0;
-        if (!found)
-            return error_set(err, ERROR_INVALID,
-                             "\"%.*s\" is no role; the roles are receiver, packager and controller",
-                             (int)size, word);
-        word += size;
-    }
-    if (*roles == '\0')
-        return error_set(err, ERROR_INVALID,
-                         "--roles is empty; name some of receiver, packager and controller, or "
-                         "leave it out for all");
-    return 0;
-}
-
-// "host:port", ":port" or "[v6]:port". *ret_host is owned; NULL means all addresses.
-static int split_address(const char *option, const char *text, char **ret_host, int *ret_port,
-                         struct error *err)
-{
-    const char *colon = strrchr(text, ':');
-    char *end = NULL;
-    long port = colon != NULL ? strtol(colon + 1, &end, 10) : -1;
-    if (colon == NULL || end == colon + 1 || *end != '\0' || port < 0 || port > 65535)
-        return error_set(err, ERROR_INVALID, "--%s is HOST:PORT, like 127.0.0.1:8080, not \"%s\"",
-                         option, text);
-    bool bracketed = *text == '[' && colon > text && colon[-1] == ']';
-    const char *host = bracketed ? text + 1 : text;
-    size_t length = (size_t)(colon - host) - (bracketed ? 1 : 0);
-    *ret_host = length > 0 ? xstrndup(host, length) : NULL;
-    *ret_port = (int)port;
-    return 0;
-}
-
 static bool is_ready(void *arg, struct strbuf *why_not)
 {
     const struct server *server = arg;
@@ -186,8 +91,8 @@ static int start_receiver(struct server *server, struct error *err)
     const struct receiver_options options = {.on_files = workspace_on_files(server->cli)};
     cleanup_free char *host = NULL;
     int port = 0;
-    if (split_address("listen", cli_string_or(server->cli, "listen", "127.0.0.1:8080"), &host,
-                      &port, err) < 0 ||
+    if (serve_split_address("listen", cli_string_or(server->cli, "listen", "127.0.0.1:8080"), &host,
+                            &port, err) < 0 ||
         receiver_new(server->loop, server->store, server->pool, server->metrics, &options,
                      &server->receiver, err) < 0)
         return -1;
@@ -212,9 +117,9 @@ static int start_status(struct server *server, struct error *err)
 {
     cleanup_free char *host = NULL;
     int port = 0;
-    if (split_address("health-listen",
-                      cli_string_or(server->cli, "health-listen", "127.0.0.1:8081"), &host, &port,
-                      err) < 0)
+    if (serve_split_address("health-listen",
+                            cli_string_or(server->cli, "health-listen", "127.0.0.1:8081"), &host,
+                            &port, err) < 0)
         return -1;
     const struct status_server_options options = {.address = host,
                                                   .port = port,
@@ -274,19 +179,6 @@ static void set_reach(struct server *server, struct role *role)
         role->reach = HTTP_REACH_NOT_LOCAL;
 }
 
-static bool watches_secrets(const struct cli *cli)
-{
-    return strcmp(cli_string_or(cli, "watch-secrets", "true"), "false") != 0;
-}
-
-static int check_watch_secrets(const struct cli *cli, struct error *err)
-{
-    const char *value = cli_string_or(cli, "watch-secrets", "true");
-    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
-        return error_set(err, ERROR_INVALID, "--watch-secrets is true or false, not \"%s\"", value);
-    return 0;
-}
-
 static struct role role_of(const struct server *server)
 {
     return (struct role){
@@ -314,7 +206,7 @@ static struct role role_of(const struct server *server)
         .own_dirs = server->own_dirs,
         .cluster = server->cluster,
         .default_account = cli_string(server->cli, "default-service-account"),
-        .leave_secrets = !watches_secrets(server->cli),
+        .leave_secrets = !serve_watches_secrets(server->cli),
         .allow_unverified = cli_flag(server->cli, "allow-unverified"),
     };
 }
@@ -322,11 +214,11 @@ static struct role role_of(const struct server *server)
 static int open_cluster(struct server *server, struct error *err)
 {
     struct kube_client *client = store_kube_client(server->store);
-    if (client == NULL || !has_role(server->cli, "controller"))
+    if (client == NULL || !serve_has_role(server->cli, "controller"))
         return 0;
     if (cluster_over(server->loop, client, &server->cluster, err) < 0)
         return -1;
-    if (!watches_secrets(server->cli))
+    if (!serve_watches_secrets(server->cli))
         cluster_leave_secrets(server->cluster);
     return 0;
 }
@@ -337,11 +229,11 @@ static int start_roles(struct server *server, struct error *err)
         return -1;
     struct role role = role_of(server);
     set_reach(server, &role);
-    if (has_role(server->cli, "receiver") && start_receiver(server, err) < 0)
+    if (serve_has_role(server->cli, "receiver") && start_receiver(server, err) < 0)
         return -1;
-    if (has_role(server->cli, "packager") && bundles_new(&role, &server->bundles, err) < 0)
+    if (serve_has_role(server->cli, "packager") && bundles_new(&role, &server->bundles, err) < 0)
         return -1;
-    if (has_role(server->cli, "controller") && syncs_new(&role, &server->syncs, err) < 0)
+    if (serve_has_role(server->cli, "controller") && syncs_new(&role, &server->syncs, err) < 0)
         return -1;
     return start_status(server, err);
 }
@@ -383,9 +275,13 @@ static int prepare(struct server *server, struct error *err)
     return start_roles(server, err);
 }
 
-// The pool first: afterwards no flow touches anything below.
+// The pool first: afterwards no flow touches anything below. The loop turns no more, so no flow may
+// wait for it, nor for an API server that keeps silent.
 static void take_down(struct server *server)
 {
+    struct kube_client *client = server->store != NULL ? store_kube_client(server->store) : NULL;
+    if (client != NULL)
+        kube_client_wind_down(client, STOP_GRACE_MS);
     if (server->pool != NULL)
         pool_free(server->pool);
     if (server->hooks != NULL)
@@ -419,9 +315,8 @@ static int run(struct cli *cli, struct error *err)
 {
     struct server server = {.cli = cli, .mirrors = OCI_MIRRORS};
     enum log_level level = LOG_LEVEL_INFO;
-    if (check_roles(cli, err) < 0 || check_watch_secrets(cli, err) < 0 ||
+    if (serve_check(cli, err) < 0 || serve_read_numbers(cli, &server.numbers, err) < 0 ||
         registry_read_mirrors(cli, &server.mirrors, err) < 0 ||
-        read_numbers(cli, &server.numbers, err) < 0 ||
         log_level_parse(cli_string_or(cli, "log-level", "info"), &level, err) < 0)
         return 2;
     log_configure(level, STDERR_FILENO, clock_system());

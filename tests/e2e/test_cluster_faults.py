@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Callable, Iterator
@@ -74,6 +75,18 @@ def test_retry_after(site: Site, proxy: ApiProxy) -> None:
         assert time.monotonic() - began >= 2
         assert site.names() == {"a", "b", "c"}
         assert [proxy.count(f"PATCH .*/configmaps/{name}") for name in "abc"] == [1, 3, 1]
+
+
+def test_stop_while_the_api_server_keeps_silent(site: Site, proxy: ApiProxy) -> None:
+    """It ends within the time that a Pod has for it, and without a word of complaint."""
+    never = threading.Event()
+    proxy.fail(ApiFault("GET .*/namespaces/[^/]*/syncs/shop", before=lambda: never.wait(60)))
+    site.ship(maps("a"))
+    with site.controller(kubeconfig=behind(site, proxy)) as controller:
+        wait_for("the silence", lambda: proxy.count("GET .*/syncs/shop"))
+        controller.stop()
+        assert [line["msg"] for line in controller.log if line["level"] in ("warn", "error")] == []
+    never.set()
 
 
 def test_lost_answers(site: Site, proxy: ApiProxy) -> None:
