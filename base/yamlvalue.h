@@ -84,8 +84,12 @@ int yamlvalue_parse_first(const char *text, size_t size, const char *name, struc
                           struct error *err) __attribute__((warn_unused_result));
 
 // Whether a text or name in it holds a character that YAML readers refuse as it is: DEL, U+0080 to
-// U+009F but U+0085, U+FFFE, U+FFFF. (Others below a space have escapes in JSON.)
-bool yamlvalue_has_controls(const struct value *value);
+// U+009F, U+FFFE, U+FFFF. (Others below a space have escapes in JSON.) U+0085, an end of a line, is
+// none in texts: *next_line is set where it sees one, and else left alone.
+bool yamlvalue_has_controls(const struct value *value, bool *next_line);
+// Makes of U+0085 in its texts what a reader of JSON as YAML 1.1 does: a space, and line ends of
+// several; spaces around go.
+void yamlvalue_fold_next_lines(struct value *value);
 
 // Block style as kustomize writes it: sorted keys (digits as numbers: b9 before b10), two spaces,
 // sequences not indented under their key, lines folded at 80, strings quoted only where another

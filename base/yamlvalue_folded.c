@@ -2,10 +2,12 @@
 // kustomize does with every object at its end. Its emitter (emitterc.go,
 // yaml_emitter_write_folded_scalar) doubles every line end, for a reader that takes one of two away
 // between lines that fold; but a reader takes none away before a line that begins with a space or
-// a tab, and none at an end that is kept.
+// a tab, and none at an end that is kept. And what becomes of U+0085, which go-yaml v2 takes for
+// the end of a line where it reads what kustomize has written as JSON.
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/yamlvalue.h"
 #include "base/yamlvalue_internal.h"
 
 static bool is_blank(char ch)
@@ -65,4 +67,61 @@ struct value *yamlvalue_refolded(const char *text, size_t length)
         room[written++] = text[i];
     }
     return written > length ? value_stringn_nocheck(room, written) : NULL;
+}
+
+static bool is_next_line(const char *text, size_t left)
+{
+    return left >= 2 && memcmp(text, "\xC2\x85", 2) == 0;
+}
+
+static struct value *next_lines_folded(const char *text, size_t length)
+{
+    cleanup_free char *room = xmalloc(length);
+    size_t written = 0;
+    for (size_t i = 0; i < length;) {
+        if (!is_next_line(text + i, length - i)) {
+            room[written++] = text[i++];
+            continue;
+        }
+        while (written > 0 && room[written - 1] == ' ')
+            written--;
+        size_t lines = 0;
+        while (i < length && (text[i] == ' ' || is_next_line(text + i, length - i))) {
+            lines += text[i] != ' ';
+            i += text[i] == ' ' ? 1 : 2;
+        }
+        if (lines == 1)
+            room[written++] = ' ';
+        for (; lines > 1; lines--)
+            room[written++] = '\n';
+    }
+    return value_stringn_nocheck(room, written);
+}
+
+// NULL where the value stays as it is.
+static struct value *fold_next_lines(struct value *value)
+{
+    if (!value_is_string(value)) {
+        yamlvalue_fold_next_lines(value);
+        return NULL;
+    }
+    const char *text = value_string_value(value);
+    size_t length = value_string_length(value);
+    return memmem(text, length, "\xC2\x85", 2) != NULL ? next_lines_folded(text, length) : NULL;
+}
+
+void yamlvalue_fold_next_lines(struct value *value)
+{
+    const char *key = NULL;
+    struct value *member = NULL;
+    value_foreach (value, key, member) {
+        struct value *folded = fold_next_lines(member);
+        if (folded != NULL)
+            value_object_set_new(value, key, folded);
+    }
+    for (size_t i = 0; i < value_array_size(value); i++) {
+        struct value *folded = fold_next_lines(value_array_get(value, i));
+        if (folded != NULL)
+            value_array_set_new(value, i, folded);
+    }
 }

@@ -74,7 +74,7 @@ char *yamlvalue_scalar_text(const struct value *value)
     }
 }
 
-static bool has_control(const char *text, size_t length)
+static bool has_control(const char *text, size_t length, bool *next_line)
 {
     bool ascii = true;
     for (size_t i = 0; i < length; i++)
@@ -87,21 +87,25 @@ static bool has_control(const char *text, size_t length)
         if (at[0] == 0x7F || (at[0] == 0xC2 && at[1] >= 0x80 && at[1] <= 0x9F && at[1] != 0x85) ||
             (at[0] == 0xEF && at[1] == 0xBF && at[2] >= 0xBE))
             return true;
+        *next_line |= at[0] == 0xC2 && at[1] == 0x85;
     }
     return false;
 }
 
-bool yamlvalue_has_controls(const struct value *value)
+bool yamlvalue_has_controls(const struct value *value, bool *next_line)
 {
     if (value_is_string(value))
-        return has_control(value_string_value(value), value_string_length(value));
+        return has_control(value_string_value(value), value_string_length(value), next_line);
     const char *key = NULL;
     const struct value *member = NULL;
-    value_foreach (value, key, member)
-        if (has_control(key, strlen(key)) || yamlvalue_has_controls(member))
+    value_foreach (value, key, member) {
+        bool in_key = false;
+        if (has_control(key, strlen(key), &in_key) || in_key ||
+            yamlvalue_has_controls(member, next_line))
             return true;
+    }
     for (size_t i = 0; i < value_array_size(value); i++)
-        if (yamlvalue_has_controls(value_array_get(value, i)))
+        if (yamlvalue_has_controls(value_array_get(value, i), next_line))
             return true;
     return false;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/yamlvalue_written.h"
 #include "render/kustomize/resmap.h"
 
 void alias_place_release(void *element)
@@ -127,6 +128,20 @@ void alias_settle(struct resource *resource)
         return;
     vec_foreach (struct alias_group, group, resource->aliases)
         settle_group(group, resource);
+}
+
+void alias_quote(struct resource *resource)
+{
+    alias_settle(resource);
+    if (resource->aliases == NULL)
+        return;
+    vec_foreach (struct alias_group, group, resource->aliases) {
+        struct value *quoted = yamlvalue_written_quote_other(group->value);
+        if (quoted == NULL)
+            continue;
+        set_group(group, quoted);
+        value_decref(quoted);
+    }
 }
 
 void alias_forget(struct resource *resource, const struct value *parent)

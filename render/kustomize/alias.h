@@ -34,6 +34,9 @@ void alias_write(struct resource *resource, struct value *parent, const char *ke
 // Makes places equal again: the last that differs says what all hold, one of the object's own
 // metadata only where no other differs.
 void alias_settle(struct resource *resource);
+// Makes places equal, and puts the quotes around their texts that a merge puts around any it meets
+// (yamlvalue_written_quote_other): put there by each place alone, they would count as changes.
+void alias_quote(struct resource *resource);
 // The members of `parent` are nodes of their own from now on; NULL = all members of the resource.
 void alias_forget(struct resource *resource, const struct value *parent);
 

@@ -140,11 +140,14 @@ static int settle(struct resource *resource, struct error *err)
 {
     if (yamlvalue_settle(resource->value, err) < 0)
         return -1;
-    if (yamlvalue_has_controls(resource->value))
+    bool next_line = false;
+    if (yamlvalue_has_controls(resource->value, &next_line))
         return error_set(
             err, ERROR_INVALID,
-            "a text in it holds a control character (U+007F to U+009F but U+0085, U+FFFE or "
-            "U+FFFF), which YAML cannot hold; remove it, or encode the text");
+            "a text in it holds a control character (U+007F to U+009F, U+FFFE or U+FFFF), which "
+            "YAML cannot hold; remove it, or encode the text");
+    if (next_line)
+        yamlvalue_fold_next_lines(resource->value);
     return 0;
 }
 

@@ -110,6 +110,7 @@ static int merge(struct frame *frame, struct resmap *map, struct resource *targe
     cleanup_free char *ns = xstrdup(resource_namespace(target));
     if (options.allow_name_change || options.allow_kind_change)
         resource_remember_id(target);
+    alias_quote(target);
     resource_lend_history(target);
     struct value *merged = NULL;
     if (strategic_merge(frame->build->schema, target->value, patch, &merged, err) < 0) {

@@ -110,6 +110,35 @@ static void test_habits_last_of_one_label_wins(void **state)
                   "        x: b\n");
 }
 
+// A merge puts quotes around texts that look like other things, in whichever places they stand.
+static void test_habits_quotes_change_no_label(void **state)
+{
+    (void)state;
+    assert_builds("=== kustomization.yaml\nresources: [base]\npatches:\n"
+                  "- patch: '{apiVersion: apps/v1, kind: Deployment, metadata: "
+                  "{name: a, annotations: {x: \"key:\"}}}'\n"
+                  "- patch: '{apiVersion: apps/v1, kind: Deployment, metadata: "
+                  "{name: a, annotations: {x: b}}}'\n"
+                  "=== base/kustomization.yaml\nresources: [a.yaml]\n"
+                  "commonAnnotations: {x: one}\n"
+                  "=== base/a.yaml\napiVersion: apps/v1\nkind: Deployment\n"
+                  "metadata: {name: a}\nspec: {template: {}}\n",
+                  "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  annotations:\n"
+                  "    x: b\n  name: a\nspec:\n  template:\n    metadata:\n"
+                  "      annotations:\n        x: b\n");
+}
+
+// At its end kustomize writes JSON and reads that as YAML 1.1, where U+0085 ends a line.
+static void test_habits_next_lines_fold(void **state)
+{
+    (void)state;
+    assert_builds(TREE("") HEAD "data:\n  a: \"one \\N two\"\n  b: \"\\N\\N \\Nx\"\n"
+                                "  c: \"x\\N\"\n",
+                  "apiVersion: v1\ndata:\n  a: one two\n  b: |2-\n\n\n    x\n"
+                  "  c: 'x '\n" HEAD_OUT);
+    assert_refuses(TREE("") HEAD "\"a\\Nb\": c\n", "a text in it holds a control character");
+}
+
 #define THING "apiVersion: v1\nkind: Thing\nmetadata: {name: a}\n"
 #define THING_OUT "kind: Thing\nmetadata:\n  name: a\n"
 #define PATCHED(fields) \
@@ -414,6 +443,8 @@ int main(void)
         cmocka_unit_test(test_habits_folded_place_folds_what_is_put_there),
         cmocka_unit_test(test_habits_one_text_takes_the_style_of_what_it_overwrites),
         cmocka_unit_test(test_habits_last_of_one_label_wins),
+        cmocka_unit_test(test_habits_quotes_change_no_label),
+        cmocka_unit_test(test_habits_next_lines_fold),
         cmocka_unit_test(test_habits_brackets_put_more_into_quotes),
         cmocka_unit_test(test_habits_generators_merge_into_text),
         cmocka_unit_test(test_habits_name_keeps_its_quotes_in_a_text),
