@@ -93,6 +93,12 @@ def section(title: str) -> list[str]:
     return blocks(found[0])
 
 
+def test_no_secret_is_an_argument_of_a_program() -> None:
+    """printf is the shell's own; the arguments of others are for everybody to see."""
+    commands = [command for block in blocks(GUIDE.read_text()) for command in re.split(r"[|\n]|&&|;", block)]
+    assert [command for command in commands if "$token" in command] == [' printf %s "$token" > keys/git-token', ' printf %s "$token" > keys/registry-token']
+
+
 class Reader:
     """Follows the guide in one shell, with local servers in the place of GitHub and its registry."""
 
