@@ -101,17 +101,28 @@ static int print_delivery(const struct cli *cli, const json_t *hook, const char 
     return print_answer_of(cli, value, name, err);
 }
 
+// *ret_secret is owned, and has a token.
+static int read_secret(struct store *store, const json_t *hook, struct secret_data **ret_secret,
+                       struct error *err)
+{
+    const struct secret_use use = {hook, "spec.secretRef", SECRET_HOOK_TOKEN};
+    const char *name = object_spec_string(hook, "secretRef.name");
+    cleanup_secret_data struct secret_data *secret = NULL;
+    if (name == NULL)
+        return error_set(err, ERROR_INVALID, "%s", object_problem_message(hook));
+    if (store_secret_for(store, &use, object_namespace(hook), name, &secret, err) < 0)
+        return -1;
+    if (secret_data_get(secret, "token", NULL) == NULL)
+        return secret_use_refuse(&use, object_namespace(hook), name, "token", err);
+    *ret_secret = STEAL(secret);
+    return 0;
+}
+
 static int send_body(const struct cli *cli, const json_t *hook, const struct secret_data *secret,
                      const json_t *value, struct error *err)
 {
     size_t token_size = 0;
     const void *token = secret_data_get(secret, "token", &token_size);
-    if (token == NULL)
-        return error_set(err, ERROR_INVALID,
-                         "the Secret %s/%s of Hook %s has no key token: sealift create hook makes "
-                         "one",
-                         object_namespace(hook), object_spec_string(hook, "secretRef.name"),
-                         object_name(hook));
     cleanup_free char *body = jval_compact(value);
     unsigned char mac[SHA256_SIZE];
     hmac_sha256(token, token_size, body, strlen(body), mac);
@@ -159,18 +170,16 @@ static int run(struct cli *cli, struct error *err)
     cleanup_secret_data struct secret_data *secret = NULL;
     if (workspace_open(cli, WORKSPACE_READ, &store, err) < 0)
         return -1;
-    const char *namespace = workspace_namespace(cli);
-    if (workspace_get(cli, store, "Hook", cli_argument(cli, 0), &hook, err) < 0)
-        return -1;
-    const char *secret_name = object_spec_string(hook, "secretRef.name");
-    if (store_secret(store, namespace, secret_name != NULL ? secret_name : "", &secret, err) < 0)
+    if (workspace_get(cli, store, "Hook", cli_argument(cli, 0), &hook, err) < 0 ||
+        read_secret(store, hook, &secret, err) < 0)
         return -1;
     const char *provider = object_spec_string(hook, "provider");
     cleanup_json json_t *bundle = first_bundle(store, hook);
     cleanup_json json_t *body = provider != NULL && strcmp(provider, "sealift") == 0
                                     ? sealift_notification(cli)
                                     : github_push(cli, bundle);
-    tell_step(cli, "sending a signed delivery to Hook %s/%s", namespace, object_name(hook));
+    tell_step(cli, "sending a signed delivery to Hook %s/%s", object_namespace(hook),
+              object_name(hook));
     return send_body(cli, hook, secret, body, err);
 }
 

@@ -140,6 +140,25 @@ def test_check_names_what_each_secret_is_for(sealift: Sealift, config: Config, t
     assert not [problem for problem in said if "Secret" in problem], said
 
 
+def test_trigger_names_the_secret_of_the_hook(sealift: Sealift, config: Config, tmp_path: Path) -> None:
+    desk = Desk(sealift, config, tmp_path)
+    config.hook("web", provider="github", **named("hook"), resources=[{"kind": "Bundle", "name": "web"}])
+
+    def said(pattern: re.Pattern[str]) -> re.Match[str]:
+        words = ["trigger", "web", "--to", "http://127.0.0.1:1", "--config", config.folder, "--state", tmp_path / "state"]
+        failed = sealift.fails(*words).err
+        [(place, match)] = parsed(pattern, [failed]).items() or [(failed, None)]
+        assert match and place == ("Hook default/web", "spec.secretRef") and match["secret"] == "default/hook", failed
+        return match
+
+    missing = said(MISSING)
+    config.secret("hook", other="x")
+    assert said(LACKS)["command"] == missing["command"]
+    desk.paste(missing["command"])
+    failed = sealift.fails("trigger", "web", "--to", "http://127.0.0.1:1", env=desk.env).err
+    assert "the receiver that --to names" in failed, failed
+
+
 POLICY_KEY = "sealift-system/policy-key"
 # Of these one of several keys is enough, and `check` does not ask which.
 ANY = ("spec.source.git.secretRef", "spec.artifact.secretRef", "spec.artifact.certSecretRef",
