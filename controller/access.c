@@ -1,6 +1,8 @@
 #include "controller/access.h"
 
+#include "api/object.h"
 #include "api/store.h"
+#include "base/jval.h"
 #include "base/memory.h"
 #include "base/url.h"
 #include "oci/reference.h"
@@ -101,6 +103,18 @@ static int find_proxy(struct registry_access *access, const struct role *role,
     if (store_secret_for(role->store, &use, wish->namespace, wish->proxy_secret, &secret, err) < 0)
         return -1;
     return read_proxy(access, wish, secret, err);
+}
+
+struct registry_wish registry_wish_of(const json_t *object)
+{
+    return (struct registry_wish){
+        .object = object,
+        .namespace = object_namespace(object),
+        .secret = object_spec_string(object, "artifact.secretRef.name"),
+        .cert_secret = object_spec_string(object, "artifact.certSecretRef.name"),
+        .proxy_secret = object_spec_string(object, "artifact.proxySecretRef.name"),
+        .insecure = jval_bool(object_spec(object, "artifact"), "insecure", false),
+    };
 }
 
 int registry_access_init(struct registry_access *access, const struct role *role,

@@ -30,6 +30,8 @@ struct registry_wish {
     int64_t deadline_mono_ms;
 };
 
+// What spec.artifact of a Bundle or a Sync says of it; borrowed from the object.
+struct registry_wish registry_wish_of(const json_t *object);
 // ERROR_NOT_FOUND when a Secret is missing, ERROR_INVALID when it has none of the keys: both
 // sentences say what to create.
 int registry_access_init(struct registry_access *access, const struct role *role,

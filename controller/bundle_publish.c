@@ -27,18 +27,11 @@ int bundle_open_repository(struct bundle_flow *flow, struct error *err)
     if (flow->repository != NULL)
         return 0;
     const json_t *artifact = object_spec(flow->object, "artifact");
-    const struct registry_wish wish = {
-        .object = flow->object,
-        .namespace = object_namespace(flow->object),
-        .secret = jval_string(artifact, "secretRef.name"),
-        .cert_secret = jval_string(artifact, "certSecretRef.name"),
-        .proxy_secret = jval_string(artifact, "proxySecretRef.name"),
-        .insecure = jval_bool(artifact, "insecure", false),
-        .push = true,
-        .client = flow->client,
-        .cancel = flow->cancel,
-        .deadline_mono_ms = flow->deadline_mono_ms,
-    };
+    struct registry_wish wish = registry_wish_of(flow->object);
+    wish.push = true;
+    wish.client = flow->client;
+    wish.cancel = flow->cancel;
+    wish.deadline_mono_ms = flow->deadline_mono_ms;
     flow->reason = "SecretNotUsable";
     if (registry_access_init(&flow->access, flow->role, &wish, err) < 0)
         return -1;
