@@ -220,6 +220,41 @@ static int check_channel(const struct approving *approving, struct error *err)
                      approving->channel, followed);
 }
 
+// What a signature by the hand would be; borrowed from it.
+static struct evidence evidence_of(const struct hand *hand)
+{
+    const struct certificate *certificate = hand_certificate(hand);
+    if (certificate == NULL)
+        return (struct evidence){.signer = *verify_key_fingerprint(sign_key_public(hand->key))};
+    return (struct evidence){
+        .signer = *verify_key_fingerprint(certificate->key),
+        .subject = certificate->subject,
+        .issuer = (char *)(uintptr_t)certificate->issuer,
+        .certificate_issuer = certificate->issuer_name,
+        .certificate_serial = certificate->serial,
+    };
+}
+
+static int check_denied(const struct approving *approving, const struct governance *governance,
+                        struct error *err)
+{
+    const struct trust_policy *policies = governance->policies.data;
+    const struct evidence evidence = evidence_of(&approving->hand);
+    const char *digest = approving->artifact.digest.text;
+    const char *of_digest = trust_denied_digest(policies, governance->policies.len, digest);
+    const char *of_signer = trust_denied_signer(policies, governance->policies.len, &evidence);
+    const char *reason = of_digest != NULL ? of_digest : of_signer;
+    if (reason == NULL)
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     "nothing was approved: what governs Sync %s/%s denies %s%s%s, so that an "
+                     "approval counts for nothing; %s, or say --force to approve it all the same",
+                     object_namespace(approving->sync), object_name(approving->sync),
+                     of_digest != NULL ? digest : hand_name(&approving->hand),
+                     *reason != '\0' ? ": " : "", reason,
+                     of_digest != NULL ? "release a corrected artifact" : "sign as somebody else");
+}
+
 // Before anything is signed: a word that nobody counts is easily taken for one that does.
 static int check_counts(const struct approving *approving, struct error *err)
 {
@@ -240,6 +275,8 @@ static int check_counts(const struct approving *approving, struct error *err)
         tell_warning(cli, "whether this approval counts is not known: %s", error_message(&cause));
         return 0;
     }
+    if (check_denied(approving, &governance, err) < 0)
+        return -1;
     if (find_approvers(&governance, &approving->hand, &approvers))
         return 0;
     return error_set(err, ERROR_INVALID,
@@ -355,7 +392,7 @@ static const struct option_spec options[] = {
     YES_OPTION,
     {"force", 0, OPTION_FLAG, NULL,
      "with --sync: approve also for a channel that the Sync does not follow, and where no policy "
-     "of it counts this signer",
+     "of it counts this signer, or one denies it",
      NULL},
     RESULT_OPTION,
     LIMIT_OPTIONS,
@@ -367,18 +404,20 @@ const struct command command_approve = {
     .name = "approve",
     .arguments = "REF",
     .summary = "Approve an artifact for a channel, as a TrustPolicy may require",
-    .help = "Shows what REF is and, after asking, attaches a signed statement that names its "
-            "repository, channel\n"
-            "and digest. It counts there only, for the entries of a TrustPolicy that list the "
-            "key, or the identity\n"
-            "that a token stands for. With --sync it is refused where no entry does, or where the "
-            "Sync follows\n"
-            "another channel, unless --force is given. Without a terminal say --yes.\n\n"
-            "  sealift approve oci://registry.example.com/acme/shop:prod --key alice.key\n"
-            "  sealift approve oci://registry.example.com/acme/shop@sha256:… --channel prod --key "
-            "alice.key --sync shop --yes\n"
-            "  sealift approve oci://registry.example.com/acme/shop:prod --identity-token-file "
-            "token\n",
+    .help =
+        "Shows what REF is and, after asking, attaches a signed statement that names its "
+        "repository, channel\n"
+        "and digest. It counts there only, for the entries of a TrustPolicy that list the "
+        "key, or the identity\n"
+        "that a token stands for. With --sync it is refused where no entry does, where a policy "
+        "denies the\n"
+        "signer or the digest, and where the Sync follows another channel, unless --force is "
+        "given. Without a terminal say --yes.\n\n"
+        "  sealift approve oci://registry.example.com/acme/shop:prod --key alice.key\n"
+        "  sealift approve oci://registry.example.com/acme/shop@sha256:… --channel prod --key "
+        "alice.key --sync shop --yes\n"
+        "  sealift approve oci://registry.example.com/acme/shop:prod --identity-token-file "
+        "token\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -5,7 +5,7 @@
 #include "oci/repository.h"
 #include "oci/sign/collect_internal.h"
 #include "oci/sign/key.h"
-#include "oci/sign/policy_internal.h"
+#include "oci/sign/policy.h"
 #include "oci/sign/predicate.h"
 
 #include <stdlib.h>
@@ -228,9 +228,8 @@ static bool same_share(const struct evidence *a, const struct evidence *b)
 // can be told why it does not count.
 static bool is_denied(const struct keeping *keeping, const struct evidence *item)
 {
-    const struct trial trial = {.policies = keeping->policies, .n_policies = keeping->n_policies};
     return item->kind != STATEMENT_SIGN && item->kind != STATEMENT_APPROVAL &&
-           trial_denied(&trial, item) != NULL;
+           trust_denied_signer(keeping->policies, keeping->n_policies, item) != NULL;
 }
 
 static bool keep_best(struct evidence *item, void *arg)

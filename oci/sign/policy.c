@@ -336,7 +336,7 @@ bool trial_is_within(const struct trial *trial, const struct evidence *item)
 const char *trial_name(const struct trial *trial, const struct trust_entry *entry,
                        const struct evidence *item)
 {
-    if (trial_denied(trial, item) != NULL)
+    if (trust_denied_signer(trial->policies, trial->n_policies, item) != NULL)
         return NULL;
     if (item->form == EVIDENCE_NOTATION)
         return trial_trusts_notation(entry, item) && trial_is_within(trial, item) ? item->subject

@@ -167,6 +167,11 @@ void trust_deny_identity(struct trust_policy *policy, const char *issuer, const 
                          const char *reason);
 int trust_deny_digest(struct trust_policy *policy, const char *digest, const char *reason,
                       struct error *err) __attribute__((warn_unused_result));
+// Why the signer of the evidence counts nowhere, or nothing lets the digest in: the words of a
+// deny-list, "" where it gives none; NULL when none of the n policies denies it. Borrowed.
+const char *trust_denied_signer(const struct trust_policy *policies, size_t n,
+                                const struct evidence *item);
+const char *trust_denied_digest(const struct trust_policy *policies, size_t n, const char *digest);
 
 // Both are identities, without a wildcard.
 void trust_policy_add_mirror(struct trust_policy *policy, const char *repository,

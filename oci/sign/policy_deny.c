@@ -126,14 +126,15 @@ static bool lists_as(const struct trust_entry *entry, const char *name, const st
 }
 
 // Whether any policy lists the signer under that name.
-static bool is_known_as(const struct trial *trial, const char *name, const struct digest *signer)
+static bool is_known_as(const struct trust_policy *policies, size_t n, const char *name,
+                        const struct digest *signer)
 {
-    for (size_t i = 0; i < trial->n_policies; i++) {
-        vec_foreach (const struct trust_entry, entry, &trial->policies[i].entries) {
+    for (size_t i = 0; i < n; i++) {
+        vec_foreach (const struct trust_entry, entry, &policies[i].entries) {
             if (lists_as(entry, name, signer))
                 return true;
         }
-        vec_foreach (const struct trust_attestation, wanted, &trial->policies[i].attestations) {
+        vec_foreach (const struct trust_attestation, wanted, &policies[i].attestations) {
             if (lists_as(&wanted->signers, name, signer))
                 return true;
         }
@@ -141,13 +142,13 @@ static bool is_known_as(const struct trial *trial, const char *name, const struc
     return false;
 }
 
-static const char *denied_key(const struct trial *trial, const struct trust_deny *deny,
-                              const struct evidence *item)
+static const char *denied_key(const struct trust_policy *policies, size_t n,
+                              const struct trust_deny *deny, const struct evidence *item)
 {
     vec_foreach (const struct trust_denied_key, key, &deny->keys) {
         if (key->fingerprint != NULL && strcmp(key->fingerprint, item->signer.text) == 0)
             return key->reason;
-        if (key->name != NULL && is_known_as(trial, key->name, &item->signer))
+        if (key->name != NULL && is_known_as(policies, n, key->name, &item->signer))
             return key->reason;
     }
     return NULL;
@@ -179,11 +180,12 @@ static const char *denied_identity(const struct trust_deny *deny, const struct e
     return NULL;
 }
 
-const char *trial_denied(const struct trial *trial, const struct evidence *item)
+const char *trust_denied_signer(const struct trust_policy *policies, size_t n,
+                                const struct evidence *item)
 {
-    for (size_t i = 0; i < trial->n_policies; i++) {
-        const struct trust_deny *deny = &trial->policies[i].deny;
-        const char *reason = denied_key(trial, deny, item);
+    for (size_t i = 0; i < n; i++) {
+        const struct trust_deny *deny = &policies[i].deny;
+        const char *reason = denied_key(policies, n, deny, item);
         if (reason == NULL)
             reason = denied_certificate(deny, item);
         if (reason == NULL)
@@ -194,20 +196,26 @@ const char *trial_denied(const struct trial *trial, const struct evidence *item)
     return NULL;
 }
 
+const char *trust_denied_digest(const struct trust_policy *policies, size_t n, const char *digest)
+{
+    for (size_t i = 0; i < n; i++) {
+        vec_foreach (const struct trust_denied_digest, denied, &policies[i].deny.digests) {
+            if (strcmp(denied->digest, digest) == 0)
+                return denied->reason;
+        }
+    }
+    return NULL;
+}
+
 void trial_judge_denied(struct trial *trial)
 {
-    const struct vec *digests = &trial->policy->deny.digests;
-    const struct trust_denied_digest *found = NULL;
-    if (digests->len == 0)
+    if (trial->policy->deny.digests.len == 0)
         return;
-    vec_foreach (const struct trust_denied_digest, denied, digests) {
-        if (strcmp(denied->digest, trial->subject->digest) == 0)
-            found = denied;
-    }
-    const char *reason = found != NULL ? found->reason : "";
-    trial_report(
-        trial, TRUST_DENIED, xstrdup("a digest that is not denied"),
-        xasprintf("%s%s%s", trial->subject->digest, *reason != '\0' ? ", denied: " : "", reason),
-        found != NULL ? xstrdup("another artifact") : NULL,
-        xstrdup("release a corrected one; no signature lets in what deny.digests lists"));
+    const char *digest = trial->subject->digest;
+    const char *reason = trust_denied_digest(trial->policy, 1, digest);
+    bool why = reason != NULL && *reason != '\0';
+    trial_report(trial, TRUST_DENIED, xstrdup("a digest that is not denied"),
+                 xasprintf("%s%s%s", digest, why ? ", denied: " : "", why ? reason : ""),
+                 reason != NULL ? xstrdup("another artifact") : NULL,
+                 xstrdup("release a corrected one; no signature lets in what deny.digests lists"));
 }

@@ -28,9 +28,6 @@ bool trial_trusts_notation(const struct trust_entry *entry, const struct evidenc
 bool trial_is_within(const struct trial *trial, const struct evidence *item);
 // Whether a keyless signer's certificate says nothing against the policy's source.
 bool trial_claims_agree(const struct trial *trial, const struct evidence *item);
-// Why the signer counts nowhere: the words of a deny-list, "" where it gives none; NULL when no
-// policy denies it. Borrowed.
-const char *trial_denied(const struct trial *trial, const struct evidence *item);
 // Whether what names this repository was said of the artifact: of its own, or of the one that it is
 // a mirror of.
 bool trial_is_repository(const struct trial *trial, const char *named);

@@ -141,7 +141,8 @@ static void report_none(struct trial *trial, const struct offer *offer, bool und
     const struct trust_attestation *wanted = offer->wanted;
     const struct evidence *stranger = offer->stranger;
     cleanup_free char *signers = list_signers(&wanted->signers);
-    const char *denied = stranger != NULL ? trial_denied(trial, stranger) : NULL;
+    const char *denied =
+        stranger != NULL ? trust_denied_signer(trial->policies, trial->n_policies, stranger) : NULL;
     char *found =
         undated            ? xasprintf("one without a time at %s", wanted->time_path)
         : stranger == NULL ? xstrdup("none")

@@ -234,7 +234,7 @@ static char *why_not(const struct trial *trial, const struct trust_entry *entry,
                      const struct call *call, const struct evidence *item)
 {
     const char *name = call->key != NULL ? call->key->name : item->subject;
-    const char *denied = trial_denied(trial, item);
+    const char *denied = trust_denied_signer(trial->policies, trial->n_policies, item);
     if (denied != NULL)
         return xasprintf("%s (denied%s%s)", name, *denied != '\0' ? ": " : "", denied);
     if (call->notation != NULL && !trial_is_within(trial, item))

@@ -127,6 +127,22 @@ def test_approval_by_a_key_with_two_windows(gate: Gate) -> None:
     assert "✔ approved" in gate.journey.sealift(*words).err
 
 
+def test_approval_by_somebody_who_is_denied(gate: Gate) -> None:
+    """Listed and denied is denied; so is every approval of a digest that is."""
+    packager = gate.entry("packager", "packager", attests=True)
+    approvers = gate.entry("approvers", "ada", "grace")
+    words = ("--password-file", gate.password, "--yes", "--insecure", "--sync", "shop")
+    by_ada = gate.journey.at("approve", gate.reference(":prod"), "--key", gate.key("ada")[0], *words)
+    gate.journey.config.policy("prod", require=[packager, approvers], deny={"keys": [{"name": "ada", "reason": "left"}]})
+    told = gate.journey.sealift.fails(*by_ada).err
+    assert "Sync default/shop denies sha256:" in told and ": left, so that" in told and "sign as somebody else" in told, told
+    gate.journey.config.policy("prod", require=[packager, approvers], deny={"digests": [{"digest": gate.digest}]})
+    told = gate.journey.sealift.fails(*by_ada).err
+    assert f"denies {gate.digest}, so that" in told and "release a corrected artifact" in told, told
+    assert "✔ approved" in gate.journey.sealift(*by_ada, "--force").err
+    gate.refuses("Denied", gate.digest)
+
+
 def test_registry_tells_of_the_approval(gate: Gate) -> None:
     approve(gate, "ada")
     gate.refuses("ApprovalRequired", "found 1 of 2: ada")
