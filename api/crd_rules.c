@@ -122,15 +122,20 @@ static void add_enum(struct vec *conditions, const struct field *field)
     crd_add_worked_out(conditions, xasprintf("self in %s", list), none_of(field->choices));
 }
 
-// So many digits that 100 years fit, the most that duration_parse takes; far more overflow in CEL.
-#define DURATION_PART(digits, unit) "(0*[0-9]{1," digits "}([.][0-9]*)?|[.][0-9]+)" unit
-#define DURATION_PATTERN                                                                  \
-    "^(0|(" DURATION_PART("6", "h") "|" DURATION_PART("8", "m") "|" DURATION_PART(        \
-        "10",                                                                             \
-        "s") "|" DURATION_PART("13",                                                      \
-                               "ms") "|" DURATION_PART("16",                              \
-                                                       "(us|µs)") "|" DURATION_PART("18", \
-                                                                                    "ns") ")+)$"
+// duration() fails where it overflows, after 292 years, and then nobody reads our sentence. So one
+// part may be 127 years long, which is more than the 100 that duration_parse takes, and the others
+// so short that 64 characters of them add no more than that.
+#define FRACTION "([.][0-9]*)?"
+#define DURATION_PART(h, m, s, ms, us, ns)                                               \
+    "(0*(" h FRACTION "h|" m FRACTION "m|" s FRACTION "s|" ms FRACTION "ms|" us FRACTION \
+    "[uµ]s|" ns FRACTION "ns)|[.][0-9]+([hms]|[muµn]s))"
+#define DURATION_LONG                                                                        \
+    DURATION_PART("[0-9]{1,6}", "[0-5]?[0-9]{1,7}", "[0-3]?[0-9]{1,9}", "[0-3]?[0-9]{1,12}", \
+                  "[0-3]?[0-9]{1,15}", "[0-3]?[0-9]{1,18}")
+#define DURATION_SHORT                                                                    \
+    DURATION_PART("[0-9]{1,5}", "[0-9]{1,7}", "[0-9]{1,8}", "[0-9]{1,11}", "[0-9]{1,14}", \
+                  "[0-9]{1,17}")
+#define DURATION_PATTERN "^(0|" DURATION_SHORT "*" DURATION_LONG DURATION_SHORT "*)$"
 
 static void add_duration(struct vec *conditions, const struct field *field)
 {

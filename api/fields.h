@@ -216,17 +216,28 @@ extern const struct kind_table kind_namespace;
 
 bool rule_key_not_one_source(const json_t *value, const json_t *spec);
 bool rule_key_times_reversed(const json_t *value, const json_t *spec);
-// What timestamp() takes, roughly; the field's own rule speaks about the rest.
-#define TIME_START "^[0-9]{4}-[01][0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
+// What timestamp() takes of the years 1000 to 2999: elsewhere its error would stand in the place of
+// our sentence, and there only the years are compared. The field's own rule speaks of what is no
+// time.
+#define LEAP_YEAR "([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)"
+#define TIME_DAY                                                                           \
+    "([12][0-9]{3}-((0[13578]|1[02])-31|(0[13-9]|1[0-2])-(29|30)|(0[1-9]|1[0-2])-(0[1-9]|" \
+    "1[0-9]|2[0-8]))|" LEAP_YEAR "-02-29)"
+#define TIME_THAT_COMPARES                                                        \
+    "^" TIME_DAY "[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?([Zz]|" \
+    "[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+#define KEY_TIMES_IN_ORDER                                                                        \
+    "!has(self.notBefore) || !has(self.notAfter) || (self.notBefore.matches('" TIME_THAT_COMPARES \
+    "') && self.notAfter.matches('" TIME_THAT_COMPARES                                            \
+    "') ? timestamp(self.notBefore.upperAscii()) < timestamp(self.notAfter.upperAscii()) : "      \
+    "!self.notBefore.matches('^[0-9]{4}-') || !self.notAfter.matches('^[0-9]{4}-') || "           \
+    "self.notBefore.substring(0, 4) <= self.notAfter.substring(0, 4))"
 #define KEY_RULES(at)                                                                             \
     {at, rule_key_not_one_source,                                                                 \
      "exactly one of pem and secretRef must be given: the key itself, or the Secret it is in",    \
      "has(self.pem) != has(self.secretRef)", NULL},                                               \
     {                                                                                             \
-        at, rule_key_times_reversed, "notAfter must be later than notBefore",                     \
-            "!has(self.notBefore) || !has(self.notAfter) || !self.notBefore.matches('" TIME_START \
-            "') || !self.notAfter.matches('" TIME_START "') || "                                  \
-            "timestamp(self.notBefore.upperAscii()) < timestamp(self.notAfter.upperAscii())",     \
+        at, rule_key_times_reversed, "notAfter must be later than notBefore", KEY_TIMES_IN_ORDER, \
             NULL                                                                                  \
     }
 

@@ -54,10 +54,11 @@ def put(spec: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         *parents, last = path.split(".")
         for name in parents:
             at = at[int(name)] if isinstance(at, list) else at.setdefault(name, {})
+        key: Any = int(last) if isinstance(at, list) else last
         if value is GONE:
-            del at[last]
+            del at[key]
         else:
-            at[int(last) if isinstance(at, list) else last] = value
+            at[key] = value
     return spec
 
 
@@ -70,7 +71,7 @@ def good() -> Iterator[Case]:
     for kind, spec in BASES.items():
         yield kind, spec
     yield "Sync", FROM_TAG
-    yield from values("Bundle", "interval", "30s", "1h30m", "1.5h", "90000ms", "2m.5s")
+    yield from values("Bundle", "interval", "30s", "1h30m", "1.5h", "90000ms", "2m.5s", "876000h", "3153600000s", "000001h59m1000000s")
     yield from values(
         "Bundle",
         "source.git.url",
@@ -100,6 +101,8 @@ def good() -> Iterator[Case]:
     yield from values("Bundle", "artifact.format", "Flux", "Argo")
     times = {"notBefore": "2026-01-01T00:00:00Z", "notAfter": "2028-02-29T23:59:59.5+05:30"}
     yield "Sync", put(SYNC, {"verify": {"keys": [{**KEY, **times}, {"name": "b", "pem": PEM}], "attests": False}})
+    far = {"notBefore": "2000-02-29T00:00:00Z", "notAfter": "9999-12-31T23:59:59-14:00"}
+    yield "Sync", put(SYNC, {"verify": {"keys": [{**KEY, **far}]}})
     yield from values("Sync", "target.directory.path", "/srv/a b", "/srv/..a")
     yield "Hook", put(HOOK, {"resources": GONE, "selector": {"matchLabels": {"team": "shop"}}})
     expression = {"key": "env", "operator": "In", "values": ["prod"]}
@@ -140,6 +143,8 @@ def bad() -> Iterator[Case]:
     ):
         yield kind, put(BASES[kind], {path: GONE})
     yield from values("Bundle", "interval", "5", "", "1ms", "ten", "-5m", "5 m", "5d", "10000000h", "1m" + "x" * 50)
+    # Far too much, in one part or in several.
+    yield from values("Bundle", "interval", "9999999999s", "99999999m99999999m", "999999h999999h999999h", "876001h", "9" * 60 + "ns")
     yield from values("Bundle", "timeout", "9h", "10ms")
     yield from values(
         "Bundle",
@@ -208,6 +213,13 @@ def bad() -> Iterator[Case]:
         {**KEY, "notBefore": "2027-01-01T00:00:00Z", "notAfter": "2026-01-01T00:00:00Z"},
     ):
         yield from values("Sync", "verify", {"keys": [key]})
+    for before, after in (
+        *(("2026-01-01T00:00:00Z", text) for text in ("2026-13-01T00:00:00Z", "2026-01-01T00:00:00", "2027-02-29T00:00:00Z")),
+        *(("2026-01-01T00:00:00Z", text) for text in ("0000-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "")),
+        *(("2026-01-01T24:00:00Z", "2027-01-01T00:00:00Z"), ("2028-03-01T00:00:00Z", "2028-02-29T23:59:59Z")),
+        ("2026-01-01T00:00:00+01:00", "2025-12-31T23:00:00Z"),
+    ):
+        yield from values("Sync", "verify", {"keys": [{**KEY, "notBefore": before, "notAfter": after}]})
     yield from values("Sync", "verify", {"keys": []}, {}, {"keys": [KEY, KEY]})
     yield from values("Hook", "provider", "gitlab", "GitHub", "svn")
     yield from values("Hook", "events", [], ["ping"], ["pushes"], ["push", "push"])
@@ -269,6 +281,28 @@ def otherwise_said() -> Iterator[Case]:
     # No expression sees a member that may be of several types.
     scan = {"name": "scan", "type": "vuln", "keys": [KEY], "values": [{"path": "/a"}]}
     yield "TrustPolicy", put(POLICY, {"attestations": [scan]})
+
+
+def paths(value: Any, prefix: str = "") -> Iterator[str]:
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in members:
+        yield f"{prefix}{name}"
+        yield from paths(member, f"{prefix}{name}.")
+
+
+def mistaken() -> Iterator[tuple[str, Any, Case]]:
+    """Each member of what is taken in turn left out, empty, null, or of another type: its path, what it is, and all."""
+    seen = set()
+    for kind, spec in good():
+        for path in paths(spec):
+            at: Any = spec
+            for name in path.split("."):
+                at = at[int(name)] if isinstance(at, list) else at[name]
+            for value in (GONE, None, type(at)(), [] if isinstance(at, dict) else {}):
+                place = (kind, re.sub(r"\b\d+\b", "*", path), repr(value))
+                if place not in seen:
+                    yield path, value, (kind, put(spec, {path: value}))
+                seen.add(place)
 
 
 def objects(cases: Iterator[Case], namespace: str) -> list[dict[str, Any]]:
@@ -355,9 +389,29 @@ def test_what_files_refuse_a_cluster_refuses_with_the_same_sentence(
             wrong.append(f"{thing}\n  files: {sentences}\n  cluster: {answer.status} {answer.text}")
             continue
         causes = {(cause.get("field", ""), cause["message"]) for cause in answer.json()["details"]["causes"]}
+        if any("evaluating rule" in message for _, message in causes):
+            wrong.append(f"{thing}\n  cluster: {sorted(causes)}")
         for sentence in sentences:
             if not any(is_said(sentence, field, message) for field, message in causes):
                 wrong.append(f"{thing}\n  files: {sentence}\n  cluster: {sorted(causes)}")
+    assert not wrong, "\n".join([f"{len(wrong)} of {len(things)}:", *wrong])
+
+
+def test_rules_are_true_or_false_whatever_they_are_given(
+    plane: ControlPlane, sealift: Sealift, config: Config, namespace: str
+) -> None:
+    """An error in an expression is no sentence, and nobody could act on it."""
+    cases = list(mistaken())
+    things = objects((case for _, _, case in cases), namespace)
+    said = checked(sealift, config, things)
+    wrong = []
+    for (path, value, _), thing in zip(cases, things):
+        answer = create(plane, thing)
+        refused = bool(about_spec(said.get(thing["metadata"]["name"], [])))
+        # What is null the API server leaves out, and what may be of several types no expression sees.
+        same = (answer.status == 422) == refused or value is None or re.search(r"\.(equals|in\.\d+)$", path)
+        if answer.status not in (201, 422) or "evaluating rule" in answer.text or not same:
+            wrong.append(f"{path} = {value!r}: {refused} {answer.status} {answer.text}")
     assert not wrong, "\n".join([f"{len(wrong)} of {len(things)}:", *wrong])
 
 
