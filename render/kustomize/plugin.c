@@ -125,8 +125,10 @@ static int run_image(struct frame *frame, const struct value *config, struct res
 {
     (void)frame;
     cleanup_vec struct vec specs = FIELDSPECS;
+    cleanup_vec struct vec entries = VEC_OF(const struct value *, NULL);
     read_specs(config, &specs);
-    return transform_image(value_object_get(config, "imageTag"), &specs, map, err);
+    *(const struct value **)vec_push(&entries) = value_object_get(config, "imageTag");
+    return transform_images(&entries, &specs, map, err);
 }
 
 static int run_replicas(struct frame *frame, const struct value *config, struct resmap *map,

@@ -322,34 +322,51 @@ static int common_annotations(const struct run *run, struct error *err)
     return 0;
 }
 
-static int with_specs(const struct run *run, enum config_section section,
-                      int (*transform)(const struct value *, const struct vec *, struct resmap *,
-                                       struct error *),
-                      struct error *err)
+// All of an object is looked through.
+static int count_walk(const struct run *run, struct error *err)
+{
+    if (frame_count(run->frame, 3 * run->into->map.list.len, 0, err) < 0)
+        return -1;
+    return count(run, 0, err);
+}
+
+static int replicas(const struct run *run, struct error *err)
 {
     const struct value *list = field(run->frame, run->field);
     cleanup_vec struct vec specs = FIELDSPECS;
     if (value_array_size(list) > 0)
-        config_specs(&run->into->config, section, &specs);
+        config_specs(&run->into->config, CONFIG_REPLICAS, &specs);
     for (size_t i = 0; i < value_array_size(list); i++) {
-        // All of an object is looked through.
-        if (frame_count(run->frame, 3 * run->into->map.list.len, 0, err) < 0 ||
-            count(run, 0, err) < 0 ||
-            transform(value_array_get(list, i), &specs, &run->into->map, err) < 0)
+        if (count_walk(run, err) < 0 ||
+            transform_replica(value_array_get(list, i), &specs, &run->into->map, err) < 0)
             return wrap_item(run, i, err);
         finish_item(run, i);
     }
     return 0;
 }
 
-static int replicas(const struct run *run, struct error *err)
-{
-    return with_specs(run, CONFIG_REPLICAS, transform_replica, err);
-}
-
+// All entries at once, unless somebody asks what each of them did.
 static int images(const struct run *run, struct error *err)
 {
-    return with_specs(run, CONFIG_IMAGES, transform_image, err);
+    const struct value *list = field(run->frame, run->field);
+    cleanup_vec struct vec specs = FIELDSPECS;
+    cleanup_vec struct vec entries = VEC_OF(const struct value *, NULL);
+    bool traced = run->frame->origin != NULL || run->frame->build->options->explain;
+    size_t size = value_array_size(list);
+    if (size > 0)
+        config_specs(&run->into->config, CONFIG_IMAGES, &specs);
+    for (size_t i = 0; i < size; i++) {
+        *(const struct value **)vec_push(&entries) = value_array_get(list, i);
+        if (count_walk(run, err) < 0)
+            return wrap_item(run, i, err);
+        if (!traced && i + 1 < size)
+            continue;
+        if (transform_images(&entries, &specs, &run->into->map, err) < 0)
+            return wrap_item(run, i + 1 - entries.len, err);
+        finish_item(run, i);
+        vec_clear(&entries);
+    }
+    return 0;
 }
 
 static int replacements(const struct run *run, struct error *err)

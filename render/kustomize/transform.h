@@ -36,9 +36,9 @@ int transform_namespace(const struct namespace_options *options, const struct ve
 int transform_pairs(const struct value *pairs, const struct vec *specs, struct resmap *map,
                     struct error *err) __attribute__((warn_unused_result));
 
-// `image` is an entry of `images`.
-int transform_image(const struct value *image, const struct vec *specs, struct resmap *map,
-                    struct error *err) __attribute__((warn_unused_result));
+// `entries` (const struct value *) are some of `images`, one after the other.
+int transform_images(const struct vec *entries, const struct vec *specs, struct resmap *map,
+                     struct error *err) __attribute__((warn_unused_result));
 // `replica` is an entry of `replicas`. ERROR_NOT_FOUND when no object matches.
 int transform_replica(const struct value *replica, const struct vec *specs, struct resmap *map,
                       struct error *err) __attribute__((warn_unused_result));

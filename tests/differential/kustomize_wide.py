@@ -150,7 +150,8 @@ class WideMaker(OddPatchMaker):
                 {"name": "nginx", "newTag": "1.0", "digest": "sha256:" + "2" * 64},
                 {"name": "ngin", "newName": "none"},
                 {"name": "nginx", "newName": "a/b", "digest": "sha256:" + "3" * 64},
-                {"name": "n.inx", "newTag": "re"},
+                {"name": self.pick(["n.inx", "(.*/)?nginx", ".*", "ng[i]nx", "*", "nginx|redis"]),
+                 "newTag": "re"},
                 {"name": "registry.example.com:5000/shop/web", "tagSuffix": "-x"},
                 {"name": "nginx", "newTag": ""},
                 {"name": "redis", "newName": "redis", "newTag": "0123"}]))

@@ -193,6 +193,35 @@ static void test_public_kustomization_is_in_its_folder(void **state)
         THING_OUT(""));
 }
 
+static void test_public_names_of_images_are_patterns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *image;
+        const char *then;
+    } rows[] = {
+        {".*", "a/nginx:1", "a/nginx:T"},
+        {"*", "a/nginx:1", "a/nginx:T"},
+        {"(.*/)?nginx", "a/nginx:1@sha256:0", "a/nginx:T"},
+        {"n.inx", "nginx", "nginx:T"},
+        {"ng[ij]nx", "ngjnx", "ngjnx:T"},
+        {"other|nginx", "a/nginx", "a/nginx:T"},
+        {"nginx", "a/nginx", "a/nginx"},
+        {"a+b", "a+b:1", "a+b:1"},
+        // No pattern: kustomize crashes.
+        {"(a", "(a:1", "(a:T"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        cleanup_free char *tree = xasprintf(KUSTOMIZATION("images: [{name: '%s', newTag: T}]\n")
+                                                FILE_A("spec: {containers: [{image: '%s'}]}\n"),
+                                            rows[i].name, rows[i].image);
+        cleanup_free char *out =
+            xasprintf(THING_OUT("spec:\n  containers:\n  - image: %s\n"), rows[i].then);
+        assert_builds(tree, out);
+    }
+}
+
 // What is short to write and long to do, or deep, is refused.
 static void test_public_bounds_small_trees_that_make_long_work(void **state)
 {
@@ -284,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_public_configurations_of_names_are_exact),
         cmocka_unit_test(test_public_refused_as_by_kustomize),
         cmocka_unit_test(test_public_kustomization_is_in_its_folder),
+        cmocka_unit_test(test_public_names_of_images_are_patterns),
         cmocka_unit_test(test_public_bounds_small_trees_that_make_long_work),
         cmocka_unit_test(test_public_counts_what_entries_do),
         cmocka_unit_test(test_public_names_are_many),
