@@ -2,6 +2,7 @@
 // be watched.
 #include <stdlib.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "controller/health.h"
@@ -135,10 +136,10 @@ static void ask(struct kube_target *target, const struct vec *asked, struct canc
 
 int64_t kube_health_ask_in_ms(int64_t quiet_ms)
 {
-    int64_t part_ms = quiet_ms / QUIET_PARTS;
-    if (part_ms <= health_ask_ms)
-        return health_ask_ms;
-    return part_ms < health_ask_max_ms ? part_ms : health_ask_max_ms;
+    int64_t ask_ms = quiet_ms / QUIET_PARTS;
+    if (ask_ms < health_ask_ms)
+        ask_ms = health_ask_ms;
+    return jitter(ask_ms < health_ask_max_ms ? ask_ms : health_ask_max_ms, 10);
 }
 
 void kube_health_expect(struct kube_target *target)

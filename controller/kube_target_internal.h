@@ -176,7 +176,8 @@ void kube_health_free(struct kube_target *target);
 // Whether its health is asked for at all; under the lock, as the next.
 bool kube_health_counts(const struct kube_target *target, const struct member *member);
 void kube_health_note(struct member *member, const json_t *object);
-// How long until what may not be watched is asked for again, when nothing moved for so long.
+// How long until what may not be watched is asked for again, when nothing moved for so long; with
+// jitter.
 int64_t kube_health_ask_in_ms(int64_t quiet_ms);
 // Something was sent, and will move. Any thread.
 void kube_health_expect(struct kube_target *target);
