@@ -43,7 +43,7 @@ int kube_attempt_prepare(struct kube_attempt *attempt, bool may_block, struct er
     if (attempt->wire.url == NULL && kube_wire_build(client, request, &attempt->wire, err) < 0)
         return -1;
     struct kube_identity *identity = NULL;
-    if (kube_credential_get(client->credential, may_block, &identity, err) < 0)
+    if (kube_credential_get(client->credential, may_block, attempt->cancel, &identity, err) < 0)
         return -1;
     kube_identity_unref(attempt->identity);
     attempt->identity = identity;

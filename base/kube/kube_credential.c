@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     FILE_MAX_BYTES = 1024 * 1024,
@@ -22,6 +23,7 @@ enum {
 struct kube_credential {
     struct kube_config config; // a copy of what is needed here
     const struct clock *clock;
+    struct cancel ending; // of the plugin that runs for the loop
 
     pthread_mutex_t lock; // of what follows
     pthread_cond_t done;  // a plugin ended
@@ -79,7 +81,12 @@ struct kube_credential *kube_credential_new(const struct kube_config *config,
     };
     copy_exec(&credential->config, config->exec);
     pthread_mutex_init(&credential->lock, NULL);
-    pthread_cond_init(&credential->done, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&credential->done, &attributes);
+    pthread_condattr_destroy(&attributes);
+    cancel_init(&credential->ending);
     return credential;
 }
 
@@ -98,8 +105,10 @@ void kube_credential_free(struct kube_credential *credential)
 {
     if (credential == NULL)
         return;
+    cancel_request(&credential->ending);
     if (credential->has_thread)
         pthread_join(credential->thread, NULL);
+    cancel_release(&credential->ending);
     kube_identity_unref(credential->current);
     error_release(&credential->plugin_error);
     kube_config_release(&credential->config);
@@ -177,16 +186,18 @@ static bool is_stale(const struct kube_credential *credential)
 }
 
 // With the lock held, which it gives up while the plugin runs; plugin_runs is set.
-static int run_plugin(struct kube_credential *credential, struct error *err)
+static int run_plugin(struct kube_credential *credential, struct cancel *cancel, struct error *err)
 {
     struct kube_exec_answer answer = {0};
     cleanup_error struct error why = {0};
     pthread_mutex_unlock(&credential->lock);
-    int result = kube_exec_run(&credential->config, &answer, &why);
+    int result = kube_exec_run(&credential->config, cancel, &answer, &why);
     pthread_mutex_lock(&credential->lock);
     credential->plugin_runs = false;
     if (result == 0) {
         set_current(credential, &answer);
+    } else if (why.code == ERROR_CANCELED) { // its caller's business, and nothing of the plugin
+        error_move(err, &why);
     } else {
         error_set(&credential->plugin_error, why.code, "%s", why.message);
         credential->plugin_failed_at_ms = clock_mono_ms(credential->clock);
@@ -201,7 +212,7 @@ static void *plugin_thread(void *arg)
 {
     struct kube_credential *credential = arg;
     pthread_mutex_lock(&credential->lock);
-    (void)!run_plugin(credential, NULL);
+    (void)!run_plugin(credential, &credential->ending, NULL);
     pthread_mutex_unlock(&credential->lock);
     return NULL;
 }
@@ -228,7 +239,25 @@ static int start_plugin(struct kube_credential *credential, struct error *err)
     return -1;
 }
 
-static int refresh(struct kube_credential *credential, bool may_block, struct error *err)
+// With the lock held, until the plugin that somebody else runs has ended.
+static int wait_for_plugin(struct kube_credential *credential, struct cancel *cancel,
+                           struct error *err)
+{
+    while (credential->plugin_runs) {
+        if (cancel_check(cancel, err) < 0)
+            return -1;
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += PLUGIN_WAIT_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&credential->done, &credential->lock, &until);
+    }
+    return 0;
+}
+
+static int refresh(struct kube_credential *credential, bool may_block, struct cancel *cancel,
+                   struct error *err)
 {
     struct kube_config *config = &credential->config;
     if (config->exec == NULL) {
@@ -245,19 +274,19 @@ static int refresh(struct kube_credential *credential, bool may_block, struct er
     if (!may_block)
         return start_plugin(credential, err);
     bool waited = credential->plugin_runs;
-    while (credential->plugin_runs)
-        pthread_cond_wait(&credential->done, &credential->lock);
+    if (wait_for_plugin(credential, cancel, err) < 0)
+        return -1;
     if (waited && !is_stale(credential))
         return 0;
     credential->plugin_runs = true;
-    return run_plugin(credential, err);
+    return run_plugin(credential, cancel, err);
 }
 
-int kube_credential_get(struct kube_credential *credential, bool may_block,
+int kube_credential_get(struct kube_credential *credential, bool may_block, struct cancel *cancel,
                         struct kube_identity **ret_identity, struct error *err)
 {
     pthread_mutex_lock(&credential->lock);
-    int result = is_stale(credential) ? refresh(credential, may_block, err) : 0;
+    int result = is_stale(credential) ? refresh(credential, may_block, cancel, err) : 0;
     if (result == 0) {
         __atomic_add_fetch(&credential->current->references, 1, __ATOMIC_RELAXED);
         *ret_identity = credential->current;

@@ -24,6 +24,7 @@ enum {
     PERSON_MS = 5 * 60 * 1000, // somebody logs in
     END_MS = 5 * 1000,         // between its last word and its end
     END_STEP_MS = 5,
+    LOOK_MS = 100, // between looks at the cancel of who waits
 };
 
 extern char **environ;
@@ -124,6 +125,7 @@ static void close_fd(int *fd)
 }
 
 struct plugin {
+    struct cancel *cancel; // of who waits for it, or NULL
     pid_t pid;
     int out_fd;
     int err_fd; // -1 where a person reads it
@@ -200,7 +202,9 @@ static int read_output(struct plugin *plugin, int64_t limit_ms, struct error *er
         if (left <= 0)
             return error_set(err, ERROR_TIMEOUT, "it did not end within %lld s",
                              (long long)(limit_ms / 1000));
-        if (poll(fds, 2, (int)left) < 0 && errno != EINTR)
+        if (cancel_check(plugin->cancel, err) < 0)
+            return -1;
+        if (poll(fds, 2, (int)(left < LOOK_MS ? left : LOOK_MS)) < 0 && errno != EINTR)
             return error_errno(err, errno, "wait for it");
         if (fds[0].revents != 0)
             out_open = read_some(plugin->out_fd, &plugin->output);
@@ -243,6 +247,8 @@ static int wait_for_end(const struct plugin *plugin, struct error *err)
                              "it closed its output and did not end within %d s after that; run it "
                              "by hand to see what it waits for",
                              END_MS / 1000);
+        if (cancel_check(plugin->cancel, err) < 0)
+            return -1;
         poll(NULL, 0, END_STEP_MS);
     }
 }
@@ -285,8 +291,8 @@ static int run(const struct kube_config *config, bool interactive, struct plugin
     return collect(plugin, interactive, err);
 }
 
-int kube_exec_run(const struct kube_config *config, struct kube_exec_answer *ret_answer,
-                  struct error *err)
+int kube_exec_run(const struct kube_config *config, struct cancel *cancel,
+                  struct kube_exec_answer *ret_answer, struct error *err)
 {
     const struct kube_exec *exec = config->exec;
     bool interactive = isatty(0) && isatty(2);
@@ -295,7 +301,7 @@ int kube_exec_run(const struct kube_config *config, struct kube_exec_answer *ret
                          "the credential plugin %s wants a terminal (interactiveMode: Always) and "
                          "there is none; use another user",
                          exec->command);
-    struct plugin plugin = {.out_fd = -1, .err_fd = -1};
+    struct plugin plugin = {.cancel = cancel, .out_fd = -1, .err_fd = -1};
     strbuf_init(&plugin.output, OUTPUT_MAX_BYTES);
     strbuf_init(&plugin.said, SAID_MAX_BYTES);
     int result = run(config, interactive, &plugin, err);

@@ -154,7 +154,7 @@ static int try_open(struct kube_watch *watch, struct error *err)
     struct kube_client *client = kube_loop_client(watch->kube);
     struct kube_identity *identity = NULL;
     struct kube_wire wire = {0};
-    if (kube_credential_get(client->credential, false, &identity, err) < 0)
+    if (kube_credential_get(client->credential, false, NULL, &identity, err) < 0)
         return -1;
     kube_identity_unref(watch->identity);
     watch->identity = identity;

@@ -230,7 +230,7 @@ static void test_plugin_gives_credentials(void **state)
                       "\"expirationTimestamp\":\"2100-01-01T00:00:00Z\"}}' $WORD");
     struct kube_exec_answer answer = {0};
     cleanup_error struct error err = {0};
-    if (kube_exec_run(&config, &answer, &err) < 0)
+    if (kube_exec_run(&config, NULL, &answer, &err) < 0)
         fail_msg("%s", err.message);
     assert_string_equal(answer.token, "magic");
     assert_int_equal(answer.expires_wall_ms, 4102444800000);
@@ -260,7 +260,7 @@ static void test_plugin_that_fails(void **state)
         set_exec(&config, cases[i].script);
         struct kube_exec_answer answer = {0};
         cleanup_error struct error err = {0};
-        assert_int_equal(kube_exec_run(&config, &answer, &err), -1);
+        assert_int_equal(kube_exec_run(&config, NULL, &answer, &err), -1);
         if (strstr(err.message, cases[i].message) == NULL)
             fail_msg("\"%s\" is not in \"%s\"", cases[i].message, err.message);
     }
@@ -271,7 +271,7 @@ static void test_plugin_that_fails(void **state)
     config.exec->install_hint = xstrdup("install it");
     struct kube_exec_answer answer = {0};
     cleanup_error struct error err = {0};
-    assert_int_equal(kube_exec_run(&config, &answer, &err), -1);
+    assert_int_equal(kube_exec_run(&config, NULL, &answer, &err), -1);
     assert_non_null(strstr(err.message, "install it"));
 }
 
@@ -288,7 +288,7 @@ static void test_plugin_that_does_not_end(void **state)
     set_exec(&config, script);
     struct kube_exec_answer answer = {0};
     cleanup_error struct error err = {0};
-    assert_int_equal(kube_exec_run(&config, &answer, &err), -1);
+    assert_int_equal(kube_exec_run(&config, NULL, &answer, &err), -1);
     assert_int_equal(err.code, ERROR_TIMEOUT);
     assert_non_null(strstr(err.message, "the credential plugin sh: it closed its output and did "
                                         "not end within 5 s"));
@@ -308,6 +308,35 @@ static void test_plugin_that_does_not_end(void **state)
             poll(NULL, 0, 5);
     }
     assert_false(runs);
+}
+
+// Nobody who is to stop waits for a plugin: not who runs it, not who waits for the one that runs
+// for the loop, and not who ends it all.
+static void test_plugin_that_keeps_silent(void **state)
+{
+    (void)state;
+    cleanup_kube_config struct kube_config config = {0};
+    set_exec(&config, "sleep 600");
+    struct cancel cancel;
+    cancel_init(&cancel);
+    int64_t began = clock_mono_ms(clock_system());
+    cancel_request_in(&cancel, 50);
+    struct kube_exec_answer answer = {0};
+    cleanup_error struct error err = {0};
+    assert_int_equal(kube_exec_run(&config, &cancel, &answer, &err), -1);
+    assert_int_equal(err.code, ERROR_CANCELED);
+    struct kube_credential *credential = kube_credential_new(&config, clock_system());
+    struct kube_identity *identity = NULL;
+    assert_int_equal(kube_credential_get(credential, true, &cancel, &identity, &err), -1);
+    assert_int_equal(err.code, ERROR_CANCELED);
+    // That one was told to stop says nothing to the others: the loop starts it again.
+    assert_int_equal(kube_credential_get(credential, false, NULL, &identity, &err), -1);
+    assert_int_equal(err.code, ERROR_UNAVAILABLE);
+    assert_int_equal(kube_credential_get(credential, true, &cancel, &identity, &err), -1);
+    assert_int_equal(err.code, ERROR_CANCELED);
+    kube_credential_free(credential);
+    assert_true(clock_mono_ms(clock_system()) - began < 20 * 1000);
+    cancel_release(&cancel);
 }
 
 static void test_credential_is_kept_until_it_expires(void **state)
@@ -330,14 +359,14 @@ static void test_credential_is_kept_until_it_expires(void **state)
     cleanup_error struct error err = {0};
     static const char *const expected[] = {"Bearer t1", "Bearer t1", "Bearer t2"};
     for (size_t i = 0; i < ARRAY_LENGTH(expected); i++) {
-        if (kube_credential_get(credential, true, &identity, &err) < 0)
+        if (kube_credential_get(credential, true, NULL, &identity, &err) < 0)
             fail_msg("%s", err.message);
         assert_string_equal(identity->authorization, expected[i]);
         kube_identity_unref(identity);
         fake_clock_advance(&clock, 30 * 1000);
     }
     // On the loop it runs elsewhere, and the caller comes back.
-    assert_int_equal(kube_credential_get(credential, false, &identity, &err), -1);
+    assert_int_equal(kube_credential_get(credential, false, NULL, &identity, &err), -1);
     assert_int_equal(err.code, ERROR_UNAVAILABLE);
     assert_true(err.retry_after_ms > 0);
     kube_credential_free(credential);
@@ -352,15 +381,15 @@ static void test_credential_rereads_files(void **state)
     fake_clock_init(&clock, 0);
     struct kube_credential *credential = kube_credential_new(&config, &clock.clock);
     struct kube_identity *identity = NULL;
-    assert_int_equal(kube_credential_get(credential, false, &identity, NULL), 0);
+    assert_int_equal(kube_credential_get(credential, false, NULL, &identity, NULL), 0);
     assert_string_equal(identity->authorization, "Bearer one");
     free(write_file("token", "two"));
     struct kube_identity *same = NULL;
-    assert_int_equal(kube_credential_get(credential, false, &same, NULL), 0);
+    assert_int_equal(kube_credential_get(credential, false, NULL, &same, NULL), 0);
     assert_ptr_equal(identity, same);
     kube_identity_unref(same);
     fake_clock_advance(&clock, 60 * 1000);
-    assert_int_equal(kube_credential_get(credential, false, &same, NULL), 0);
+    assert_int_equal(kube_credential_get(credential, false, NULL, &same, NULL), 0);
     assert_string_equal(same->authorization, "Bearer two");
     assert_string_equal(identity->authorization, "Bearer one"); // whoever holds it
     kube_identity_unref(same);
@@ -368,7 +397,7 @@ static void test_credential_rereads_files(void **state)
     assert_int_equal(remove(token_file), 0);
     assert_true(kube_credential_refused(credential, identity)); // an older one: there is a newer
     fake_clock_advance(&clock, 60 * 1000);
-    assert_int_equal(kube_credential_get(credential, false, &same, NULL), 0);
+    assert_int_equal(kube_credential_get(credential, false, NULL, &same, NULL), 0);
     assert_string_equal(same->authorization, "Bearer two");
     kube_identity_unref(same);
     kube_identity_unref(identity);
@@ -431,6 +460,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_plugin_gives_credentials, setup, teardown),
         cmocka_unit_test_setup_teardown(test_plugin_that_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_plugin_that_does_not_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_plugin_that_keeps_silent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credential_is_kept_until_it_expires, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credential_rereads_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tls_server_name_and_client_certificate, setup,
