@@ -234,7 +234,8 @@ static int start_child(struct ssh_transport *ssh, struct error *err)
     cleanup_free char *ip = NULL;
     end_child(ssh);
     strbuf_reset(&ssh->said);
-    if (ssh_address_resolve(&ssh->address, ssh->config->reach, &ip, err) < 0)
+    const struct ssh_patience patience = {ssh->deadline_at_ms, ssh->config->cancel};
+    if (ssh_address_resolve(&ssh->address, ssh->config->reach, &patience, &ip, err) < 0)
         return -1;
     build_args(ssh, ip, &args);
     build_environment(&environment);

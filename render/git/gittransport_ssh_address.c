@@ -1,12 +1,21 @@
 #include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/url.h"
 #include "render/git/gittransport.h"
 #include "render/git/gittransport_ssh_internal.h"
+
+enum {
+    LOOKUP_STACK_BYTES = 1024 * 1024, // address space, not memory
+    LOOKUP_SLICE_MS = 100,            // between looks at the cancel
+};
 
 void ssh_address_release(struct ssh_address *address)
 {
@@ -100,19 +109,113 @@ int ssh_address_parse(const char *url, const char *user, struct ssh_address *ret
     return 0;
 }
 
-int ssh_address_resolve(const struct ssh_address *address, enum http_reach reach, char **ret_ip,
-                        struct error *err)
+// A name on its way. getaddrinfo cannot be stopped, and where name servers keep silent it takes
+// minutes; so a thread of its own asks, and whoever gives up first leaves the rest to the other.
+struct lookup {
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    unsigned references; // who asks, and the thread
+    char *host;
+    bool done;
+    int result; // of getaddrinfo
+    struct addrinfo *found;
+};
+
+static void leave_lookup(struct lookup *lookup)
 {
+    pthread_mutex_lock(&lookup->lock);
+    bool last = --lookup->references == 0;
+    pthread_mutex_unlock(&lookup->lock);
+    if (!last)
+        return;
+    if (lookup->found != NULL)
+        freeaddrinfo(lookup->found);
+    pthread_cond_destroy(&lookup->over);
+    pthread_mutex_destroy(&lookup->lock);
+    free(lookup->host);
+    free(lookup);
+}
+
+static void *look_up(void *arg)
+{
+    struct lookup *lookup = arg;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    if (reach == HTTP_REACH_ANY)
+    int result = getaddrinfo(lookup->host, NULL, &hints, &found);
+    pthread_mutex_lock(&lookup->lock);
+    lookup->result = result;
+    lookup->found = result == 0 ? found : NULL;
+    lookup->done = true;
+    pthread_cond_signal(&lookup->over);
+    pthread_mutex_unlock(&lookup->lock);
+    leave_lookup(lookup);
+    return NULL;
+}
+
+static int start_lookup(struct lookup *lookup, struct error *err)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, LOOKUP_STACK_BYTES);
+    // Signals are for the loop's thread.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_t thread;
+    lookup->references++;
+    int result = pthread_create(&thread, &attributes, look_up, lookup);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (result == 0)
         return 0;
-    int result = getaddrinfo(address->host, NULL, &hints, &found);
-    if (result != 0)
-        return error_set(err, ERROR_UNAVAILABLE, "the name %s cannot be resolved: %s",
-                         address->host, gai_strerror(result));
+    lookup->references--;
+    return error_set(err, ERROR_UNAVAILABLE, "cannot start a thread to resolve %s: %s",
+                     lookup->host, strerrordesc_np(result));
+}
+
+static struct lookup *make_lookup(const char *host)
+{
+    struct lookup *lookup = xcalloc(1, sizeof *lookup);
+    lookup->references = 1;
+    lookup->host = xstrdup(host);
+    pthread_mutex_init(&lookup->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&lookup->over, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return lookup;
+}
+
+static int wait_for_lookup(struct lookup *lookup, const struct ssh_patience *patience,
+                           struct error *err)
+{
+    int result = 0;
+    pthread_mutex_lock(&lookup->lock);
+    while (result == 0 && !lookup->done) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += LOOKUP_SLICE_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&lookup->over, &lookup->lock, &until);
+        result = lookup->done ? 0 : cancel_check(patience->cancel, err);
+        if (result == 0 && !lookup->done &&
+            clock_mono_ms(clock_system()) >= patience->deadline_mono_ms)
+            result = error_set(err, ERROR_TIMEOUT,
+                               "the name %s is not resolved and the time for this fetch is over",
+                               lookup->host);
+    }
+    pthread_mutex_unlock(&lookup->lock);
+    return result;
+}
+
+static int choose_address(const struct ssh_address *address, const struct addrinfo *found,
+                          enum http_reach reach, char **ret_ip, struct error *err)
+{
     const char *refusal = "no address";
-    for (struct addrinfo *at = found; at != NULL && refusal != NULL; at = at->ai_next) {
+    for (const struct addrinfo *at = found; at != NULL && refusal != NULL; at = at->ai_next) {
         char text[NI_MAXHOST];
         refusal = http_reach_refusal(reach, at->ai_addr);
         if (refusal != NULL)
@@ -123,9 +226,26 @@ int ssh_address_resolve(const struct ssh_address *address, enum http_reach reach
         else
             *ret_ip = xstrdup(text);
     }
-    freeaddrinfo(found);
     if (refusal == NULL)
         return 0;
     return error_set(err, ERROR_DENIED, "%s is %s, where repositories may not be", address->host,
                      refusal);
+}
+
+int ssh_address_resolve(const struct ssh_address *address, enum http_reach reach,
+                        const struct ssh_patience *patience, char **ret_ip, struct error *err)
+{
+    if (reach == HTTP_REACH_ANY)
+        return 0;
+    struct lookup *lookup = make_lookup(address->host);
+    int result = start_lookup(lookup, err);
+    if (result == 0)
+        result = wait_for_lookup(lookup, patience, err);
+    if (result == 0 && lookup->result != 0)
+        result = error_set(err, ERROR_UNAVAILABLE, "the name %s cannot be resolved: %s",
+                           address->host, gai_strerror(lookup->result));
+    if (result == 0)
+        result = choose_address(address, lookup->found, reach, ret_ip, err);
+    leave_lookup(lookup);
+    return result;
 }
