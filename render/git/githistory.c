@@ -78,7 +78,7 @@ static int fetch_history(struct gitremote *remote, const char *old_commit, const
     struct gitproto_fetch_request request = {
         .want = new_commit, .have = old_commit, .commits_only = remote->caps.filter};
     if (gitstore_open(dir, remote->name, &store, err) < 0 || gitstore_clear(store, err) < 0 ||
-        gitpack_begin(store, MAX_HISTORY_BYTES, &pack, err) < 0 ||
+        gitpack_begin(store, MAX_HISTORY_BYTES, remote->config.cancel, &pack, err) < 0 ||
         gitremote_receive(remote, &request, pack, err) < 0 || gitpack_commit(pack, err) < 0)
         return -1;
     *ret_store = STEAL(store);

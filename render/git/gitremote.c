@@ -399,7 +399,8 @@ static int fetch_into_store(struct gitremote *remote, const char *commit, const 
 {
     cleanup_gitpack struct gitpack *pack = NULL;
     if (gitremote_connect(remote, err) < 0 ||
-        gitpack_begin(remote->store, remote->config.max_pack_bytes, &pack, err) < 0)
+        gitpack_begin(remote->store, remote->config.max_pack_bytes, remote->config.cancel, &pack,
+                      err) < 0)
         return -1;
     // A server that cannot cut the history sends all of it, and cannot be told what we have
     // without it.

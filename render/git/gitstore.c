@@ -47,6 +47,7 @@ struct gitpack {
     git_indexer_progress progress; // the indexer's own state as well: one struct for all its calls
     size_t size;
     size_t max_bytes;
+    struct cancel *cancel; // NULL = none
 };
 
 static void drop_dir(struct gitstore *store)
@@ -272,13 +273,25 @@ void gitstore_set_server(struct gitstore *store, const struct gitproto_caps *cap
         store->caps = *caps;
 }
 
-int gitpack_begin(struct gitstore *store, size_t max_bytes, struct gitpack **ret_pack,
-                  struct error *err)
+// The deltas of a large pack take a while.
+static int on_progress(const git_indexer_progress *progress, void *arg)
+{
+    const struct gitpack *pack = arg;
+    (void)progress;
+    return cancel_requested(pack->cancel) ? GIT_EUSER : 0;
+}
+
+int gitpack_begin(struct gitstore *store, size_t max_bytes, struct cancel *cancel,
+                  struct gitpack **ret_pack, struct error *err)
 {
     cleanup_gitpack struct gitpack *pack = xcalloc(1, sizeof *pack);
     pack->store = gitstore_ref(store);
     pack->max_bytes = max_bytes;
-    int result = git_indexer_new(&pack->indexer, store->pack_dir, 0600, store->odb, NULL);
+    pack->cancel = cancel;
+    git_indexer_options options = {.version = GIT_INDEXER_OPTIONS_VERSION};
+    options.progress_cb = on_progress;
+    options.progress_cb_payload = pack;
+    int result = git_indexer_new(&pack->indexer, store->pack_dir, 0600, store->odb, &options);
     if (result < 0)
         return gitlib_error(err, result, ERROR_INTERNAL, "begin a pack in %s", store->pack_dir);
     *ret_pack = STEAL(pack);
@@ -295,6 +308,8 @@ int gitpack_add(void *arg, const void *data, size_t size, struct error *err)
                          pack->max_bytes / 1024 / 1024);
     pack->size += size;
     int result = git_indexer_append(pack->indexer, data, size, &pack->progress);
+    if (result == GIT_EUSER)
+        return cancel_check(pack->cancel, err);
     if (result < 0)
         return gitlib_error(err, result == GIT_ENOTFOUND ? GIT_ERROR : result, ERROR_INVALID,
                             "the pack cannot be read");
@@ -309,6 +324,8 @@ int gitpack_commit(struct gitpack *pack, struct error *err)
         return error_set(err, ERROR_UNAVAILABLE, "the pack is cut off after %u of %u objects",
                          pack->progress.received_objects, pack->progress.total_objects);
     int result = git_indexer_commit(pack->indexer, &pack->progress);
+    if (result == GIT_EUSER)
+        return cancel_check(pack->cancel, err);
     if (result < 0)
         return gitlib_error(err, result == GIT_ENOTFOUND ? GIT_ERROR : result, ERROR_INVALID,
                             "the pack is wrong");

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "render/git/gitproto.h"
 
@@ -44,9 +45,9 @@ void gitstore_set_server(struct gitstore *store, const struct gitproto_caps *cap
 
 // A pack on its way in. Nothing of it is visible before gitstore_pack_commit.
 struct gitpack;
-// max_bytes: ERROR_LIMIT above.
-int gitpack_begin(struct gitstore *store, size_t max_bytes, struct gitpack **ret_pack,
-                  struct error *err) __attribute__((warn_unused_result));
+// max_bytes: ERROR_LIMIT above. `cancel` (NULL = none) ends what follows, with CANCELED.
+int gitpack_begin(struct gitstore *store, size_t max_bytes, struct cancel *cancel,
+                  struct gitpack **ret_pack, struct error *err) __attribute__((warn_unused_result));
 // arg is the pack; fits gitproto_fetch_init.
 int gitpack_add(void *arg, const void *data, size_t size, struct error *err)
     __attribute__((warn_unused_result));

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "render/git/gitstore.h"
 #include "render/git/gittransport.h"
 #include "render/git/gittransport_ssh_internal.h"
 
@@ -410,6 +411,31 @@ static void test_gitremote_reads_ssh_urls(void **state)
     assert_false(gittransport_ssh_takes("/srv/a:b"));
 }
 
+// All of it has come; its deltas are what takes a while.
+static void test_gitremote_indexing_is_canceled(void **state)
+{
+    const struct git_fixture *fixture = *state;
+    run_shell(fixture->repo, "seq 5000 > long; git add -A; git commit -q -m one; echo x >> long; "
+                             "git commit -q -a -m two; git pack-objects --all --stdout -q "
+                             "</dev/null > ../pack");
+    cleanup_free char *path = path_join(fixture->dir, "pack");
+    cleanup_free char *data = NULL;
+    size_t size = 0;
+    cleanup_gitstore struct gitstore *store = NULL;
+    cleanup_gitpack struct gitpack *pack = NULL;
+    struct cancel cancel;
+    cleanup_error struct error err = {0};
+    cancel_init(&cancel);
+    assert_int_equal(file_read(path, 1024 * 1024, &data, &size, &err), 0);
+    assert_int_equal(gitstore_open(fixture->store, fixture->url, &store, &err), 0);
+    assert_int_equal(gitpack_begin(store, size, &cancel, &pack, &err), 0);
+    assert_int_equal(gitpack_add(pack, data, size, &err), 0);
+    cancel_request(&cancel);
+    assert_int_equal(gitpack_commit(pack, &err), -1);
+    assert_int_equal(err.code, ERROR_CANCELED);
+    cancel_release(&cancel);
+}
+
 #define test(function) cmocka_unit_test_setup_teardown(function, git_set_up, git_tear_down)
 
 int main(void)
@@ -430,6 +456,7 @@ int main(void)
         test(test_gitremote_empties_a_store_of_another_repository),
         test(test_gitremote_tells_forward_from_rewritten),
         test(test_gitremote_says_what_the_server_lacks),
+        test(test_gitremote_indexing_is_canceled),
         cmocka_unit_test(test_gitremote_explains_what_ssh_says),
         cmocka_unit_test(test_gitremote_reads_ssh_urls),
     };
