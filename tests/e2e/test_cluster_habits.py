@@ -330,14 +330,19 @@ def test_another_cluster_that_is_lost(site: Site, plane: ControlPlane, back: boo
 
 def test_retry_after_a_date(site: Site, plane: ControlPlane) -> None:
     """As a load balancer may write it."""
+    due: list[int] = []
+    busy: dict[str, str] = {}
+
+    def set_date() -> None:
+        due.append(int(time.time()) + 3)
+        busy["Retry-After"] = email.utils.formatdate(due[0], usegmt=True)
+
     with ApiProxy(plane) as proxy:
-        due = time.time() + 3
-        busy = {"Retry-After": email.utils.formatdate(due, usegmt=True)}
-        proxy.fail(ApiFault("PATCH .*/configmaps/b", status=429, headers=busy, times=1))
+        proxy.fail(ApiFault("PATCH .*/configmaps/b", status=429, headers=busy, before=set_date, times=1))
         site.ship(maps("a", "b"))
         with site.controller(kubeconfig=kubeconfig_through(proxy.url, site.rights.kubeconfig("controller"))):
             site.ready()
-            assert time.time() >= int(due)
+            assert time.time() >= due[0]
             assert [proxy.count(f"PATCH .*/configmaps/{name}") for name in "ab"] == [1, 2]
 
 

@@ -44,7 +44,7 @@ class ApiFault:
     line: bytes = b""  # pass on nothing but this event, and end well
     token: str = ""  # only requests that come with it
     accept: str = ""  # pass on with this header instead
-    before: Optional[Callable[[], object]] = None  # is called first, then the request is passed on
+    before: Optional[Callable[[], object]] = None  # is called first
     times: int = -1  # how often; -1 means until heal()
 
 
@@ -67,6 +67,8 @@ class _ApiHandler(LoopbackHandler):
             self.headers.get("Authorization", ""),
         )
         fault = self.owner.note(seen)
+        if fault is not None and fault.before is not None:
+            fault.before()
         if fault is not None and fault.status:
             seen.status = fault.status
             self.reply(fault.status, fault.headers.items(), fault.body)
@@ -74,8 +76,6 @@ class _ApiHandler(LoopbackHandler):
         if fault is not None and fault.line:
             self.reply(200, [("Content-Type", "application/json")], fault.line)
             return
-        if fault is not None and fault.before is not None:
-            fault.before()
         if fault is not None and fault.accept:
             self.headers.replace_header("Accept", fault.accept)
         try:
