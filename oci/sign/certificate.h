@@ -82,6 +82,9 @@ void cleanup_certificate_pointer(struct certificate **certificate);
 // nothing that limits more than these: a leaf may then be followed no further than to the first.
 bool certificate_authority_is_linked(const struct trusted_authority *authority);
 
+// Both ends inclusive.
+bool certificate_is_valid_at(const struct certificate *certificate, int64_t wall_s);
+
 // Whether an authority of the root issued it, with every certificate of the chain and the
 // authority's own window valid at that time. Intermediates come from the root alone. *ret_issuer is
 // the certificate that signed it; owned (X509_free). ERROR_UNVERIFIED.

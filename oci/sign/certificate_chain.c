@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 // RSA below 2048 bits and SHA-1 are no signatures at this level of OpenSSL's.
-enum { SECURITY_LEVEL = 2, MAX_DEPTH = 8 };
+enum { SECURITY_LEVEL = 2, MAX_DEPTH = 8, MS_PER_SECOND = 1000 };
 
 // OpenSSL knows no purpose for code signing, so that intermediates are looked at here.
 static bool authorities_may_sign_code(const STACK_OF(X509) * chain)
@@ -133,6 +133,14 @@ static X509 *issuer_within(const struct certificate *certificate,
     return issuer;
 }
 
+bool certificate_is_valid_at(const struct certificate *certificate, int64_t wall_s)
+{
+    time_t then = (time_t)wall_s;
+    time_t before = (time_t)wall_s - 1;
+    return X509_cmp_time(X509_get0_notBefore(certificate->x509), &then) < 0 &&
+           X509_cmp_time(X509_get0_notAfter(certificate->x509), &before) > 0;
+}
+
 int certificate_check_chain(const struct certificate *certificate, const struct trusted_root *root,
                             int64_t wall_ms, X509 **ret_issuer, struct error *err)
 {
@@ -140,7 +148,11 @@ int certificate_check_chain(const struct certificate *certificate, const struct 
     vec_foreach (const struct trusted_authority, authority, &root->authorities) {
         if (!validity_covers(&authority->valid, wall_ms))
             continue;
+        // notAfter belongs to the time of a certificate (RFC 5280 section 4.1.2.5); OpenSSL ends it
+        // a second before.
         X509 *issuer = issuer_within(certificate, authority, wall_ms, &why);
+        if (issuer == NULL)
+            issuer = issuer_within(certificate, authority, wall_ms - MS_PER_SECOND, &why);
         if (issuer != NULL) {
             *ret_issuer = issuer;
             return 0;

@@ -4,6 +4,7 @@
 #include "base/jval.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "oci/sign/json_proto.h"
 #include "oci/sign/json_strict.h"
 #include "oci/sign/key.h"
 
@@ -53,6 +54,17 @@ int dsse_verify(const struct dsse_envelope *envelope, const struct verify_key *k
     return verify_key_check(key, pae, pae_size, envelope->signature, envelope->signature_size, err);
 }
 
+static int parse_bytes(const json_t *object, const char *name, unsigned char **ret_data,
+                       size_t *ret_size, struct error *err)
+{
+    struct bytes bytes = {0};
+    if (json_proto_bytes(object, name, &bytes, err) < 0)
+        return -1;
+    *ret_data = bytes.data;
+    *ret_size = bytes.size;
+    return 0;
+}
+
 static int parse_signature(const json_t *signatures, struct dsse_envelope *envelope,
                            struct error *err)
 {
@@ -65,8 +77,7 @@ static int parse_signature(const json_t *signatures, struct dsse_envelope *envel
         return -1;
     if (keyid != NULL && !json_is_string(keyid) && !json_is_null(keyid))
         return error_set(err, ERROR_INVALID, "keyid is no text");
-    return json_strict_bytes(signature, "sig", &envelope->signature, &envelope->signature_size,
-                             err);
+    return parse_bytes(signature, "sig", &envelope->signature, &envelope->signature_size, err);
 }
 
 int dsse_parse(const json_t *value, struct dsse_envelope *ret_envelope, struct error *err)
@@ -77,7 +88,7 @@ int dsse_parse(const json_t *value, struct dsse_envelope *ret_envelope, struct e
     if (json_strict_members(value, "the DSSE envelope", names, err) < 0)
         return -1;
     if (json_strict_string(value, "payloadType", &type, err) < 0 ||
-        json_strict_bytes(value, "payload", &envelope.payload, &envelope.payload_size, err) < 0 ||
+        parse_bytes(value, "payload", &envelope.payload, &envelope.payload_size, err) < 0 ||
         parse_signature(json_object_get(value, "signatures"), &envelope, err) < 0)
         return error_wrap(err, "the DSSE envelope");
     envelope.payload_type = xstrdup(type);

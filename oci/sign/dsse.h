@@ -34,8 +34,8 @@ int dsse_sign(const struct sign_key *key, const char *type, const void *payload,
 int dsse_verify(const struct dsse_envelope *envelope, const struct verify_key *key,
                 struct error *err) __attribute__((warn_unused_result));
 
-// Exactly one signature, exact member names, strict base64; keyid is allowed and not believed.
-// ERROR_INVALID.
+// Exactly one signature, exact member names, base64 as in json_proto_bytes; keyid is allowed and
+// not believed. ERROR_INVALID.
 int dsse_parse(const json_t *value, struct dsse_envelope *ret_envelope, struct error *err)
     __attribute__((warn_unused_result));
 // A new reference.

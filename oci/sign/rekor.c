@@ -44,15 +44,11 @@ static int parse_hashes(const json_t *proof, struct rekor_entry *entry, struct e
     entry->hash_count = json_array_size(hashes);
     entry->hashes = xcalloc(entry->hash_count + 1, sizeof *entry->hashes);
     for (size_t i = 0; i < entry->hash_count; i++) {
-        const json_t *hash = json_array_get(hashes, i);
-        cleanup_free unsigned char *data = NULL;
-        size_t size = 0;
-        if (!json_is_string(hash) ||
-            base64_decode(json_string_value(hash), json_string_length(hash), &data, &size, NULL) <
-                0 ||
-            size != SHA256_SIZE)
+        cleanup_bytes struct bytes hash = {0};
+        if (json_proto_bytes_of(json_array_get(hashes, i), "hashes", &hash, NULL) < 0 ||
+            hash.size != SHA256_SIZE)
             return error_set(err, ERROR_INVALID, "hashes[%zu] is no hash", i);
-        memcpy(entry->hashes[i], data, size);
+        memcpy(entry->hashes[i], hash.data, hash.size);
     }
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "oci/sign/rekor.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
 #include <stdbool.h>
@@ -40,6 +41,8 @@ static int parse_version(const json_t *root, enum version *ret_version, struct e
         {"application/vnd.dev.sigstore.bundle+json;version=0.3", VERSION_0_3},
         {"application/vnd.dev.sigstore.bundle+json;version=0.2", VERSION_0_2},
         {"application/vnd.dev.sigstore.bundle+json;version=0.1", VERSION_0_1},
+        {"application/vnd.dev.sigstore.bundle.v0.2+json", VERSION_0_2},
+        {"application/vnd.dev.sigstore.bundle.v0.1+json", VERSION_0_1},
     };
     const char *type = NULL;
     if (json_strict_string(root, "mediaType", &type, err) < 0)
@@ -200,22 +203,38 @@ static int parse_material(const json_t *material, enum version version,
     return parse_timestamps(material, &bundle->timestamps, err);
 }
 
+static int parse_digest(const json_t *value, struct sigstore_bundle *bundle, struct error *err)
+{
+    static const char *const names[] = {"algorithm", "digest", NULL};
+    static const struct {
+        const char *name;
+        const EVP_MD *(*hash)(void);
+    } hashes[] = {
+        {"SHA2_256", EVP_sha256},
+        {"SHA2_384", EVP_sha384},
+        {"SHA2_512", EVP_sha512},
+    };
+    if (json_strict_members(value, "messageDigest", names, err) < 0 ||
+        json_proto_bytes(value, "digest", &bundle->digest, err) < 0)
+        return -1;
+    const char *name = jval_string_or(value, "algorithm", "");
+    for (size_t i = 0; i < ARRAY_LENGTH(hashes); i++)
+        if (strcmp(name, hashes[i].name) == 0)
+            bundle->digest_hash = hashes[i].hash();
+    if (bundle->digest_hash == NULL ||
+        bundle->digest.size != (size_t)EVP_MD_get_size(bundle->digest_hash))
+        return error_set(err, ERROR_INVALID,
+                         "messageDigest is no whole hash of SHA2_256, SHA2_384 or SHA2_512");
+    return 0;
+}
+
 static int parse_message(const json_t *message, struct sigstore_bundle *bundle, struct error *err)
 {
     static const char *const names[] = {"messageDigest", "signature", NULL};
-    static const char *const digest_names[] = {"algorithm", "digest", NULL};
-    const json_t *digest = json_proto_member(message, "messageDigest");
     if (json_strict_members(message, "messageSignature", names, err) < 0 ||
         json_proto_bytes(message, "signature", &bundle->signature, err) < 0)
         return -1;
-    if (digest == NULL)
-        return 0;
-    if (json_strict_members(digest, "messageDigest", digest_names, err) < 0)
-        return -1;
-    // A hash of another kind is a hint that nothing here needs.
-    if (strcmp(jval_string_or(digest, "algorithm", ""), "SHA2_256") != 0)
-        return 0;
-    return json_proto_bytes(digest, "digest", &bundle->digest, err);
+    return parse_digest(json_proto_member(message, "messageDigest"), bundle, err);
 }
 
 static int parse_bundle(const json_t *root, struct sigstore_bundle *bundle, struct error *err)
@@ -248,7 +267,7 @@ int sigstore_bundle_parse(const char *data, size_t size, struct sigstore_bundle 
     if (size > SIGSTORE_BUNDLE_MAX_BYTES)
         return error_set(err, ERROR_LIMIT, "the bundle has %zu bytes; at most %d are read", size,
                          SIGSTORE_BUNDLE_MAX_BYTES);
-    if (jval_parse_object(data, size, "the bundle", &root, err) < 0)
+    if (json_proto_parse(data, size, "the bundle", &root, err) < 0)
         return -1;
     if (parse_bundle(root, &bundle, err) < 0)
         return error_wrap(err, "Sigstore bundle");

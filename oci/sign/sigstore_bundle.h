@@ -4,6 +4,7 @@
 #ifndef OCI_SIGN_SIGSTORE_BUNDLE_H
 #define OCI_SIGN_SIGSTORE_BUNDLE_H
 
+#include <openssl/types.h>
 #include <stddef.h>
 
 #include "base/digest.h"
@@ -36,7 +37,8 @@ struct sigstore_bundle {
     struct bytes stamped;     // what those are over, where it is not the signature; empty otherwise
     enum sigstore_content content;
     struct dsse_envelope dsse; // with SIGSTORE_DSSE
-    struct bytes digest;       // with SIGSTORE_MESSAGE: SHA-256 of the artifact; empty when absent
+    struct bytes digest;       // with SIGSTORE_MESSAGE: of the artifact; empty: nothing is claimed
+    const EVP_MD *digest_hash; // by which, where it is claimed; NULL: SHA-256
     struct bytes signature;    // with SIGSTORE_MESSAGE
 };
 void sigstore_bundle_release(struct sigstore_bundle *bundle); // may be called twice
@@ -45,8 +47,8 @@ void sigstore_bundle_release(struct sigstore_bundle *bundle); // may be called t
 // Unknown and duplicate members, more than one kind of material or content, and other versions are
 // refused, and so is what a version does not allow: entries without a promise in 0.1 or without a
 // proof in the later ones, a chain in 0.3, a self-signed authority in a chain, the same entry or
-// timestamp twice. At most 32 entries, timestamps and certificates. Nothing is verified.
-// ERROR_INVALID, ERROR_LIMIT.
+// timestamp twice, a bare signature without a digest. At most 32 entries, timestamps and
+// certificates. Nothing is verified. ERROR_INVALID, ERROR_LIMIT.
 int sigstore_bundle_parse(const char *data, size_t size, struct sigstore_bundle *ret_bundle,
                           struct error *err) __attribute__((warn_unused_result));
 

@@ -9,6 +9,7 @@
 #include "oci/sign/timestamp.h"
 #include "oci/sign/trusted_root.h"
 
+#include <openssl/evp.h>
 #include <openssl/x509.h>
 
 #include <stdlib.h>
@@ -68,12 +69,26 @@ static void inspection_init(struct inspection *inspection, const struct sigstore
     }
 }
 
+// Whether the artifact is the one that the bundle claims to be about.
+static bool is_claimed(const struct sigstore_bundle *bundle, const struct signed_data *data)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    if (bundle->digest.size == 0)
+        return true;
+    if (bundle->digest.size == SHA256_SIZE)
+        return bytes_equal(&bundle->digest, data->sha256, SHA256_SIZE);
+    if (data->data == NULL)
+        return false;
+    if (EVP_Digest(data->data, data->size, hash, NULL, bundle->digest_hash, NULL) != 1)
+        abort();
+    return bytes_equal(&bundle->digest, hash, (size_t)EVP_MD_get_size(bundle->digest_hash));
+}
+
 static int check_signature(const struct inspection *inspection, const struct verify_key *key,
                            struct error *err)
 {
     const struct signed_data *data = &inspection->data;
-    const struct bytes *claimed = &inspection->bundle->digest;
-    if (claimed->size > 0 && !bytes_equal(claimed, data->sha256, SHA256_SIZE))
+    if (!is_claimed(inspection->bundle, data))
         return error_set(err, ERROR_UNVERIFIED,
                          "the bundle is about another artifact (its "
                          "messageDigest is not the artifact's)");
@@ -147,6 +162,20 @@ static int check_entries(struct inspection *inspection, const void *signer, size
     return 0;
 }
 
+// What an entry says of its time is nobody's word without the log's promise; but it may not say
+// that the certificate was not valid.
+static int check_claimed_times(const struct inspection *inspection,
+                               const struct certificate *certificate, struct error *err)
+{
+    vec_foreach (const struct rekor_entry, entry, &inspection->bundle->entries) {
+        if (entry->integrated_s != 0 && !certificate_is_valid_at(certificate, entry->integrated_s))
+            return error_set(err, ERROR_UNVERIFIED,
+                             "log entry %lld is from a time when the certificate was not valid",
+                             (long long)entry->index);
+    }
+    return 0;
+}
+
 static int check_certificate(const struct inspection *inspection,
                              const struct certificate *certificate, struct error *err)
 {
@@ -184,6 +213,7 @@ static int inspect_keyless(struct inspection *inspection, struct certificate **r
         return error_set(err, ERROR_UNVERIFIED,
                          "no log that the trusted root names has an entry of it");
     if (check_certificate(inspection, certificate, err) < 0 ||
+        check_claimed_times(inspection, certificate, err) < 0 ||
         check_signature(inspection, certificate->key, err) < 0)
         return -1;
     *ret_signer = STEAL(certificate);
@@ -223,6 +253,27 @@ int sigstore_verify_keyed(const struct sigstore_bundle *bundle, const struct ver
     return 0;
 }
 
+// Whether the statement names the artifact by SHA-512 or SHA-384 alone.
+static bool names_stronger(const struct sigstore_bundle *bundle, const struct signed_data *data)
+{
+    static const struct {
+        const char *name;
+        const EVP_MD *(*hash)(void);
+    } hashes[] = {{"sha512", EVP_sha512}, {"sha384", EVP_sha384}};
+    for (size_t i = 0; data->data != NULL && i < ARRAY_LENGTH(hashes); i++) {
+        cleanup_statement struct statement statement = {0};
+        unsigned char hash[EVP_MAX_MD_SIZE];
+        if (EVP_Digest(data->data, data->size, hash, NULL, hashes[i].hash(), NULL) != 1)
+            abort();
+        cleanup_free char *hex = hex_encode(hash, (size_t)EVP_MD_get_size(hashes[i].hash()));
+        cleanup_free char *digest = xasprintf("%s:%s", hashes[i].name, hex);
+        if (statement_parse(bundle->dsse.payload, bundle->dsse.payload_size, digest, &statement,
+                            NULL) == 0)
+            return true;
+    }
+    return false;
+}
+
 int sigstore_check_content(const struct sigstore_bundle *bundle, const struct signed_data *data,
                            struct error *err)
 {
@@ -233,6 +284,8 @@ int sigstore_check_content(const struct sigstore_bundle *bundle, const struct si
         return error_set(err, ERROR_UNVERIFIED, "its payload is a %.64s, not an in-toto statement",
                          bundle->dsse.payload_type);
     struct digest digest = digest_from_hash(data->sha256);
+    if (names_stronger(bundle, data))
+        return 0;
     return statement_parse(bundle->dsse.payload, bundle->dsse.payload_size, digest.text, &statement,
                            err);
 }

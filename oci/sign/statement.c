@@ -214,10 +214,11 @@ static int find_subject(const json_t *subjects, const char *digest, struct state
     if (count > MAX_SUBJECTS)
         return error_set(err, ERROR_LIMIT, "it has %zu subjects; at most %d are read", count,
                          MAX_SUBJECTS);
+    cleanup_free char *path = xasprintf("digest.%.*s", (int)strcspn(digest, ":"), digest);
     for (size_t i = 0; i < count; i++) {
         const json_t *subject = json_array_get(subjects, i);
-        const char *hex = jval_string(subject, "digest.sha256");
-        if (hex == NULL || strcmp(hex, digest_hex(digest)) != 0)
+        const char *hex = jval_string(subject, path);
+        if (hex == NULL || strcmp(hex, strchr(digest, ':') + 1) != 0)
             continue;
         return get_text(subject, "name", false, &statement->subject_name, err);
     }

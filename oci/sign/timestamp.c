@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SECURITY_LEVEL = 2, GRANTED = 0, GRANTED_WITH_MODS = 1 };
+enum { SECURITY_LEVEL = 2, GRANTED = 0, GRANTED_WITH_MODS = 1, MS_PER_SECOND = 1000 };
 
 static void release_response(TS_RESP **response)
 {
@@ -102,7 +102,10 @@ static bool signer_is_named(TS_RESP *response, const struct trusted_authority *t
     X509 *leaf = trusted_authority_certificate(tsa, 0);
     if (X509_check_ca(leaf) != 0)
         return true;
-    STACK_OF(X509) *signers = PKCS7_get0_signers(TS_RESP_get_token(response), certificates, 0);
+    // Certificates that came along are to hold it as well, untouched.
+    PKCS7 *token = TS_RESP_get_token(response);
+    bool alone = sk_X509_num(token->d.sign->cert) <= 0;
+    STACK_OF(X509) *signers = PKCS7_get0_signers(token, alone ? certificates : NULL, 0);
     bool named = signers != NULL && sk_X509_num(signers) == 1 &&
                  X509_cmp(sk_X509_value(signers, 0), leaf) == 0;
     sk_X509_free(signers);
@@ -156,7 +159,8 @@ int timestamp_verify(const void *response, size_t response_size, const void *dat
         return -1;
     bool outside = false;
     vec_foreach (const struct trusted_authority, tsa, tsas) {
-        if (!made_by(parsed, tsa, wall_ms))
+        // As of signers' certificates, notAfter is the last second.
+        if (!made_by(parsed, tsa, wall_ms) && !made_by(parsed, tsa, wall_ms - MS_PER_SECOND))
             continue;
         if (validity_covers(&tsa->valid, wall_ms)) {
             *ret_wall_ms = wall_ms;

@@ -113,7 +113,7 @@ static int wrap_pkcs1(struct bytes *raw, struct error *err)
     return 0;
 }
 
-// *ret_key stays NULL for a kind that cannot be checked here.
+// *ret_key stays NULL for a kind of key or of tree that cannot be checked here.
 static int parse_key(const json_t *log, struct verify_key **ret_key, struct error *err)
 {
     static const char *const kinds[] = {
@@ -129,9 +129,13 @@ static int parse_key(const json_t *log, struct verify_key **ret_key, struct erro
     };
     const json_t *key = json_proto_member(log, "publicKey");
     const char *kind = NULL;
+    const char *hash = NULL;
     cleanup_bytes struct bytes raw = {0};
-    if (json_strict_string(key, "keyDetails", &kind, err) < 0)
+    if (json_strict_string(log, "hashAlgorithm", &hash, err) < 0 ||
+        json_strict_string(key, "keyDetails", &kind, err) < 0)
         return -1;
+    if (strcmp(hash, "SHA2_256") != 0)
+        return 0;
     size_t i = 0;
     while (i < ARRAY_LENGTH(kinds) && strcmp(kinds[i], kind) != 0)
         i++;
@@ -240,7 +244,7 @@ int trusted_root_parse(const char *data, size_t size, const char *what,
     if (size > TRUSTED_ROOT_MAX_BYTES)
         return error_set(err, ERROR_LIMIT, "%s has %zu bytes; at most %d are read", what, size,
                          TRUSTED_ROOT_MAX_BYTES);
-    if (jval_parse_object(data, size, what, &value, err) < 0)
+    if (json_proto_parse(data, size, what, &value, err) < 0)
         return -1;
     cleanup_trusted_root struct trusted_root *root = xcalloc(1, sizeof *root);
     root->digest = digest_of(data, size);

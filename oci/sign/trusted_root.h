@@ -56,9 +56,9 @@ struct trusted_root {
     struct digest digest;   // of the text: which root it is
 };
 
-// `what` names it in messages ("--trusted-root FILE"). A log whose kind of key nobody here can
-// check is left out; one without the time from which its key is valid is refused. *ret_root is
-// owned. ERROR_INVALID, ERROR_LIMIT.
+// `what` names it in messages ("--trusted-root FILE"). A log whose kind of key or of tree nobody
+// here can check is left out; one without the time from which its key is valid is refused.
+// *ret_root is owned. ERROR_INVALID, ERROR_LIMIT.
 int trusted_root_parse(const char *data, size_t size, const char *what,
                        struct trusted_root **ret_root, struct error *err)
     __attribute__((warn_unused_result));

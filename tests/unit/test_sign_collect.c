@@ -142,7 +142,8 @@ static void test_collect_notes_what_is_malformed_and_goes_on(void **state)
         "\"signatures\":[{\"sig\":\"AA==\"}]}}";
     static const char message[] =
         "{\"mediaType\":\"" SIGSTORE_BUNDLE_TYPE "\",\"verificationMaterial\":{\"publicKey\":{}},"
-        "\"messageSignature\":{\"signature\":\"YQ==\"}}";
+        "\"messageSignature\":{\"messageDigest\":{\"algorithm\":\"SHA2_256\",\"digest\":"
+        "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"},\"signature\":\"YQ==\"}}";
     static const char other_payload[] =
         "{\"mediaType\":\"" SIGSTORE_BUNDLE_TYPE "\",\"verificationMaterial\":{\"publicKey\":{}},"
         "\"dsseEnvelope\":{\"payload\":\"AA==\",\"payloadType\":\"text/plain\","

@@ -76,10 +76,9 @@ static void test_keyless_every_form_verifies(void **state)
          .root = "certificateAuthorities.0.validFor.end=\"2026-11-21T10:00:00Z\""},
         {.name = "an anchor that is an intermediate",
          .root = "certificateAuthorities.0.certChain.certificates.1="},
-        {.name = "no digest in the bundle", .bundle = "messageSignature.messageDigest="},
-        {.name = "a digest of another kind",
-         .bundle =
-             "messageSignature.messageDigest={\"algorithm\":\"SHA2_512\",\"digest\":\"YQ==\"}"},
+        {.name = "the certificate's last second", .wish.time_s = FAKE_TIME + 600},
+        {.name = "the certificate's first second", .wish.time_s = FAKE_TIME - 60},
+        {.name = "the last second, stamped", .wish = {.v2 = true, .time_s = FAKE_TIME + 600}},
     };
     try_all(scene, attempts, ARRAY_LENGTH(attempts));
 }
@@ -413,6 +412,9 @@ static void test_keyless_malformed_bodies(void **state)
     try_all(scene, attempts, ARRAY_LENGTH(attempts));
 }
 
+#define ZEROS_16 "AAAAAAAAAAAAAAAA"
+#define ZEROS_48 ZEROS_16 ZEROS_16 ZEROS_16 ZEROS_16
+
 static void test_keyless_content_that_is_refused(void **state)
 {
     struct scene *scene = *state;
@@ -433,6 +435,21 @@ static void test_keyless_content_that_is_refused(void **state)
          .bundle = "messageSignature.messageDigest.digest="
                    "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"",
          .says = "its messageDigest"},
+        {.name = "a stronger digest of something else",
+         .bundle =
+             "messageSignature.messageDigest={\"algorithm\":\"SHA2_384\",\"digest\":\"" ZEROS_48
+             "\"}",
+         .says = "its messageDigest"},
+        {.name = "a stronger digest, and no bytes",
+         .by_digest = true,
+         .bundle =
+             "messageSignature.messageDigest={\"algorithm\":\"SHA2_384\",\"digest\":\"" ZEROS_48
+             "\"}",
+         .says = "its messageDigest"},
+        {.name = "an entry's time after the certificate's, of which nobody spoke",
+         .wish = {.stamped = true, .entry.no_promise = true},
+         .bundle = ENTRY ".integratedTime=\"1795255801\"",
+         .says = "is from a time when the certificate was not valid"},
         {.name = "another signature",
          .bundle = "messageSignature.signature=\"YWJj\"",
          .says = "another signature"},
