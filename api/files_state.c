@@ -252,6 +252,20 @@ static void remove_leftovers(const char *path)
     closedir(dir);
 }
 
+// A writer that was killed between its rename and its touch told nobody, and the others would not
+// look before their next sweep. A rename alone leaves the folder's access time behind; who holds
+// the lock is about to tell.
+static void tell_of_lost_write(const char *path)
+{
+    struct stat st;
+    cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0)
+        return;
+    if (st.st_atim.tv_sec < st.st_mtim.tv_sec ||
+        (st.st_atim.tv_sec == st.st_mtim.tv_sec && st.st_atim.tv_nsec < st.st_mtim.tv_nsec))
+        touch(path);
+}
+
 struct scan {
     const struct kind *kind;
     const char *namespace;
@@ -265,8 +279,10 @@ static void scan_object(struct files_store *files, const char *path, const char 
             log_debug("cannot remove a leftover", "path", path);
         return;
     }
-    if (!files->read_only)
+    if (!files->read_only) {
+        tell_of_lost_write(path); // first: a look into the folder may set its access time
         remove_leftovers(path);
+    }
     struct files_state state = {0};
     files_state_read(path, &state);
     const json_t *document = jval_object(state.record, "document");

@@ -77,6 +77,32 @@ static void test_watch_hears_other_processes(void **state)
     stop(&role);
 }
 
+// kill -9 of a writer when its file was in place, and nobody told of it: who comes after it tells.
+static void test_watch_hears_of_a_killed_writer(void **state)
+{
+    struct place *place = *state;
+    put_file(place, "a.yaml", BUNDLE("web", "1m"));
+    struct role role;
+    start(place, "Bundle", &role);
+    expect_lines(&role, "ADDED web 1 1m");
+    cleanup_free char *status = path_join(place->state, "bundle/shop/web/status.json");
+    nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL); // a tick of the disk's clock
+    assert_int_equal(file_write_swap(status, "{\"a\": 5}", 8, 0600, NULL), 0);
+    expect_lines(&role, "");
+    struct store *next = open_store(place);
+    expect_lines(&role, "MODIFIED web 1 1m");
+    assert_int_equal(jval_int(role.seen.last, "status.a", 0), 5);
+    store_free(next);
+    // Told once.
+    cleanup_free char *folder = path_join(place->state, "bundle/shop/web");
+    struct stat before, after;
+    assert_int_equal(stat(folder, &before), 0);
+    store_free(open_store(place));
+    assert_int_equal(stat(folder, &after), 0);
+    assert_memory_equal(&before.st_mtim, &after.st_mtim, sizeof before.st_mtim);
+    stop(&role);
+}
+
 static void test_watch_deletes_after_absence(void **state)
 {
     struct place *place = *state;
@@ -282,6 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_watch_tells_changes_of_files),
         STORE_TEST(test_watch_hears_other_processes),
+        STORE_TEST(test_watch_hears_of_a_killed_writer),
         STORE_TEST(test_watch_deletes_after_absence),
         STORE_TEST(test_watch_deletes_nothing_from_a_dir_that_is_gone),
         STORE_TEST(test_watch_waits_for_finalizers),
