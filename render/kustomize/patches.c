@@ -96,7 +96,11 @@ static struct value *patch_for(const struct resource *patch, const struct resour
     if (*resource_namespace(patch) == '\0')
         value_object_del(metadata, "namespace");
     struct resource_id id = resource_current_id(target);
-    value_object_set_new(copy, "apiVersion", value_string(id.api_version));
+    // Of an object without one: no text, and so null.
+    value_object_set_new(copy, "apiVersion",
+                         *id.api_version != '\0'
+                             ? value_string(id.api_version)
+                             : yamlvalue_written_new("", 0, YAMLVALUE_TAG_NONE, false));
     return copy;
 }
 

@@ -110,6 +110,16 @@ static void test_habits_last_of_one_label_wins(void **state)
                   "        x: b\n");
 }
 
+// A patch with a target has the apiVersion of what it meets; of an object without one that is null.
+static void test_habits_patch_leaves_null_where_no_version_was(void **state)
+{
+    (void)state;
+    assert_builds(TREE("patches: [{target: {kind: Thing}, patch: '{apiVersion: v1, kind: X, "
+                       "metadata: {name: b}, spec: {c: d}}'}]\n") "kind: Thing\nmetadata: "
+                                                                  "{name: a}\n",
+                  "apiVersion: null\nkind: Thing\nmetadata:\n  name: a\nspec:\n  c: d\n");
+}
+
 // A merge puts quotes around texts that look like other things, in whichever places they stand.
 static void test_habits_quotes_change_no_label(void **state)
 {
@@ -443,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_habits_folded_place_folds_what_is_put_there),
         cmocka_unit_test(test_habits_one_text_takes_the_style_of_what_it_overwrites),
         cmocka_unit_test(test_habits_last_of_one_label_wins),
+        cmocka_unit_test(test_habits_patch_leaves_null_where_no_version_was),
         cmocka_unit_test(test_habits_quotes_change_no_label),
         cmocka_unit_test(test_habits_next_lines_fold),
         cmocka_unit_test(test_habits_brackets_put_more_into_quotes),
