@@ -30,7 +30,8 @@ enum {
     CONNECT_TIMEOUT_S = 10,
     MAX_STDERR_BYTES = 4096,
     READ_BYTES = 64 * 1024,
-    CLOSE_GRACE_MS = 200, // for the child's last words after it closed its output
+    CLOSE_GRACE_MS = 200, // for the child's next word after it closed its output
+    LAST_WORDS_MS = 2000, // for all of them: a server may talk for ever
 };
 
 struct ssh_transport {
@@ -272,7 +273,10 @@ static bool read_said(struct ssh_transport *ssh)
 static int child_ended(struct ssh_transport *ssh, struct error *err)
 {
     struct pollfd last = {.fd = ssh->err_fd, .events = POLLIN};
-    while (last.fd >= 0 && poll(&last, 1, CLOSE_GRACE_MS) > 0 && read_said(ssh))
+    int64_t until_ms = clock_mono_ms(clock_system()) + LAST_WORDS_MS;
+    while (last.fd >= 0 && ssh->said.len < MAX_STDERR_BYTES &&
+           clock_mono_ms(clock_system()) < until_ms && poll(&last, 1, CLOSE_GRACE_MS) > 0 &&
+           read_said(ssh))
         continue;
     return gittransport_ssh_error(ssh->said.data, ssh->address.host, ssh->address.port, err);
 }

@@ -411,6 +411,23 @@ static void test_gitremote_reads_ssh_urls(void **state)
     assert_false(gittransport_ssh_takes("/srv/a:b"));
 }
 
+static void test_gitremote_does_not_listen_for_ever(void **state)
+{
+    const struct git_fixture *fixture = *state;
+    struct gitremote_config config = ssh_config(fixture);
+    set_ssh(fixture, "exec >&-; while :; do echo busy >&2; sleep 0.05; done");
+    struct gitremote *remote = NULL;
+    struct gitremote_revision revision = {0};
+    cleanup_error struct error err = {0};
+    const struct gitremote_selector selector = {GITREMOTE_BRANCH, "main"};
+    assert_int_equal(gitremote_open(&config, &remote, &err), 0);
+    int64_t began = clock_mono_ms(clock_system());
+    assert_int_equal(gitremote_resolve(remote, &selector, &revision, &err), -1);
+    assert_true(clock_mono_ms(clock_system()) - began < 15 * 1000);
+    assert_non_null(strstr(err.message, "busy"));
+    gitremote_close(remote);
+}
+
 // All of it has come; its deltas are what takes a while.
 static void test_gitremote_indexing_is_canceled(void **state)
 {
@@ -456,6 +473,7 @@ int main(void)
         test(test_gitremote_empties_a_store_of_another_repository),
         test(test_gitremote_tells_forward_from_rewritten),
         test(test_gitremote_says_what_the_server_lacks),
+        test(test_gitremote_does_not_listen_for_ever),
         test(test_gitremote_indexing_is_canceled),
         cmocka_unit_test(test_gitremote_explains_what_ssh_says),
         cmocka_unit_test(test_gitremote_reads_ssh_urls),
