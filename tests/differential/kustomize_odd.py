@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from kustomize_objects import NAMES, NAMESPACES
 from kustomize_text import Documents, Raw, Written
-from kustomize_trees import NAMES, NAMESPACES, Maker
+from kustomize_trees import Maker
 
 Json = Any
 

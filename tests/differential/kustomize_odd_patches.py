@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from kustomize_objects import NAMES
 from kustomize_odd import ODD_KEYS, OddMaker
 from kustomize_text import Documents, to_yaml
-from kustomize_trees import NAMES
 
 Json = Any
 
