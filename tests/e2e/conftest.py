@@ -12,6 +12,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from parts.certificates import Authority
+from parts.cluster import Rights, install_kinds
 from parts.control_plane import ControlPlane
 from parts.cosign import Cosign
 from parts.crane import Crane
@@ -20,10 +21,12 @@ from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
 from parts.gitea import Gitea
 from parts.objects import Config
+from parts.installed import Cluster
 from parts.journey import Journey
 from parts.line import Line
 from parts.oci_registry import DockerRegistry, OciRegistry, ReferrersRegistry
 from parts.sealift import Daemon, Sealift
+from parts.site import Site
 from parts.sshd import SshServer
 from parts.valgrind import under_valgrind
 from parts.webhook import HookListener
@@ -129,6 +132,31 @@ def cluster(control_plane: ControlPlane) -> ControlPlane:
     """The same with controllers, scheduler and nodes at work."""
     control_plane.controllers()
     return control_plane
+
+
+@pytest.fixture(scope="module")
+def plane(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
+    """The same with our kinds."""
+    install_kinds(control_plane, Sealift(tmp_path_factory.mktemp("home")))
+    return control_plane
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A cluster of the module's own, with all that `sealift install` applies."""
+    with ControlPlane(tmp_path_factory.mktemp("installed")) as own:
+        own.controllers()
+        Cluster(Sealift(tmp_path_factory.mktemp("home")), own).install("--no-wait")
+        yield own
+
+
+@pytest.fixture
+def site(plane: ControlPlane, rights: Rights, sealift: Sealift, tmp_path: Path, namespace: str) -> Iterator[Site]:
+    """One tenant of it, with an account; `rights` are the module's."""
+    made = Site(plane, rights, sealift, tmp_path, namespace)
+    made.account()
+    yield made
+    made.clear()
 
 
 @pytest.fixture

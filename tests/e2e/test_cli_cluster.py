@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 import yaml
@@ -22,13 +22,10 @@ from parts.wait import wait_for
 
 
 @pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    with ControlPlane(tmp_path_factory.mktemp("plane")) as own:
-        own.controllers()
-        Cluster(Sealift(tmp_path_factory.mktemp("home")), own).install("--no-wait")
-        own.namespace("shop")
-        own.namespace("blog")
-        yield own
+def plane(installed: ControlPlane) -> ControlPlane:
+    installed.namespace("shop")
+    installed.namespace("blog")
+    return installed
 
 
 class World(Cluster):

@@ -8,13 +8,13 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 import pytest
 import yaml
 
 from parts.api_proxy import ApiFault, ApiProxy, kubeconfig_through
-from parts.cluster import Rights, install_kinds
+from parts.cluster import Rights
 from parts.control_plane import ControlPlane
 from parts.journey import config_map, maps
 from parts.sealift import Sealift
@@ -23,22 +23,8 @@ from parts.wait import stays, wait_for
 
 
 @pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
-    install_kinds(control_plane, Sealift(tmp_path_factory.mktemp("home")))
-    return control_plane
-
-
-@pytest.fixture(scope="module")
 def rights(plane: ControlPlane) -> Rights:
     return Rights(plane, plane.namespace("habits-system"))
-
-
-@pytest.fixture
-def site(plane: ControlPlane, rights: Rights, sealift: Sealift, tmp_path: Path, namespace: str) -> Iterator[Site]:
-    made = Site(plane, rights, sealift, tmp_path, namespace)
-    made.account()
-    yield made
-    made.clear()
 
 
 def annotated(name: str, annotations: dict[str, str], **data: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import pytest
 
-from parts.cluster import ClusterDaemon, Rights, apply_config, install_kinds
+from parts.cluster import ClusterDaemon, Rights, apply_config
 from parts.control_plane import ControlPlane
 from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
@@ -18,12 +18,6 @@ from parts.objects import Config
 from parts.oci_registry import ReferrersRegistry
 from parts.sealift import Sealift
 from parts.wait import wait_for
-
-
-@pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
-    install_kinds(control_plane, Sealift(tmp_path_factory.mktemp("home")))
-    return control_plane
 
 
 @pytest.fixture

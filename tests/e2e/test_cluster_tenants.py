@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from parts.api_proxy import ApiFault, ApiProxy, kubeconfig_through
-from parts.cluster import ClusterDaemon, Rights, definition_of, install_kinds
+from parts.cluster import ClusterDaemon, Rights, definition_of
 from parts.control_plane import ControlPlane
 from parts.git_http import GitHttpServer
 from parts.git_repo import GitRepo
@@ -29,22 +29,8 @@ PART_OF = "applyset.kubernetes.io/part-of"
 
 
 @pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
-    install_kinds(control_plane, Sealift(tmp_path_factory.mktemp("home")))
-    return control_plane
-
-
-@pytest.fixture(scope="module")
 def rights(plane: ControlPlane) -> Rights:
     return Rights(plane, plane.namespace("tenants-system"))
-
-
-@pytest.fixture
-def site(plane: ControlPlane, rights: Rights, sealift: Sealift, tmp_path: Path, namespace: str) -> Iterator[Site]:
-    made = Site(plane, rights, sealift, tmp_path, namespace)
-    made.account()
-    yield made
-    made.clear()
 
 
 @pytest.fixture

@@ -11,16 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from parts.cluster import install_kinds
 from parts.control_plane import ControlPlane
 from parts.need import CHECKOUT, need_part
-from parts.sealift import Sealift, default_program
-
-
-@pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
-    install_kinds(control_plane, Sealift(tmp_path_factory.mktemp("home")))
-    return control_plane
+from parts.sealift import default_program
 
 
 class Kubectl:

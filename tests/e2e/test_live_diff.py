@@ -11,19 +11,13 @@ from typing import Any, Callable
 import pytest
 import yaml
 
-from parts.cluster import ClusterDaemon, Rights, install_kinds
+from parts.cluster import ClusterDaemon, Rights
 from parts.control_plane import ControlPlane
 from parts.installed import Cluster, Tenant
 from parts.journey import KEY_PASSWORD
 from parts.oci_registry import DockerRegistry
 from parts.sealift import Sealift
 from parts.wait import wait_for
-
-
-@pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
-    install_kinds(control_plane, Sealift(tmp_path_factory.mktemp("home")))
-    return control_plane
 
 
 @pytest.fixture

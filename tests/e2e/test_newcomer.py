@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 import yaml
@@ -18,11 +18,8 @@ BUNDLE = ["--url", "https://git.example.com/a.git", "--repository", "oci://r.exa
 
 
 @pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    with ControlPlane(tmp_path_factory.mktemp("plane")) as own:
-        own.controllers()
-        Cluster(Sealift(tmp_path_factory.mktemp("home")), own).install("--no-wait")
-        yield own
+def plane(installed: ControlPlane) -> ControlPlane:
+    return installed
 
 
 class Shop(Cluster):

@@ -29,12 +29,6 @@ from parts.webhook import hook_path, push_payload, send_github
 Serve = Callable[..., ClusterDaemon]
 
 
-@pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
-    install_kinds(control_plane, Sealift(tmp_path_factory.mktemp("home")))
-    return control_plane
-
-
 @pytest.fixture
 def config(tmp_path: Path, namespace: str) -> Config:
     return Config(tmp_path / "config", namespace)
