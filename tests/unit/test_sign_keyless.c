@@ -79,6 +79,10 @@ static void test_keyless_every_form_verifies(void **state)
         {.name = "the certificate's last second", .wish.time_s = FAKE_TIME + 600},
         {.name = "the certificate's first second", .wish.time_s = FAKE_TIME - 60},
         {.name = "the last second, stamped", .wish = {.v2 = true, .time_s = FAKE_TIME + 600}},
+        {.name = "the last second of all authorities",
+         .wish = {.v2 = true,
+                  .time_s = FAKE_TIME + 10 * YEAR,
+                  .certificate.lifetime_s = 10 * YEAR}},
     };
     try_all(scene, attempts, ARRAY_LENGTH(attempts));
 }
@@ -462,6 +466,9 @@ static void test_keyless_content_that_is_refused(void **state)
          .bundle = "verificationMaterial.timestampVerificationData.rfc3161Timestamps.0."
                    "signedTimestamp=\"YWJj\"",
          .says = "no granted RFC 3161 response"},
+        {.name = "a log whose tree is hashed otherwise",
+         .root = "tlogs.0.hashAlgorithm=\"SHA2_512\"",
+         .says = "no log that the trusted root names"},
         {.name = "a TSA nobody knows",
          .wish.v2 = true,
          .root = "timestampAuthorities=[]",
