@@ -284,6 +284,37 @@ static void test_a_stamp_with_a_damaged_certificate(void **state)
     assert_non_null(strstr(error_message(&err), "nothing trusted tells when"));
 }
 
+// Cases of sigstore-conformance, made again.
+static void test_cases_of_the_suite(void **state)
+{
+    struct scene *scene = *state;
+    static const char no_type[] = "{\"subject\":[{\"digest\":{\"sha256\":\"0\"}}]}";
+    static const char type_2[] = "{\"_type\":\"https://in-toto.io/Statement/v2\",\"subject\":[],"
+                                 "\"predicateType\":\"https://example.com/p\"}";
+    const struct attempt attempts[] = {
+        {.name = "intoto-canonical-log-entry",
+         .wish = {.keyed = true,
+                  .dsse = true,
+                  .kind = "intoto",
+                  .version = "0.0.2",
+                  .entry = {.origin = "rekor.example.com", .no_promise = true, .size = 1}},
+         .bundle = ENTRY ".logIndex=0"},
+        {.name = "managed-key-and-trusted-root",
+         .wish.keyed = true,
+         .bundle = "verificationMaterial.tlogEntries=",
+         .root = "tlogs=\nctlogs=\ncertificateAuthorities=\ntimestampAuthorities="},
+        {.name = "dsse-statement-missing-type_fail",
+         .wish =
+             {.keyed = true, .dsse = true, .v2 = true, .data = no_type, .size = sizeof no_type - 1},
+         .says = "_type is missing"},
+        {.name = "dsse-statement-unknown-type_fail",
+         .wish =
+             {.keyed = true, .dsse = true, .v2 = true, .data = type_2, .size = sizeof type_2 - 1},
+         .says = "Statement/v2\" is no in-toto statement"},
+    };
+    try_all(scene, attempts, ARRAY_LENGTH(attempts));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_digests_of_other_kinds),
         cmocka_unit_test(test_subjects_of_other_kinds),
         cmocka_unit_test(test_a_stamp_with_a_damaged_certificate),
+        cmocka_unit_test(test_cases_of_the_suite),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
