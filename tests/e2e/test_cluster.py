@@ -232,6 +232,7 @@ def test_too_large(ship: Ship, serve: Serve) -> None:
     sizes = {"big": 900_000, "huge": 1_900_000}
     files = {f"{name}.yaml": config_map(name, blob=os.urandom(size).hex()) for name, size in sizes.items()}
     ship.begin(serve, {**maps("a"), **files}, ready=False)
+    ship.released()
     message = ship.refused("ApplyFailed")
     assert "2 of 3" in message and f"ConfigMap {ship.namespace}/big: " in message, message
     assert ship.exists("configmap", "a")
