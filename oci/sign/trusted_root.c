@@ -113,6 +113,13 @@ static int wrap_pkcs1(struct bytes *raw, struct error *err)
     return 0;
 }
 
+static const char *family_of(enum key_algorithm algorithm)
+{
+    if (algorithm == KEY_ED25519)
+        return "_ED25519";
+    return algorithm == KEY_RSA ? "_RSA_" : "_ECDSA_";
+}
+
 // *ret_key stays NULL for a kind of key or of tree that cannot be checked here.
 static int parse_key(const json_t *log, struct verify_key **ret_key, struct error *err)
 {
@@ -145,7 +152,16 @@ static int parse_key(const json_t *log, struct verify_key **ret_key, struct erro
         return -1;
     if (strncmp(kind, "PKCS1_", 6) == 0 && wrap_pkcs1(&raw, err) < 0)
         return -1;
-    return verify_key_load_der(raw.data, raw.size, "publicKey.rawBytes", ret_key, err);
+    cleanup_verify_key struct verify_key *read = NULL;
+    if (verify_key_load_der(raw.data, raw.size, "publicKey.rawBytes", &read, err) < 0)
+        return -1;
+    // The curve and the size are the key's to say.
+    if (strstr(kind, family_of(verify_key_algorithm(read))) == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "publicKey.rawBytes is an %s key, not of keyDetails %s",
+                         key_algorithm_name(verify_key_algorithm(read)), kind);
+    *ret_key = STEAL(read);
+    return 0;
 }
 
 static int parse_host(const json_t *log, char **ret_host, struct error *err)
