@@ -41,8 +41,6 @@ static int parse_version(const json_t *root, enum version *ret_version, struct e
         {"application/vnd.dev.sigstore.bundle+json;version=0.3", VERSION_0_3},
         {"application/vnd.dev.sigstore.bundle+json;version=0.2", VERSION_0_2},
         {"application/vnd.dev.sigstore.bundle+json;version=0.1", VERSION_0_1},
-        {"application/vnd.dev.sigstore.bundle.v0.2+json", VERSION_0_2},
-        {"application/vnd.dev.sigstore.bundle.v0.1+json", VERSION_0_1},
     };
     const char *type = NULL;
     if (json_strict_string(root, "mediaType", &type, err) < 0)
@@ -203,6 +201,8 @@ static int parse_material(const json_t *material, enum version version,
     return parse_timestamps(material, &bundle->timestamps, err);
 }
 
+// It identifies the artifact, and proves nothing. Writers that hash nothing, as cosign for Ed25519
+// keys, leave it empty.
 static int parse_digest(const json_t *value, struct sigstore_bundle *bundle, struct error *err)
 {
     static const char *const names[] = {"algorithm", "digest", NULL};
@@ -214,8 +214,13 @@ static int parse_digest(const json_t *value, struct sigstore_bundle *bundle, str
         {"SHA2_384", EVP_sha384},
         {"SHA2_512", EVP_sha512},
     };
-    if (json_strict_members(value, "messageDigest", names, err) < 0 ||
-        json_proto_bytes(value, "digest", &bundle->digest, err) < 0)
+    if (value == NULL)
+        return 0;
+    if (json_strict_members(value, "messageDigest", names, err) < 0)
+        return -1;
+    if (json_object_size(value) == 0)
+        return 0;
+    if (json_proto_bytes(value, "digest", &bundle->digest, err) < 0)
         return -1;
     const char *name = jval_string_or(value, "algorithm", "");
     for (size_t i = 0; i < ARRAY_LENGTH(hashes); i++)

@@ -47,8 +47,8 @@ void sigstore_bundle_release(struct sigstore_bundle *bundle); // may be called t
 // Unknown and duplicate members, more than one kind of material or content, and other versions are
 // refused, and so is what a version does not allow: entries without a promise in 0.1 or without a
 // proof in the later ones, a chain in 0.3, a self-signed authority in a chain, the same entry or
-// timestamp twice, a bare signature without a digest. At most 32 entries, timestamps and
-// certificates. Nothing is verified. ERROR_INVALID, ERROR_LIMIT.
+// timestamp twice. At most 32 entries, timestamps and certificates. Nothing is verified.
+// ERROR_INVALID, ERROR_LIMIT.
 int sigstore_bundle_parse(const char *data, size_t size, struct sigstore_bundle *ret_bundle,
                           struct error *err) __attribute__((warn_unused_result));
 

@@ -70,28 +70,35 @@ static void inspection_init(struct inspection *inspection, const struct sigstore
 }
 
 // Whether the artifact is the one that the bundle claims to be about.
-static bool is_claimed(const struct sigstore_bundle *bundle, const struct signed_data *data)
+static int check_claim(const struct sigstore_bundle *bundle, const struct signed_data *data,
+                       struct error *err)
 {
     unsigned char hash[EVP_MAX_MD_SIZE];
-    if (bundle->digest.size == 0)
-        return true;
-    if (bundle->digest.size == SHA256_SIZE)
-        return bytes_equal(&bundle->digest, data->sha256, SHA256_SIZE);
-    if (data->data == NULL)
-        return false;
-    if (EVP_Digest(data->data, data->size, hash, NULL, bundle->digest_hash, NULL) != 1)
+    size_t size = bundle->digest.size;
+    if (size == 0)
+        return 0;
+    if (size == SHA256_SIZE) {
+        memcpy(hash, data->sha256, SHA256_SIZE);
+    } else if (data->data == NULL) {
+        return error_set(err, ERROR_UNVERIFIED,
+                         "the bundle names the artifact by a hash other than SHA-256; give the "
+                         "bytes, not their digest");
+    } else if (EVP_Digest(data->data, data->size, hash, NULL, bundle->digest_hash, NULL) != 1) {
         abort();
-    return bytes_equal(&bundle->digest, hash, (size_t)EVP_MD_get_size(bundle->digest_hash));
+    }
+    if (bytes_equal(&bundle->digest, hash, size))
+        return 0;
+    return error_set(err, ERROR_UNVERIFIED,
+                     "the bundle is about another artifact (its messageDigest is not the "
+                     "artifact's)");
 }
 
 static int check_signature(const struct inspection *inspection, const struct verify_key *key,
                            struct error *err)
 {
     const struct signed_data *data = &inspection->data;
-    if (!is_claimed(inspection->bundle, data))
-        return error_set(err, ERROR_UNVERIFIED,
-                         "the bundle is about another artifact (its "
-                         "messageDigest is not the artifact's)");
+    if (check_claim(inspection->bundle, data, err) < 0)
+        return -1;
     if (data->data == NULL)
         return verify_key_check_sha256(key, data->sha256, inspection->signature,
                                        inspection->signature_size, err);

@@ -449,7 +449,9 @@ static void test_keyless_content_that_is_refused(void **state)
          .bundle =
              "messageSignature.messageDigest={\"algorithm\":\"SHA2_384\",\"digest\":\"" ZEROS_48
              "\"}",
-         .says = "its messageDigest"},
+         .says = "give the bytes"},
+        {.name = "no digest in the bundle", .bundle = "messageSignature.messageDigest="},
+        {.name = "an empty digest", .bundle = "messageSignature.messageDigest={}"},
         {.name = "an entry's time after the certificate's, of which nobody spoke",
          .wish = {.stamped = true, .entry.no_promise = true},
          .bundle = ENTRY ".integratedTime=\"1795255801\"",
