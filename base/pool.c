@@ -5,7 +5,7 @@
 //   caller ─────────────▶ queue ─▶ worker ───────────▶ loop_post ───────────▶ done
 #include "base/pool.h"
 
-#include "base/clock.h"
+#include "base/condition.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -173,14 +173,10 @@ int pool_new(struct loop *loop, unsigned workers, size_t max_queued, struct pool
     pool->max_workers = workers;
     pool->workers = xcalloc(workers, sizeof *pool->workers);
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     for (unsigned i = 0; i < workers; i++) {
         pool->workers[i].pool = pool;
-        pthread_cond_init(&pool->workers[i].wake, &attributes);
+        condition_init(&pool->workers[i].wake);
     }
-    pthread_condattr_destroy(&attributes);
     *ret_pool = pool;
     return 0;
 }

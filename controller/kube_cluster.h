@@ -51,7 +51,8 @@ void cluster_unref(struct cluster *cluster);          // NULL is fine
 struct kube_client *cluster_client(const struct cluster *cluster);
 struct loop *cluster_loop(const struct cluster *cluster);
 
-// Asks which kinds there are, if nobody did for max_age_ms; 0 = now. Blocks.
+// Asks which kinds there are, if nobody did for max_age_ms; 0 = now. Blocks; `cancel`
+// (NULL = none) ends that.
 int cluster_discover(struct cluster *cluster, int64_t max_age_ms, struct cancel *cancel,
                      struct error *err) __attribute__((warn_unused_result));
 // Of what was discovered or noted; version "" = any. NULL when there is none.

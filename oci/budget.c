@@ -1,15 +1,18 @@
 #include "oci/budget.h"
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/memory.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 
-enum { DEFAULT_TOTAL = 256 << 20 };
+enum {
+    DEFAULT_TOTAL = 256 << 20,
+    SLICE_MS = 200, // between looks at cancel and deadline
+};
 
 struct waiter {
     struct waiter *next;
@@ -28,11 +31,7 @@ struct oci_budget *oci_budget_new(size_t total_bytes)
     struct oci_budget *budget = xcalloc(1, sizeof *budget);
     budget->total = total_bytes > 0 ? total_bytes : DEFAULT_TOTAL;
     pthread_mutex_init(&budget->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&budget->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&budget->changed);
     return budget;
 }
 
@@ -79,19 +78,6 @@ static void wake_all(void *arg)
     pthread_cond_broadcast(&budget->changed);
 }
 
-static void wait_a_slice(struct oci_budget *budget)
-{
-    static const long slice_ns = 200 * 1000 * 1000;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += slice_ns;
-    if (until.tv_nsec >= 1000 * 1000 * 1000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000 * 1000 * 1000;
-    }
-    pthread_cond_timedwait(&budget->changed, &budget->lock, &until);
-}
-
 static int wait_in_line(struct oci_budget *budget, const struct waiter *waiter, size_t bytes,
                         struct cancel *cancel, int64_t deadline_mono_ms, struct error *err)
 {
@@ -102,7 +88,7 @@ static int wait_in_line(struct oci_budget *budget, const struct waiter *waiter, 
             return error_set(
                 err, ERROR_TIMEOUT,
                 "no %zu bytes of the memory for unpacked artifacts became free in time", bytes);
-        wait_a_slice(budget);
+        condition_wait_slice(&budget->changed, &budget->lock, SLICE_MS);
     }
     return 0;
 }

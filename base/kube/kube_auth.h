@@ -15,7 +15,7 @@ struct kube_action {
 };
 
 // SelfSubjectAccessReview: whether the client, or the one it acts as, may do it. *ret_reason
-// (owned; may be NULL) is the authorizer's, or "".
+// (owned; may be NULL) is the authorizer's, or "". `cancel` may be NULL.
 int kube_may(struct kube_client *client, const struct kube_impersonation *as,
              const struct kube_action *action, struct cancel *cancel, bool *ret_allowed,
              char **ret_reason, struct error *err) __attribute__((warn_unused_result));

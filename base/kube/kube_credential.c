@@ -1,5 +1,6 @@
 #include "base/kube/kube_credential_internal.h"
 
+#include "base/condition.h"
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -10,7 +11,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     FILE_MAX_BYTES = 1024 * 1024,
@@ -81,11 +81,7 @@ struct kube_credential *kube_credential_new(const struct kube_config *config,
     };
     copy_exec(&credential->config, config->exec);
     pthread_mutex_init(&credential->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&credential->done, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&credential->done);
     cancel_init(&credential->ending);
     return credential;
 }
@@ -246,12 +242,7 @@ static int wait_for_plugin(struct kube_credential *credential, struct cancel *ca
     while (credential->plugin_runs) {
         if (cancel_check(cancel, err) < 0)
             return -1;
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += PLUGIN_WAIT_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&credential->done, &credential->lock, &until);
+        condition_wait_slice(&credential->done, &credential->lock, PLUGIN_WAIT_MS);
     }
     return 0;
 }

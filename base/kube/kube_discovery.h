@@ -37,7 +37,7 @@ struct kube_discovery;
 
 // Asks the server; blocks. `previous` (may be NULL) is what is still true of groups that do not
 // answer, and saves the work when nothing changed (then the same snapshot comes back, with a
-// reference more). *ret_discovery is owned: kube_discovery_unref.
+// reference more). `cancel` may be NULL. *ret_discovery is owned: kube_discovery_unref.
 int kube_discovery_fetch(struct kube_client *client, const struct kube_discovery *previous,
                          struct cancel *cancel, struct kube_discovery **ret_discovery,
                          struct error *err) __attribute__((warn_unused_result));

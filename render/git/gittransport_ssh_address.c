@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/memory.h"
 #include "base/url.h"
 #include "render/git/gittransport.h"
@@ -180,11 +180,7 @@ static struct lookup *make_lookup(const char *host)
     lookup->references = 1;
     lookup->host = xstrdup(host);
     pthread_mutex_init(&lookup->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&lookup->over, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&lookup->over);
     return lookup;
 }
 
@@ -194,12 +190,7 @@ static int wait_for_lookup(struct lookup *lookup, const struct ssh_patience *pat
     int result = 0;
     pthread_mutex_lock(&lookup->lock);
     while (result == 0 && !lookup->done) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += LOOKUP_SLICE_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&lookup->over, &lookup->lock, &until);
+        condition_wait_slice(&lookup->over, &lookup->lock, LOOKUP_SLICE_MS);
         result = lookup->done ? 0 : cancel_check(patience->cancel, err);
         if (result == 0 && !lookup->done &&
             clock_mono_ms(clock_system()) >= patience->deadline_mono_ms)
